@@ -1,0 +1,127 @@
+"""Knows every way in which wanserve says no. Code, status and whether to try again are facts on the class.
+
+WanserveError
+├── InvalidRequest        400  a field breaks a rule
+├── MissingKey            401  no credential was sent
+├── InvalidKey            401  the credential is unknown or revoked
+├── ModelDenied           403  the key may not use this model
+├── TaskNotFound          404  unknown, another account's, or past its retention
+├── WrongState            409  the task's state has no such move
+├── RateLimited           429  too many requests a second
+├── QueueFull             429  too many tasks waiting
+├── StoreUnavailable      503  the task table cannot be read or written
+├── EngineFailed               the engine cannot make this video
+│   └── EngineExhausted        out of memory or of a device: another attempt may succeed
+├── Canceled                   a cancel was asked while the engine ran
+└── SetupError                 this machine or its settings cannot run what was asked
+"""
+
+from typing import ClassVar
+
+
+class WanserveError(Exception):
+    """Anything that wanserve refuses or fails at, with one clear line for the user."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+
+class InvalidRequest(WanserveError):
+    """A field of the request breaks a rule; nothing was stored."""
+
+    code = "invalid_request"
+    status = 400
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class MissingKey(WanserveError):
+    """No credential was sent."""
+
+    code = "missing_key"
+    status = 401
+
+
+class InvalidKey(WanserveError):
+    """The credential is unknown or revoked."""
+
+    code = "invalid_key"
+    status = 401
+
+
+class ModelDenied(WanserveError):
+    """The key is restricted to other models."""
+
+    code = "model_denied"
+    status = 403
+
+
+class TaskNotFound(WanserveError):
+    """No such task for this account: unknown, another account's, or past its retention."""
+
+    code = "task_not_found"
+    status = 404
+
+
+class WrongState(WanserveError):
+    """The task's state has no such move."""
+
+    code = "wrong_state"
+    status = 409
+
+
+class RateLimited(WanserveError):
+    """The account sends more requests a second than its limit."""
+
+    code = "rate_limited"
+    status = 429
+    retryable = True
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Rate limit is exceeded. Try again in {retry_after_s} seconds.")
+        self.retry_after_s = retry_after_s
+
+
+class QueueFull(WanserveError):
+    """The account has as many tasks waiting for this model as its limit allows."""
+
+    code = "queue_full"
+    status = 429
+    retryable = True
+
+
+class StoreUnavailable(WanserveError):
+    """The task table cannot be read or written: disk full, locked, or gone."""
+
+    code = "store_unavailable"
+    status = 503
+    retryable = True
+
+
+class EngineFailed(WanserveError):
+    """The engine cannot make this video, however often it is tried."""
+
+    code = "engine_failed"
+
+
+class EngineExhausted(EngineFailed):
+    """The engine ran out of memory or of a device; another attempt may succeed."""
+
+    code = "engine_exhausted"
+    retryable = True
+
+
+class Canceled(WanserveError):
+    """Raised inside an engine, by the report that it calls at each step, once a cancel was asked."""
+
+    code = "canceled"
+
+
+class SetupError(WanserveError):
+    """This machine, or its settings, cannot run what was asked; the line says what to change."""
+
+    code = "setup"

@@ -1,0 +1,26 @@
+"""Knows what is to be made, in the model's own units, and nothing of who asked or how it is sent."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One video to make.
+
+    `width` and `height` are pixels, `frames` is a count, `fps` is frames a second, `seed` is 0 to 2**31 - 1.
+    `prompt` is never blank; `negative_prompt` is "" where there is none.
+    """
+
+    model: str
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    frames: int
+    fps: int
+    seed: int
+
+    @property
+    def seconds(self) -> float:
+        """How long the video plays, in seconds."""
+        return self.frames / self.fps

@@ -1,0 +1,1 @@
+"""What turns a Generation into frames. Each engine satisfies `domain.ports.Engine`."""
