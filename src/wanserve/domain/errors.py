@@ -10,6 +10,9 @@ WanserveError
 ├── RateLimited           429  too many requests a second
 ├── QueueFull             429  too many tasks waiting
 ├── StoreUnavailable      503  the task table cannot be read or written
+├── BlobNotFound          404  no file is stored under this key
+├── BlobUnavailable       503  a file cannot be stored or read
+├── MediaFailed                the video could not be encoded, or does not read back as asked
 ├── EngineFailed               the engine cannot make this video
 │   └── EngineExhausted        out of memory or of a device: another attempt may succeed
 ├── Canceled                   a cancel was asked while the engine ran
@@ -99,6 +102,28 @@ class StoreUnavailable(WanserveError):
 
     code = "store_unavailable"
     status = 503
+    retryable = True
+
+
+class BlobNotFound(WanserveError):
+    """No file is stored under this key."""
+
+    code = "blob_not_found"
+    status = 404
+
+
+class BlobUnavailable(WanserveError):
+    """A file cannot be stored or read: disk full, read-only, or gone."""
+
+    code = "blob_unavailable"
+    status = 503
+    retryable = True
+
+
+class MediaFailed(WanserveError):
+    """The video could not be encoded, or what was written does not read back as what was asked."""
+
+    code = "media_failed"
     retryable = True
 
 

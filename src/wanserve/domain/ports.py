@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from wanserve.domain.generation import Generation
@@ -35,3 +36,22 @@ class Engine(Protocol):
 
     def generate(self, generation: Generation, report: Report) -> Clip:
         """Draw the generation. Raises EngineFailed, or Canceled from `report`; both may come while frames are taken."""
+
+
+class BlobStore(Protocol):
+    """Stored files by key, such as `videos/{task}/{attempt}.mp4`. A key is relative, with no `..` in it."""
+
+    def put(self, key: str, source: Path) -> None:
+        """Take over the file at `source` under `key`; it survives a power cut once this returns.
+
+        Raises BlobUnavailable where it cannot be written; the source is then left where it is.
+        """
+
+    def local_path(self, key: str) -> Path:
+        """Where the file lies on this machine. Raises BlobNotFound."""
+
+    def delete(self, key: str) -> None:
+        """Remove the file; one that is gone already is not an error."""
+
+    def keys(self) -> Iterator[str]:
+        """Every stored key, in no promised order."""
