@@ -1,11 +1,17 @@
 """Knows what the parts promise each other: the Protocols that `app.py` fills with implementations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from wanserve.domain.account import Key
 from wanserve.domain.generation import Generation
+from wanserve.domain.task import State, Task, Usage
+
+Clock = Callable[[], int]
+"""Milliseconds since 1970, UTC."""
 
 Frame = memoryview
 """One picture: uint8, C-contiguous, shape (height, width, 3) RGB, or (height, width, 4) whose fourth byte is ignored."""
@@ -55,3 +61,81 @@ class BlobStore(Protocol):
 
     def keys(self) -> Iterator[str]:
         """Every stored key, in no promised order."""
+
+
+class TaskStore(Protocol):
+    """The task table, which is the queue and the truth, with its ledger.
+
+    Every method raises StoreUnavailable where the table cannot be read or written. A write has survived a power
+    cut once it returns (for `add`: once its future is done).
+    """
+
+    def add(self, task: Task, max_queued: int) -> Future[None]:
+        """Accept a PENDING task, unless its account has `max_queued` waiting for this model.
+
+        The future is done when the row is on disk; it fails with QueueFull or StoreUnavailable. An account's own
+        limit, where it has one, stands before `max_queued`.
+        """
+
+    def get(self, account: str, task_id: str) -> Task | None:
+        """The task, if this account has it."""
+
+    def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
+        """The newest tasks in these states, newest first; of one account, or of all where it is None."""
+
+    def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
+        """Take the next waiting task of these models for one attempt until `lease_ms`, or None.
+
+        First the account with the fewest RUNNING tasks, then the oldest task. An account with `max_running`
+        RUNNING tasks of a model (its own limit first, where it has one) gets no more of it.
+        """
+
+    def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
+        """Extend the lease of `task.attempt` and note its progress; False where the attempt holds it no more."""
+
+    def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+        """End the attempt `task.attempt`: write the moved task over the RUNNING row, with the ledger row of a success.
+
+        False, and nothing written, where that attempt holds the task no more, or where `lease_before_ms` is given
+        and its lease reaches that far.
+        """
+
+    def cancel(self, task: Task) -> bool:
+        """Write the canceled task over a live row; False where the row has ended meanwhile."""
+
+    def expired(self, now_ms: int) -> list[Task]:
+        """The RUNNING tasks whose lease ends before `now_ms`."""
+
+    def usage(self, account: str | None) -> list[Usage]:
+        """The ledger, oldest first; of one account, or of all where it is None."""
+
+    def forget(self, ended_before_ms: int) -> list[Task]:
+        """Remove the tasks that ended before this time, and give them back; their ledger rows stay."""
+
+    def wait(self, seen: int, timeout_s: float) -> int:
+        """The number of times that waiting tasks may have come or `wake` was called.
+
+        Returns once it differs from `seen`, or after `timeout_s` seconds. The number is this process's own.
+        """
+
+    def wake(self) -> None:
+        """Make every `wait` return now."""
+
+    def check_writable(self) -> None:
+        """Write and undo. Raises StoreUnavailable."""
+
+
+class KeyStore(Protocol):
+    """Accounts and their keys. What is written counts for the next read, from whichever process."""
+
+    def find_key(self, sha256: str) -> Key | None:
+        """The key with this hash, revoked or not, with its account's limits."""
+
+    def add_key(self, key: Key) -> None:
+        """Store a key, and its account where that is new. Raises InvalidRequest where the name is taken."""
+
+    def update_key(self, key: Key) -> None:
+        """Write the key's models and whether it is revoked over the row of its hash."""
+
+    def keys(self) -> list[Key]:
+        """Every key, oldest first."""

@@ -1,0 +1,34 @@
+"""Knows the models that are served: their names, sizes and lengths, as the document and its vendor list them."""
+
+from dataclasses import dataclass
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+TIER_480P: tuple[Size, ...] = ((832, 480), (480, 832), (624, 624))
+TIER_720P: tuple[Size, ...] = ((1280, 720), (720, 1280), (960, 960), (1088, 832), (832, 1088))
+TIER_1080P: tuple[Size, ...] = ((1920, 1080), (1080, 1920), (1440, 1440), (1632, 1248), (1248, 1632))
+DOCUMENT_480P: Size = (640, 480)
+"""Listed by the document for two models, and by nobody else; made as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One line of the catalogue. `frames` is the length of a video, at `fps` frames a second."""
+
+    name: str
+    sizes: tuple[Size, ...]
+    default_size: Size
+    frames: int = 150
+    fps: int = 30
+
+
+MODELS: dict[str, ModelCard] = {
+    card.name: card
+    for card in (
+        ModelCard("wan2.2-t2v-plus", (DOCUMENT_480P, *TIER_480P, *TIER_1080P), (1920, 1080)),
+        ModelCard("wanx2.1-t2v-turbo", (DOCUMENT_480P, *TIER_480P, *TIER_720P), (1280, 720)),
+        ModelCard("wanx2.1-t2v-plus", TIER_720P, (1280, 720)),
+    )
+}
+"""By name. Five seconds at 30 frames a second, as the hosted service makes them."""

@@ -1,0 +1,143 @@
+"""Knows a task's life: its states, the one table of allowed moves, and what each move changes."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from wanserve.domain.errors import WrongState
+from wanserve.domain.generation import Generation
+
+
+class State(StrEnum):
+    """Where a task is in its life."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+
+NEXT: dict[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.RUNNING, State.CANCELED}),
+    State.RUNNING: frozenset({State.PENDING, State.SUCCEEDED, State.FAILED, State.CANCELED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELED: frozenset(),
+}
+"""The only moves there are. RUNNING to PENDING is a lost, crashed or drained attempt that may be tried again."""
+
+LIVE = frozenset(state for state, following in NEXT.items() if following)
+"""The states from which a task can still move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A finished video: the blob's key, its size in bytes, the engine that made it, and what the engine noted."""
+
+    key: str
+    size_bytes: int
+    engine: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task failed: the code of an error class and one clear line for the user."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A ledger row: one video that was made, for whom, and how long it plays."""
+
+    task_id: str
+    account: str
+    model: str
+    width: int
+    height: int
+    seconds: float
+    engine: str
+    ended_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One accepted generation and its life. Times are milliseconds since 1970, UTC.
+
+    `attempt` counts the claims and is the fence: a write by an older attempt changes nothing. `attempts_spent`
+    counts only the attempts that ended badly; a drained one is not spent. `progress` is 0.0 to 1.0.
+    """
+
+    id: str
+    account: str
+    generation: Generation
+    submitted_ms: int
+    state: State = State.PENDING
+    attempt: int = 0
+    attempts_spent: int = 0
+    progress: float = 0.0
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    lease_ms: int | None = None
+    video: Video | None = None
+    failure: Failure | None = None
+
+    def claimed(self, now_ms: int, lease_ms: int) -> "Task":
+        """The task as its next attempt has it, until `lease_ms`. Raises WrongState unless it is PENDING."""
+        self._require(State.RUNNING)
+        return replace(
+            self,
+            state=State.RUNNING,
+            attempt=self.attempt + 1,
+            progress=0.0,
+            started_ms=now_ms,
+            lease_ms=lease_ms,
+        )
+
+    def succeeded(self, now_ms: int, video: Video) -> "Task":
+        """The task with its video made. Raises WrongState unless it is RUNNING."""
+        self._require(State.SUCCEEDED)
+        return replace(self, state=State.SUCCEEDED, progress=1.0, ended_ms=now_ms, lease_ms=None, video=video)
+
+    def failed(self, now_ms: int, failure: Failure) -> "Task":
+        """The task given up. Raises WrongState unless it is RUNNING."""
+        self._require(State.FAILED)
+        spent = self.attempts_spent + 1
+        return replace(
+            self, state=State.FAILED, attempts_spent=spent, ended_ms=now_ms, lease_ms=None, failure=failure
+        )
+
+    def canceled(self, now_ms: int) -> "Task":
+        """The task canceled. Raises WrongState where it has ended."""
+        self._require(State.CANCELED)
+        return replace(self, state=State.CANCELED, ended_ms=now_ms, lease_ms=None)
+
+    def requeued(self, *, spent: bool) -> "Task":
+        """The task waiting again, in its old place; `spent` says whether the attempt counts against it.
+
+        Raises WrongState unless it is RUNNING.
+        """
+        self._require(State.PENDING)
+        return replace(
+            self,
+            state=State.PENDING,
+            attempts_spent=self.attempts_spent + spent,
+            progress=0.0,
+            started_ms=None,
+            lease_ms=None,
+        )
+
+    def usage(self) -> Usage:
+        """The ledger row of a task that has SUCCEEDED. Raises WrongState for any other."""
+        if self.video is None or self.ended_ms is None:
+            raise WrongState(f"task {self.id} is {self.state} and has made no video")
+        made = self.generation
+        return Usage(
+            self.id, self.account, made.model, made.width, made.height, made.seconds, self.video.engine, self.ended_ms
+        )
+
+    def _require(self, state: State) -> None:
+        if state not in NEXT[self.state]:
+            raise WrongState(f"task {self.id} is {self.state} and cannot become {state}")

@@ -1,0 +1,166 @@
+"""The in-memory twin of the SQL stores: the same contract with no file, for tests and for trying things out."""
+
+import threading
+from collections.abc import Collection
+from concurrent.futures import Future
+from dataclasses import replace
+
+from wanserve.domain.account import Key
+from wanserve.domain.errors import InvalidRequest, QueueFull
+from wanserve.domain.task import LIVE, State, Task, Usage
+from wanserve.store.wakeup import Wakeup
+
+
+class MemoryKeys:
+    """The KeyStore in a dict."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Key] = {}
+
+    def find_key(self, sha256: str) -> Key | None:
+        """See KeyStore."""
+        return self._keys.get(sha256)
+
+    def add_key(self, key: Key) -> None:
+        """See KeyStore."""
+        if any(other.name == key.name for other in self._keys.values()):
+            raise InvalidRequest("name", f"there is a key named {key.name} already")
+        self._keys[key.sha256] = key
+
+    def update_key(self, key: Key) -> None:
+        """See KeyStore."""
+        self._keys[key.sha256] = replace(self._keys[key.sha256], models=key.models, revoked_ms=key.revoked_ms)
+
+    def keys(self) -> list[Key]:
+        """See KeyStore."""
+        return sorted(self._keys.values(), key=lambda key: (key.created_ms, key.name))
+
+
+class MemoryTasks:
+    """The TaskStore in a dict, which keeps the order of acceptance."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+        self._ledger: list[Usage] = []
+        self._lock = threading.RLock()
+        self._wakeup = Wakeup()
+
+    def add(self, task: Task, max_queued: int) -> Future[None]:
+        """See TaskStore."""
+        added: Future[None] = Future()
+        model = task.generation.model
+        with self._lock:
+            if self._count(State.PENDING, task.account, model) >= max_queued:
+                added.set_exception(QueueFull(f"the queue for {model} is full: wait for a task to end"))
+                return added
+            self._tasks[task.id] = task
+        self._wakeup.wake()
+        added.set_result(None)
+        return added
+
+    def get(self, account: str, task_id: str) -> Task | None:
+        """See TaskStore."""
+        task = self._tasks.get(task_id)
+        return task if task and task.account == account else None
+
+    def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
+        """See TaskStore."""
+        with self._lock:
+            found = [task for task in self._tasks.values() if task.state in states and account in (None, task.account)]
+        return found[::-1][:limit]
+
+    def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
+        """See TaskStore."""
+        with self._lock:
+            waiting = [
+                task
+                for task in self._tasks.values()
+                if task.state is State.PENDING and task.generation.model in models and self._may_run(task, max_running)
+            ]
+            if not waiting:
+                return None
+            # min() keeps the first of equals, and the dict is in order of acceptance.
+            following = min(waiting, key=lambda task: self._count(State.RUNNING, task.account))
+            claimed = following.claimed(now_ms, lease_ms)
+            self._tasks[claimed.id] = claimed
+            return claimed
+
+    def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
+        """See TaskStore."""
+        with self._lock:
+            held = self._held(task)
+            if held:
+                self._tasks[task.id] = replace(held, lease_ms=lease_ms, progress=progress)
+        return held is not None
+
+    def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+        """See TaskStore."""
+        with self._lock:
+            held = self._held(task)
+            if held is None or held.lease_ms is None:
+                return False
+            if lease_before_ms is not None and held.lease_ms >= lease_before_ms:
+                return False
+            self._tasks[task.id] = task
+            if task.state is State.SUCCEEDED:
+                self._ledger.append(task.usage())
+        self._wakeup.wake()
+        return True
+
+    def cancel(self, task: Task) -> bool:
+        """See TaskStore."""
+        with self._lock:
+            held = self.get(task.account, task.id)
+            if held is None or held.state not in LIVE or task.ended_ms is None:
+                return False
+            self._tasks[task.id] = held.canceled(task.ended_ms)
+        return True
+
+    def expired(self, now_ms: int) -> list[Task]:
+        """See TaskStore."""
+        with self._lock:
+            return [
+                task
+                for task in self._tasks.values()
+                if task.state is State.RUNNING and task.lease_ms is not None and task.lease_ms < now_ms
+            ]
+
+    def usage(self, account: str | None) -> list[Usage]:
+        """See TaskStore."""
+        rows = [row for row in self._ledger if account in (None, row.account)]
+        return sorted(rows, key=lambda row: (row.ended_ms, row.task_id))
+
+    def forget(self, ended_before_ms: int) -> list[Task]:
+        """See TaskStore."""
+        with self._lock:
+            old = [
+                task for task in self._tasks.values() if task.ended_ms is not None and task.ended_ms < ended_before_ms
+            ]
+            for task in old:
+                del self._tasks[task.id]
+        return old
+
+    def wait(self, seen: int, timeout_s: float) -> int:
+        """See TaskStore."""
+        return self._wakeup.wait(seen, timeout_s)
+
+    def wake(self) -> None:
+        """See TaskStore."""
+        self._wakeup.wake()
+
+    def check_writable(self) -> None:
+        """See TaskStore. Memory always is."""
+
+    def _held(self, task: Task) -> Task | None:
+        held = self._tasks.get(task.id)
+        return held if held and held.attempt == task.attempt and held.state is State.RUNNING else None
+
+    def _count(self, state: State, account: str, model: str | None = None) -> int:
+        return sum(
+            task.state is state and task.account == account and model in (None, task.generation.model)
+            for task in self._tasks.values()
+        )
+
+    def _may_run(self, task: Task, max_running: int | None) -> bool:
+        running = self._count(State.RUNNING, task.account, task.generation.model)
+        return max_running is None or running < max_running

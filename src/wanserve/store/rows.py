@@ -1,0 +1,116 @@
+"""Knows how a Task, a Key and a Usage lie in their tables. Shared by every SQL store."""
+
+import json
+from dataclasses import astuple
+from typing import Any, Final
+
+from wanserve.domain.account import Key, Limits
+from wanserve.domain.generation import Generation
+from wanserve.domain.task import Failure, State, Task, Usage, Video
+
+Value = str | int | float | None
+Row = tuple[Value, ...]
+Fetched = tuple[Any, ...]
+"""A row as a driver hands it over: of the types that the migration gave its columns."""
+
+GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed"
+LIFE_COLUMNS: Final = (
+    "state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,"
+    " video_key, video_bytes, engine, notes, failure_code, failure_message"
+)
+TASK_COLUMNS: Final = f"id, account, submitted_ms, {GENERATION_COLUMNS}, {LIFE_COLUMNS}"
+"""The order in which `task_row` writes and `read_task` reads."""
+
+
+def life_row(task: Task) -> Row:
+    """The values of LIFE_COLUMNS."""
+    video, failure = task.video, task.failure
+    return (
+        task.state,
+        task.attempt,
+        task.attempts_spent,
+        task.progress,
+        task.started_ms,
+        task.ended_ms,
+        task.lease_ms,
+        video.key if video else None,
+        video.size_bytes if video else None,
+        video.engine if video else None,
+        json.dumps(video.notes, ensure_ascii=False) if video else None,
+        failure.code if failure else None,
+        failure.message if failure else None,
+    )
+
+
+def task_row(task: Task) -> Row:
+    """The values of TASK_COLUMNS."""
+    made = task.generation
+    return (
+        task.id,
+        task.account,
+        task.submitted_ms,
+        made.model,
+        made.prompt,
+        made.negative_prompt,
+        made.width,
+        made.height,
+        made.frames,
+        made.fps,
+        made.seed,
+        *life_row(task),
+    )
+
+
+def read_task(row: Fetched) -> Task:
+    """The task whose TASK_COLUMNS are in `row`."""
+    (
+        task_id, account, submitted_ms, model, prompt, negative_prompt, width, height, frames, fps, seed,
+        state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,
+        video_key, video_bytes, engine, notes, failure_code, failure_message,
+    ) = row  # fmt: skip
+    return Task(
+        task_id,
+        account,
+        Generation(model, prompt, negative_prompt, width, height, frames, fps, seed),
+        submitted_ms,
+        State(state),
+        attempt,
+        attempts_spent,
+        progress,
+        started_ms,
+        ended_ms,
+        lease_ms,
+        Video(video_key, video_bytes, engine, tuple(json.loads(notes))) if video_key else None,
+        Failure(failure_code, failure_message) if failure_code else None,
+    )
+
+
+KEY_COLUMNS: Final = (
+    "keys.name, keys.account, keys.sha256, keys.created_ms, keys.models, keys.revoked_ms,"
+    " accounts.submit_rps, accounts.query_rps, accounts.max_queued, accounts.max_running"
+)
+
+
+def models_text(key: Key) -> str | None:
+    """The value of the column `models`."""
+    return None if key.models is None else json.dumps(sorted(key.models))
+
+
+def read_key(row: Fetched) -> Key:
+    """The key whose KEY_COLUMNS are in `row`."""
+    name, account, sha256, created_ms, models, revoked_ms, *limits = row
+    allowed = None if models is None else frozenset(json.loads(models))
+    return Key(name, account, sha256, created_ms, allowed, revoked_ms, Limits(*limits))
+
+
+USAGE_COLUMNS: Final = "task_id, account, model, width, height, seconds, engine, ended_ms"
+
+
+def usage_row(usage: Usage) -> Row:
+    """The values of USAGE_COLUMNS."""
+    return astuple(usage)
+
+
+def read_usage(row: Fetched) -> Usage:
+    """The ledger row whose USAGE_COLUMNS are in `row`."""
+    return Usage(*row)

@@ -1,0 +1,228 @@
+"""Knows how the task table lives in one SQLite file: one writer, many readers, every commit on disk."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from wanserve.domain.account import Key
+from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable
+from wanserve.domain.task import State, Task, Usage
+from wanserve.store import statements as sql
+from wanserve.store.migrate import migrate, migrations
+from wanserve.store.rows import (
+    Fetched,
+    Value,
+    life_row,
+    models_text,
+    read_key,
+    read_task,
+    read_usage,
+    task_row,
+    usage_row,
+)
+from wanserve.store.wakeup import Wakeup
+from wanserve.store.writer import Writer
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 10
+"""How long a write waits for another process (a command line) that is writing."""
+
+
+class Database:
+    """One SQLite file: a reading connection for each thread that asks, and the Writer."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, creating or migrating it. Raises SetupError where it cannot be, or is newer than we are."""
+        self._path = path
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        try:
+            first = self._connect()
+            try:
+                migrate(first, migrations())
+            finally:
+                first.close()
+        except sqlite3.Error as error:
+            raise SetupError(f"the database {path} cannot be opened: {error}") from error
+        self.writer = Writer(self._connect)
+
+    def read(self, statement: str, values: tuple[Value, ...] | dict[str, Value]) -> list[Fetched]:
+        """The rows of one SELECT as of the last commit. Raises StoreUnavailable."""
+        try:
+            return self._reader().execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the task table cannot be read: {error}") from error
+
+    def write(self, statements: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the statements in a durable transaction and return what they return."""
+        return self.writer.write(statements).result()
+
+    def close(self) -> None:
+        """Finish the waiting writes and close every connection; nothing may be asked afterwards."""
+        self.writer.close()
+        for reader in self._readers:
+            reader.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._connect()
+            reader.execute("PRAGMA query_only = ON")
+            self._local.reader = reader
+            self._readers.append(reader)
+        return reader
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+
+class SqliteTasks:
+    """The TaskStore on a Database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._wakeup = Wakeup()
+
+    def add(self, task: Task, max_queued: int) -> Future[None]:
+        """See TaskStore."""
+        made = task.generation
+        values = (*task_row(task), task.account, made.model, task.account, max_queued)
+
+        def insert(connection: sqlite3.Connection) -> None:
+            if connection.execute(sql.ADD_TASK, values).rowcount == 0:
+                raise QueueFull(f"the queue for {made.model} is full: wait for a task to end")
+
+        added = self._database.writer.write(insert)
+        added.add_done_callback(self._wake_on_success)
+        return added
+
+    def get(self, account: str, task_id: str) -> Task | None:
+        """See TaskStore."""
+        rows = self._database.read(sql.GET_TASK, (task_id, account))
+        return read_task(rows[0]) if rows else None
+
+    def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
+        """See TaskStore."""
+        values: dict[str, Value] = {"account": account, "states": json.dumps(list(states)), "limit": limit}
+        return [read_task(row) for row in self._database.read(sql.NEWEST_TASKS, values)]
+
+    def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
+        """See TaskStore."""
+        values = {
+            "models": json.dumps(list(models)),
+            "now_ms": now_ms,
+            "lease_ms": lease_ms,
+            "max_running": max_running,
+        }
+        row = self._database.write(lambda connection: connection.execute(sql.CLAIM_TASK, values).fetchone())
+        return read_task(row) if row else None
+
+    def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
+        """See TaskStore."""
+        return self._changed(sql.RENEW_TASK, (lease_ms, progress, task.id, task.attempt))
+
+    def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+        """See TaskStore."""
+        values = (*life_row(task), task.id, task.attempt, lease_before_ms)
+
+        def end(connection: sqlite3.Connection) -> bool:
+            if connection.execute(sql.SETTLE_TASK, values).rowcount == 0:
+                return False
+            if task.state is State.SUCCEEDED:
+                connection.execute(sql.ADD_USAGE, usage_row(task.usage()))
+            return True
+
+        settled = self._database.write(end)
+        if settled:
+            # A place has come free, or the task waits again.
+            self._wakeup.wake()
+        return settled
+
+    def cancel(self, task: Task) -> bool:
+        """See TaskStore."""
+        return self._changed(sql.CANCEL_TASK, (task.ended_ms, task.id, task.account))
+
+    def expired(self, now_ms: int) -> list[Task]:
+        """See TaskStore."""
+        return [read_task(row) for row in self._database.read(sql.EXPIRED_TASKS, (now_ms,))]
+
+    def usage(self, account: str | None) -> list[Usage]:
+        """See TaskStore."""
+        return [read_usage(row) for row in self._database.read(sql.LEDGER, {"account": account})]
+
+    def forget(self, ended_before_ms: int) -> list[Task]:
+        """See TaskStore."""
+        rows = self._database.write(lambda connection: connection.execute(sql.FORGET_TASKS, (ended_before_ms,)).fetchall())
+        return [read_task(row) for row in rows]
+
+    def wait(self, seen: int, timeout_s: float) -> int:
+        """See TaskStore."""
+        return self._wakeup.wait(seen, timeout_s)
+
+    def wake(self) -> None:
+        """See TaskStore."""
+        self._wakeup.wake()
+
+    def check_writable(self) -> None:
+        """See TaskStore."""
+
+        def write_header(connection: sqlite3.Connection) -> None:
+            # Setting the version to what it is writes the file's first page, and so meets a full disk.
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            connection.execute(f"PRAGMA user_version = {version}")
+
+        self._database.write(write_header)
+
+    def _changed(self, statement: str, values: tuple[Value, ...]) -> bool:
+        return self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
+
+    def _wake_on_success(self, added: Future[None]) -> None:
+        if added.exception() is None:
+            self._wakeup.wake()
+
+
+class SqliteKeys:
+    """The KeyStore on a Database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find_key(self, sha256: str) -> Key | None:
+        """See KeyStore."""
+        rows = self._database.read(sql.FIND_KEY, (sha256,))
+        return read_key(rows[0]) if rows else None
+
+    def add_key(self, key: Key) -> None:
+        """See KeyStore."""
+
+        def insert(connection: sqlite3.Connection) -> None:
+            connection.execute(sql.ADD_ACCOUNT, (key.account, key.created_ms))
+            try:
+                connection.execute(
+                    sql.ADD_KEY,
+                    (key.sha256, key.name, key.account, key.created_ms, models_text(key), key.revoked_ms),
+                )
+            except sqlite3.IntegrityError as error:
+                raise InvalidRequest("name", f"there is a key named {key.name} already") from error
+
+        self._database.write(insert)
+
+    def update_key(self, key: Key) -> None:
+        """See KeyStore."""
+        values = (models_text(key), key.revoked_ms, key.sha256)
+        self._database.write(lambda connection: connection.execute(sql.UPDATE_KEY, values))
+
+    def keys(self) -> list[Key]:
+        """See KeyStore."""
+        return [read_key(row) for row in self._database.read(sql.ALL_KEYS, ())]

@@ -1,0 +1,103 @@
+"""Knows the SQL that the stores run, each statement with what it promises. Named parameters; no SQL elsewhere."""
+
+from typing import Final
+
+from wanserve.store.rows import KEY_COLUMNS, LIFE_COLUMNS, TASK_COLUMNS, USAGE_COLUMNS
+
+
+def _marks(columns: str) -> str:
+    return ", ".join("?" for _ in columns.split(","))
+
+
+# Accepts a task unless its lane is full: the count and the row are one statement, so no two submits share a place.
+ADD_TASK: Final = f"""
+    INSERT INTO tasks ({TASK_COLUMNS})
+    SELECT {_marks(TASK_COLUMNS)}
+    WHERE (SELECT count(*) FROM tasks WHERE state = 'PENDING' AND account = ? AND model = ?)
+        < coalesce((SELECT max_queued FROM accounts WHERE id = ?), ?)
+"""
+
+# Scoped to the account: another account's id finds no row, as an unknown one.
+GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND account = ?"
+
+# `states` is a JSON list. The account's index is in order of acceptance, so the newest are its end.
+NEWEST_TASKS: Final = f"""
+    SELECT {TASK_COLUMNS} FROM tasks
+    WHERE (:account IS NULL OR account = :account) AND state IN (SELECT value FROM json_each(:states))
+    ORDER BY seq DESC LIMIT :limit
+"""
+
+# Takes the next task for one attempt. The lanes are walked by skipping from one to the next in the index, so the
+# cost follows the number of accounts that wait, not the number of tasks.
+CLAIM_TASK: Final = f"""
+    WITH RECURSIVE lane (account, model) AS (
+        SELECT * FROM (
+            SELECT account, model FROM tasks WHERE state = 'PENDING' ORDER BY account, model LIMIT 1
+        )
+        UNION ALL
+        SELECT following.account, following.model
+        FROM lane JOIN tasks AS following ON following.seq = coalesce(
+            (SELECT seq FROM tasks WHERE state = 'PENDING' AND account = lane.account AND model > lane.model
+             ORDER BY model LIMIT 1),
+            (SELECT seq FROM tasks WHERE state = 'PENDING' AND account > lane.account
+             ORDER BY account, model LIMIT 1)
+        )
+    ),
+    head AS (
+        SELECT
+            (SELECT min(seq) FROM tasks
+             WHERE state = 'PENDING' AND account = lane.account AND model = lane.model) AS seq,
+            (SELECT count(*) FROM tasks INDEXED BY tasks_running
+             WHERE state = 'RUNNING' AND account = lane.account) AS running_of_account,
+            (SELECT count(*) FROM tasks
+             WHERE state = 'RUNNING' AND account = lane.account AND model = lane.model) AS running_of_lane,
+            coalesce((SELECT max_running FROM accounts WHERE id = lane.account), :max_running) AS allowed
+        FROM lane WHERE model IN (SELECT value FROM json_each(:models))
+    )
+    UPDATE tasks
+    SET state = 'RUNNING', attempt = attempt + 1, progress = 0, started_ms = :now_ms, lease_ms = :lease_ms
+    WHERE seq = (
+        SELECT seq FROM head WHERE allowed IS NULL OR running_of_lane < allowed
+        ORDER BY running_of_account, seq LIMIT 1
+    )
+    RETURNING {TASK_COLUMNS}
+"""
+
+# The heartbeat. No row: the attempt has lost its lease, or a cancel came.
+RENEW_TASK: Final = """
+    UPDATE tasks SET lease_ms = ?, progress = ? WHERE id = ? AND attempt = ? AND state = 'RUNNING'
+"""
+
+# Ends an attempt, behind the fence: an older attempt, or one whose task has been taken away, matches no row.
+SETTLE_TASK: Final = f"""
+    UPDATE tasks SET ({LIFE_COLUMNS}) = ({_marks(LIFE_COLUMNS)})
+    WHERE id = ? AND attempt = ? AND state = 'RUNNING' AND lease_ms < coalesce(?, lease_ms + 1)
+"""
+
+# In the transaction of the SETTLE_TASK that makes a task SUCCEEDED, and nowhere else.
+ADD_USAGE: Final = f"INSERT INTO ledger ({USAGE_COLUMNS}) VALUES ({_marks(USAGE_COLUMNS)})"
+
+# Whatever attempt runs meanwhile: a cancel needs no lease.
+CANCEL_TASK: Final = """
+    UPDATE tasks SET state = 'CANCELED', ended_ms = ?, lease_ms = NULL
+    WHERE id = ? AND account = ? AND state IN ('PENDING', 'RUNNING')
+"""
+
+EXPIRED_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND lease_ms < ?"
+
+# The ledger stays: it is what was used, not what is kept.
+FORGET_TASKS: Final = f"DELETE FROM tasks WHERE ended_ms < ? RETURNING {TASK_COLUMNS}"
+
+LEDGER: Final = f"""
+    SELECT {USAGE_COLUMNS} FROM ledger WHERE :account IS NULL OR account = :account ORDER BY ended_ms, task_id
+"""
+
+FIND_KEY: Final = f"SELECT {KEY_COLUMNS} FROM keys JOIN accounts ON accounts.id = keys.account WHERE sha256 = ?"
+
+ALL_KEYS: Final = f"""
+    SELECT {KEY_COLUMNS} FROM keys JOIN accounts ON accounts.id = keys.account ORDER BY keys.created_ms, keys.name
+"""
+
+ADD_ACCOUNT: Final = "INSERT OR IGNORE INTO accounts (id, created_ms) VALUES (?, ?)"
+ADD_KEY: Final = "INSERT INTO keys (sha256, name, account, created_ms, models, revoked_ms) VALUES (?, ?, ?, ?, ?, ?)"
+UPDATE_KEY: Final = "UPDATE keys SET models = ?, revoked_ms = ? WHERE sha256 = ?"
