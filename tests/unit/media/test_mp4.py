@@ -1,0 +1,288 @@
+"""What is written is a clip that players read, or there is no file."""
+
+import gc
+import json
+import resource
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+
+import av
+import pytest
+
+from wanserve.domain.errors import Canceled, EngineFailed, MediaFailed
+from wanserve.domain.generation import Generation
+from wanserve.domain.ports import Frame
+from wanserve.media import mp4
+
+Draw = Callable[..., Iterator[Frame]]
+
+
+def flat(generation: Generation, colour: tuple[int, ...]) -> Iterator[Frame]:
+    """Frames of one colour that all share their memory, as an engine's may."""
+    pixels = bytes(colour) * (generation.width * generation.height)
+    frame = memoryview(pixels).cast("B", (generation.height, generation.width, len(colour)))
+    for _ in range(generation.frames):
+        yield frame
+
+
+def decoded(path: Path) -> list[tuple[int, int, int]]:
+    """The luma and the two chromas in the middle of every frame."""
+    middles = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            planes = [(memoryview(plane), plane) for plane in frame.planes]
+            y, u, v = (data[plane.height // 2 * plane.line_size + plane.width // 2] for data, plane in planes)
+            middles.append((y, u, v))
+    return middles
+
+
+def test_an_independent_reader_agrees(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """ffprobe sees the size, length, rate, colours and tags that were asked for."""
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is not installed")
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, draw(generation), generation, mp4.provenance("animatic", generation))
+    command = ["ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_format", "-show_streams", str(path)]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    (stream,) = told["streams"]
+    expected = {
+        "codec_name": "h264", "pix_fmt": "yuv420p", "width": 64, "height": 48,
+        "r_frame_rate": "30/1", "avg_frame_rate": "30/1", "nb_frames": "10", "nb_read_frames": "10",
+        "start_time": "0.000000", "duration": "0.333333",
+        "color_range": "tv", "color_space": "bt709", "color_transfer": "bt709", "color_primaries": "bt709",
+    }  # fmt: skip
+    assert {name: stream[name] for name in expected} == expected
+    tags = told["format"]["tags"]
+    assert "animatic" in tags["artist"]
+    assert tags["comment"].startswith("Generated video, not a recording.")
+    assert "wan2.2-t2v-plus" in tags["description"]
+    assert "creation_time" not in tags
+
+
+def test_the_index_comes_first(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """A player can begin before the whole file is there."""
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, draw(generation), generation, {})
+    data = path.read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+def test_the_prompt_stays_private(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """The tags name the engine, never what was asked."""
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, draw(generation), generation, mp4.provenance("animatic", generation))
+    assert b"kitten" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected"),
+    [
+        ((255, 0, 0), (63, 102, 240)),  # BT.709, limited range: y = 16 + 219 * 0.2126, and so on
+        ((255, 0, 0, 99), (63, 102, 240)),
+        ((0, 0, 0), (16, 128, 128)),
+        ((255, 255, 255), (235, 128, 128)),
+    ],
+)
+@pytest.mark.parametrize("width", [64, 40, 50])
+def test_colours_are_bt709_limited(
+    tmp_path: Path, generation: Generation, width: int, colour: tuple[int, ...], expected: tuple[int, int, int]
+) -> None:
+    """Widths whose rows FFmpeg pads (40 and 50) come out as straight as those it does not."""
+    asked = replace(generation, width=width, frames=2)
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, flat(asked, colour), asked, {})
+    for middle in decoded(path):
+        assert all(abs(got - want) <= 1 for got, want in zip(middle, expected, strict=True)), middle
+
+
+def test_frames_may_share_their_memory(tmp_path: Path, generation: Generation) -> None:
+    """Each frame is used before the next is drawn over it."""
+    pixels = bytearray(generation.width * generation.height * 4)
+    frame = memoryview(pixels).cast("B", (generation.height, generation.width, 4))
+
+    def brighter() -> Iterator[Frame]:
+        for number in range(generation.frames):
+            pixels[:] = bytes([number * 25]) * len(pixels)
+            yield frame
+
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, brighter(), generation, {})
+    lumas = [middle[0] for middle in decoded(path)]
+    assert lumas == pytest.approx([16 + number * 25 * 219 / 255 for number in range(10)], abs=1.5)
+
+
+def test_same_frames_same_bytes(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """With three or four bytes a pixel, today or tomorrow, as long as the tags are the same too."""
+    paths = [tmp_path / name for name in ("one.mp4", "two.mp4", "three.mp4", "four.mp4")]
+    mp4.write(paths[0], draw(generation), generation, {"title": "a"})
+    mp4.write(paths[1], draw(generation), generation, {"title": "a"})
+    mp4.write(paths[2], draw(generation, channels=3), generation, {"title": "a"})
+    mp4.write(paths[3], draw(generation), generation, {"title": "b"})
+    first, second, third, fourth = (path.read_bytes() for path in paths)
+    assert first == second == third != fourth
+
+
+def test_memory_is_free_at_once(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """Nothing of the encoder waits for Python to look for circles: it weighs tens of megabytes."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        mp4.write(tmp_path / "clip.mp4", draw(generation), generation, {})
+        gc.collect()
+        circles = [
+            type(thing).__name__ for thing in gc.garbage if type(thing).__module__.startswith(("av", "wanserve"))
+        ]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert circles == []
+
+
+def test_one_frame_is_a_video(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """The shortest clip lasts one frame."""
+    asked = replace(generation, frames=1)
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, draw(asked), asked, {})
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.frames, stream.duration, stream.time_base) == (1, 512, Fraction(1, 512 * 30))
+
+
+@pytest.mark.parametrize("given", [0, 1, 9])
+def test_too_few_frames(tmp_path: Path, generation: Generation, draw: Draw, given: int) -> None:
+    """The numbers are named and no file is left."""
+    with pytest.raises(MediaFailed, match=f"gave {given} frames instead of 10"):
+        mp4.write(tmp_path / "clip.mp4", draw(generation, given), generation, {})
+    assert not any(tmp_path.iterdir())
+
+
+def test_too_many_frames(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """An engine that never stops is left at the first frame too many."""
+    endless = draw(generation, 10**9)
+    with pytest.raises(MediaFailed, match="more than 10 frames"):
+        mp4.write(tmp_path / "clip.mp4", endless, generation, {})
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (memoryview(bytes(64 * 48 * 3)).cast("B", (64, 48, 3)), "frame 0 is 48x64 instead of 64x48"),
+        (memoryview(bytes(64 * 48 * 2)).cast("B", (48, 64, 2)), r"its shape is \(48, 64, 2\)"),
+        (memoryview(bytes(64 * 48 * 3)), r"its shape is \(9216,\)"),
+        (memoryview(bytes(64 * 48 * 12)).cast("B").cast("f", (48, 64, 3)), "its format f"),
+        (memoryview(bytes(96 * 64 * 3)).cast("B", (96, 64, 3))[::2], "is not C-contiguous"),
+    ],
+)
+def test_a_wrong_frame(tmp_path: Path, generation: Generation, frame: Frame, told: str) -> None:
+    """What is wrong with it is named, and no file is left."""
+    with pytest.raises(MediaFailed, match=told):
+        mp4.write(tmp_path / "clip.mp4", iter([frame]), generation, {})
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("after", [0, 3, 10])
+@pytest.mark.parametrize(
+    "error",
+    [Canceled("stop"), EngineFailed("no"), OSError(5, "engine's own"), KeyboardInterrupt(), av.FFmpegError(1, "x")],
+)
+def test_the_engines_errors_pass_through(
+    tmp_path: Path,
+    generation: Generation,
+    draw: Draw,
+    open_files: Callable[[], list[str]],
+    error: BaseException,
+    after: int,
+) -> None:
+    """Unchanged, also those that look like a media error; the half file is closed and gone."""
+
+    def failing() -> Iterator[Frame]:
+        yield from draw(generation, after)
+        raise error
+
+    before = open_files()
+    with pytest.raises(type(error)) as caught:
+        mp4.write(tmp_path / "clip.mp4", failing(), generation, {})
+    assert caught.value is error
+    assert not any(tmp_path.iterdir())
+    assert open_files() == before
+
+
+def test_a_path_that_cannot_be_written(tmp_path: Path, generation: Generation) -> None:
+    """It is known before the first frame is drawn."""
+    drawn = count()
+
+    def frames() -> Iterator[Frame]:
+        next(drawn)
+        yield memoryview(b"")
+
+    with pytest.raises(MediaFailed, match=r"cannot write clip\.mp4: No such file or directory"):
+        mp4.write(tmp_path / "missing" / "clip.mp4", frames(), generation, {})
+    assert next(drawn) == 0
+
+
+def test_a_disk_that_fills_up(
+    tmp_path: Path,
+    generation: Generation,
+    draw: Draw,
+    open_files: Callable[[], list[str]],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A limit on the file's size stands in for the full disk: the same failure, at any byte of the file."""
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, draw(generation), generation, {})
+    whole = path.stat().st_size
+    before = open_files()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (0, 30, whole // 2, whole - 1):
+        frames = list(draw(generation))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            with pytest.raises(MediaFailed, match=r"cannot write clip\.mp4: File too large"):
+                mp4.write(path, iter(frames), generation, {})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert not any(tmp_path.iterdir()), room
+    assert open_files() == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_size_that_the_codec_cannot_do(tmp_path: Path, generation: Generation) -> None:
+    """Half a chroma sample is refused at once."""
+    with pytest.raises(MediaFailed, match=r"cannot write clip\.mp4"):
+        mp4.write(tmp_path / "clip.mp4", iter(()), replace(generation, width=63), {})
+    assert not any(tmp_path.iterdir())
+
+
+def test_odd_names_and_tags(
+    tmp_path: Path,
+    generation: Generation,
+    draw: Draw,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A relative name that looks like a protocol, text beyond ASCII, half a surrogate pair; and not a word on stderr."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("http:猫 %d.mp4")
+    mp4.write(path, draw(generation), generation, {"title": "月光の猫", "comment": "broken \ud83d here"})
+    with av.open(str(path.absolute())) as container:
+        assert container.metadata["title"] == "月光の猫"
+        assert container.metadata["comment"] == "broken ? here"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_tag_that_would_be_lost(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """FFmpeg would drop it silently; every one in TAGS it keeps."""
+    with pytest.raises(ValueError, match="no place for the tags software"):
+        mp4.write(tmp_path / "clip.mp4", draw(generation), generation, {"title": "x", "software": "y"})
+    tags = {name: f"the {name}" for name in mp4.TAGS}
+    mp4.write(tmp_path / "clip.mp4", draw(generation), generation, tags)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert {name: container.metadata.get(name) for name in mp4.TAGS} == tags
