@@ -1,0 +1,1 @@
+"""The animatic engine: draws a prompt as an animated storyboard, without a GPU."""

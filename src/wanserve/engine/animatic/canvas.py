@@ -1,0 +1,188 @@
+"""Knows the drawing library, ThorVG, and is alone in it: puts drawings on pixels.
+
+A `Painter` is made once a process. It makes layers (drawn once) and stages (drawn each frame). ThorVG owns what was
+added to a stage and frees it with the stage, so a stage must be closed, and its parts not used after that.
+"""
+
+import ctypes
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import thorvg_python as tvg
+
+from wanserve.domain.errors import EngineExhausted, EngineFailed
+from wanserve.domain.ports import Frame
+from wanserve.engine.animatic.color import Color
+from wanserve.engine.animatic.drawing import Affine, Fill, Item, Linear, Mark, Path, Stop
+
+RGBA = tvg.Colorspace.ABGR8888
+"""ThorVG names colour spaces from the highest byte of a little-endian word: this one is R, G, B, A in memory."""
+
+VERBS = (tvg.PathCommand.CLOSE, tvg.PathCommand.MOVE_TO, tvg.PathCommand.LINE_TO, tvg.PathCommand.CUBIC_TO)
+
+ArtLookup = Callable[[str, Color | None, bool], tuple[str, Affine]]
+"""(name, light, mirrored) to the art's SVG text and the place that puts its feet at the origin, 1 pixel tall."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Pixels drawn once, R, G, B, A with alpha multiplied in; `width` × `height` × 4 bytes."""
+
+    pixels: bytes
+    width: int
+    height: int
+
+
+class Part:
+    """Something on a stage that can be moved, faded and hidden from frame to frame."""
+
+    def __init__(self, paint: tvg.Shape | tvg.Picture | tvg.Scene) -> None:
+        self.paint = paint
+
+    def place(self, where: Affine) -> None:
+        """Put it there; replaces the last place."""
+        self.paint.set_transform(tvg.Matrix(*where, 0.0, 0.0, 1.0))
+
+    def fade(self, alpha: float) -> None:
+        """Make it see-through: 0.0 clear, 1.0 solid."""
+        self.paint.set_opacity(round(255 * min(1.0, max(0.0, alpha))))
+
+    def show(self, visible: bool) -> None:
+        """Draw it or leave it out."""
+        self.paint.set_visible(visible)
+
+    def reshape(self, path: Path) -> None:
+        """Give a shape another outline."""
+        if isinstance(self.paint, tvg.Shape):
+            self.paint.reset()
+            _trace(self.paint, path)
+
+
+class Painter:
+    """Makes layers and stages. `art` finds the SVG of a sticker."""
+
+    def __init__(self, art: ArtLookup) -> None:
+        self.engine = tvg.Engine(threads=0)
+        self.art = art
+
+    def layer(self, width: int, height: int, items: Iterable[Item], shift: Affine = Affine()) -> Layer:
+        """Draw the items, moved by `shift`, on `width` × `height` clear pixels."""
+        with Stage(self, width, height) as stage:
+            for item in items:
+                stage.item(item, shift)
+            stage.draw(clear=True)
+            return Layer(bytes(stage.pixels), width, height)
+
+    def shape(self, path: Path, fill: Fill) -> tvg.Shape:
+        """A filled outline as ThorVG has it."""
+        shape = tvg.Shape(self.engine)
+        _trace(shape, path)
+        if isinstance(fill, Color):
+            shape.set_fill_color(*fill)
+        else:
+            shape.set_gradient(self._gradient(fill))
+        return shape
+
+    def picture(self, svg: str) -> tvg.Picture:
+        """A piece of art from its SVG text."""
+        picture = tvg.Picture(self.engine)
+        if picture.load_data(svg.encode(), "svg", None, True) != tvg.Result.SUCCESS:
+            raise EngineFailed("the art pack holds a picture that cannot be drawn")
+        return picture
+
+    def _gradient(self, fill: Fill) -> tvg.LinearGradient | tvg.RadialGradient:
+        gradient: tvg.LinearGradient | tvg.RadialGradient
+        if isinstance(fill, Linear):
+            gradient = tvg.LinearGradient(self.engine)
+            gradient.set(*fill.start, *fill.end)
+        elif isinstance(fill, Color):
+            raise TypeError("a plain colour has no gradient")
+        else:
+            gradient = tvg.RadialGradient(self.engine)
+            gradient.set(*fill.center, fill.r, *fill.center, 0.0)
+        gradient.set_color_stops([_stop(s) for s in fill.stops])
+        return gradient
+
+
+class Stage:
+    """A canvas of `width` × `height` pixels and the parts on it, drawn in the order in which they were added."""
+
+    def __init__(self, painter: Painter, width: int, height: int, base: Layer | None = None) -> None:
+        self.painter = painter
+        self.width, self.height = width, height
+        self._base = base
+        self._canvas = tvg.SwCanvas(painter.engine, tvg.EngineOption.NONE)
+        try:
+            result = self._canvas.set_target(width, height, cs=RGBA)
+        except MemoryError:
+            raise EngineExhausted(f"no memory for a picture of {width} x {height}") from None
+        if result != tvg.Result.SUCCESS or self._canvas.buffer_arr is None:
+            raise EngineFailed(f"cannot draw a picture of {width} x {height}")
+        self.pixels = self._canvas.buffer_arr
+        self.frame: Frame = memoryview(self.pixels).cast("B").cast("B", (height, width, 4))
+
+    def __enter__(self) -> "Stage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the canvas and all parts on it. Closing twice is not an error."""
+        if self._canvas is not None:
+            self._canvas.destroy()
+            self._canvas = None
+
+    def mark(self, path: Path, fill: Fill) -> Part:
+        """Add a filled outline."""
+        return self._add(self.painter.shape(path, fill))
+
+    def image(self, layer: Layer) -> Part:
+        """Add a layer; it is fastest where it is only shifted."""
+        picture = tvg.Picture(self.painter.engine)
+        picture.load_raw(layer.pixels, layer.width, layer.height, RGBA, True)
+        return self._add(picture)
+
+    def art(self, svg: str, clip: Path | None = None, above: "Part | None" = None) -> Part:
+        """Add a piece of art from its SVG text, cut to `clip` in its own units."""
+        picture = self.painter.picture(svg)
+        if clip is None:
+            return self._add(picture)
+        scene = tvg.Scene(self.painter.engine)
+        scene.add(picture)
+        scene.set_clip(self.painter.shape(clip, Color(0, 0, 0)))
+        return self._add(scene)
+
+    def item(self, item: Item, shift: Affine) -> Part:
+        """Add a drawing that will not move again."""
+        if isinstance(item, Mark):
+            part = self.mark(item.path, item.fill)
+            part.place(shift)
+            return part
+        svg, fit = self.painter.art(item.art, item.light, item.mirrored)
+        part = self.art(svg)
+        stand = Affine(a=-item.height if item.mirrored else item.height, e=item.height, c=item.x, f=item.y)
+        part.place(fit.then(stand).then(shift))
+        return part
+
+    def draw(self, clear: bool = False) -> Frame:
+        """Draw all parts over the base; the frame is overwritten by the next draw."""
+        if self._base is not None:
+            ctypes.memmove(self.pixels, self._base.pixels, len(self._base.pixels))
+        self._canvas.update()
+        self._canvas.draw(clear)
+        self._canvas.sync()
+        return self.frame
+
+    def _add(self, paint: tvg.Shape | tvg.Picture | tvg.Scene) -> Part:
+        self._canvas.add(paint)
+        return Part(paint)
+
+
+def _trace(shape: tvg.Shape, path: Path) -> None:
+    if path.verbs:
+        shape.append_path([VERBS[v] for v in path.verbs], [tvg.PointStruct(x, y) for x, y in path.points])
+
+
+def _stop(stop: Stop) -> tvg.ColorStop:
+    return tvg.ColorStop(stop.at, *stop.color)

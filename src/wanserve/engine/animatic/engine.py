@@ -1,0 +1,36 @@
+"""Knows the animatic engine: reads the prompt, stages it, draws it. A preview; it is not a diffusion model."""
+
+from wanserve.domain.errors import SetupError
+from wanserve.domain.generation import Generation
+from wanserve.domain.ports import Clip, Report
+from wanserve.engine.animatic.art import ArtPack, load_pack
+from wanserve.engine.animatic.canvas import Painter
+from wanserve.engine.animatic.plot import plot
+from wanserve.engine.animatic.stage import Show
+from wanserve.engine.animatic.words import Lexicon, load_lexicon
+
+
+class AnimaticEngine:
+    """Draws a prompt as an animated storyboard on any CPU. The same generation gives the same bytes."""
+
+    name = "animatic"
+
+    def __init__(self) -> None:
+        self._pack: ArtPack | None = None
+        self._lexicon: Lexicon | None = None
+        self._painter: Painter | None = None
+
+    def load(self) -> None:
+        """Read the words and the art; a tenth of a second. Loading twice is not an error."""
+        if self._painter is None:
+            self._lexicon = load_lexicon()
+            self._pack = load_pack()
+            self._painter = Painter(self._pack.sticker)
+
+    def generate(self, generation: Generation, report: Report) -> Clip:
+        """Draw the generation; the frames share their memory. Raises SetupError before `load`."""
+        if self._painter is None or self._pack is None or self._lexicon is None:
+            raise SetupError("the animatic engine was asked to draw before it was loaded")
+        board = plot(self._lexicon, generation.prompt, generation.negative_prompt)
+        show = Show(self._painter, self._pack, board, generation)
+        return Clip(show.frames(report), board.notes)

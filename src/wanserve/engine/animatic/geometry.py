@@ -1,0 +1,31 @@
+"""Knows how a frame is laid out: where the ground is, how long a unit, how wide a layer repeats. Lengths are pixels."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A frame of `width` × `height`."""
+
+    width: int
+    height: int
+
+    @property
+    def unit(self) -> float:
+        """What sizes are measured in: the height, or less where the frame is narrow."""
+        return min(float(self.height), 0.9 * self.width)
+
+    @property
+    def horizon(self) -> float:
+        """Where the far ground meets the sky."""
+        return self.height - 0.36 * self.unit
+
+    @property
+    def ground(self) -> float:
+        """Where the subjects' feet stand."""
+        return self.height - 0.14 * self.unit
+
+    @property
+    def period(self) -> int:
+        """How wide a layer is before it repeats."""
+        return round(1.35 * self.width)

@@ -1,0 +1,301 @@
+"""Knows how subjects move: where each is at a time, how it leans, stretches and swings its legs. Pure.
+
+Lengths are pixels, times seconds, angles radians. A gait runs with the distance travelled, so feet do not slide.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from wanserve.engine.animatic.geometry import Geometry
+from wanserve.engine.animatic.storyboard import Motion, Rig, Subject
+
+TAU = math.tau
+STRIDE = {Motion.RUN: 1.15, Motion.WALK: 0.55}
+"""How far one whole step carries, in heights of the subject."""
+
+PACE = {Motion.RUN: 1.75, Motion.WALK: 1.05}
+"""Whole steps a second of a subject 0.4 units tall; smaller ones step faster."""
+
+ROLLERS = frozenset({Rig.WHEELS, Rig.GLIDE, Rig.BOAT, Rig.CRAFT})
+SWIMMERS = frozenset({Rig.FISH})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """One subject on the stage. `size` is its height, `x` where it starts on the screen, `phase` its own beat, 0 to 1."""
+
+    subject: Subject
+    motion: Motion
+    size: float
+    x: float
+    facing: int
+    phase: float
+    direction: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where an actor is and how it holds itself.
+
+    (x, y) is the middle of its feet on the screen, `lift` how high they are over the ground. `turn` rotates it about its
+    middle, `lean` shears its head forward in parts of its height, `wide` and `tall` stretch it. `swing` is the legs',
+    tail's or wings' place in their cycle, -1 to 1. `step` counts gait cycles, for dust at each footfall.
+    """
+
+    x: float
+    y: float
+    lift: float = 0.0
+    turn: float = 0.0
+    lean: float = 0.0
+    wide: float = 1.0
+    tall: float = 1.0
+    swing: float = 0.0
+    step: float = 0.0
+    facing: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What all actors of a clip share: the frame, how long it plays, how fast the camera follows, and which way."""
+
+    geometry: Geometry
+    seconds: float
+    speed: float
+    way: int
+    weightless: bool = False
+
+    def scroll(self, t: float) -> float:
+        """How far the camera has come at time t; a still scene drifts a little."""
+        if self.speed:
+            return self.way * self.speed * t
+        return self.geometry.width * 0.018 * math.sin(TAU * t / 11)
+
+
+def follow_speed(actor: Actor, geometry: Geometry) -> float:
+    """How fast the camera must follow that actor, in pixels a second; 0 where it stays in view by itself."""
+    motion, rig = actor.motion, actor.subject.rig
+    if motion not in (Motion.RUN, Motion.WALK, Motion.FLY, Motion.SWIM) or rig is Rig.TALL:
+        return 0.0
+    if rig in ROLLERS or motion in (Motion.FLY, Motion.SWIM):
+        part = {Motion.RUN: 0.5, Motion.WALK: 0.2, Motion.FLY: 0.24, Motion.SWIM: 0.13}[motion]
+        return part * geometry.width if actor.direction[1] == 0 else 0.03 * geometry.width
+    return STRIDE[motion] * actor.size * pace(actor, geometry)
+
+
+def pace(actor: Actor, geometry: Geometry) -> float:
+    """Whole steps a second."""
+    size = max(0.1, actor.size / geometry.unit)
+    return PACE.get(actor.motion, 1.0) * min(1.5, max(0.75, (0.4 / size) ** 0.4))
+
+
+def pose(actor: Actor, score: Score, t: float) -> Pose:
+    """How the actor is at time t of the clip."""
+    rest = Pose(actor.x, score.geometry.ground, facing=actor.facing)
+    return MOVES[actor.motion](actor, score, t, rest)
+
+
+def gait(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
+    """The rest pose walked on to gait cycle `step`: each rig its own way. `strength` is 1 for a run, less for a walk."""
+    angle = TAU * step
+    bounce = abs(math.sin(angle))
+    size, rig = actor.size, actor.subject.rig
+    if rig in (Rig.HOP, Rig.HEAD, Rig.BALL, Rig.THING, Rig.BIRD):
+        return _hop(actor, step, rest, strength)
+    if rig in ROLLERS:
+        rumble = 0.004 * math.sin(angle * 5) + 0.003 * math.sin(angle * 8.3)
+        return replace(rest, y=rest.y - size * abs(rumble), tall=1 + rumble, lean=-0.02 * strength, step=step)
+    if rig is Rig.CRAWL:
+        reach = 0.07 * math.sin(angle)
+        return replace(rest, wide=1 + reach, tall=1 - reach * 0.6, turn=0.02 * math.sin(angle), step=step)
+    if rig is Rig.WADDLE:
+        lift = 0.05 * size * bounce
+        return replace(rest, y=rest.y - lift, lift=lift, turn=0.1 * math.sin(angle), swing=math.sin(angle), step=step)
+    rock = 0.085 if rig is Rig.GALLOP else 0.035
+    lift = size * strength * (0.11 if rig is Rig.GALLOP else 0.045) * bounce
+    return replace(
+        rest,
+        y=rest.y - lift,
+        lift=lift,
+        turn=rock * strength * math.sin(angle + 0.6) * actor.facing,
+        lean=0.05 * strength * strength,
+        tall=1 + 0.035 * strength * (bounce - 0.5),
+        wide=1 - 0.03 * strength * (bounce - 0.5),
+        swing=math.sin(angle) * (0.45 + 0.55 * strength),
+        step=step,
+    )
+
+
+def _hop(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
+    """In arcs, squashed at each landing."""
+    part = step % 1.0
+    air = max(0.0, math.sin(math.pi * part))
+    land = max(0.0, 1 - min(part, 1 - part) * 7)
+    lift = actor.size * air * (0.12 + 0.3 * strength)
+    roll = TAU * step / 2 * actor.facing if actor.subject.rig is Rig.BALL else 0.12 * math.cos(math.pi * part) * -actor.facing
+    stretch = 0.06 * air * strength - 0.13 * land
+    if actor.subject.rig is Rig.BALL:
+        stretch = 0.0
+    return replace(rest, y=rest.y - lift, lift=lift, turn=roll, tall=1 + stretch, wide=1 - 0.8 * stretch, step=step)
+
+
+def _travel(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """Run or walk: the camera follows while the actor gains a little ground on it."""
+    if actor.subject.rig is Rig.TALL:
+        return _stand(actor, score, t, rest)
+    strength = 1.0 if actor.motion is Motion.RUN else 0.42
+    gain = 0.10 * score.geometry.width * actor.facing * _eased(t / max(0.1, score.seconds))
+    sway = 0.012 * score.geometry.width * math.sin(TAU * (t / 3.1 + actor.phase))
+    stride = STRIDE[actor.motion] * actor.size * (0.8 if actor.subject.rig in ROLLERS else 1.0)
+    step = min(score.speed * t / stride, 3.2 * t) + actor.phase
+    return gait(actor, step, replace(rest, x=rest.x + gain + sway), strength)
+
+
+def _jump(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """A crouch, a leap, a squashed landing, over and over."""
+    if actor.subject.rig is Rig.TALL:
+        return _stand(actor, score, t, rest)
+    beat = (t / 1.15 + actor.phase) % 1.0
+    if beat < 0.24:
+        crouch = 0.2 * math.sin(math.pi * beat / 0.24)
+        return replace(rest, tall=1 - crouch, wide=1 + 0.7 * crouch, step=math.floor(t / 1.15 + actor.phase))
+    air = (beat - 0.24) / 0.76
+    rise = 4 * air * (1 - air)
+    lift = (0.28 * score.geometry.unit + 0.25 * actor.size) * rise
+    speed = 1 - 2 * air
+    return replace(
+        rest, x=rest.x + 0.03 * score.geometry.width * math.sin(TAU * (t / 4.6 + actor.phase)), y=rest.y - lift, lift=lift,
+        tall=1 + 0.09 * abs(speed) * rise, wide=1 - 0.06 * abs(speed) * rise, turn=-0.13 * speed * -actor.facing * min(1.0, rise * 3),
+        swing=0.7 * speed, step=math.floor(t / 1.15 + actor.phase),
+    )  # fmt: skip
+
+
+def _fly(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """Aloft, bobbing on the air; up or down across the clip where so asked."""
+    geo = score.geometry
+    part = _eased(t / max(0.1, score.seconds))
+    level = 0.36 + {-1: 0.5 * part - 0.26, 0: 0.0, 1: 0.24 - 0.5 * part}[actor.direction[1]]
+    bob = 0.035 * math.sin(TAU * (t / 2.3 + actor.phase)) + 0.012 * math.sin(TAU * (t / 0.9 + actor.phase))
+    lift = max(0.02, level + bob) * geo.unit
+    climb = math.cos(TAU * (t / 2.3 + actor.phase)) * 0.07 + 0.12 * actor.direction[1] * -1
+    gain = 0.08 * geo.width * actor.facing * part if actor.direction[1] == 0 else 0.0
+    wings = math.sin(TAU * t * _flap_rate(actor))
+    return replace(
+        rest, x=rest.x + gain, y=rest.y - lift, lift=lift, turn=-climb * actor.facing * -1 * 0.6, lean=0.08,
+        swing=wings, tall=1 + 0.02 * wings, step=0.0,
+    )  # fmt: skip
+
+
+def _flap_rate(actor: Actor) -> float:
+    return {Rig.WINGS: 3.4, Rig.BIRD: 2.2}.get(actor.subject.rig, 0.8)
+
+
+def _swim(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """Through the water, or on it for boats, with a wave through the body."""
+    geo = score.geometry
+    if actor.subject.rig is Rig.BOAT:
+        heave = 0.012 * geo.unit * math.sin(TAU * (t / 2.1 + actor.phase))
+        return replace(rest, y=rest.y + heave, turn=0.045 * math.sin(TAU * (t / 2.7 + actor.phase)), swing=0.0)
+    bob = 0.05 * math.sin(TAU * (t / 2.9 + actor.phase))
+    lift = (0.2 + bob) * geo.unit + 0.04 * geo.unit * math.sin(TAU * actor.phase * 3)
+    wave = TAU * (t * 1.7 + actor.phase)
+    gain = 0.12 * geo.width * actor.facing * _eased(t / max(0.1, score.seconds))
+    return replace(
+        rest, x=rest.x + gain, y=rest.y - lift, lift=lift, swing=math.sin(wave), wide=1 + 0.025 * math.sin(wave + 1),
+        turn=0.07 * math.cos(TAU * (t / 2.9 + actor.phase)) * -actor.facing,
+    )  # fmt: skip
+
+
+def _fall(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """Down from above the middle, tumbling, then bounces to rest, once for each 3.5 seconds."""
+    geo = score.geometry
+    cycle = (t + 0.25 * actor.phase) % 3.5
+    down = cycle / 1.7
+    height = geo.ground - 0.3 * actor.size
+    if down < 1:
+        lift = height * (1 - (0.3 * down + 0.7 * down * down))
+        return replace(rest, y=rest.y - lift, lift=lift, turn=TAU * down * actor.facing * -1, tall=1.06, wide=0.96, swing=math.sin(TAU * 2.5 * down))
+    late = cycle - 1.7
+    fade = math.exp(-3.2 * late)
+    hop = abs(math.sin(math.pi * late / 0.48)) * fade
+    squash = 0.3 * math.exp(-9 * late) + 0.1 * fade * max(0.0, math.cos(TAU * late / 0.48))
+    lift = 0.16 * geo.unit * hop
+    return replace(rest, y=rest.y - lift, lift=lift, tall=1 - squash, wide=1 + 0.8 * squash, step=1.0)
+
+
+def _spin(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """Round and round about its middle, a little over the ground."""
+    turns = t / 1.9 + 0.06 * math.sin(TAU * t / 1.9)
+    lift = 0.05 * score.geometry.unit * (1 + math.sin(TAU * (t / 2.4 + actor.phase)))
+    return replace(rest, y=rest.y - lift, lift=lift, turn=TAU * turns * (-actor.facing or 1), swing=0.2 * math.sin(TAU * t))
+
+
+def _grow(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """From small to large in soft surges."""
+    part = min(1.0, t / max(0.1, 0.86 * score.seconds))
+    surge = 0.025 * math.sin(TAU * t / 0.9) * (1 - part)
+    size = 0.34 + 0.96 * _eased(part) + surge
+    return replace(rest, wide=size - surge, tall=size + surge, turn=0.02 * math.sin(TAU * t / 1.8))
+
+
+def _float(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """Hovering, with slow bob and drift; up or down where so asked."""
+    geo = score.geometry
+    part = _eased(t / max(0.1, score.seconds))
+    level = 0.22 + {-1: 0.44 * part - 0.1, 0: 0.0, 1: 0.3 - 0.42 * part}[actor.direction[1]]
+    bob = 0.04 * math.sin(TAU * (t / 3.4 + actor.phase))
+    lift = max(0.01, level + bob) * geo.unit
+    pulse = math.sin(TAU * (t / 1.7 + actor.phase))
+    x = rest.x + 0.035 * geo.width * math.sin(TAU * (t / 6.3 + actor.phase)) + 0.1 * geo.width * actor.direction[0] * (part - 0.5)
+    return replace(
+        rest, x=x, y=rest.y - lift, lift=lift, turn=0.09 * math.sin(TAU * (t / 4.1 + actor.phase)),
+        wide=1 + 0.02 * pulse, tall=1 - 0.02 * pulse, swing=0.5 * pulse,
+    )  # fmt: skip
+
+
+def _stand(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """Breathing, with its weight shifting now and then; trees and houses only sway."""
+    breath = math.sin(TAU * (t / 2.2 + actor.phase))
+    if actor.subject.rig is Rig.TALL:
+        return replace(rest, x=rest.x - score.scroll(t), lean=0.006 * breath)
+    nod = max(0.0, math.sin(TAU * (t / 3.7 + actor.phase))) ** 6
+    return replace(
+        rest, x=rest.x - score.scroll(t), tall=1 + 0.018 * breath, wide=1 - 0.012 * breath,
+        lean=0.03 * math.sin(TAU * (t / 4.3 + actor.phase)), turn=-0.05 * nod * actor.facing,
+    )  # fmt: skip
+
+
+def _dance(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
+    """Two hops to the left, two to the right, arms in the air."""
+    beat = t * 1.9 + actor.phase
+    hop = abs(math.sin(math.pi * beat))
+    side = math.sin(TAU * beat / 4)
+    squash = 0.09 * (1 - hop) ** 3
+    lift = 0.05 * score.geometry.unit * hop
+    return replace(
+        rest, x=rest.x + 0.035 * score.geometry.width * side, y=rest.y - lift, lift=lift, lean=0.12 * side,
+        turn=0.14 * math.sin(TAU * beat / 2), tall=1 + 0.03 * hop - squash, wide=1 - 0.02 * hop + squash,
+        swing=math.sin(TAU * beat / 2), facing=actor.facing if math.sin(TAU * beat / 8) >= 0 else -actor.facing,
+        step=math.floor(beat),
+    )  # fmt: skip
+
+
+def _eased(part: float) -> float:
+    part = min(1.0, max(0.0, part))
+    return part * part * (3 - 2 * part)
+
+
+Move = Callable[[Actor, Score, float, Pose], Pose]
+MOVES: Mapping[Motion, Move] = {
+    Motion.RUN: _travel,
+    Motion.WALK: _travel,
+    Motion.JUMP: _jump,
+    Motion.FLY: _fly,
+    Motion.SWIM: _swim,
+    Motion.FALL: _fall,
+    Motion.SPIN: _spin,
+    Motion.GROW: _grow,
+    Motion.FLOAT: _float,
+    Motion.STAND: _stand,
+    Motion.DANCE: _dance,
+}

@@ -1,0 +1,144 @@
+"""Knows how a reading becomes a storyboard: which subject, setting, motion and weather win, and what suits what is unsaid."""
+
+from wanserve.engine.animatic.storyboard import Cast, Motion, Rig, Setting, Storyboard, Subject, Time, Weather
+from wanserve.engine.animatic.words import Hit, Lexicon, Reading
+
+MAX_SUBJECTS = 4
+MAX_COUNT = 5
+DETERMINERS = frozenset({"a", "an", "the", "one", "this", "that", "my", "his", "her"})
+MEASURES = frozenset("只个条头匹位朵辆架艘隻個條頭輛")
+OWN_MOTION = {
+    Rig.FISH: Motion.SWIM, Rig.BIRD: Motion.FLY, Rig.WINGS: Motion.FLY, Rig.CRAFT: Motion.FLY, Rig.WHEELS: Motion.RUN,
+    Rig.GLIDE: Motion.RUN, Rig.BOAT: Motion.SWIM, Rig.FLOAT: Motion.FLOAT, Rig.SPIN: Motion.SPIN, Rig.BALL: Motion.JUMP,
+    Rig.TALL: Motion.STAND, Rig.THING: Motion.STAND, Rig.DANCER: Motion.DANCE, Rig.GALLOP: Motion.RUN, Rig.HOP: Motion.JUMP,
+}  # fmt: skip
+"""What a subject does when the prompt does not say; the others walk."""
+
+DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+STAND_IN = Subject("paper star", "star", Rig.FLOAT, 0.34, Setting.MEADOW)
+
+
+def plot(lexicon: Lexicon, prompt: str, negative: str) -> Storyboard:
+    """Read a prompt and its negative prompt into a storyboard. Never raises, whatever the texts hold."""
+    reading = lexicon.read(prompt)
+    without = _without(reading, lexicon.read(negative))
+    asked = _casts(lexicon, reading)
+    casts = tuple(c for c in asked if c.subject.name not in without)
+    notes = [f'left out "{c.subject.name}": the negative prompt names it' for c in asked if c not in casts]
+    setting = _setting(reading, asked)
+    if not asked and (stand_in := _unknown(reading)) is not None:
+        casts = (Cast(STAND_IN),)
+        notes.append(f"no picture for {stand_in}: drew a paper star in its place")
+    motion = _motion(reading, casts)
+    if motion is Motion.SWIM and setting is Setting.BEACH and not _sails(casts):
+        setting = Setting.UNDERWATER
+    return Storyboard(
+        casts, setting, motion, _direction(reading), _weather(reading, without), _time(reading, setting), without, tuple(notes)
+    )
+
+
+def _without(reading: Reading, negative: Reading) -> frozenset[str]:
+    """All names that must not be drawn: of scenery, subjects and weather."""
+    negated = [p for p in reading.parts if isinstance(p, Hit) and p.negated]
+    hits = [*negated, *(p for p in negative.parts if isinstance(p, Hit))]
+    tables = ("removals", "subjects", "weathers")
+    return frozenset(name for hit in hits for kind, name in hit.meanings if kind in tables)
+
+
+def _casts(lexicon: Lexicon, reading: Reading) -> list[Cast]:
+    """The subjects in the order of the text, each with its count and colour."""
+    casts: dict[str, Cast] = {}
+    count, color, quiet = 0, "", 0
+    for part in reading.parts:
+        if isinstance(part, str):
+            quiet += part not in MEASURES
+            if quiet > 2:
+                count, color, quiet = 0, "", 0
+            if part.isdigit() and int(part) > 1:
+                count, quiet = min(MAX_COUNT, int(part)), 0
+            continue
+        number, tone, name = part.name("numbers"), part.name("colors"), part.name("subjects")
+        if number is not None:
+            count, quiet = int(number), 0
+        if tone is not None and name is None:
+            color, quiet = tone, 0
+        if name is not None and not part.negated and len(casts) < MAX_SUBJECTS:
+            many = count or (2 if part.plural and part.word != lexicon.subjects[name].name else 1)
+            casts.setdefault(name, Cast(lexicon.subjects[name], many, color))
+            count, color = 0, ""
+    return list(casts.values())
+
+
+def _setting(reading: Reading, casts: list[Cast]) -> Setting:
+    """The setting that is named, else hinted at, else told by light or weather, else the subject's home."""
+    named = [*reading.names("settings"), *reading.names("hints")]
+    home = casts[0].subject.home if casts else Setting.MEADOW
+    if named:
+        setting = Setting(named[0])
+        return Setting.UNDERWATER if setting is Setting.BEACH and home is Setting.UNDERWATER else setting
+    if home in (Setting.UNDERWATER, Setting.SPACE):
+        return home
+    times = reading.names("times")
+    if times and times[0] in ("night", "sunset"):
+        return Setting(times[0])
+    if "snow" in reading.names("weathers"):
+        return Setting.SNOW
+    return home
+
+
+def _time(reading: Reading, setting: Setting) -> Time:
+    times = reading.names("times")
+    if setting is Setting.NIGHT or setting is Setting.SPACE:
+        return Time.NIGHT
+    if times:
+        return Time(times[0])
+    return Time.SUNSET if setting is Setting.SUNSET else Time.DAY
+
+
+def _motion(reading: Reading, casts: tuple[Cast, ...]) -> Motion:
+    """The first motion that is named; standing and sitting give way to any other."""
+    named = [Motion(n) for n in reading.names("motions")]
+    moving = [m for m in named if m is not Motion.STAND]
+    if moving or named:
+        return (moving or named)[0]
+    return OWN_MOTION.get(casts[0].subject.rig, Motion.WALK) if casts else Motion.STAND
+
+
+def _direction(reading: Reading) -> tuple[int, int]:
+    x = y = 0
+    for name in reading.names("directions"):
+        dx, dy = DIRECTIONS[name]
+        x, y = x or dx, y or dy
+    return x, y
+
+
+def _weather(reading: Reading, without: frozenset[str]) -> Weather:
+    named = [Weather(n) for n in reading.names("weathers") if n not in without]
+    return Weather.STORM if Weather.STORM in named else (named[0] if named else Weather.CLEAR)
+
+
+def _sails(casts: tuple[Cast, ...]) -> bool:
+    return any(c.subject.rig in (Rig.BOAT, Rig.FLOAT) for c in casts)
+
+
+def _unknown(reading: Reading) -> str | None:
+    """What to call the thing that has no picture, in quotes, or None where the prompt asks for scenery only."""
+    scenic = any(h.name(t) for h in reading.hits for t in ("settings", "hints", "times", "weathers"))
+    chunk: list[str] = []
+    open_chunk = False
+    for part in reading.parts:
+        if isinstance(part, Hit):
+            if open_chunk and chunk and part.name("motions"):
+                break
+            open_chunk, chunk = part.name("numbers") is not None, []
+        elif part in DETERMINERS or part in MEASURES:
+            open_chunk, chunk = True, []
+        elif open_chunk and part.isalnum():
+            chunk.append(part)
+    words = "".join(chunk) if chunk and not chunk[0].isascii() else (chunk[-1] if chunk else "")
+    if words:
+        return f'"{words[:40]}"'
+    if scenic:
+        return None
+    first = next((p for p in reading.parts if isinstance(p, str) and p.isalpha()), None)
+    return f'"{first[:40]}"' if first else "what the prompt says"

@@ -1,0 +1,103 @@
+"""Knows the colours of each place by day, and what dusk and night do to them."""
+
+from dataclasses import dataclass
+
+from wanserve.engine.animatic.art import Light
+from wanserve.engine.animatic.color import WHITE, Color, rgb
+from wanserve.engine.animatic.storyboard import Setting, Time
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Sky from top to horizon, then the ground from far to near; `accent` is what stands out."""
+
+    sky: tuple[Color, ...]
+    far: Color
+    middle: Color
+    near: Color
+    front: Color
+    accent: Color
+    light: Light
+    rim: Color | None
+    stain: Color
+    """What falls on stickers of the scenery."""
+
+
+GROUNDS = {
+    Setting.NIGHT: "#5f7fb8 #4a6aa0 #3c5f6e #2c4a52 #fff3c8",
+    Setting.SUNSET: "#b98aa8 #a06a86 #8a6a58 #5e4638 #ffd98a",
+    Setting.BEACH: "#3f9fd0 #2f86c0 #f3dca6 #e3c488 #ffffff",
+    Setting.FOREST: "#8cc2a0 #5ea37a #6fae5a #3f7a44 #ffe08a",
+    Setting.SNOW: "#c3d6ee #dbe8f7 #f6faff #e3eefa #9fc0e6",
+    Setting.CITY: "#a9bdd6 #7f96b8 #59606e #464c58 #ffe7a0",
+    Setting.DESERT: "#eec98c #e6b268 #eebf78 #d9a05a #fff0c8",
+    Setting.UNDERWATER: "#1f7fb4 #17679c #d9c790 #b89f6a #ff7f8a",
+    Setting.MEADOW: "#a5d6a0 #83c777 #6fbf55 #4b9b41 #ffd84d",
+    Setting.SPACE: "#3a2f6b #2d2456 #4b4478 #352f5c #ffd9a0",
+    Setting.MOUNTAINS: "#9db4d8 #7d99bf #79b567 #568f4a #ffffff",
+    Setting.INDOORS: "#f3dcc0 #e8c8a4 #c08a5a #9c6b42 #d9645a",
+}
+SKIES = {
+    Setting.BEACH: "#2f8fe0 #7cc3f2 #d9f1fb",
+    Setting.FOREST: "#7fc4d8 #b5e0d2 #e6f4d8",
+    Setting.SNOW: "#8db6e2 #bcd6f0 #e9f3fc",
+    Setting.CITY: "#5a9fe0 #a3cdf0 #e3f0f7",
+    Setting.DESERT: "#4fa3dc #a9d3e6 #fbe8c0",
+    Setting.UNDERWATER: "#5fd0ea #1f8fc8 #0b4f8a",
+    Setting.SPACE: "#070616 #120c30 #2a1850",
+    Setting.INDOORS: "#f6e3cc #f3dcc0 #eed2b2",
+}
+DAY_SKY = "#3f97ea #8cc6f4 #e2f3fb"
+NIGHT_SKY = "#050a26 #12204f #2f4a86"
+SUNSET_SKY = "#3d2a6e #b5527e #ff9a5c #ffd98c"
+
+DAY = Light(Color(186, 192, 222), WHITE)
+LIGHTS = {
+    Time.NIGHT: Light(Color(62, 78, 150), Color(172, 190, 240)),
+    Time.SUNSET: Light(Color(142, 88, 122), Color(255, 214, 164)),
+    Time.DAY: DAY,
+}
+PLACE_LIGHTS = {
+    Setting.UNDERWATER: Light(Color(70, 128, 190), Color(205, 240, 250), 0.1, -1.0),
+    Setting.SPACE: Light(Color(84, 70, 140), Color(255, 250, 240)),
+    Setting.INDOORS: Light(Color(196, 168, 160), Color(255, 248, 232)),
+}
+RIMS = {Time.NIGHT: rgb("#b9ccff"), Time.SUNSET: rgb("#ffd08a"), Time.DAY: None}
+STAINS = {Time.NIGHT: Color(72, 92, 158), Time.SUNSET: Color(196, 132, 138), Time.DAY: Color(255, 255, 255)}
+
+
+def palette(setting: Setting, time: Time, hue: float) -> Palette:
+    """The colours of a place at a time of day; `hue` turns the sky and the land a little, in degrees."""
+    far, middle, near, front, accent = _colors(GROUNDS[setting])
+    light = PLACE_LIGHTS.get(setting, LIGHTS[time])
+    fixed = setting in (Setting.UNDERWATER, Setting.INDOORS, Setting.SPACE)
+    stain = WHITE if setting is Setting.SPACE else STAINS[time]
+    land = [_at(time if setting is not Setting.SPACE else Time.DAY, c).turned(hue) for c in (far, middle, near, front)]
+    if fixed:
+        sky = tuple(_at(time if setting is not Setting.SPACE else Time.DAY, c) for c in _colors(SKIES[setting]))
+        light = light if time is Time.DAY or setting is Setting.SPACE else _dimmed(light, time)
+    else:
+        text = {Time.NIGHT: NIGHT_SKY, Time.SUNSET: SUNSET_SKY, Time.DAY: SKIES.get(setting, DAY_SKY)}[time]
+        sky = tuple(_colors(text))
+    rim = RIMS[time] if not fixed else (RIMS[Time.NIGHT] if setting is Setting.SPACE else None)
+    return Palette(
+        tuple(c.turned(hue * 0.6) for c in sky), land[0], land[1], land[2], land[3], accent, light, rim, stain
+    )
+
+
+def _colors(text: str) -> list[Color]:
+    return [rgb(t) for t in text.split()]
+
+
+def _at(time: Time, color: Color) -> Color:
+    """A day colour as it looks at that time."""
+    if time is Time.NIGHT:
+        return color.times(Color(66, 88, 140)).mixed(Color(12, 20, 58), 0.30)
+    if time is Time.SUNSET:
+        return color.times(Color(246, 172, 150)).mixed(Color(86, 34, 84), 0.34)
+    return color
+
+
+def _dimmed(light: Light, time: Time) -> Light:
+    stain = STAINS[time].mixed(WHITE, 0.4)
+    return Light(light.shade.times(stain), light.lit.times(stain), light.from_x, light.from_y)

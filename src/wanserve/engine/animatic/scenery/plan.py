@@ -1,0 +1,134 @@
+"""Knows what a place consists of: a still sky, strips that the camera passes at their own speeds, and small moving things."""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from wanserve.engine.animatic.art import Light
+from wanserve.engine.animatic.color import Color
+from wanserve.engine.animatic.drawing import Item, Mark, Path, Point
+from wanserve.engine.animatic.geometry import Geometry
+from wanserve.engine.animatic.storyboard import Setting, Time
+
+
+@dataclass
+class Strip:
+    """A layer from y = `top` to `bottom`, as wide as the period, repeated sideways.
+
+    `depth` is its speed in parts of the ground's: 0 stands still, 1 goes with the subjects, more is nearer than they.
+    `drift` is a motion of its own, in widths of the frame a second.
+    """
+
+    depth: float
+    top: float
+    bottom: float
+    items: list[Item] = field(default_factory=list)
+    drift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """A star that twinkles: its place, its radius and when in its period it is brightest, 0.0 to 1.0."""
+
+    x: float
+    y: float
+    r: float
+    phase: float
+
+
+@dataclass(frozen=True)
+class Swayer:
+    """A drawing that rocks about its foot at (x, y): weeds in water, rays of light. `swing` is radians, `pace` turns a second."""
+
+    mark: Mark
+    x: float
+    y: float
+    swing: float
+    pace: float
+    phase: float
+    depth: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Glint:
+    """A streak of light on water that swells and fades."""
+
+    x: float
+    y: float
+    length: float
+    phase: float
+
+
+@dataclass
+class Plan:
+    """A place, ready to be drawn. Strips are in order from far to near."""
+
+    light: Light
+    rim: Color | None
+    base: list[Item] = field(default_factory=list)
+    strips: list[Strip] = field(default_factory=list)
+    stars: list[Star] = field(default_factory=list)
+    swayers: list[Swayer] = field(default_factory=list)
+    glints: list[Glint] = field(default_factory=list)
+    glint_color: Color = Color(255, 255, 255, 150)
+    shadow: float = 0.38
+    dust: Color | None = None
+    bubbles: bool = False
+
+
+@dataclass
+class Site:
+    """What a place is planned with: the frame, the light's time, the dice, and what to leave out."""
+
+    geometry: Geometry
+    setting: Setting
+    time: Time
+    dice: random.Random
+    without: frozenset[str]
+
+    def has(self, *names: str) -> bool:
+        """Whether all of these may be drawn."""
+        return not self.without.intersection(names)
+
+    def around(self, value: float, part: float) -> float:
+        """The value, give or take that part of it."""
+        return value * self.dice.uniform(1 - part, 1 + part)
+
+    def ridge(self, base: float, swell: float, waves: tuple[int, ...], points: int = 48) -> list[Point]:
+        """A line of hills one period wide whose ends meet: sines of these whole frequencies about y = `base`."""
+        period = self.geometry.period
+        phases = [self.dice.uniform(0, math.tau) for _ in waves]
+        sizes = [swell / (i + 1) for i in range(len(waves))]
+        line = []
+        for i in range(points + 1):
+            angle = math.tau * i / points
+            rise = sum(s * math.sin(k * angle + p) for k, p, s in zip(waves, phases, sizes, strict=True))
+            line.append((period * i / points, base - rise))
+        return line
+
+    def spread(self, count: int, jitter: float = 0.35) -> Iterator[float]:
+        """`count` places across one period, evenly but not too evenly, in pixels."""
+        step = self.geometry.period / count
+        for i in range(count):
+            yield (i + 0.5 + self.dice.uniform(-jitter, jitter)) * step
+
+
+def height_at(line: list[Point], x: float) -> float:
+    """The y of a ridge at x, by straight lines between its points."""
+    step = line[1][0] - line[0][0]
+    place = min(max(x / step, 0.0), len(line) - 1.001)
+    i = int(place)
+    return line[i][1] + (line[i + 1][1] - line[i][1]) * (place - i)
+
+
+def tuft(x: float, y: float, size: float, lean: float) -> Path:
+    """Three blades of grass."""
+    path = Path()
+    for k, tall in ((-0.5, 0.75), (0.0, 1.0), (0.5, 0.8)):
+        tip = (x + (k + lean) * size * 0.7, y - size * tall)
+        path.move(x + k * size * 0.5 - size * 0.09, y)
+        path.curve((x + k * size * 0.5, y - size * 0.4), tip, tip)
+        path.curve(tip, (x + k * size * 0.5 + size * 0.12, y - size * 0.4), (x + k * size * 0.5 + size * 0.09, y))
+        path.close()
+    return path

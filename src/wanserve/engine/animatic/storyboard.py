@@ -1,0 +1,123 @@
+"""Knows what a prompt asks to see: who, where, doing what, in which weather and light. Pure data."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Setting(StrEnum):
+    """Where it happens."""
+
+    NIGHT = "night"
+    SUNSET = "sunset"
+    BEACH = "beach"
+    FOREST = "forest"
+    SNOW = "snow"
+    CITY = "city"
+    DESERT = "desert"
+    UNDERWATER = "underwater"
+    MEADOW = "meadow"
+    SPACE = "space"
+    MOUNTAINS = "mountains"
+    INDOORS = "indoors"
+
+
+class Motion(StrEnum):
+    """What the subjects do."""
+
+    RUN = "run"
+    WALK = "walk"
+    JUMP = "jump"
+    FLY = "fly"
+    SWIM = "swim"
+    FALL = "fall"
+    SPIN = "spin"
+    GROW = "grow"
+    FLOAT = "float"
+    STAND = "stand"
+    DANCE = "dance"
+
+
+class Weather(StrEnum):
+    """What falls or blows."""
+
+    CLEAR = "clear"
+    RAIN = "rain"
+    SNOW = "snow"
+    WIND = "wind"
+    FOG = "fog"
+    STORM = "storm"
+
+
+class Time(StrEnum):
+    """What light there is."""
+
+    DAY = "day"
+    SUNSET = "sunset"
+    NIGHT = "night"
+
+
+class Rig(StrEnum):
+    """How a subject's art is moved: what its legs, wings or wheels do."""
+
+    LEGS = "legs"
+    GALLOP = "gallop"
+    WALKER = "walker"
+    WADDLE = "waddle"
+    DANCER = "dancer"
+    HOP = "hop"
+    BIRD = "bird"
+    WINGS = "wings"
+    FISH = "fish"
+    CRAWL = "crawl"
+    HEAD = "head"
+    WHEELS = "wheels"
+    GLIDE = "glide"
+    CRAFT = "craft"
+    BOAT = "boat"
+    FLOAT = "float"
+    BALL = "ball"
+    SPIN = "spin"
+    TALL = "tall"
+    THING = "thing"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A kind of thing that can be drawn.
+
+    `art` is its name in the art pack; `@man` and the like stand for a figure drawn by what it does. `size` is its
+    height in parts of the stage's unit, `faces` the way its art looks: -1 left, 1 right.
+    """
+
+    name: str
+    art: str
+    rig: Rig
+    size: float
+    home: Setting
+    faces: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A subject of this story, how many of it, and its colour's name where the prompt gives one."""
+
+    subject: Subject
+    count: int = 1
+    color: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Storyboard:
+    """All that the drawing needs to know. `direction` is (x, y), each -1, 0 or 1, y down.
+
+    `without` names what the scenery must leave out; `notes` are sentences for the user.
+    """
+
+    casts: tuple[Cast, ...]
+    setting: Setting
+    motion: Motion
+    direction: tuple[int, int]
+    weather: Weather
+    time: Time
+    without: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
