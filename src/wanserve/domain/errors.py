@@ -69,6 +69,10 @@ class TaskNotFound(WanserveError):
     code = "task_not_found"
     status = 404
 
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"there is no task {task_id}")
+        self.task_id = task_id
+
 
 class WrongState(WanserveError):
     """The task's state has no such move."""

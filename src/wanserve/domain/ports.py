@@ -80,6 +80,9 @@ class TaskStore(Protocol):
     def get(self, account: str, task_id: str) -> Task | None:
         """The task, if this account has it."""
 
+    def find(self, task_id: str) -> Task | None:
+        """The task, whichever account has it: for the sweeper and the server's owner, never for a door."""
+
     def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
         """The newest tasks in these states, newest first; of one account, or of all where it is None."""
 

@@ -63,6 +63,10 @@ class MemoryTasks:
         task = self._tasks.get(task_id)
         return task if task and task.account == account else None
 
+    def find(self, task_id: str) -> Task | None:
+        """See TaskStore."""
+        return self._tasks.get(task_id)
+
     def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
         """See TaskStore."""
         with self._lock:

@@ -112,6 +112,11 @@ class SqliteTasks:
         rows = self._database.read(sql.GET_TASK, (task_id, account))
         return read_task(rows[0]) if rows else None
 
+    def find(self, task_id: str) -> Task | None:
+        """See TaskStore."""
+        rows = self._database.read(sql.FIND_TASK, (task_id,))
+        return read_task(rows[0]) if rows else None
+
     def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
         """See TaskStore."""
         values: dict[str, Value] = {"account": account, "states": json.dumps(list(states)), "limit": limit}

@@ -20,6 +20,9 @@ ADD_TASK: Final = f"""
 # Scoped to the account: another account's id finds no row, as an unknown one.
 GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND account = ?"
 
+# For the server's owner only: it asks for no account.
+FIND_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"
+
 # `states` is a JSON list. The account's index is in order of acceptance, so the newest are its end.
 NEWEST_TASKS: Final = f"""
     SELECT {TASK_COLUMNS} FROM tasks

@@ -1,0 +1,141 @@
+"""The composition root: builds the running parts from the settings. The only file that picks implementations."""
+
+import secrets
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from wanserve import __version__
+from wanserve.blobs.links import Links as Signer
+from wanserve.blobs.links import load_secret
+from wanserve.blobs.store import DiskBlobs
+from wanserve.domain.catalog import MODELS
+from wanserve.domain.errors import SetupError
+from wanserve.domain.rules import SEED_MAX
+from wanserve.http.api import Door, application
+from wanserve.http.auth import Gate
+from wanserve.http.dialects.base import Dialect
+from wanserve.http.dialects.pixazo import Pixazo
+from wanserve.http.files import Files, Links
+from wanserve.http.openapi import document
+from wanserve.http.ops import Ops, WorkerHealth, ops_about
+from wanserve.keys import Keys
+from wanserve.settings import Settings
+from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
+from wanserve.tasks import Tasks
+from wanserve.worker.events import Charge
+from wanserve.worker.loop import Worker
+from wanserve.worker.supervisor import Supervisor
+from wanserve.worker.sweeper import Sweeper
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Which engine serves, and why that one, in words for the user."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The use cases on an opened database: what the server and the command line share."""
+
+    database: Database
+    tasks: Tasks
+    keys: Keys
+
+    def close(self) -> None:
+        """Finish what is being written; nothing may be asked afterwards."""
+        self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A server that is built and not yet started."""
+
+    core: Core
+    app: ASGIApp
+    engine: Engine
+    workers: Sequence[Worker]
+    sweeper: Sweeper
+
+
+def choose_engine(settings: Settings) -> Engine:
+    """The engine for these settings on this machine."""
+    if settings.engine != "auto":
+        return Engine(settings.engine, "it is the setting")
+    return Engine("animatic", "auto: this version has no other engine yet, and animatic needs no GPU and no weights")
+
+
+def make_folders(settings: Settings) -> None:
+    """Make the data directory where it is new. Raises SetupError."""
+    try:
+        for folder in (settings.data_dir, settings.blobs_dir, settings.scratch_dir):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SetupError(f"the data directory {settings.data_dir} cannot be made: {error.strerror}") from error
+
+
+def open_core(settings: Settings) -> Core:
+    """Open the database of the data directory, making both where they are new. Raises SetupError."""
+    make_folders(settings)
+    database = Database(settings.data_dir / "wanserve.db")
+    tasks = Tasks(
+        store=SqliteTasks(database),
+        models=MODELS,
+        clock=now_ms,
+        new_id=new_uuid,
+        new_seed=new_seed,
+        policy=settings.policy(),
+    )
+    keys = Keys(SqliteKeys(database), MODELS, now_ms, lambda: f"sk-{secrets.token_hex(24)}")
+    return Core(database, tasks, keys)
+
+
+def build(settings: Settings, core: Core, *, with_worker: bool = True) -> Parts:
+    """Build a server on the core. Raises SetupError."""
+    engine = choose_engine(settings)
+    blobs = DiskBlobs(settings.blobs_dir)
+    charge = Charge(engine.name, settings.blobs_dir, settings.scratch_dir, settings.log_level)
+    worker = Worker(core.tasks, Supervisor(charge), settings.stall_seconds, settings.drain_seconds)
+    workers = [worker] if with_worker else []
+
+    def health() -> list[WorkerHealth]:
+        return [WorkerHealth("cpu", worker.child.loaded, worker.child.problem) for worker in workers]
+
+    signer = Signer(load_secret(settings.data_dir / "link-secret"))
+    links = Links(signer, settings.public_url, core.tasks.policy.retention_ms)
+    gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
+    dialects: list[Dialect] = [Pixazo()]
+    doors = [
+        Door(dialect, operation, core.tasks, gate, links) for dialect in dialects for operation in dialect.operations
+    ]
+    ops = Ops(
+        engine.name,
+        engine.why,
+        health,
+        core.tasks.store.check_writable,
+        document(dialects, ops_about(), __version__),
+    )
+    files = Files(signer, blobs, now_ms)
+    app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid)
+    return Parts(core, app, engine, workers, Sweeper(core.tasks, blobs, settings.scratch_dir))
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def new_uuid() -> str:
+    """A fresh random UUID, 8-4-4-4-12."""
+    return str(uuid.uuid4())
+
+
+def new_seed() -> int:
+    """A seed for a request that names none."""
+    return secrets.randbelow(SEED_MAX + 1)

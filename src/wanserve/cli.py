@@ -1,0 +1,299 @@
+"""The command line: one small function a command. Exit status 0 done, 1 failed in one clear line, 2 wrong usage."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from wanserve import __version__
+from wanserve.app import Core, choose_engine, open_core
+from wanserve.client import Client
+from wanserve.doctor import examine
+from wanserve.domain.catalog import MODELS
+from wanserve.domain.errors import WanserveError
+from wanserve.domain.task import Task
+from wanserve.generate import Wish, generate_locally, generate_through, progress_bar
+from wanserve.server import serve
+from wanserve.settings import Settings, load
+from wanserve.telemetry import start_logging
+
+Arguments = argparse.Namespace
+Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = parser().parse_args(argv)
+    command: Callable[[Arguments], int | None] = arguments.command
+    try:
+        return command(arguments) or 0
+    except WanserveError as error:
+        print(f"wanserve: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("wanserve: stopped", file=sys.stderr)
+    return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """What may be written on the command line."""
+    top = argparse.ArgumentParser(prog="wanserve", description="A self-hosted server for the Wan text-to-video API.")
+    top.add_argument("--version", action="version", version=f"wanserve {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_generate(commands)
+    _add_keys(commands)
+    _add_tasks(commands)
+    _add_tellers(commands)
+    return top
+
+
+def _add(commands: Commands, name: str, does: str, command: Callable[[Arguments], int | None]) -> argparse.ArgumentParser:
+    added = commands.add_parser(name, help=does, description=does)
+    added.set_defaults(command=command)
+    return added
+
+
+def _with_data(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    added.add_argument("--data-dir", type=Path, metavar="DIR", help="where tasks, keys and videos are kept")
+    return added
+
+
+def _with_json(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    added.add_argument("--json", action="store_true", help="print JSON")
+    return added
+
+
+def _add_serve(commands: Commands) -> None:
+    added = _with_data(_add(commands, "serve", "serve the HTTP API and make the videos", run_serve))
+    added.add_argument("--host", help="the address to listen at (127.0.0.1)")
+    added.add_argument("--port", type=int, help="the port to listen at (8000); 0 takes a free one")
+    added.add_argument("--engine", help="auto or animatic (auto)")
+    added.add_argument("--no-worker", action="store_true", help="serve HTTP only")
+
+
+def _add_generate(commands: Commands) -> None:
+    added = _add(commands, "generate", "make one video, with no server or through one", run_generate)
+    added.add_argument("prompt", metavar="PROMPT")
+    added.add_argument("-o", "--output", type=Path, default=Path("out.mp4"), metavar="FILE")
+    added.add_argument("--model", default="wan2.2-t2v-plus", help=", ".join(MODELS))
+    added.add_argument("--size", metavar="W*H", help="such as 1280*720; the model's own default where left out")
+    added.add_argument("--negative", metavar="TEXT", help="what to leave out")
+    added.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same video")
+    added.add_argument("--engine", help="auto or animatic (auto); without --url only")
+    added.add_argument("--url", help="the address of a running server")
+    added.add_argument("--key", help="a key of that server")
+
+
+def _add_keys(commands: Commands) -> None:
+    keys = commands.add_parser("keys", help="make, list, restrict and revoke keys").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    create = _with_data(_add(keys, "create", "make a key and print it, this once", run_keys_create))
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--account", default="default", metavar="A", help="whose key it is (default)")
+    create.add_argument("--models", metavar="M1,M2", help="the only models that it may use")
+    restrict = _with_data(_add(keys, "restrict", "change which models a key may use", run_keys_restrict))
+    restrict.add_argument("name", metavar="NAME")
+    restrict.add_argument("--models", metavar="M1,M2", help="the only models that it may use; left out: all")
+    revoke = _with_data(_add(keys, "revoke", "make a key count no more", run_keys_revoke))
+    revoke.add_argument("name", metavar="NAME")
+    _with_json(_with_data(_add(keys, "list", "list the keys, without their secrets", run_keys_list)))
+
+
+def _add_tasks(commands: Commands) -> None:
+    tasks = commands.add_parser("tasks", help="see and cancel what is queued and running").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    listing = _with_json(_with_data(_add(tasks, "list", "list what is queued and running", run_tasks_list)))
+    listing.add_argument("--all", action="store_true", help="list what has ended too")
+    show = _with_json(_with_data(_add(tasks, "show", "tell all about one task", run_tasks_show)))
+    show.add_argument("id", metavar="ID")
+    cancel = _with_data(_add(tasks, "cancel", "cancel a task that has not ended", run_tasks_cancel))
+    cancel.add_argument("id", metavar="ID")
+
+
+def _add_tellers(commands: Commands) -> None:
+    usage = _with_json(_with_data(_add(commands, "usage", "print the ledger: one row a video", run_usage)))
+    usage.add_argument("--account", metavar="A", help="of this account only")
+    models = _add(commands, "models", "list the models and which engine serves each", run_models)
+    _with_json(models)
+    doctor = _with_data(_add(commands, "doctor", "tell what this machine can run and what is missing", run_doctor))
+    _with_json(doctor)
+
+
+def run_serve(arguments: Arguments) -> None:
+    """`wanserve serve`."""
+    settings = _settings(arguments)
+    start_logging(settings.log_level)
+    serve(settings, with_worker=not arguments.no_worker)
+
+
+def run_generate(arguments: Arguments) -> None:
+    """`wanserve generate`: the path of the video goes to stdout, everything else to stderr."""
+    wish = Wish(
+        arguments.prompt, arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed
+    )
+    console = Console(stderr=True)
+    notes: tuple[str, ...] = ()
+    with progress_bar(console) as advance:
+        if arguments.url:
+            generate_through(Client(arguments.url, arguments.key or ""), wish, advance)
+        else:
+            notes = generate_locally(wish, load({"engine": arguments.engine}), advance).notes
+    for note in notes:
+        console.print(f"note: {note}", markup=False, highlight=False)
+    print(wish.output)
+
+
+def run_keys_create(arguments: Arguments) -> None:
+    """`wanserve keys create`: the key, alone, on stdout."""
+    with closing(_core(arguments)) as core:
+        print(core.keys.create(arguments.name, arguments.account, _models(arguments)))
+
+
+def run_keys_restrict(arguments: Arguments) -> None:
+    """`wanserve keys restrict`."""
+    with closing(_core(arguments)) as core:
+        core.keys.restrict(arguments.name, _models(arguments))
+
+
+def run_keys_revoke(arguments: Arguments) -> None:
+    """`wanserve keys revoke`."""
+    with closing(_core(arguments)) as core:
+        core.keys.revoke(arguments.name)
+
+
+def run_keys_list(arguments: Arguments) -> None:
+    """`wanserve keys list`."""
+    with closing(_core(arguments)) as core:
+        rows = [
+            {
+                "name": key.name,
+                "account": key.account,
+                "models": sorted(key.models) if key.models is not None else None,
+                "created": _time(key.created_ms),
+                "revoked": _time(key.revoked_ms),
+            }
+            for key in core.keys.all()
+        ]
+    _print_rows(rows, as_json=arguments.json)
+
+
+def run_tasks_list(arguments: Arguments) -> None:
+    """`wanserve tasks list`."""
+    with closing(_core(arguments)) as core:
+        found = core.tasks.newest(None, limit=1000) if arguments.all else core.tasks.waiting_or_running()
+    rows = [
+        {
+            "id": task.id,
+            "state": task.state,
+            "account": task.account,
+            "model": task.generation.model,
+            "submitted": _time(task.submitted_ms),
+            "progress": f"{task.progress:.0%}",
+            "prompt": task.generation.prompt[:60],
+        }
+        for task in found
+    ]
+    _print_rows(rows, as_json=arguments.json)
+
+
+def run_tasks_show(arguments: Arguments) -> None:
+    """`wanserve tasks show`."""
+    with closing(_core(arguments)) as core:
+        shown = _flat(core.tasks.find(arguments.id))
+    if arguments.json:
+        print(json.dumps(shown, ensure_ascii=False))
+        return
+    for name, told in shown.items():
+        print(f"{name}: {told}")
+
+
+def run_tasks_cancel(arguments: Arguments) -> None:
+    """`wanserve tasks cancel`."""
+    with closing(_core(arguments)) as core:
+        task = core.tasks.find(arguments.id)
+        core.tasks.cancel(task.account, task.id)
+    print(f"{task.id} is canceled")
+
+
+def run_usage(arguments: Arguments) -> None:
+    """`wanserve usage`."""
+    with closing(_core(arguments)) as core:
+        rows = [asdict(row) | {"ended": _time(row.ended_ms)} for row in core.tasks.usage(arguments.account)]
+    _print_rows(rows, as_json=arguments.json)
+
+
+def run_models(arguments: Arguments) -> None:
+    """`wanserve models`."""
+    engine = choose_engine(load({}))
+    rows = [
+        {
+            "name": card.name,
+            "engine": engine.name,
+            "sizes": [f"{width}*{height}" for width, height in card.sizes],
+            "default_size": "{}*{}".format(*card.default_size),
+            "frames": card.frames,
+            "fps": card.fps,
+        }
+        for card in MODELS.values()
+    ]
+    _print_rows(rows, as_json=arguments.json)
+
+
+def run_doctor(arguments: Arguments) -> int:
+    """`wanserve doctor`: exit status 1 where something is missing."""
+    findings = examine(_settings(arguments))
+    if arguments.json:
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    else:
+        for finding in findings:
+            print(f"{'ok     ' if finding.fine else 'MISSING'} {finding.about}: {finding.says}")
+    return 0 if all(finding.fine for finding in findings) else 1
+
+
+def _settings(arguments: Arguments) -> Settings:
+    given = vars(arguments)
+    return load({name: given.get(name) for name in ("data_dir", "host", "port", "engine")})
+
+
+def _core(arguments: Arguments) -> Core:
+    return open_core(_settings(arguments))
+
+
+def _models(arguments: Arguments) -> list[str] | None:
+    return None if arguments.models is None else [name.strip() for name in arguments.models.split(",")]
+
+
+def _time(time_ms: int | None) -> str | None:
+    return None if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(" ", "seconds")
+
+
+def _flat(task: Task) -> dict[str, object]:
+    shown: dict[str, object] = {
+        name: told for name, told in asdict(task).items() if name not in ("generation", "video", "failure")
+    }
+    shown |= asdict(task.generation)
+    shown["video"] = task.video and asdict(task.video)
+    shown["failure"] = task.failure and asdict(task.failure)
+    return shown
+
+
+def _print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    if not rows:
+        print("none")
+        return
+    table = Table(*rows[0], box=None)
+    for row in rows:
+        table.add_row(*(", ".join(told) if isinstance(told, list) else str(told or "") for told in row.values()))
+    Console(soft_wrap=True).print(table)

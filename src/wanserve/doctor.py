@@ -1,0 +1,64 @@
+"""Tells in words what this machine can run and what is missing."""
+
+import os
+import platform
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from wanserve import __version__
+from wanserve.app import choose_engine
+from wanserve.settings import Settings
+
+ROOM_BYTES: Final = 1_000_000_000
+"""Some hundred clips at 1080p, and the database."""
+
+SQLITE_NEEDED: Final = (3, 37, 0)
+"""The first version with STRICT tables; it has RETURNING too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    about: str
+    fine: bool
+    says: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """What this machine can run and what is missing. Changes nothing."""
+    return list(_findings(settings))
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("wanserve", True, f"{__version__} on Python {platform.python_version()}, {platform.system()}")
+    engine = choose_engine(settings)
+    yield Finding("engine", True, f"{engine.name}: {engine.why}")
+    yield _drawing()
+    yield _sqlite()
+    yield from _folder(settings.data_dir)
+
+
+def _drawing() -> Finding:
+    if find_spec("av") is None:
+        return Finding("video", False, "PyAV is not installed: pip install av")
+    return Finding("video", True, "PyAV with libx264")
+
+
+def _sqlite() -> Finding:
+    fine = sqlite3.sqlite_version_info >= SQLITE_NEEDED
+    needed = "" if fine else f", and {'.'.join(map(str, SQLITE_NEEDED))} is needed: use a newer Python"
+    return Finding("SQLite", fine, f"{sqlite3.sqlite_version}{needed}")
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    writable = os.access(there, os.W_OK | os.X_OK)
+    yield Finding("data directory", writable, f"{folder}" if writable else f"{there} is not writable")
+    free = shutil.disk_usage(there).free
+    yield Finding("disk", free >= ROOM_BYTES, f"{free / 1e9:.1f} GB free, {ROOM_BYTES / 1e9:.0f} GB wanted")

@@ -1,0 +1,165 @@
+"""The ASGI application: a door for each operation of each dialect, and one error boundary around everything."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import pydantic_core
+from starlette.datastructures import Headers, QueryParams
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.domain.task import Task
+from wanserve.http.auth import Gate, Kind
+from wanserve.http.dialects.base import (
+    MAX_BODY_BYTES,
+    Dialect,
+    EndpointNotFound,
+    Incoming,
+    Json,
+    Operation,
+    Outgoing,
+    Query,
+    Submit,
+)
+from wanserve.http.files import Links
+from wanserve.http.routing import REQUEST_ID, ExactRoute, no_such_path
+from wanserve.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+class Fault(WanserveError):
+    """A bug of ours, as the client hears of it. The trace is in the log only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One operation of one dialect, as an ASGI application: let in, ask the use case, answer."""
+
+    dialect: Dialect
+    operation: Operation
+    tasks: Tasks
+    gate: Gate
+    links: Links
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises WanserveError for the boundary to say."""
+        incoming = Incoming(
+            Headers(scope=scope), QueryParams(scope["query_string"]), scope["path_params"], await _body(receive)
+        )
+        task = await self._ask(incoming)
+        outgoing = Outgoing(scope[REQUEST_ID], self.links.video_url(task, scope) if task.video else None)
+        await send_json(send, 200, self.operation.write(task, outgoing), scope[REQUEST_ID])
+
+    async def _ask(self, incoming: Incoming) -> Task:
+        credential = self.dialect.credential(incoming)
+        match self.operation:
+            case Submit(read=read):
+                key = self.gate.admit(credential, Kind.SUBMIT)
+                accepted = self.tasks.submit(key, read(incoming))
+                await asyncio.wrap_future(accepted.on_disk)
+                return accepted.task
+            case Query(read=ask):
+                key = self.gate.admit(credential, Kind.QUERY)
+                # A read of the local file takes some ten microseconds: less than handing it to a thread.
+                return self.tasks.get(key.account, ask(incoming))
+            case _:
+                assert_never(self.operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Gives each request its id, and says every error in the dialect of its path. Nothing passes it."""
+
+    app: ASGIApp
+    dialects: Sequence[Dialect]
+    new_id: Callable[[], str]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens."""
+        scope[REQUEST_ID] = self.new_id()
+        answered = False
+
+        async def watched(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        error: WanserveError
+        try:
+            await self.app(scope, receive, watched)
+            return
+        except WanserveError as raised:
+            error = raised
+            if error.status >= 500:
+                log.error("%s %s: %s: %s", scope["method"], scope["path"], error.code, error)
+        except HTTPException:
+            # Only the framework's static files raise it: no such file.
+            error = EndpointNotFound(f"there is no {scope['path']}")
+        except Exception:
+            log.exception("%s %s", scope["method"], scope["path"])
+            error = Fault("an unexpected error")
+        if not answered:
+            refusal = self._dialect(scope["path"]).refuse(error, scope[REQUEST_ID])
+            await send_json(send, refusal.status, refusal.body, scope[REQUEST_ID], refusal.headers.items())
+
+    def _dialect(self, path: str) -> Dialect:
+        fitting = [(prefix, dialect) for dialect in self.dialects for prefix in dialect.prefixes]
+        return max((pair for pair in fitting if path.startswith(pair[0])), key=lambda pair: len(pair[0]))[1]
+
+
+def application(
+    doors: Sequence[Door], routes: Sequence[BaseRoute], dialects: Sequence[Dialect], new_id: Callable[[], str]
+) -> ASGIApp:
+    """The whole HTTP side: the dialects' doors, then `routes` (files, health, documents), in the boundary, in CORS."""
+    opened = [ExactRoute(door.operation.path, door, methods=[door.operation.method]) for door in doors]
+    router = Router([*opened, *routes], redirect_slashes=False, default=no_such_path)
+    # Outermost, so that a browser can read errors too. Preflights end here, without a key.
+    return CORSMiddleware(
+        Boundary(router, dialects, new_id),
+        allow_origins=["*"],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Retry-After", "x-request-id"],
+        max_age=86_400,
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Raises InvalidRequest past MAX_BODY_BYTES, once it has come in and been thrown away."""
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("body", "ended before it was whole")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        # Reading on keeps the connection: a client that is still sending would see a reset instead of the answer.
+        if size <= MAX_BODY_BYTES:
+            chunks.append(chunk)
+        if not message.get("more_body", False):
+            break
+    if size > MAX_BODY_BYTES:
+        raise InvalidRequest("body", f"must be at most {MAX_BODY_BYTES} bytes")
+    return b"".join(chunks)
+
+
+async def send_json(
+    send: Send, status: int, body: Json, request_id: str, headers: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Send one JSON answer, not to be cached: a poll's answer is old at once."""
+    content = pydantic_core.to_json(body)
+    start = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-request-id", request_id.encode()),
+        *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,25 @@
+"""Puts the OpenAPI document together from what each operation says of itself."""
+
+from collections.abc import Mapping, Sequence
+
+from wanserve.http.dialects.base import Dialect, Json
+
+
+def document(dialects: Sequence[Dialect], others: Mapping[str, Json], version: str) -> Json:
+    """The OpenAPI 3.1 document of every route: the dialects' operations, and `others` by path."""
+    paths: dict[str, dict[str, object]] = {path: dict(item) for path, item in others.items()}
+    for dialect in dialects:
+        for operation in dialect.operations:
+            about = dict(operation.about) | {"security": [{scheme: []} for scheme in dialect.security]}
+            paths.setdefault(operation.path, {})[operation.method.lower()] = about
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "wanserve",
+            "version": version,
+            "summary": "An open, self-hosted server for the Wan text-to-video API",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"securitySchemes": {name: made for one in dialects for name, made in one.security.items()}},
+    }

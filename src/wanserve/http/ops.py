@@ -1,0 +1,139 @@
+"""Tells whether the server lives and is ready, and serves the OpenAPI document with a page to read it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
+from wanserve.domain.errors import StoreUnavailable
+from wanserve.http.dialects.base import Json
+from wanserve.http.routing import ExactRoute
+
+_STATIC: Final = str(files("fastapi_offline").joinpath("static"))
+"""Swagger UI from a package: a page that fetches it from somebody's network would be blank on a closed one."""
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><title>wanserve API</title>
+<link rel="stylesheet" href="/docs/static/swagger-ui.css">
+</head>
+<body>
+<div id="page"></div>
+<script src="/docs/static/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({ url: "/openapi.json", dom_id: "#page", validatorUrl: null });</script>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHealth:
+    """One worker, as `/readyz` tells of it. `problem` says why its engine is not loaded, where it failed to."""
+
+    device: str
+    loaded: bool
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ops:
+    """What the routes need to know: the engine and why it was chosen, the workers, and whether the store is writable."""
+
+    engine: str
+    why: str
+    workers: Callable[[], Sequence[WorkerHealth]]
+    check_writable: Callable[[], None]
+    document: Json
+
+    def routes(self) -> list[BaseRoute]:
+        """Every route of this module, each for GET and HEAD."""
+        pages = {
+            "/": self.home,
+            "/healthz": self.healthz,
+            "/readyz": self.readyz,
+            "/openapi.json": self.openapi,
+            "/docs": self.docs,
+        }
+        static = Mount("/docs/static", StaticFiles(directory=_STATIC))
+        return [ExactRoute(path, page, methods=["GET", "HEAD"]) for path, page in pages.items()] + [static]
+
+    async def home(self, request: Request) -> Response:
+        """A browser that comes to the root is shown the documents."""
+        return RedirectResponse("/docs")
+
+    async def healthz(self, request: Request) -> Response:
+        """200 while the process answers at all."""
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(self, request: Request) -> Response:
+        """200 once a task would be accepted and made, else 503; the body says what is missing."""
+        workers = self.workers()
+        store = "ok"
+        try:
+            # A write waits for the disk: not on the event loop.
+            await asyncio.to_thread(self.check_writable)
+        except StoreUnavailable as error:
+            store = str(error)
+        ready = store == "ok" and any(worker.loaded for worker in workers)
+        body = {
+            "status": "ready" if ready else "not ready",
+            "engine": {"name": self.engine, "why": self.why},
+            "workers": [
+                {"device": worker.device, "loaded": worker.loaded, "problem": worker.problem} for worker in workers
+            ],
+            "store": store,
+        }
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def openapi(self, request: Request) -> Response:
+        """The OpenAPI document."""
+        return JSONResponse(self.document)
+
+    async def docs(self, request: Request) -> Response:
+        """A page to read and to try the API."""
+        return HTMLResponse(_PAGE)
+
+
+def ops_about() -> dict[str, Json]:
+    """What the OpenAPI document says of these routes and of the files, by path."""
+
+    def get(summary: str, **answers: str) -> Json:
+        responses = {status.lstrip("_"): {"description": says} for status, says in answers.items()}
+        return {"get": {"tags": ["server"], "summary": summary, "security": [], "responses": responses}}
+
+    return {
+        "/healthz": get("Whether the process lives", _200="It does."),
+        "/readyz": get(
+            "Whether a task would be made", _200="Ready: engine and why, workers, store.", _503="Not ready: what is missing."
+        ),
+        "/openapi.json": get("This document", _200="OpenAPI 3.1."),
+        "/docs": get("A page to read this document", _200="HTML."),
+        "/files/{key}": {
+            "get": {
+                "tags": ["server"],
+                "summary": "A video, by the signed link of its task",
+                "description": "HEAD, Range, If-Range and If-None-Match are served.",
+                "security": [],
+                "parameters": [
+                    {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
+                    {"name": "expires", "in": "query", "required": True, "schema": {"type": "string"}},
+                    {"name": "signature", "in": "query", "required": True, "schema": {"type": "string"}},
+                ],
+                "responses": {
+                    "200": {"description": "The MP4.", "content": {"video/mp4": {}}},
+                    "206": {"description": "A range of it.", "content": {"video/mp4": {}}},
+                    "304": {"description": "Not changed."},
+                    "403": {"description": "The link is wrong or has expired."},
+                    "404": {"description": "The file is gone."},
+                    "416": {"description": "The range lies outside the file."},
+                },
+            }
+        },
+    }

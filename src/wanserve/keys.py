@@ -1,0 +1,75 @@
+"""The use cases of keys: create, restrict, revoke, list, and tell whose a credential is."""
+
+import hmac
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from wanserve.domain.account import Key
+from wanserve.domain.errors import InvalidKey, InvalidRequest, MissingKey
+from wanserve.domain.ports import Clock, KeyStore
+
+NAME_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What can be done with keys. `new_secret` gives a fresh key's text; `models` are the names that are served."""
+
+    store: KeyStore
+    models: Collection[str]
+    clock: Clock
+    new_secret: Callable[[], str]
+
+    def create(self, name: str, account: str, models: Collection[str] | None = None) -> str:
+        """Make a key and return its text, which is told once and stored nowhere.
+
+        Raises InvalidRequest: the name is taken or no name, or a model is unknown.
+        """
+        for field, text in (("name", name), ("account", account)):
+            if not text.strip() or len(text) > NAME_CHARACTERS or not text.isprintable():
+                raise InvalidRequest(field, f"must be 1 to {NAME_CHARACTERS} printable characters")
+        secret = self.new_secret()
+        self.store.add_key(Key(name, account, fingerprint(secret), self.clock(), self._known(models)))
+        return secret
+
+    def restrict(self, name: str, models: Collection[str] | None) -> None:
+        """Let the key use only these models, or all where it is None. Raises InvalidRequest."""
+        self.store.update_key(replace(self._named(name), models=self._known(models)))
+
+    def revoke(self, name: str) -> None:
+        """Make the key count no more; revoking twice is not an error. Raises InvalidRequest where none has the name."""
+        key = self._named(name)
+        self.store.update_key(replace(key, revoked_ms=key.revoked_ms or self.clock()))
+
+    def all(self) -> list[Key]:
+        """Every key, oldest first."""
+        return self.store.keys()
+
+    def owner(self, credential: str | None) -> Key:
+        """The key that a client sent. Raises MissingKey or InvalidKey."""
+        if not credential:
+            raise MissingKey("no key was sent")
+        sent = fingerprint(credential)
+        key = self.store.find_key(sent)
+        # The look-up is by hash, so its time tells nothing of a key's text; the comparison is for whoever changes it.
+        if key is None or key.revoked_ms is not None or not hmac.compare_digest(key.sha256, sent):
+            raise InvalidKey("the key is unknown or revoked")
+        return key
+
+    def _named(self, name: str) -> Key:
+        for key in self.store.keys():
+            if key.name == name:
+                return key
+        raise InvalidRequest("name", f"there is no key named {name}")
+
+    def _known(self, models: Collection[str] | None) -> frozenset[str] | None:
+        for model in models or ():
+            if model not in self.models:
+                raise InvalidRequest("models", f"{model} is not one of {', '.join(self.models)}")
+        return None if models is None else frozenset(models)
+
+
+def fingerprint(secret: str) -> str:
+    """The SHA-256 of a key's text, as 64 hex digits. A key has 192 random bits, so it needs no slow hash."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,150 @@
+"""The use cases of tasks, for the doors (submit, get, newest, cancel) and for the workers (claim to settle).
+
+Every policy is here: who waits, who may run, what is tried again and for how long a task is known.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from wanserve.domain import rules
+from wanserve.domain.account import Key
+from wanserve.domain.catalog import ModelCard
+from wanserve.domain.errors import ModelDenied, TaskNotFound
+from wanserve.domain.ports import Clock, TaskStore
+from wanserve.domain.task import LIVE, Failure, State, Task, Usage, Video
+
+
+def video_key(task_id: str, attempt: int) -> str:
+    """The key of an attempt's video: no two attempts share a file, so a late one overwrites nothing."""
+    return f"videos/{task_id}/{attempt}.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The server's own limits. `max_queued` and `max_running` count one account's tasks of one model."""
+
+    max_queued: int = 500
+    max_running: int | None = None
+    max_attempts: int = 3
+    lease_ms: int = 15_000
+    retention_ms: int = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A task that was let in. Nobody may be told before `on_disk` is done; it fails as `TaskStore.add` says."""
+
+    task: Task
+    on_disk: Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """What can be done with tasks. `new_id` gives a fresh UUID's text, `new_seed` a seed for who names none."""
+
+    store: TaskStore
+    models: Mapping[str, ModelCard]
+    clock: Clock
+    new_id: Callable[[], str]
+    new_seed: Callable[[], int]
+    policy: Policy
+
+    def submit(self, key: Key, request: rules.VideoRequest) -> Accepted:
+        """Let a request in. Raises InvalidRequest, or ModelDenied where the key is restricted to other models."""
+        generation = rules.check(request, self.models, self.new_seed)
+        if not key.may_use(generation.model):
+            raise ModelDenied(f"this key may not use {generation.model}")
+        task = Task(self.new_id(), key.account, generation, self.clock())
+        return Accepted(task, self.store.add(task, self.policy.max_queued))
+
+    def get(self, account: str, task_id: str) -> Task:
+        """The task. Raises TaskNotFound where it is unknown, another account's, or past its retention."""
+        task = self.store.get(account, task_id)
+        if task is None or (task.ended_ms is not None and task.ended_ms < self._kept_since()):
+            raise TaskNotFound(task_id)
+        return task
+
+    def find(self, task_id: str) -> Task:
+        """The task, whoever has it: for the server's owner, never for a door. Raises TaskNotFound."""
+        task = self.store.find(task_id)
+        if task is None:
+            raise TaskNotFound(task_id)
+        return task
+
+    def newest(self, account: str | None, limit: int, states: Collection[State] = tuple(State)) -> list[Task]:
+        """The newest tasks, newest first; of one account, or of all where it is None."""
+        return self.store.newest(account, states, limit)
+
+    def cancel(self, account: str, task_id: str) -> Task:
+        """Cancel a task that has not ended; a running engine stops at its next step.
+
+        Raises TaskNotFound, or WrongState where the task has ended.
+        """
+        task = self.get(account, task_id)
+        canceled = task.canceled(self.clock())
+        if not self.store.cancel(canceled):
+            # It ended between our look and our write: say so as it now stands.
+            return self.get(account, task_id).canceled(self.clock())
+        return canceled
+
+    def usage(self, account: str | None) -> list[Usage]:
+        """The ledger, oldest first; of one account, or of all where it is None."""
+        return self.store.usage(account)
+
+    def claim(self, models: Collection[str]) -> Task | None:
+        """Take the next waiting task of these models for one attempt, or None where none may run."""
+        now = self.clock()
+        return self.store.claim(models, now, now + self.policy.lease_ms, self.policy.max_running)
+
+    def renew(self, task: Task, progress: float) -> bool:
+        """The heartbeat of an attempt; False means stop: it was canceled, or the task is another attempt's now."""
+        return self.store.renew(task, self.clock() + self.policy.lease_ms, progress)
+
+    def succeed(self, task: Task, video: Video) -> bool:
+        """End the attempt with its video, and bill it; False where it came too late and nothing was written."""
+        return self.store.settle(task.succeeded(self.clock(), video))
+
+    def fail(self, task: Task, failure: Failure, *, retryable: bool) -> bool:
+        """End the attempt badly: the task waits again while it may be tried, else it has FAILED.
+
+        False where it came too late and nothing was written.
+        """
+        return self.store.settle(self._after_loss(task, failure, retryable=retryable))
+
+    def give_back(self, task: Task) -> bool:
+        """End the attempt because this worker stops; the task waits again and the attempt does not count."""
+        return self.store.settle(task.requeued(spent=False))
+
+    def reclaim(self, *, every_lease: bool = False) -> list[Task]:
+        """Take back the tasks whose lease ran out, or all that run, where no worker can be alive; as they now are."""
+        before = 2**62 if every_lease else self.clock()
+        lost = Failure("worker_lost", "the worker that made this video was lost")
+        taken = [self._after_loss(task, lost, retryable=True) for task in self.store.expired(before)]
+        return [task for task in taken if self.store.settle(task, before)]
+
+    def forget_old(self) -> list[Task]:
+        """Remove the tasks past their retention and give them back, so that their files can follow."""
+        return self.store.forget(self._kept_since())
+
+    def is_orphan(self, key: str) -> bool:
+        """Whether no task has, or may still come to have, the stored video of this key (see `video_key`)."""
+        parts = key.split("/")
+        owner = self.store.find(parts[1]) if len(parts) == 3 else None
+        if owner is None:
+            return True
+        if owner.state is State.RUNNING:
+            return key != video_key(owner.id, owner.attempt)
+        return owner.video is None or owner.video.key != key
+
+    def waiting_or_running(self) -> list[Task]:
+        """What is queued and running now, newest first."""
+        return self.store.newest(None, LIVE, limit=1000)
+
+    def _after_loss(self, task: Task, failure: Failure, *, retryable: bool) -> Task:
+        if retryable and task.attempts_spent + 1 < self.policy.max_attempts:
+            return task.requeued(spent=True)
+        return task.failed(self.clock(), failure)
+
+    def _kept_since(self) -> int:
+        return self.clock() - self.policy.retention_ms

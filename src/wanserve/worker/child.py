@@ -1,0 +1,155 @@
+"""The child process: loads one engine once, then makes the videos that it is ordered to make.
+
+It knows no store and no HTTP. It ends when its pipe closes, so that none outlives its parent.
+"""
+
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Final, assert_never
+
+from wanserve import __version__
+from wanserve.blobs.store import DiskBlobs
+from wanserve.domain.errors import Canceled, EngineExhausted, SetupError, WanserveError
+from wanserve.domain.ports import BlobStore, Engine
+from wanserve.domain.task import Video
+from wanserve.engine.animatic.engine import AnimaticEngine
+from wanserve.media import mp4, probe
+from wanserve.tasks import video_key
+from wanserve.telemetry import about, start_logging
+from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Order, Progress
+
+log = logging.getLogger(__name__)
+
+ENGINES: Final[dict[str, type[Engine]]] = {"animatic": AnimaticEngine}
+UNSOUND: Final = frozenset({WanserveError.code, EngineExhausted.code, SetupError.code})
+"""After these the process ends and a fresh one is started: memory or state may be broken."""
+
+PROGRESS_SECONDS: Final = 0.1
+"""Progress is told at most this often: more would only be thrown away by the heartbeat."""
+
+
+class Inbox:
+    """Reads the orders in a thread of its own, so that a cancel is seen while the engine works."""
+
+    def __init__(self, pipe: Connection[Event, Order]) -> None:
+        self._pipe = pipe
+        self._generate: queue.SimpleQueue[Generate] = queue.SimpleQueue()
+        self.cancel_asked = threading.Event()
+
+    def start(self) -> None:
+        """Begin to read."""
+        threading.Thread(target=self._read, name="inbox", daemon=True).start()
+
+    def next(self) -> Generate:
+        """Wait for the next video to make."""
+        return self._generate.get()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                order: Order = self._pipe.recv()
+            except (EOFError, OSError):
+                # The parent is gone or wants no more of us. Native code may hold the main thread for minutes, and
+                # nothing that this process holds needs a clean end: an unfinished file is swept by the parent.
+                os._exit(0)
+            match order:
+                case Generate():
+                    self.cancel_asked.clear()
+                    self._generate.put(order)
+                case Cancel():
+                    self.cancel_asked.set()
+                case Charge():
+                    raise AssertionError("the charge comes once, before the inbox reads")
+                case _:
+                    assert_never(order)
+
+
+@dataclass(slots=True)
+class Studio:
+    """Makes one video after another with one loaded engine."""
+
+    pipe: Connection[Event, Order]
+    inbox: Inbox
+    engine: Engine
+    blobs: BlobStore
+    charge: Charge
+    _told_at: float = field(default=0.0, init=False)
+
+    def make(self, order: Generate) -> Video:
+        """Generate, encode, read back, store. Raises WanserveError."""
+        made = order.generation
+        unfinished = self.charge.scratch / f"{order.task_id}.{order.attempt}.mp4"
+        clip = self.engine.generate(made, self._report)
+        mp4.write(unfinished, clip.frames, made, tags(self.engine.name))
+        facts = probe.check(unfinished, made)
+        key = video_key(order.task_id, order.attempt)
+        self.blobs.put(key, unfinished)
+        return Video(key, facts.bytes, self.engine.name, clip.notes)
+
+    def _report(self, fraction: float) -> None:
+        if self.inbox.cancel_asked.is_set():
+            raise Canceled("a cancel was asked")
+        now = time.monotonic()
+        if now - self._told_at >= PROGRESS_SECONDS:
+            self._told_at = now
+            self.pipe.send(Progress(min(fraction, 1.0)))
+
+
+def tags(engine: str) -> dict[str, str]:
+    """What every file says of itself: that a program generated it, and which."""
+    return {
+        "title": "Generated video",
+        "comment": f"This picture is generated: made by wanserve {__version__} with its {engine} engine.",
+        "encoder": f"wanserve {__version__}",
+    }
+
+
+def outcome(work: Callable[[], Video | None]) -> Done | Crashed:
+    """Do the work and tell how it went: the outermost frame of this process, from which nothing escapes."""
+    try:
+        return Done(work())
+    except Canceled as error:
+        return Crashed(error.code, str(error), error.retryable)
+    except WanserveError as error:
+        log.warning("%s: %s", error.code, error)
+        return Crashed(error.code, str(error), error.retryable)
+    except MemoryError:
+        log.exception("out of memory")
+        return Crashed(EngineExhausted.code, "the engine ran out of memory", EngineExhausted.retryable)
+    except Exception:
+        log.exception("an unexpected error")
+        return Crashed(WanserveError.code, "the engine stopped at an unexpected error", retryable=True)
+
+
+def main() -> None:
+    """Serve the pipe whose file descriptor is the only argument, until it closes or the engine is not to be trusted."""
+    # Ctrl-C in a terminal goes to the whole group; the parent decides when this process ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe: Connection[Event, Order] = Connection(int(sys.argv[1]))
+    charge = pipe.recv()
+    assert isinstance(charge, Charge), "the parent sends the charge first"
+    start_logging(charge.log_level)
+    inbox = Inbox(pipe)
+    inbox.start()
+    engine = ENGINES[charge.engine]()
+    studio = Studio(pipe, inbox, engine, DiskBlobs(charge.blobs), charge)
+    event = outcome(engine.load)
+    pipe.send(event)
+    while isinstance(event, Done) or event.code not in UNSOUND:
+        order = inbox.next()
+        with about(order.task_id):
+            event = outcome(partial(studio.make, order))
+        pipe.send(event)
+
+
+if __name__ == "__main__":
+    main()

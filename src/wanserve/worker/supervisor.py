@@ -1,0 +1,120 @@
+"""Knows one child process from the parent's side: starts it, talks with it, and notices when it is gone."""
+
+import logging
+import signal
+import subprocess
+import sys
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Final
+
+from wanserve.worker.events import Charge, Crashed, Done, Event, Order
+
+log = logging.getLogger(__name__)
+
+DIED: Final = "worker_died"
+END_SECONDS: Final = 5.0
+"""How long a child may take to end after its pipe was closed, before it is killed."""
+
+RESTART_SECONDS: Final = (0.0, 0.5, 2.0, 8.0, 30.0)
+"""The pause before each restart since an engine last loaded, so that a broken set-up does not spin."""
+
+
+class Supervisor:
+    """One child process with one engine. Not thread-safe: the worker's thread owns it; `loaded` may be read by all."""
+
+    def __init__(self, charge: Charge) -> None:
+        self._charge = charge
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Connection[Order, Event] | None = None
+        self._failures = 0
+        self.loaded = False
+        self.problem: str | None = None
+        """Why the engine is not loaded, where it failed to."""
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while there is one."""
+        return self._process.pid if self._process else None
+
+    def pause_s(self) -> float:
+        """How long to wait before `start`, in seconds: longer after each start that failed."""
+        return RESTART_SECONDS[min(self._failures, len(RESTART_SECONDS) - 1)]
+
+    def start(self) -> None:
+        """Start a child, which loads its engine and then sends Done(None) or Crashed."""
+        ours, theirs = Pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "wanserve.worker.child", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        # Only the child holds its end now: when it dies, our end reads EOF; when we die, its end does.
+        theirs.close()
+        self._pipe = ours
+        ours.send(self._charge)
+
+    def running(self) -> bool:
+        """Whether there is a child that was not seen to die."""
+        return self._pipe is not None
+
+    def send(self, order: Order) -> None:
+        """Give an order. A child that is gone takes none; `next_event` then tells."""
+        if self._pipe is None:
+            return
+        try:
+            self._pipe.send(order)
+        except OSError:
+            log.warning("the worker's child took no order: it is gone")
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """What the child sends within `timeout_s` seconds, or None. Its death is a Crashed, told once."""
+        if self._pipe is None:
+            return None
+        try:
+            if not self._pipe.poll(timeout_s):
+                return None
+            event = self._pipe.recv()
+        except (EOFError, OSError):
+            return self._buried()
+        if isinstance(event, Done) and event.video is None:
+            self._failures, self.loaded, self.problem = 0, True, None
+        elif isinstance(event, Crashed) and not self.loaded:
+            self.problem = event.message
+        return event
+
+    def kill(self) -> None:
+        """End the child at once, whatever it does; also one that is stopped."""
+        if self._process:
+            self._process.kill()
+        self._reap()
+
+    def close(self) -> None:
+        """Let the child end by closing its pipe; kill it if it does not."""
+        if self._pipe:
+            self._pipe.close()
+            self._pipe = None
+        self._reap()
+
+    def _buried(self) -> Crashed:
+        status = self._reap()
+        log.error("the worker's child died: %s", status)
+        return Crashed(DIED, f"the worker's process ended: {status}", retryable=True)
+
+    def _reap(self) -> str:
+        """Wait for the process and forget it; how it ended, in words."""
+        process, self._process = self._process, None
+        if self._pipe:
+            self._pipe.close()
+            self._pipe = None
+        if not self.loaded:
+            self._failures += 1
+        self.loaded = False
+        if process is None:
+            return "it was not there"
+        try:
+            code = process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+        return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
