@@ -153,11 +153,12 @@ def test_sound_alone(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("aac", rate=48000)
-        for number in range(3):
-            silence = av.AudioFrame(format="fltp", layout="stereo", samples=1024)
-            silence.sample_rate = 48000
-            silence.pts = number * 1024
-            container.mux(stream.encode(silence))
+        silence = av.AudioFrame(format="fltp", layout="stereo", samples=1024)
+        silence.sample_rate = 48000
+        for plane in silence.planes:
+            memoryview(plane)[:] = bytes(plane.buffer_size)
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode())
     with pytest.raises(MediaFailed, match=r"clip\.mp4 holds no video"):
         probe.read(path)
 
