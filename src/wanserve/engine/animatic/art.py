@@ -69,7 +69,7 @@ class Art:
     def stained(self, light: Color) -> str:
         """Evenly lit by a light of that colour."""
         body = UNPAINTED.sub(r'<\1 fill="#000000"', self.body)
-        return f"{HEAD}{PAINTS.sub(lambda m: _paint(m, rgb(m[2]).times(light)), body)}</svg>"
+        return f"{HEAD}{PAINTS.sub(lambda m: _paint(m, _under(rgb(m[2]), light)), body)}</svg>"
 
     def silhouette(self, color: Color) -> str:
         """Its outline filled with one colour."""
@@ -96,11 +96,11 @@ class Art:
             bright = color.times(light.lit).mixed(light.lit, 0.10)
             defs.append(
                 f'<linearGradient id="lit{i}" {line}><stop offset="0" stop-color="{bright.hex}"/>'
-                f'<stop offset=".45" stop-color="{color.times(middle).hex}"/>'
-                f'<stop offset="1" stop-color="{color.times(light.shade).hex}"/></linearGradient>'
+                f'<stop offset=".45" stop-color="{_under(color, middle).hex}"/>'
+                f'<stop offset="1" stop-color="{_under(color, light.shade).hex}"/></linearGradient>'
             )
             body = body.replace(f'fill="{text}"', f'fill="url(#lit{i})"')
-        body = PAINTS.sub(lambda m: _paint(m, _dyed(rgb(m[2]), tint).times(middle)), body)
+        body = PAINTS.sub(lambda m: _paint(m, _under(_dyed(rgb(m[2]), tint), middle)), body)
         return f"{HEAD}<defs>{''.join(defs)}</defs>{body}</svg>"
 
 
@@ -146,3 +146,9 @@ def _dyed(color: Color, tint: Color | None) -> Color:
         return color
     toned = tint.scaled(light / 150) if light < 150 else tint.mixed(WHITE, (light - 150) / 190)
     return toned.mixed(BLACK, 0.04)
+
+
+def _under(color: Color, light: Color) -> Color:
+    """The colour under that light; a dim light also takes some of the colour away."""
+    dim = 1 - max(light[:3]) / 255
+    return color.times(light).mixed(light.scaled(0.7), 0.1 + 0.8 * dim) if dim > 0.02 else color.times(light)

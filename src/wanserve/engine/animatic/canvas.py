@@ -5,7 +5,7 @@ added to a stage and frees it with the stage, so a stage must be closed, and its
 """
 
 import ctypes
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import thorvg_python as tvg
@@ -31,6 +31,25 @@ class Layer:
     pixels: bytes
     width: int
     height: int
+
+    def rows(self, top: int, bottom: int) -> "Layer":
+        """A horizontal slice of it."""
+        line = self.width * 4
+        return Layer(self.pixels[top * line : bottom * line], self.width, bottom - top)
+
+    @property
+    def address(self) -> int:
+        """Where its pixels are in memory, for as long as the layer lives."""
+        return ctypes.cast(ctypes.c_char_p(self.pixels), ctypes.c_void_p).value or 0
+
+
+@dataclass
+class Band:
+    """Solid rows copied under everything else, from pixel row `top` on: `x` is the first column of the layer that shows."""
+
+    layer: Layer
+    top: int
+    x: int = 0
 
 
 class Part:
@@ -65,11 +84,11 @@ class Painter:
         self.engine = tvg.Engine(threads=0)
         self.art = art
 
-    def layer(self, width: int, height: int, items: Iterable[Item], shift: Affine = Affine()) -> Layer:
-        """Draw the items, moved by `shift`, on `width` × `height` clear pixels."""
+    def layer(self, width: int, height: int, items: Iterable[tuple[Item, float]], top: float = 0.0) -> Layer:
+        """Draw the items, each shifted right by its number, on `width` × `height` clear pixels from y = `top` down."""
         with Stage(self, width, height) as stage:
-            for item in items:
-                stage.item(item, shift)
+            for item, right in items:
+                stage.item(item, Affine(c=right, f=-top))
             stage.draw(clear=True)
             return Layer(bytes(stage.pixels), width, height)
 
@@ -107,10 +126,10 @@ class Painter:
 class Stage:
     """A canvas of `width` × `height` pixels and the parts on it, drawn in the order in which they were added."""
 
-    def __init__(self, painter: Painter, width: int, height: int, base: Layer | None = None) -> None:
+    def __init__(self, painter: Painter, width: int, height: int, bands: Sequence[Band] = ()) -> None:
         self.painter = painter
         self.width, self.height = width, height
-        self._base = base
+        self._bands = bands
         self._canvas = tvg.SwCanvas(painter.engine, tvg.EngineOption.NONE)
         try:
             result = self._canvas.set_target(width, height, cs=RGBA)
@@ -143,14 +162,14 @@ class Stage:
         picture.load_raw(layer.pixels, layer.width, layer.height, RGBA, True)
         return self._add(picture)
 
-    def art(self, svg: str, clip: Path | None = None, above: "Part | None" = None) -> Part:
+    def art(self, svg: str, clip: Path | None = None) -> Part:
         """Add a piece of art from its SVG text, cut to `clip` in its own units."""
         picture = self.painter.picture(svg)
         if clip is None:
             return self._add(picture)
+        picture.set_clip(self.painter.shape(clip, Color(0, 0, 0)))
         scene = tvg.Scene(self.painter.engine)
         scene.add(picture)
-        scene.set_clip(self.painter.shape(clip, Color(0, 0, 0)))
         return self._add(scene)
 
     def item(self, item: Item, shift: Affine) -> Part:
@@ -166,13 +185,24 @@ class Stage:
         return part
 
     def draw(self, clear: bool = False) -> Frame:
-        """Draw all parts over the base; the frame is overwritten by the next draw."""
-        if self._base is not None:
-            ctypes.memmove(self.pixels, self._base.pixels, len(self._base.pixels))
+        """Draw all parts over the bands; the frame is overwritten by the next draw."""
+        for band in self._bands:
+            self._copy(band)
         self._canvas.update()
         self._canvas.draw(clear)
         self._canvas.sync()
         return self.frame
+
+    def _copy(self, band: Band) -> None:
+        """One row at a time, or all at once where the band is just as wide as the frame."""
+        line = self.width * 4
+        target = ctypes.addressof(self.pixels) + band.top * line
+        source, stride = band.layer.address + band.x * 4, band.layer.width * 4
+        if stride == line:
+            ctypes.memmove(target, source, line * band.layer.height)
+            return
+        for row in range(band.layer.height):
+            ctypes.memmove(target + row * line, source + row * stride, line)
 
     def _add(self, paint: tvg.Shape | tvg.Picture | tvg.Scene) -> Part:
         self._canvas.add(paint)

@@ -121,10 +121,17 @@ class Path:
     def ridge(self, line: Sequence[Point], floor: float) -> "Path":
         """A smooth line through the points, filled down to y = `floor`."""
         self.move(line[0][0], floor).line(*line[0])
-        for (x0, y0), (x1, y1) in zip(line, line[1:], strict=False):
-            middle = (x0 + x1) / 2
-            self.curve((middle, y0), (middle, y1), (x1, y1))
+        slopes = _slopes(line)
+        for (x0, y0), (x1, y1), s0, s1 in zip(line, line[1:], slopes, slopes[1:], strict=False):
+            third = (x1 - x0) / 3
+            self.curve((x0 + third, y0 + s0 * third), (x1 - third, y1 - s1 * third), (x1, y1))
         return self.line(line[-1][0], floor).close()
+
+    def add(self, other: "Path", x: float = 0.0, y: float = 0.0) -> "Path":
+        """All of another outline, shifted."""
+        self.verbs += other.verbs
+        self.points += [(px + x, py + y) for px, py in other.points]
+        return self
 
     def span(self) -> tuple[float, float]:
         """Leftmost and rightmost x of its points; handles count."""
@@ -202,3 +209,10 @@ def glow(x: float, y: float, r: float, color: Color, strength: float) -> Mark:
     fades = ((0.0, 1.0), (0.2, 0.68), (0.45, 0.3), (0.7, 0.09), (1.0, 0.0))
     stops = tuple(Stop(at, color.alpha(strength * part)) for at, part in fades)
     return Mark(Path().circle(x, y, r), Radial((x, y), r, stops))
+
+
+def _slopes(line: Sequence[Point]) -> list[float]:
+    """The slope at each point of a line: that between its neighbours."""
+    last = len(line) - 1
+    ends = [(line[max(0, i - 1)], line[min(last, i + 1)]) for i in range(last + 1)]
+    return [(b[1] - a[1]) / max(1e-6, b[0] - a[0]) for a, b in ends]

@@ -57,13 +57,13 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What all actors of a clip share: the frame, how long it plays, how fast the camera follows, and which way."""
+    """What all actors of a clip share: the frame, how long it plays, how fast the camera follows and which way, the ground."""
 
     geometry: Geometry
     seconds: float
     speed: float
     way: int
-    weightless: bool = False
+    ground: float
 
     def scroll(self, t: float) -> float:
         """How far the camera has come at time t; a still scene drifts a little."""
@@ -91,7 +91,7 @@ def pace(actor: Actor, geometry: Geometry) -> float:
 
 def pose(actor: Actor, score: Score, t: float) -> Pose:
     """How the actor is at time t of the clip."""
-    rest = Pose(actor.x, score.geometry.ground, facing=actor.facing)
+    rest = Pose(actor.x, score.ground, facing=actor.facing)
     return MOVES[actor.motion](actor, score, t, rest)
 
 

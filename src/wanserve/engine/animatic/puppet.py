@@ -7,15 +7,15 @@ from wanserve.engine.animatic.art import Art, ArtPack, Light
 from wanserve.engine.animatic.canvas import Part, Stage
 from wanserve.engine.animatic.color import Color, rgb
 from wanserve.engine.animatic.drawing import Affine, Path, Radial, Stop, leaned, moved, scaled, turned
-from wanserve.engine.animatic.motion import Actor, Pose
+from wanserve.engine.animatic.motion import Actor, Pose, Score
 from wanserve.engine.animatic.scenery.plan import Plan
 from wanserve.engine.animatic.storyboard import Motion, Rig
 
-LEGGED = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER})
-HIP = {Rig.LEGS: 0.72, Rig.GALLOP: 0.66, Rig.WALKER: 0.58}
+LEGGED = frozenset({Rig.LEGS, Rig.WALKER})
+HIP = {Rig.LEGS: 0.72, Rig.WALKER: 0.58}
 """Where the legs begin, in parts of the height from the top."""
 
-REACH = {Rig.LEGS: 0.34, Rig.GALLOP: 0.42, Rig.WALKER: 0.3}
+REACH = {Rig.LEGS: 0.34, Rig.WALKER: 0.3}
 """How far the legs swing at full strength: a shear."""
 
 TINTS = {
@@ -81,13 +81,13 @@ class Puppet:
             ]
         return [Piece(stage.art(svg))]
 
-    def draw(self, pose: Pose, visible: bool = True) -> None:
+    def draw(self, pose: Pose, score: Score, t: float) -> None:
         """Put all parts where the pose says."""
         body = self._body(pose)
         for piece in self.pieces:
             piece.part.place(self._swung(piece, pose).then(body))
         light = self.plan.light
-        edge = max(1.0, self.actor.size * 0.011)
+        edge = max(1.0, self.actor.size * 0.008)
         for piece in self.rim:
             piece.part.place(self._swung(piece, pose).then(body).then(moved(light.from_x * edge, light.from_y * edge)))
         height = min(1.0, pose.lift / (self.actor.size * 1.6 + 1))

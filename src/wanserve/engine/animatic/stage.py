@@ -1,21 +1,22 @@
 """Knows how one clip is staged: layers drawn once, actors cast, then frame after frame moved and drawn."""
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Frame, Report
+from wanserve.engine.animatic.ambience import Ambience
 from wanserve.engine.animatic.art import ArtPack
-from wanserve.engine.animatic.canvas import Painter, Part, Stage
-from wanserve.engine.animatic.color import WHITE
-from wanserve.engine.animatic.drawing import Affine, Item, moved
+from wanserve.engine.animatic.canvas import Band, Layer, Painter, Part, Stage
+from wanserve.engine.animatic.drawing import Item, moved
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.motion import Actor, Score, follow_speed, pose
 from wanserve.engine.animatic.puppet import Puppet, figure
 from wanserve.engine.animatic.scenery.places import plan_place
-from wanserve.engine.animatic.scenery.plan import Plan, Strip
-from wanserve.engine.animatic.scenery.sky import star_path
-from wanserve.engine.animatic.storyboard import Motion, Storyboard
+from wanserve.engine.animatic.scenery.plan import Strip
+from wanserve.engine.animatic.storyboard import Storyboard
 
 
 def cast_actors(board: Storyboard, geometry: Geometry, dice: random.Random, pack: ArtPack) -> list[tuple[Actor, str]]:
@@ -38,39 +39,44 @@ def cast_actors(board: Storyboard, geometry: Geometry, dice: random.Random, pack
 
 
 class Show:
-    """One clip, ready to be drawn."""
+    """One clip, ready to be drawn. Parts are added to the stage in the order in which they are drawn."""
 
     def __init__(self, painter: Painter, pack: ArtPack, board: Storyboard, generation: Generation) -> None:
         self.generation = generation
-        self.geometry = Geometry(generation.width, generation.height)
+        self.geometry = geo = Geometry(generation.width, generation.height)
         dice = random.Random(f"{generation.seed} {board.setting}")
-        self.plan = plan_place(board, self.geometry, dice)
-        self.cast = cast_actors(board, self.geometry, dice, pack)
+        self.plan = plan = plan_place(board, geo, dice)
+        self.cast = cast_actors(board, geo, dice, pack)
         lead = self.cast[0][0] if self.cast else None
-        speed = follow_speed(lead, self.geometry) if lead else 0.0
-        way = lead.facing if lead else 1
-        self.score = Score(self.geometry, generation.seconds, speed, way)
-        geo = self.geometry
-        base = painter.layer(geo.width, geo.height, self.plan.base)
-        self.stage = Stage(painter, geo.width, geo.height, base)
-        self.stars = [(s, self.stage.mark(star_path(s, 0.5), WHITE)) for s in self.plan.stars]
-        self.strips = [self._strip(painter, s) for s in self.plan.strips if s.depth <= 1]
-        self.puppets = [
-            Puppet(self.stage, pack[figure(a)], a, self.plan, geo.ground, color) for a, color in self.cast
-        ]
-        self.front = [self._strip(painter, s) for s in self.plan.strips if s.depth > 1]
+        speed = follow_speed(lead, geo) if lead else 0.0
+        ground = geo.ground if plan.floor is None else plan.floor
+        self.score = Score(geo, generation.seconds, speed, lead.facing if lead else 1, ground)
+        self.bands = [Band(painter.layer(geo.width, geo.height, [(i, 0.0) for i in plan.base]), 0)]
+        sheets = [self._sheet(painter, s) for s in _trimmed(plan.strips)]
+        self.stage = Stage(painter, geo.width, geo.height, self.bands)
+        self.ambience = Ambience(self.stage, plan, geo)
+        self.strips = [self._images(s, layer) for s, layer in sheets if s.depth <= 1]
+        self.ambience.add_near(plan)
+        self.puppets = [Puppet(self.stage, pack[figure(a)], a, plan, ground, color) for a, color in self.cast]
+        self.front = [self._images(s, layer) for s, layer in sheets if s.depth > 1]
+        self.ambience.add_weather(board, dice, generation.seconds)
 
-    def _strip(self, painter: Painter, strip: Strip) -> tuple[Strip, Part, Part]:
-        period = self.geometry.period
-        top, bottom = max(0, int(strip.top)), min(self.geometry.height, int(strip.bottom) + 1)
-        items = painter.layer(period, max(1, bottom - top), [], Affine())
-        with Stage(painter, period, max(1, bottom - top)) as sheet:
-            for item in strip.items:
-                for shift in _shifts(item, period):
-                    sheet.item(item, moved(shift, -top))
-            sheet.draw(clear=True)
-            items = type(items)(bytes(sheet.pixels), period, max(1, bottom - top))
-        return Strip(strip.depth, top, bottom, [], strip.drift), self.stage.image(items), self.stage.image(items)
+    def _sheet(self, painter: Painter, strip: Strip) -> tuple[Strip, Layer]:
+        """Draw a strip's layer; the solid rows of the nearest ground become a band, copied instead of blended."""
+        period, width = self.geometry.period, self.geometry.width
+        top, bottom = max(0, int(strip.top)), min(self.geometry.height, math.ceil(strip.bottom))
+        solid = min(bottom, math.ceil(min(strip.solid, bottom)))
+        if strip.depth == 1 and solid < bottom:
+            wide = painter.layer(period + width, bottom - solid, _repeated(strip.items, period, width), solid)
+            self.bands[0] = Band(self.bands[0].layer.rows(0, solid), 0)
+            self.bands.append(Band(wide, solid))
+            bottom = solid
+        rows = max(1, bottom - top)
+        layer = painter.layer(period, rows, _repeated(strip.items, period, 0), top)
+        return replace(strip, top=top, bottom=bottom, items=[]), layer
+
+    def _images(self, strip: Strip, layer: Layer) -> tuple[Strip, Part, Part]:
+        return strip, self.stage.image(layer), self.stage.image(layer)
 
     def frames(self, report: Report) -> Iterator[Frame]:
         """Draw frame after frame; closes the stage at the end, and when it is left early."""
@@ -80,20 +86,33 @@ class Show:
                 yield self._frame(k / self.generation.fps)
 
     def _frame(self, t: float) -> Frame:
-        scroll = self.score.scroll(t)
+        scroll, period = self.score.scroll(t), self.geometry.period
         for strip, one, two in (*self.strips, *self.front):
-            x = -(scroll * strip.depth + strip.drift * self.geometry.width * t) % self.geometry.period
-            one.place(moved(round(x), strip.top))
-            two.place(moved(round(x) - self.geometry.period, strip.top))
+            x = round(-(scroll * strip.depth + strip.drift * self.geometry.width * t)) % period
+            one.place(moved(x, strip.top))
+            two.place(moved(x - period, strip.top))
+        for band in self.bands[1:]:
+            band.x = round(scroll) % period
+        self.ambience.draw(t, scroll)
         for puppet, (actor, _) in zip(self.puppets, self.cast, strict=True):
-            puppet.draw(pose(actor, self.score, t))
+            puppet.draw(pose(actor, self.score, t), self.score, t)
         return self.stage.draw()
 
 
-def _shifts(item: Item, period: int) -> list[int]:
-    """Where an item must be drawn so that the layer's ends meet."""
-    left, right = item.span()
-    return [0, *([period] if left < 0 else []), *([-period] if right > period else [])]
+def _trimmed(strips: list[Strip]) -> list[Strip]:
+    """The strips cut off where a nearer one hides them."""
+    done: list[Strip] = []
+    for i, strip in enumerate(strips):
+        hidden = min((s.solid for s in strips[i + 1 :]), default=math.inf)
+        done.append(replace(strip, bottom=max(strip.top + 1, min(strip.bottom, hidden))))
+    return done
 
 
-__all__ = ["Motion", "Plan", "Show", "cast_actors"]
+def _repeated(items: Iterable[Item], period: int, extra: int) -> Iterator[tuple[Item, float]]:
+    """Each item at every shift by a period at which it shows on a layer of `period + extra` columns."""
+    for item in items:
+        left, right = item.span()
+        for shift in (-period, 0, period):
+            if left + shift < period + extra and right + shift > 0:
+                yield item, shift
+

@@ -14,7 +14,7 @@ def hills(site: Site, plan: Plan, colors: Palette, depth: float, rise: float, sw
     geo = site.geometry
     line = site.ridge(geo.horizon - rise * geo.unit, swell * geo.unit, (2, 3, 5))
     top = min(y for _, y in line)
-    strip = Strip(depth, top, geo.ground)
+    strip = Strip(depth, top, float(geo.height), solid=max(y for _, y in line))
     shade = color.mixed(colors.sky[-1], 0.35)
     strip.items.append(Mark(Path().ridge(line, geo.height), down(top, geo.ground, color, shade)))
     plan.strips.append(strip)
@@ -25,7 +25,7 @@ def ground(site: Site, plan: Plan, colors: Palette) -> Strip:
     """The ground that the subjects stand on; returns its strip for what grows on it."""
     geo = site.geometry
     line = site.ridge(geo.ground - 0.09 * geo.unit, 0.012 * geo.unit, (2, 5))
-    strip = Strip(1.0, min(y for _, y in line) - 0.12 * geo.unit, float(geo.height))
+    strip = Strip(1.0, min(y for _, y in line) - 0.03 * geo.unit, float(geo.height), solid=max(y for _, y in line) + 1)
     lit, dark = colors.near.mixed(WHITE, 0.08), colors.near.mixed(BLACK, 0.22)
     strip.items.append(Mark(Path().ridge(line, geo.height), down(geo.ground - 0.1 * geo.unit, geo.height, lit, dark)))
     plan.strips.append(strip)
@@ -42,9 +42,7 @@ def grass(site: Site, strip: Strip, colors: Palette, count: int = 70) -> None:
         for x in site.spread(int(count * part), 0.5):
             near = dice.random()
             y = geo.ground - 0.07 * geo.unit + near * 0.2 * geo.unit
-            path_one = tuft(x, y, geo.unit * (0.012 + 0.02 * near), dice.uniform(-0.4, 0.4))
-            path.verbs += path_one.verbs
-            path.points += path_one.points
+            path.add(tuft(x, y, geo.unit * (0.012 + 0.02 * near), dice.uniform(-0.4, 0.4)))
         strip.items.append(Mark(path, shade))
 
 
@@ -81,9 +79,7 @@ def front_grass(site: Site, plan: Plan, colors: Palette) -> None:
     strip = Strip(1.7, geo.height - 0.1 * geo.unit, float(geo.height))
     path = Path()
     for x in site.spread(16, 0.5):
-        one = tuft(x, geo.height + 0.01 * geo.unit, geo.unit * dice.uniform(0.04, 0.085), dice.uniform(-0.4, 0.4))
-        path.verbs += one.verbs
-        path.points += one.points
+        path.add(tuft(x, geo.height + 0.01 * geo.unit, geo.unit * dice.uniform(0.04, 0.085), dice.uniform(-0.4, 0.4)))
     strip.items.append(Mark(path, colors.front.scaled(0.62)))
     plan.strips.append(strip)
 

@@ -1,10 +1,10 @@
 """Knows the colours of each place by day, and what dusk and night do to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.color import WHITE, Color, rgb
-from wanserve.engine.animatic.storyboard import Setting, Time
+from wanserve.engine.animatic.storyboard import Setting, Time, Weather
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ SUNSET_SKY = "#3d2a6e #b5527e #ff9a5c #ffd98c"
 
 DAY = Light(Color(186, 192, 222), WHITE)
 LIGHTS = {
-    Time.NIGHT: Light(Color(62, 78, 150), Color(172, 190, 240)),
+    Time.NIGHT: Light(Color(88, 100, 172), Color(206, 216, 252)),
     Time.SUNSET: Light(Color(142, 88, 122), Color(255, 214, 164)),
     Time.DAY: DAY,
 }
@@ -63,7 +63,13 @@ PLACE_LIGHTS = {
     Setting.INDOORS: Light(Color(196, 168, 160), Color(255, 248, 232)),
 }
 RIMS = {Time.NIGHT: rgb("#b9ccff"), Time.SUNSET: rgb("#ffd08a"), Time.DAY: None}
-STAINS = {Time.NIGHT: Color(72, 92, 158), Time.SUNSET: Color(196, 132, 138), Time.DAY: Color(255, 255, 255)}
+STAINS = {Time.NIGHT: Color(84, 104, 168), Time.SUNSET: Color(196, 132, 138), Time.DAY: Color(255, 255, 255)}
+
+OVERCAST = {
+    Weather.RAIN: (rgb("#8b98a8"), 0.68), Weather.STORM: (rgb("#4d5668"), 0.8), Weather.FOG: (rgb("#d3dae0"), 0.62),
+    Weather.SNOW: (rgb("#c3cedd"), 0.45), Weather.WIND: (WHITE, 0.0), Weather.CLEAR: (WHITE, 0.0),
+}  # fmt: skip
+"""The colour of a closed sky, and how much of it there is."""
 
 
 def palette(setting: Setting, time: Time, hue: float) -> Palette:
@@ -83,6 +89,19 @@ def palette(setting: Setting, time: Time, hue: float) -> Palette:
     return Palette(
         tuple(c.turned(hue * 0.6) for c in sky), land[0], land[1], land[2], land[3], accent, light, rim, stain
     )
+
+
+def overcast(colors: Palette, weather: Weather, time: Time) -> Palette:
+    """The same place under a closed sky: greyer and flatter; nothing changes where the weather is clear."""
+    gray, part = OVERCAST.get(weather, (WHITE, 0.0))
+    gray = gray.times(STAINS[time]) if time is not Time.DAY else gray
+    if not part:
+        return colors
+    light = Light(colors.light.shade.mixed(gray, part * 0.35), colors.light.lit.mixed(gray, part * 0.45))
+    far, middle, near, front = (c.mixed(gray, part * 0.4) for c in (colors.far, colors.middle, colors.near, colors.front))
+    sky = tuple(c.mixed(gray, part) for c in colors.sky)
+    stain = colors.stain.mixed(gray, part * 0.3)
+    return replace(colors, sky=sky, far=far, middle=middle, near=near, front=front, light=light, rim=None, stain=stain)
 
 
 def _colors(text: str) -> list[Color]:

@@ -17,7 +17,7 @@ class Strip:
     """A layer from y = `top` to `bottom`, as wide as the period, repeated sideways.
 
     `depth` is its speed in parts of the ground's: 0 stands still, 1 goes with the subjects, more is nearer than they.
-    `drift` is a motion of its own, in widths of the frame a second.
+    `drift` is a motion of its own, in widths of the frame a second. From y = `solid` down it hides all behind it.
     """
 
     depth: float
@@ -25,6 +25,7 @@ class Strip:
     bottom: float
     items: list[Item] = field(default_factory=list)
     drift: float = 0.0
+    solid: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Plan:
     glint_color: Color = Color(255, 255, 255, 150)
     shadow: float = 0.38
     dust: Color | None = None
-    bubbles: bool = False
+    floor: float | None = None
+    """Where the feet stand, where that is not the geometry's ground."""
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Site:
     time: Time
     dice: random.Random
     without: frozenset[str]
+    afloat: bool = False
 
     def has(self, *names: str) -> bool:
         """Whether all of these may be drawn."""

@@ -18,8 +18,10 @@ def paint_sky(site: Site, plan: Plan, colors: Palette) -> None:
     geo = site.geometry
     bottom = float(geo.height) if site.setting is Setting.SPACE else geo.horizon + 0.08 * geo.unit
     plan.base.append(Mark(Path().rect(0, 0, geo.width, geo.height), down(0, bottom, *colors.sky)))
-    if site.time is Time.NIGHT and site.has("stars"):
+    if site.time is Time.NIGHT and site.has("stars") and site.setting not in (Setting.UNDERWATER, Setting.INDOORS):
         add_stars(site, plan)
+    if site.setting in (Setting.UNDERWATER, Setting.INDOORS, Setting.SPACE):
+        return
     x = geo.width * site.dice.choice((site.dice.uniform(0.16, 0.36), site.dice.uniform(0.64, 0.84)))
     if site.time is Time.NIGHT:
         if site.has("moon"):
@@ -43,15 +45,11 @@ def add_stars(site: Site, plan: Plan) -> None:
         plan.stars.append(Star(dice.uniform(0, geo.width), floor * 0.9 * dice.random() ** 1.2, r, dice.random()))
 
 
-def star_path(star: Star, size: float) -> Path:
-    """A four-pointed sparkle."""
-    r, w = star.r * (1.2 + 2.2 * size), star.r * 0.42
-    points = []
-    for k in range(8):
-        reach = r if k % 2 == 0 else w
-        angle = math.tau * k / 8
-        points.append((star.x + reach * math.cos(angle), star.y + reach * math.sin(angle)))
-    return Path().polygon(points)
+def star_path(star: Star) -> Path:
+    """A four-pointed sparkle about the origin."""
+    long, short = star.r * 2.6, star.r * 0.42
+    reach = [(long if k % 2 == 0 else short, math.tau * k / 8) for k in range(8)]
+    return Path().polygon([(r * math.cos(angle), r * math.sin(angle)) for r, angle in reach])
 
 
 def moon(site: Site, plan: Plan, x: float, y: float) -> None:
@@ -96,18 +94,27 @@ def clouds(site: Site, plan: Plan, colors: Palette, count: int = 6, speed: float
     geo, dice = site.geometry, site.dice
     lit = {Time.DAY: WHITE, Time.SUNSET: rgb("#ffc9a0"), Time.NIGHT: rgb("#6f86c4")}[site.time]
     under = {Time.DAY: rgb("#c9dcf0"), Time.SUNSET: rgb("#c0628a"), Time.NIGHT: rgb("#2c3f78")}[site.time]
-    strip = Strip(0.06, 0.0, 0.62 * geo.horizon, drift=speed * dice.choice((-1, 1)))
+    strip = Strip(0.06, geo.horizon, 0.0, drift=speed * dice.choice((-1, 1)))
     for x in site.spread(count):
         y = geo.horizon * dice.uniform(0.14, 0.5)
         size = geo.unit * dice.uniform(0.035, 0.08)
-        path = Path()
-        puffs = dice.randint(3, 5)
-        for k in range(puffs):
-            place = (k - (puffs - 1) / 2) * size * 1.05
-            r = size * (1.05 - 0.5 * abs(k - (puffs - 1) / 2) / puffs) * dice.uniform(0.85, 1.1)
-            path.ellipse(x + place, y - r * 0.35, r, r * 0.82)
-        path.ellipse(x, y, size * puffs * 0.62, size * 0.36)
+        strip.top, strip.bottom = min(strip.top, y - 2.1 * size), max(strip.bottom, y + 2)
+        path = heap(site, x, y, size)
         alpha = 0.92 if site.time is Time.DAY else 0.6
-        fill = down(y - size * 1.1, y + size * 0.4, lit.alpha(alpha), lit.alpha(alpha), under.alpha(alpha * 0.85))
+        fill = down(y - size * 1.8, y, lit.alpha(alpha), lit.alpha(alpha), under.alpha(alpha * 0.85))
         strip.items.append(Mark(path, fill))
     plan.strips.append(strip)
+
+
+def heap(site: Site, x: float, y: float, size: float) -> Path:
+    """The outline of a cloud: three to five puffs on a flat foot at `y`, its ends rounded."""
+    puffs = site.dice.randint(3, 5)
+    half = (puffs - 1) / 2
+    wide, thick = size * (half * 1.05 + 0.55), size * 0.3
+    path = Path().rect(x - wide, y - 2 * thick, 2 * wide, 2 * thick)
+    for end in (x - wide, x + wide):
+        path.circle(end, y - thick, thick)
+    for k in range(puffs):
+        r = size * (1.05 - 0.55 * abs(k - half) / max(1.0, half)) * site.dice.uniform(0.9, 1.08)
+        path.circle(x + (k - half) * size * 1.05, y - max(r * 0.75, thick), min(r, y))
+    return path
