@@ -89,21 +89,24 @@ def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> int:
     in the middle of it.
     """
     context = stream.codec_context
-    # Without "explode" FFmpeg paints over what it cannot read.
-    context.options = {"err_detect": "explode"}
-    context.thread_type = ThreadType.AUTO
-    count = 0
+    # FFmpeg paints over what it cannot read and says so on the frame: of 40 files with 64 bytes overwritten, 36 are
+    # told so (what the others hold is another, valid picture). With threads on slices, PyAV's default, only 30 are.
+    context.thread_type = ThreadType.FRAME
+    packets = frames = 0
     for packet in container.demux(stream):
         # No unit of H.264 ends in a zero byte, but zeros may well decode: to a frame whose lower part is stale.
         if packet.size and context.name == "h264" and memoryview(packet)[-1] == 0:
-            raise MediaFailed(f"{path.name}: the data of frame {count} ends in zeros")
+            raise MediaFailed(f"{path.name}: the data of frame {packets} ends in zeros")
+        packets += packet.size > 0
         for frame in packet.decode():
             if frame.is_corrupt:
-                raise MediaFailed(f"{path.name}: frame {count} is damaged")
+                raise MediaFailed(f"{path.name}: frame {frames} is damaged")
             if (frame.width, frame.height) != (stream.width, stream.height):
-                raise MediaFailed(f"{path.name}: frame {count} is {frame.width}x{frame.height}")
-            count += 1
-    return count
+                raise MediaFailed(f"{path.name}: frame {frames} is {frame.width}x{frame.height}")
+            frames += 1
+    if frames != packets:
+        raise MediaFailed(f"{path.name}: only {frames} of {packets} frames decode")
+    return frames
 
 
 def _boxes(path: Path) -> list[str]:
