@@ -18,7 +18,6 @@ PACE = {Motion.RUN: 1.75, Motion.WALK: 1.05}
 """Whole steps a second of a subject 0.4 units tall; smaller ones step faster."""
 
 ROLLERS = frozenset({Rig.WHEELS, Rig.GLIDE, Rig.BOAT, Rig.CRAFT})
-SWIMMERS = frozenset({Rig.FISH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,17 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What all actors of a clip share: the frame, how long it plays, how fast the camera follows and which way, the ground."""
+    """What all actors of a clip share: the frame, how long it plays, how fast the camera follows and which way, the ground.
+
+    `aloft` is how high flying things are over the ground, in units.
+    """
 
     geometry: Geometry
     seconds: float
     speed: float
     way: int
     ground: float
+    aloft: float = 0.36
 
     def scroll(self, t: float) -> float:
         """How far the camera has come at time t; a still scene drifts a little."""
@@ -100,7 +103,7 @@ def gait(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
     angle = TAU * step
     bounce = abs(math.sin(angle))
     size, rig = actor.size, actor.subject.rig
-    if rig in (Rig.HOP, Rig.HEAD, Rig.BALL, Rig.THING, Rig.BIRD):
+    if rig in (Rig.HOP, Rig.BALL, Rig.THING, Rig.BIRD):
         return _hop(actor, step, rest, strength)
     if rig in ROLLERS:
         rumble = 0.004 * math.sin(angle * 5) + 0.003 * math.sin(angle * 8.3)
@@ -174,9 +177,9 @@ def _fly(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     """Aloft, bobbing on the air; up or down across the clip where so asked."""
     geo = score.geometry
     part = _eased(t / max(0.1, score.seconds))
-    level = 0.36 + {-1: 0.5 * part - 0.26, 0: 0.0, 1: 0.24 - 0.5 * part}[actor.direction[1]]
+    level = score.aloft + {-1: 0.5 * part - 0.26, 0: 0.0, 1: 0.24 - 0.5 * part}[actor.direction[1]]
     bob = 0.035 * math.sin(TAU * (t / 2.3 + actor.phase)) + 0.012 * math.sin(TAU * (t / 0.9 + actor.phase))
-    lift = max(0.02, level + bob) * geo.unit
+    lift = min(max(0.02, level + bob) * geo.unit, _ceiling(actor, score))
     climb = math.cos(TAU * (t / 2.3 + actor.phase)) * 0.07 + 0.12 * actor.direction[1] * -1
     gain = 0.08 * geo.width * actor.facing * part if actor.direction[1] == 0 else 0.0
     wings = math.sin(TAU * t * _flap_rate(actor))
@@ -184,6 +187,11 @@ def _fly(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
         rest, x=rest.x + gain, y=rest.y - lift, lift=lift, turn=-climb * actor.facing * -1 * 0.6, lean=0.08,
         swing=wings, tall=1 + 0.02 * wings, step=0.0,
     )  # fmt: skip
+
+
+def _ceiling(actor: Actor, score: Score) -> float:
+    """The highest lift at which the actor's head is still in the frame."""
+    return max(0.0, score.ground - 1.06 * actor.size)
 
 
 def _flap_rate(actor: Actor) -> float:
@@ -211,7 +219,7 @@ def _fall(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     geo = score.geometry
     cycle = (t + 0.25 * actor.phase) % 3.5
     down = cycle / 1.7
-    height = geo.ground - 0.3 * actor.size
+    height = score.ground - 0.3 * actor.size
     if down < 1:
         lift = height * (1 - (0.3 * down + 0.7 * down * down))
         return replace(rest, y=rest.y - lift, lift=lift, turn=TAU * down * actor.facing * -1, tall=1.06, wide=0.96, swing=math.sin(TAU * 2.5 * down))
@@ -224,7 +232,10 @@ def _fall(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
 
 
 def _spin(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Round and round about its middle, a little over the ground."""
+    """Round and round about its middle, a little over the ground.
+
+    `aloft` is how high flying things are over the ground, in units.
+    """
     turns = t / 1.9 + 0.06 * math.sin(TAU * t / 1.9)
     lift = 0.05 * score.geometry.unit * (1 + math.sin(TAU * (t / 2.4 + actor.phase)))
     return replace(rest, y=rest.y - lift, lift=lift, turn=TAU * turns * (-actor.facing or 1), swing=0.2 * math.sin(TAU * t))
@@ -242,9 +253,9 @@ def _float(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     """Hovering, with slow bob and drift; up or down where so asked."""
     geo = score.geometry
     part = _eased(t / max(0.1, score.seconds))
-    level = 0.22 + {-1: 0.44 * part - 0.1, 0: 0.0, 1: 0.3 - 0.42 * part}[actor.direction[1]]
+    level = 0.62 * score.aloft + {-1: 0.44 * part - 0.1, 0: 0.0, 1: 0.3 - 0.42 * part}[actor.direction[1]]
     bob = 0.04 * math.sin(TAU * (t / 3.4 + actor.phase))
-    lift = max(0.01, level + bob) * geo.unit
+    lift = min(max(0.01, level + bob) * geo.unit, _ceiling(actor, score))
     pulse = math.sin(TAU * (t / 1.7 + actor.phase))
     x = rest.x + 0.035 * geo.width * math.sin(TAU * (t / 6.3 + actor.phase)) + 0.1 * geo.width * actor.direction[0] * (part - 0.5)
     return replace(

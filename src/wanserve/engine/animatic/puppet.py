@@ -1,17 +1,19 @@
-"""Knows how an actor is put on the stage: its art lit and cut into moving parts, its shadow, its rim of light."""
+"""Knows how an actor is put on the stage: its art lit and cut into moving parts, its shadow, its rim of light, its dust."""
 
-import math
 from dataclasses import dataclass
+from enum import Enum
 
-from wanserve.engine.animatic.art import Art, ArtPack, Light
+from wanserve.engine.animatic.art import Art, Light
+from wanserve.engine.animatic.body import build
 from wanserve.engine.animatic.canvas import Part, Stage
-from wanserve.engine.animatic.color import Color, rgb
-from wanserve.engine.animatic.drawing import Affine, Path, Radial, Stop, leaned, moved, scaled, turned
+from wanserve.engine.animatic.color import BLACK, Color, rgb
+from wanserve.engine.animatic.drawing import Affine, Path, Point, Radial, Stop, leaned, moved, scaled, turned
 from wanserve.engine.animatic.motion import Actor, Pose, Score
 from wanserve.engine.animatic.scenery.plan import Plan
 from wanserve.engine.animatic.storyboard import Motion, Rig
 
-LEGGED = frozenset({Rig.LEGS, Rig.WALKER})
+DUSTING = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER, Rig.WHEELS, Rig.HEAD, Rig.GLIDE})
+PUFFS = 5
 HIP = {Rig.LEGS: 0.72, Rig.WALKER: 0.58}
 """Where the legs begin, in parts of the height from the top."""
 
@@ -24,14 +26,37 @@ TINTS = {
 }  # fmt: skip
 
 
-@dataclass
+class Swing(Enum):
+    """How a piece answers the swing of its pose."""
+
+    STILL = "still"
+    LEAN = "lean"
+    WAG = "wag"
+    TURN = "turn"
+
+
+@dataclass(frozen=True)
 class Piece:
-    """A part of the art and how it answers the swing: a shear about a line of its own, in the art's units."""
+    """A part of a puppet: `fit` puts it into the puppet's own units (1 tall, feet at the origin).
+
+    It answers the swing about `joint`, in those units: by a shear along x (a leg of the art), a shear along y (a tail)
+    or a turn (a drawn limb).
+    """
 
     part: Part
-    pivot: float = 0.0
-    reach: float = 0.0
-    sideways: bool = False
+    fit: Affine
+    swing: Swing = Swing.STILL
+    joint: Point = (0.0, 0.0)
+    gain: float = 0.0
+
+    def placed(self, swing: float) -> Affine:
+        """Where it is, in the puppet's units, at that swing, -1 to 1."""
+        if self.swing is Swing.STILL:
+            return self.fit
+        amount = self.gain * swing
+        move = {Swing.LEAN: leaned(amount), Swing.WAG: leaned(0, amount), Swing.TURN: turned(amount)}[self.swing]
+        x, y = self.joint
+        return self.fit.then(moved(-x, -y)).then(move).then(moved(x, y))
 
 
 def figure(actor: Actor) -> str:
@@ -46,84 +71,101 @@ def figure(actor: Actor) -> str:
 class Puppet:
     """One actor's parts on a stage. Made in drawing order: its shadow first."""
 
-    def __init__(self, stage: Stage, art: Art, actor: Actor, plan: Plan, ground: float, color: str) -> None:
-        self.art, self.actor, self.ground, self.plan = art, actor, ground, plan
-        self.ratio = art.width / art.height
-        reach = actor.size * (0.18 + 0.36 * self.ratio)
-        self.reach = reach
+    def __init__(self, stage: Stage, art: Art, actor: Actor, plan: Plan, color: str) -> None:
+        self.art, self.actor, self.plan = art, actor, plan
+        width = figure_width(actor, art)
+        reach = actor.size * (0.16 + 0.36 * width)
         dark = rgb("#10122a")
-        fill = Radial((0.0, 0.0), reach, (Stop(0, dark.alpha(plan.shadow)), Stop(0.55, dark.alpha(plan.shadow * 0.6)), Stop(1, dark.alpha(0))))
-        self.shadow = stage.mark(Path().circle(0, 0, reach), fill)
+        fades = ((0.0, 1.0), (0.5, 0.66), (0.8, 0.2), (1.0, 0.0))
+        stops = tuple(Stop(at, dark.alpha(plan.shadow * part)) for at, part in fades)
+        self.shadow = stage.mark(Path().circle(0, 0, reach), Radial((0.0, 0.0), reach, stops))
+        self.puffs = [stage.mark(Path().circle(0, 0, 1), plan.dust) for _ in range(PUFFS)] if plan.dust and actor.subject.rig in DUSTING else []
         tint = rgb(TINTS[color]) if color in TINTS else None
-        self.mirrored = actor.facing != actor.subject.faces
-        self.rim = self._pieces(stage, art.silhouette(plan.rim)) if plan.rim is not None else []
-        self.pieces = self._pieces(stage, art.lit(self._light(plan.light), self.mirrored, tint))
+        mirrored = actor.facing != actor.subject.faces
+        self.rim = self._cut(stage, art.silhouette(plan.rim)) if plan.rim is not None else []
+        svg = art.lit(plan.light, mirrored, tint)
+        self.pieces = self._built(stage, svg, tint) if actor.subject.body else self._cut(stage, svg)
 
-    def _light(self, light: Light) -> Light:
-        return light
-
-    def _pieces(self, stage: Stage, svg: str) -> list[Piece]:
-        rig, art = self.actor.subject.rig, self.art
-        if rig in LEGGED and "standing" not in art.name:
+    def _cut(self, stage: Stage, svg: str) -> list[Piece]:
+        """The art cut into what moves by itself: legs, or a tail."""
+        rig, art, fit = self.actor.subject.rig, self.art, self.art.fit()
+        if self.actor.subject.body:
+            return [Piece(stage.art(svg), fit.then(build(self.actor.subject.body, BLACK, BLACK, self.plan.light).head))]
+        if rig in HIP and "standing" not in art.name:
             hip = HIP[rig]
-            line = art.box[1] + hip * art.height
-            reach = REACH[rig]
+            joint = (0.0, hip - 1)
             return [
-                Piece(stage.art(svg, art.cut(0.5, hip, 1, 1)), line, -reach),
-                Piece(stage.art(svg, art.cut(0, hip, 0.5, 1)), line, reach),
-                Piece(stage.art(svg, art.cut(0, 0, 1, hip + 0.008))),
+                Piece(stage.art(svg, art.cut(0.5, hip, 1, 1)), fit, Swing.LEAN, joint, -REACH[rig]),
+                Piece(stage.art(svg, art.cut(0, hip, 0.5, 1)), fit, Swing.LEAN, joint, REACH[rig]),
+                Piece(stage.art(svg, art.cut(0, 0, 1, hip + 0.008)), fit),
             ]
         if rig is Rig.FISH:
-            line = art.box[0] + 0.58 * art.width
+            joint = (0.08 * art.width / art.height, -0.5)
             return [
-                Piece(stage.art(svg, art.cut(0.58, 0, 1, 1)), line, 0.3, sideways=True),
-                Piece(stage.art(svg, art.cut(0, 0, 0.588, 1))),
+                Piece(stage.art(svg, art.cut(0.58, 0, 1, 1)), fit, Swing.WAG, joint, 0.3),
+                Piece(stage.art(svg, art.cut(0, 0, 0.588, 1)), fit),
             ]
-        return [Piece(stage.art(svg))]
+        return [Piece(stage.art(svg), fit)]
+
+    def _built(self, stage: Stage, svg: str, tint: Color | None) -> list[Piece]:
+        """A drawn body with the art as its head."""
+        subject = self.actor.subject
+        coat, legs = (rgb(c) for c in (subject.coat.split() * 2)[:2])
+        whole = build(subject.body, tint or coat, tint or legs, self.plan.light)
+        limbs = [
+            Piece(stage.mark(limb.mark.path, limb.mark.fill), Affine(), Swing.TURN if limb.gain else Swing.STILL, limb.joint, limb.gain)
+            for limb in whole.limbs
+        ]
+        return [*limbs, Piece(stage.art(svg), self.art.fit().then(whole.head))]
 
     def draw(self, pose: Pose, score: Score, t: float) -> None:
         """Put all parts where the pose says."""
         body = self._body(pose)
         for piece in self.pieces:
-            piece.part.place(self._swung(piece, pose).then(body))
+            piece.part.place(piece.placed(pose.swing).then(body))
         light = self.plan.light
         edge = max(1.0, self.actor.size * 0.008)
         for piece in self.rim:
-            piece.part.place(self._swung(piece, pose).then(body).then(moved(light.from_x * edge, light.from_y * edge)))
+            piece.part.place(piece.placed(pose.swing).then(body).then(moved(light.from_x * edge, light.from_y * edge)))
         height = min(1.0, pose.lift / (self.actor.size * 1.6 + 1))
         spread = pose.wide * (1 - 0.45 * height)
-        self.shadow.place(Affine(a=spread, e=0.2 * spread, c=pose.x - light.from_x * pose.lift * 0.25, f=self.ground + self.actor.size * 0.012))
+        self.shadow.place(
+            Affine(a=spread, e=0.2 * spread, c=pose.x - light.from_x * pose.lift * 0.25, f=score.ground + self.actor.size * 0.012)
+        )
         self.shadow.fade((1 - height) ** 1.5)
+        self._kick_up(pose, score, t)
 
-    def _swung(self, piece: Piece, pose: Pose) -> Affine:
-        if not piece.reach:
-            return Affine()
-        shear = piece.reach * pose.swing
-        if piece.sideways:
-            return moved(-piece.pivot, 0).then(leaned(0, shear)).then(moved(piece.pivot, 0))
-        return moved(0, -piece.pivot).then(leaned(shear, 0)).then(moved(0, piece.pivot))
+    def _kick_up(self, pose: Pose, score: Score, t: float) -> None:
+        """Dust behind the feet: one puff for each half step, growing and fading as the ground carries it off."""
+        moving = score.speed > 0.1 * score.geometry.width and pose.step > 0
+        for i, puff in enumerate(self.puffs):
+            age = (pose.step * 2 + i / PUFFS * 2) % 2.0 / 2
+            shown = moving and t > age * 0.5
+            puff.show(shown)
+            if shown:
+                r = self.actor.size * (0.02 + 0.07 * age)
+                back = score.way * (0.22 + 0.75 * age) * self.actor.size
+                puff.place(Affine(a=r * 1.3, e=r, c=pose.x - back, f=score.ground - r * 0.8))
+                puff.fade(0.55 * (1 - age) ** 1.3)
 
     def _body(self, pose: Pose) -> Affine:
-        """From the art's units to the screen."""
-        size = self.actor.size
-        wide = pose.wide
+        """From the puppet's units to the screen."""
+        size, wide = self.actor.size, pose.wide
         if self.actor.subject.rig is Rig.WINGS and pose.lift > 0:
             wide *= 0.8 + 0.2 * pose.swing
         flip = -1.0 if pose.facing != self.actor.subject.faces else 1.0
         middle = -0.5 * size * pose.tall
         return (
-            self.art.fit()
-            .then(scaled(size * wide * flip, size * pose.tall))
-            .then(leaned(-pose.lean * pose.facing, 0))
+            scaled(size * wide * flip, size * pose.tall)
+            .then(leaned(-pose.lean * pose.facing))
             .then(moved(0, -middle))
             .then(turned(pose.turn))
             .then(moved(pose.x, pose.y + middle))
         )
 
 
-def pack_art(pack: ArtPack, actor: Actor) -> Art:
-    """The actor's art from the pack."""
-    return pack[figure(actor)]
-
-
-__all__ = ["Color", "Puppet", "figure", "math", "pack_art"]
+def figure_width(actor: Actor, art: Art) -> float:
+    """How wide the actor is, in parts of its height."""
+    if actor.subject.body:
+        return build(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width
+    return art.width / art.height

@@ -13,7 +13,7 @@ from wanserve.engine.animatic.canvas import Band, Layer, Painter, Part, Stage
 from wanserve.engine.animatic.drawing import Item, moved
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.motion import Actor, Score, follow_speed, pose
-from wanserve.engine.animatic.puppet import Puppet, figure
+from wanserve.engine.animatic.puppet import Puppet, figure, figure_width
 from wanserve.engine.animatic.scenery.places import plan_place
 from wanserve.engine.animatic.scenery.plan import Strip
 from wanserve.engine.animatic.storyboard import Storyboard
@@ -25,7 +25,7 @@ def cast_actors(board: Storyboard, geometry: Geometry, dice: random.Random, pack
     way = board.direction[0] or dice.choice((-1, 1))
     sizes = [0.98 * geometry.unit * cast.subject.size**0.85 * (1 if i == 0 else dice.uniform(0.82, 0.96)) for cast, i in crew]
     probes = [Actor(c.subject, board.motion, s, 0.0, way, 0.0) for (c, _), s in zip(crew, sizes, strict=True)]
-    widths = [s * pack[figure(p)].width / pack[figure(p)].height for p, s in zip(probes, sizes, strict=True)]
+    widths = [p.size * figure_width(p, pack[figure(p)]) for p in probes]
     room = geometry.width * (0.62 if len(crew) < 3 else 0.84)
     shrink = min(1.0, room / max(1.0, sum(widths) * 1.08))
     left = geometry.width / 2 - sum(widths) * 1.08 * shrink / 2 - way * (0.05 * geometry.width if len(crew) < 3 else 0)
@@ -50,14 +50,15 @@ class Show:
         lead = self.cast[0][0] if self.cast else None
         speed = follow_speed(lead, geo) if lead else 0.0
         ground = geo.ground if plan.floor is None else plan.floor
-        self.score = Score(geo, generation.seconds, speed, lead.facing if lead else 1, ground)
+        aloft = 0.36 if plan.floor is None else 0.05
+        self.score = Score(geo, generation.seconds, speed, lead.facing if lead else 1, ground, aloft)
         self.bands = [Band(painter.layer(geo.width, geo.height, [(i, 0.0) for i in plan.base]), 0)]
         sheets = [self._sheet(painter, s) for s in _trimmed(plan.strips)]
         self.stage = Stage(painter, geo.width, geo.height, self.bands)
         self.ambience = Ambience(self.stage, plan, geo)
         self.strips = [self._images(s, layer) for s, layer in sheets if s.depth <= 1]
         self.ambience.add_near(plan)
-        self.puppets = [Puppet(self.stage, pack[figure(a)], a, plan, ground, color) for a, color in self.cast]
+        self.puppets = [Puppet(self.stage, pack[figure(a)], a, plan, color) for a, color in self.cast]
         self.front = [self._images(s, layer) for s, layer in sheets if s.depth > 1]
         self.ambience.add_weather(board, dice, generation.seconds)
 

@@ -86,7 +86,8 @@ class Subject:
     """A kind of thing that can be drawn.
 
     `art` is its name in the art pack; `@man` and the like stand for a figure drawn by what it does. `size` is its
-    height in parts of the stage's unit, `faces` the way its art looks: -1 left, 1 right.
+    height in parts of the stage's unit, `faces` the way its art looks: -1 left, 1 right. Art that is only a head has
+    a `body`, `beast` or `figure`, drawn in the colour `coat`.
     """
 
     name: str
@@ -95,6 +96,8 @@ class Subject:
     size: float
     home: Setting
     faces: int = -1
+    body: str = ""
+    coat: str = ""
 
 
 @dataclass(frozen=True, slots=True)

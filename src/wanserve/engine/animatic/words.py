@@ -124,9 +124,9 @@ def load_lexicon() -> Lexicon:
 
 
 def _subject(name: str, entry: dict[str, Any]) -> Subject:
-    return Subject(
-        name, entry["art"], Rig(entry["rig"]), entry["size"], Setting(entry["home"]), 1 if entry.get("faces") == "right" else -1
-    )
+    faces = 1 if entry.get("faces") == "right" else -1
+    rig, home = Rig(entry["rig"]), Setting(entry["home"])
+    return Subject(name, entry["art"], rig, entry["size"], home, faces, entry.get("body", ""), entry.get("coat", ""))
 
 
 def _key(word: str) -> str:

@@ -26,7 +26,7 @@ def ground(site: Site, plan: Plan, colors: Palette) -> Strip:
     geo = site.geometry
     line = site.ridge(geo.ground - 0.09 * geo.unit, 0.012 * geo.unit, (2, 5))
     strip = Strip(1.0, min(y for _, y in line) - 0.03 * geo.unit, float(geo.height), solid=max(y for _, y in line) + 1)
-    lit, dark = colors.near.mixed(WHITE, 0.08), colors.near.mixed(BLACK, 0.22)
+    lit, dark = colors.near.mixed(WHITE, 0.08), colors.near.mixed(BLACK, 0.1).mixed(colors.front, 0.6)
     strip.items.append(Mark(Path().ridge(line, geo.height), down(geo.ground - 0.1 * geo.unit, geo.height, lit, dark)))
     plan.strips.append(strip)
     return strip

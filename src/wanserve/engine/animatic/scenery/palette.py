@@ -58,8 +58,8 @@ LIGHTS = {
     Time.DAY: DAY,
 }
 PLACE_LIGHTS = {
-    Setting.UNDERWATER: Light(Color(70, 128, 190), Color(205, 240, 250), 0.1, -1.0),
-    Setting.SPACE: Light(Color(84, 70, 140), Color(255, 250, 240)),
+    Setting.UNDERWATER: Light(Color(128, 172, 214), Color(232, 250, 255), 0.1, -1.0),
+    Setting.SPACE: Light(Color(134, 118, 186), Color(255, 252, 244)),
     Setting.INDOORS: Light(Color(196, 168, 160), Color(255, 248, 232)),
 }
 RIMS = {Time.NIGHT: rgb("#b9ccff"), Time.SUNSET: rgb("#ffd08a"), Time.DAY: None}

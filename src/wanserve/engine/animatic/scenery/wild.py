@@ -66,7 +66,7 @@ def snow(site: Site, plan: Plan, colors: Palette) -> None:
     """White hills, snowy firs, drifts that shine."""
     clouds(site, plan, colors, 5, 0.004)
     if site.has("mountains"):
-        peaks(site, plan, colors, 0.08, 0.34, 7, colors.far, 0.8)
+        peaks(site, plan, colors, 0.08, 0.46, 7, colors.far, 0.8)
     line = hills(site, plan, colors, 0.22, 0.05, 0.03, colors.middle)
     _firs(site, plan, colors, line, 12, 0.15)
     line = hills(site, plan, colors, 0.45, -0.03, 0.025, colors.middle.mixed(colors.near, 0.5))

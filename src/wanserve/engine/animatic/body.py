@@ -1,0 +1,80 @@
+"""Knows how to draw a body for art that is only a head: four legs or two, in one coat, with limbs that swing. Pure.
+
+Lengths are parts of the whole height; the feet's middle is the origin, y down, the head looks to the left.
+"""
+
+from dataclasses import dataclass
+
+from wanserve.engine.animatic.art import Light
+from wanserve.engine.animatic.color import BLACK, WHITE, Color
+from wanserve.engine.animatic.drawing import KAPPA, Affine, Mark, Path, Point, down
+
+
+@dataclass(frozen=True)
+class Limb:
+    """A part of a body that turns about `joint`; `gain` is how far, in radians at full swing, 0 for what keeps still."""
+
+    mark: Mark
+    joint: Point
+    gain: float = 0.0
+
+
+@dataclass(frozen=True)
+class Build:
+    """A way to be built: the limbs behind the head, where the head sits and how tall it is."""
+
+    limbs: tuple[Limb, ...]
+    head: Affine
+    width: float
+
+
+def build(kind: str, coat: Color, legs: Color, light: Light) -> Build:
+    """The body of that kind, `beast` or `figure`, lit from above."""
+    return _figure(coat, light) if kind == "figure" else _beast(coat, legs, light)
+
+
+def capsule(x: float, top: float, bottom: float, half: float) -> Path:
+    """An upright bar with round ends."""
+    k = half * KAPPA
+    path = Path().move(x - half, top + half).curve((x - half, top + half - k), (x - k, top), (x, top))
+    path.curve((x + k, top), (x + half, top + half - k), (x + half, top + half)).line(x + half, bottom - half)
+    path.curve((x + half, bottom - half + k), (x + k, bottom), (x, bottom))
+    return path.curve((x - k, bottom), (x - half, bottom - half + k), (x - half, bottom - half)).close()
+
+
+def _shaded(path: Path, color: Color, light: Light, top: float, bottom: float) -> Mark:
+    middle = light.lit.mixed(light.shade, 0.45)
+    return Mark(path, down(top, bottom, color.times(light.lit), color.times(middle), color.times(light.shade)))
+
+
+def _beast(coat: Color, legs: Color, light: Light) -> Build:
+    """On four legs: far legs, tail, trunk, near legs."""
+    far, near = legs.mixed(BLACK, 0.26), legs.mixed(BLACK, 0.06)
+    limbs = [
+        Limb(_shaded(capsule(x, -0.32, -0.005, 0.058), far, light, -0.32, 0), (x, -0.26), gain)
+        for x, gain in ((0.0, -0.5), (0.36, 0.5))
+    ]
+    tail = Path().move(0.44, -0.42).curve((0.56, -0.46), (0.62, -0.54), (0.6, -0.64))
+    tail.curve((0.7, -0.56), (0.66, -0.38), (0.46, -0.33)).close()
+    limbs.append(Limb(_shaded(tail, coat, light, -0.64, -0.3), (0.45, -0.38), 0.22))
+    trunk = Path().move(-0.16, -0.36).curve((-0.16, -0.58), (0.12, -0.55), (0.26, -0.54))
+    trunk.curve((0.5, -0.53), (0.54, -0.3), (0.46, -0.2)).curve((0.4, -0.14), (-0.02, -0.14), (-0.08, -0.19)).curve((-0.14, -0.24), (-0.16, -0.3), (-0.16, -0.36)).close()
+    limbs.append(Limb(_shaded(trunk, coat, light, -0.56, -0.12), (0, 0)))
+    limbs += [
+        Limb(_shaded(capsule(x, -0.34, 0.0, 0.066), near, light, -0.34, 0), (x, -0.27), gain)
+        for x, gain in ((-0.06, 0.5), (0.4, -0.5))
+    ]
+    return Build(tuple(limbs), Affine(a=0.62, e=0.62, c=-0.13, f=-0.36), 0.96)
+
+
+def _figure(coat: Color, light: Light) -> Build:
+    """Upright: far arm and leg, trunk, near leg and arm."""
+    far, trim = coat.mixed(BLACK, 0.24), coat.mixed(WHITE, 0.12)
+    limbs = [
+        Limb(_shaded(capsule(0.13, -0.44, -0.2, 0.05), far, light, -0.44, -0.2), (0.13, -0.4), 0.55),
+        Limb(_shaded(capsule(0.07, -0.24, 0.0, 0.066), far, light, -0.24, 0), (0.07, -0.2), -0.6),
+        Limb(_shaded(capsule(-0.07, -0.24, 0.0, 0.066), coat, light, -0.24, 0), (-0.07, -0.2), 0.6),
+        Limb(_shaded(capsule(0.0, -0.47, -0.13, 0.155), coat, light, -0.47, -0.13), (0, 0)),
+        Limb(_shaded(capsule(-0.15, -0.45, -0.2, 0.052), trim, light, -0.45, -0.2), (-0.15, -0.41), -0.55),
+    ]
+    return Build(tuple(limbs), Affine(a=0.6, e=0.6, c=0.0, f=-0.4), 0.66)
