@@ -1,0 +1,223 @@
+"""The contract of TaskStore: one state machine, run on the SQLite store and on its in-memory twin alike."""
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from tests.samples import VIDEO, new_task
+from wanserve.domain.errors import QueueFull
+from wanserve.domain.ports import TaskStore
+from wanserve.domain.task import Failure, State, Task
+from wanserve.store.memory import MemoryTasks
+from wanserve.store.sqlite import Database, SqliteTasks
+
+ACCOUNTS = ("ann", "ben", "cyd")
+MODELS = ("small", "large")
+MAX_QUEUED = 4
+MAX_RUNNING = 2
+LEASE_MS = 100
+FAILURE = Failure("engine_failed", "it would not")
+
+
+class TaskStoreContract(RuleBasedStateMachine):
+    """Submits, claims, heartbeats, ends and cancels at random; after each step the table must be explicable.
+
+    `attempts` holds claimed tasks as their worker knows them, however stale they have become.
+    """
+
+    store: TaskStore
+    attempts = Bundle("attempts")
+
+    @initialize()
+    def open_store(self) -> None:
+        self.now = 1000
+        self.told: dict[str, Task] = {}
+        self.order: list[str] = []
+
+    @rule(account=st.sampled_from(ACCOUNTS), model=st.sampled_from(MODELS))
+    def submit(self, account: str, model: str) -> None:
+        task = new_task(account=account, model=model, submitted_ms=self.tick())
+        waiting = [other for other in self.of(State.PENDING, account) if other.generation.model == model]
+        added = self.store.add(task, MAX_QUEUED)
+        if len(waiting) >= MAX_QUEUED:
+            assert isinstance(failure(added), QueueFull)
+        else:
+            assert failure(added) is None
+            self.told[task.id] = task
+            self.order.append(task.id)
+
+    @rule(target=attempts, models=st.sets(st.sampled_from(MODELS), min_size=1))
+    def claim(self, models: set[str]) -> Task:
+        now = self.tick()
+        claimed = self.store.claim(models, now, now + LEASE_MS, MAX_RUNNING)
+        expected = self.next_of(models)
+        if claimed is None:
+            assert expected is None
+            return multiple()
+        assert expected is not None
+        assert claimed == expected.claimed(now, now + LEASE_MS)
+        self.told[claimed.id] = claimed
+        return claimed
+
+    @rule(attempt=attempts, progress=st.floats(0, 1))
+    def renew(self, attempt: Task, progress: float) -> None:
+        lease_ms = self.tick() + LEASE_MS
+        held = self.held(attempt)
+        assert self.store.renew(attempt, lease_ms, progress) == (held is not None)
+        if held:
+            self.told[held.id] = replace(held, lease_ms=lease_ms, progress=progress)
+
+    @rule(attempt=attempts)
+    def succeed(self, attempt: Task) -> None:
+        self.settle(attempt.succeeded(self.tick(), VIDEO))
+
+    @rule(attempt=attempts)
+    def fail(self, attempt: Task) -> None:
+        self.settle(attempt.failed(self.tick(), FAILURE))
+
+    @rule(attempt=consumes(attempts), spent=st.booleans())
+    def requeue(self, attempt: Task, spent: bool) -> None:
+        self.settle(attempt.requeued(spent=spent))
+
+    @rule(ahead=st.integers(0, 2 * LEASE_MS))
+    def reclaim(self, ahead: int) -> None:
+        before = self.now + ahead
+        lost = self.store.expired(before)
+        assert {task.id for task in lost} == {
+            task.id for task in self.of(State.RUNNING) if task.lease_ms is not None and task.lease_ms < before
+        }
+        for task in lost:
+            taken = task.requeued(spent=True)
+            assert self.store.settle(taken, before)
+            assert not self.store.settle(taken, before)
+            self.told[task.id] = taken
+
+    @rule(attempt=attempts)
+    def reclaim_too_early(self, attempt: Task) -> None:
+        held = self.held(attempt)
+        if held and held.lease_ms is not None:
+            assert not self.store.settle(held.requeued(spent=True), held.lease_ms)
+
+    @rule(number=st.integers(0), account=st.sampled_from(ACCOUNTS))
+    def cancel(self, number: int, account: str) -> None:
+        if not self.order:
+            return
+        task = self.told[self.order[number % len(self.order)]]
+        if task.state not in (State.PENDING, State.RUNNING):
+            assert not self.store.cancel(replace(task, ended_ms=self.tick()))
+            return
+        canceled = replace(task.canceled(self.tick()), account=account)
+        assert self.store.cancel(canceled) == (account == task.account)
+        if account == task.account:
+            self.told[task.id] = canceled
+
+    @rule(ago=st.integers(0, 50))
+    def forget(self, ago: int) -> None:
+        before = self.now - ago
+        old = {
+            task.id: task for task in self.told.values() if task.ended_ms is not None and task.ended_ms < before
+        }
+        assert {task.id: task for task in self.store.forget(before)} == old
+        for task_id in old:
+            del self.told[task_id]
+            self.order.remove(task_id)
+
+    @invariant()
+    def every_task_is_as_it_was_told(self) -> None:
+        for task in self.told.values():
+            assert self.store.get(task.account, task.id) == task
+            assert self.store.find(task.id) == task
+            assert all(self.store.get(other, task.id) is None for other in ACCOUNTS if other != task.account)
+
+    @invariant()
+    def the_newest_come_first(self) -> None:
+        newest = [self.told[task_id] for task_id in reversed(self.order)]
+        assert self.store.newest(None, tuple(State), 3) == newest[:3]
+        anns = [task for task in newest if task.account == "ann" and task.state is State.PENDING]
+        assert self.store.newest("ann", [State.PENDING], 100) == anns
+
+    @invariant()
+    def each_success_is_billed_once(self) -> None:
+        billed = [row.task_id for row in self.store.usage(None)]
+        assert len(billed) == len(set(billed))
+        succeeded = {task.id for task in self.of(State.SUCCEEDED)}
+        assert succeeded <= set(billed)
+        for account in ACCOUNTS:
+            assert [row for row in self.store.usage(None) if row.account == account] == self.store.usage(account)
+
+    def settle(self, moved: Task) -> None:
+        held = self.held(moved)
+        bills = len(self.store.usage(None))
+        assert self.store.settle(moved) == (held is not None)
+        assert len(self.store.usage(None)) - bills == (held is not None and moved.state is State.SUCCEEDED)
+        if held:
+            self.told[moved.id] = moved
+
+    def held(self, attempt: Task) -> Task | None:
+        """The task as the table has it, where this attempt still holds it."""
+        task = self.told.get(attempt.id)
+        return task if task and task.state is State.RUNNING and task.attempt == attempt.attempt else None
+
+    def of(self, state: State, account: str | None = None) -> list[Task]:
+        tasks = (self.told[task_id] for task_id in self.order)
+        return [task for task in tasks if task.state is state and account in (None, task.account)]
+
+    def next_of(self, models: set[str]) -> Task | None:
+        """The fair choice: the account with the fewest running, then the oldest; no lane over its limit."""
+
+        def lane(task: Task) -> int:
+            running = self.of(State.RUNNING, task.account)
+            return sum(other.generation.model == task.generation.model for other in running)
+
+        free = [
+            task
+            for task in self.of(State.PENDING)
+            if task.generation.model in models and lane(task) < MAX_RUNNING
+        ]
+        return min(free, key=lambda task: len(self.of(State.RUNNING, task.account)), default=None)
+
+    def tick(self) -> int:
+        self.now += 10
+        return self.now
+
+
+def failure(added: Future[None]) -> BaseException | None:
+    return added.exception(timeout=10)
+
+
+class MemoryContract(TaskStoreContract):
+    @initialize()
+    def open_store(self) -> None:
+        super().open_store()
+        self.store = MemoryTasks()
+
+
+class SqliteContract(TaskStoreContract):
+    @initialize()
+    def open_store(self) -> None:
+        super().open_store()
+        self.folder = tempfile.TemporaryDirectory()
+        self.database = Database(Path(self.folder.name) / "tasks.db")
+        self.store = SqliteTasks(self.database)
+
+    def teardown(self) -> None:
+        if hasattr(self, "database"):
+            self.database.close()
+            self.folder.cleanup()
+
+
+PROFILE = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestMemory = MemoryContract.TestCase
+TestMemory.settings = PROFILE
+TestSqlite = SqliteContract.TestCase
+TestSqlite.settings = PROFILE

@@ -1,0 +1,18 @@
+"""Values that many tests need, each whole and valid until a test changes it."""
+
+import uuid
+
+from wanserve.domain.generation import Generation
+from wanserve.domain.task import Task, Video
+
+VIDEO = Video("videos/some/1.mp4", 12345, "animatic", ("a note",))
+
+
+def new_generation(model: str = "wan2.2-t2v-plus", prompt: str = "A kitten running in the moonlight") -> Generation:
+    """The document's own generation, small and short."""
+    return Generation(model, prompt, "flowers", width=64, height=64, frames=6, fps=30, seed=7)
+
+
+def new_task(account: str = "ann", model: str = "wan2.2-t2v-plus", submitted_ms: int = 1000) -> Task:
+    """A fresh PENDING task."""
+    return Task(str(uuid.uuid4()), account, new_generation(model), submitted_ms)

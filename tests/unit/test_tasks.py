@@ -1,0 +1,241 @@
+"""The policies of the use cases, on the in-memory store and a clock that the test moves."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.samples import VIDEO
+from wanserve.domain.account import Key
+from wanserve.domain.catalog import MODELS
+from wanserve.domain.errors import InvalidRequest, ModelDenied, QueueFull, TaskNotFound, WrongState
+from wanserve.domain.rules import VideoRequest
+from wanserve.domain.task import Failure, State, Task
+from wanserve.store.memory import MemoryTasks
+from wanserve.tasks import Policy, Tasks, video_key
+
+ANN = Key("ann", "ann", "00", 0)
+BEN = Key("ben", "ben", "01", 0)
+REQUEST = VideoRequest("wan2.2-t2v-plus", "a cat")
+CRASH = Failure("worker_died", "killed")
+POLICY = Policy(max_queued=3, max_attempts=3, lease_ms=1000, retention_ms=60_000)
+
+
+@dataclass
+class Clock:
+    now_ms: int = 1_000_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@dataclass
+class Bench:
+    """The use cases with what a test turns."""
+
+    clock: Clock
+    tasks: Tasks
+
+    def submitted(self, key: Key = ANN) -> Task:
+        accepted = self.tasks.submit(key, REQUEST)
+        accepted.on_disk.result(0)
+        return accepted.task
+
+    def claimed(self) -> Task:
+        task = self.tasks.claim(MODELS)
+        assert task is not None
+        return task
+
+
+@pytest.fixture
+def bench() -> Bench:
+    clock = Clock()
+    ids = iter(f"{number:032x}" for number in range(1000))
+    return Bench(clock, Tasks(MemoryTasks(), MODELS, clock, lambda: next(ids), lambda: 7, POLICY))
+
+
+def test_a_submitted_task_waits_and_is_found_by_its_account_only(bench: Bench) -> None:
+    task = bench.submitted()
+    assert bench.tasks.get("ann", task.id) == task
+    assert (task.state, task.submitted_ms, task.generation.seed) == (State.PENDING, 1_000_000, 7)
+    with pytest.raises(TaskNotFound):
+        bench.tasks.get("ben", task.id)
+
+
+def test_a_request_that_breaks_a_rule_stores_nothing(bench: Bench) -> None:
+    with pytest.raises(InvalidRequest):
+        bench.tasks.submit(ANN, replace(REQUEST, prompt=" "))
+    assert bench.tasks.waiting_or_running() == []
+
+
+def test_a_key_that_may_not_use_the_model_is_refused_and_nothing_stored(bench: Bench) -> None:
+    restricted = replace(ANN, models=frozenset({"wanx2.1-t2v-turbo"}))
+    with pytest.raises(ModelDenied, match=r"may not use wan2\.2-t2v-plus"):
+        bench.tasks.submit(restricted, REQUEST)
+    assert bench.tasks.waiting_or_running() == []
+    bench.tasks.submit(restricted, replace(REQUEST, model="wanx2.1-t2v-turbo")).on_disk.result(0)
+
+
+def test_a_full_queue_refuses_one_account_and_not_another(bench: Bench) -> None:
+    for _ in range(3):
+        bench.submitted()
+    with pytest.raises(QueueFull):
+        bench.submitted()
+    bench.submitted(BEN)
+
+
+def test_a_claim_takes_the_account_with_the_fewest_running_first(bench: Bench) -> None:
+    anns = [bench.submitted() for _ in range(3)]
+    ben = bench.submitted(BEN)
+    assert [bench.claimed().id for _ in range(4)] == [anns[0].id, ben.id, anns[1].id, anns[2].id]
+    assert bench.tasks.claim(MODELS) is None
+
+
+def test_success_is_billed_once(bench: Bench) -> None:
+    bench.submitted()
+    task = bench.claimed()
+    assert bench.tasks.succeed(task, VIDEO)
+    assert not bench.tasks.succeed(task, VIDEO)
+    assert [row.task_id for row in bench.tasks.usage("ann")] == [task.id]
+    assert bench.tasks.usage("ben") == []
+
+
+def test_a_crash_is_tried_again_until_the_attempts_are_used_up(bench: Bench) -> None:
+    submitted = bench.submitted()
+    for spent in (1, 2):
+        assert bench.tasks.fail(bench.claimed(), CRASH, retryable=True)
+        waiting = bench.tasks.get("ann", submitted.id)
+        assert (waiting.state, waiting.attempts_spent) == (State.PENDING, spent)
+    assert bench.tasks.fail(bench.claimed(), CRASH, retryable=True)
+    ended = bench.tasks.get("ann", submitted.id)
+    assert (ended.state, ended.failure) == (State.FAILED, CRASH)
+
+
+def test_what_will_not_mend_fails_at_once(bench: Bench) -> None:
+    submitted = bench.submitted()
+    bench.tasks.fail(bench.claimed(), CRASH, retryable=False)
+    assert bench.tasks.get("ann", submitted.id).state is State.FAILED
+
+
+def test_a_drained_task_waits_again_and_the_attempt_does_not_count(bench: Bench) -> None:
+    submitted = bench.submitted()
+    for _ in range(5):
+        assert bench.tasks.give_back(bench.claimed())
+    assert bench.tasks.get("ann", submitted.id).attempts_spent == 0
+
+
+def test_a_lease_that_ran_out_is_taken_back_and_the_old_worker_changes_nothing(bench: Bench) -> None:
+    submitted = bench.submitted()
+    stalled = bench.claimed()
+    bench.clock.now_ms += 1000
+    assert bench.tasks.reclaim() == []
+    bench.clock.now_ms += 1
+    assert [task.id for task in bench.tasks.reclaim()] == [submitted.id]
+    fresh = bench.claimed()
+    assert not bench.tasks.renew(stalled, 0.5)
+    assert not bench.tasks.succeed(stalled, VIDEO)
+    assert not bench.tasks.fail(stalled, CRASH, retryable=True)
+    assert bench.tasks.usage(None) == []
+    assert bench.tasks.succeed(fresh, VIDEO)
+
+
+def test_a_heartbeat_keeps_the_lease(bench: Bench) -> None:
+    bench.submitted()
+    task = bench.claimed()
+    for _ in range(5):
+        bench.clock.now_ms += 900
+        assert bench.tasks.renew(task, 0.5)
+        assert bench.tasks.reclaim() == []
+
+
+def test_a_start_takes_every_running_task_back(bench: Bench) -> None:
+    bench.submitted()
+    bench.claimed()
+    assert [task.state for task in bench.tasks.reclaim(every_lease=True)] == [State.PENDING]
+
+
+def test_a_lost_worker_counts_as_an_attempt(bench: Bench) -> None:
+    submitted = bench.submitted()
+    for _ in range(3):
+        bench.claimed()
+        bench.tasks.reclaim(every_lease=True)
+    ended = bench.tasks.get("ann", submitted.id)
+    assert ended.failure is not None
+    assert (ended.state, ended.failure.code) == (State.FAILED, "worker_lost")
+
+
+def test_canceling_a_waiting_task_keeps_it_from_being_claimed(bench: Bench) -> None:
+    task = bench.submitted()
+    assert bench.tasks.cancel("ann", task.id).state is State.CANCELED
+    assert bench.tasks.claim(MODELS) is None
+
+
+def test_canceling_a_running_task_stops_its_heartbeat_and_it_never_succeeds(bench: Bench) -> None:
+    bench.submitted()
+    task = bench.claimed()
+    bench.tasks.cancel("ann", task.id)
+    assert not bench.tasks.renew(task, 0.5)
+    assert not bench.tasks.succeed(task, VIDEO)
+    assert bench.tasks.get("ann", task.id).state is State.CANCELED
+
+
+def test_only_what_has_not_ended_can_be_canceled_and_only_by_its_account(bench: Bench) -> None:
+    task = bench.submitted()
+    with pytest.raises(TaskNotFound):
+        bench.tasks.cancel("ben", task.id)
+    bench.tasks.cancel("ann", task.id)
+    with pytest.raises(WrongState):
+        bench.tasks.cancel("ann", task.id)
+
+
+def test_a_cancel_that_comes_between_a_look_and_an_end_says_how_it_ended(bench: Bench) -> None:
+    bench.submitted()
+    task = bench.claimed()
+
+    class EndsMeanwhile(MemoryTasks):
+        def cancel(self, canceled: Task) -> bool:
+            assert bench.tasks.succeed(task, VIDEO)
+            return bench.tasks.store.cancel(canceled)
+
+        def get(self, account: str, task_id: str) -> Task | None:
+            return bench.tasks.store.get(account, task_id)
+
+    with pytest.raises(WrongState, match="is SUCCEEDED"):
+        replace(bench.tasks, store=EndsMeanwhile()).cancel("ann", task.id)
+
+
+def test_after_its_retention_a_task_is_unknown_and_its_bill_stays(bench: Bench) -> None:
+    bench.submitted()
+    task = bench.claimed()
+    bench.tasks.succeed(task, VIDEO)
+    bench.clock.now_ms += POLICY.retention_ms
+    assert bench.tasks.get("ann", task.id)
+    assert bench.tasks.forget_old() == []
+    bench.clock.now_ms += 1
+    with pytest.raises(TaskNotFound):
+        bench.tasks.get("ann", task.id)
+    assert [old.id for old in bench.tasks.forget_old()] == [task.id]
+    with pytest.raises(TaskNotFound):
+        bench.tasks.find(task.id)
+    assert [row.task_id for row in bench.tasks.usage(None)] == [task.id]
+
+
+def test_a_file_is_an_orphan_unless_its_task_has_it_or_may_come_to(bench: Bench) -> None:
+    submitted = bench.submitted()
+    orphan = bench.tasks.is_orphan
+    assert orphan(video_key(submitted.id, 1))
+    bench.tasks.give_back(bench.claimed())
+    task = bench.claimed()
+    assert not orphan(video_key(task.id, 2))
+    assert orphan(video_key(task.id, 1))
+    bench.tasks.succeed(task, replace(VIDEO, key=video_key(task.id, 2)))
+    assert not orphan(video_key(task.id, 2))
+    assert orphan(video_key(task.id, 1))
+    assert orphan("videos/unknown/1.mp4")
+    assert orphan("stray")
+
+
+def test_the_server_owner_finds_and_lists_across_accounts(bench: Bench) -> None:
+    ann, ben = bench.submitted(), bench.submitted(BEN)
+    assert bench.tasks.find(ben.id) == ben
+    assert bench.tasks.newest(None, 10) == [ben, ann]
+    assert bench.tasks.newest("ann", 10) == [ann]
