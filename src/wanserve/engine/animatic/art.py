@@ -12,6 +12,7 @@ from wanserve.engine.animatic.drawing import Affine, Path
 
 FILL = re.compile(r'fill="(#[0-9a-fA-F]{3,6})"')
 PAINTS = re.compile(r'(fill|stroke|stop-color)="(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3})"')
+PAINTED_GROUP = re.compile(r"<g[^>]*\bfill=")
 UNPAINTED = re.compile(r"<(path|circle|ellipse|rect|polygon)(?![^>]*\bfill=)")
 SOLID = re.compile(r'(fill|stroke)="(?!none)[^"]*"')
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" width="128" height="128" viewBox="0 0 128 128">'
@@ -62,18 +63,24 @@ class Art:
         x1, y1 = x1 + grow * (right >= 1), y1 + grow * (bottom >= 1)
         return Path().rect(x0, y0, x1 - x0, y1 - y0)
 
+    def _painted(self) -> str:
+        """Its body with the colour written out where SVG's default, black, is meant."""
+        if PAINTED_GROUP.search(self.body):
+            return self.body
+        return UNPAINTED.sub(r'<\1 fill="#000000"', self.body)
+
     def svg(self) -> str:
         """As drawn by Noto."""
         return f"{HEAD}{self.body}</svg>"
 
     def stained(self, light: Color) -> str:
         """Evenly lit by a light of that colour."""
-        body = UNPAINTED.sub(r'<\1 fill="#000000"', self.body)
+        body = self._painted()
         return f"{HEAD}{PAINTS.sub(lambda m: _paint(m, _under(rgb(m[2]), light)), body)}</svg>"
 
     def silhouette(self, color: Color) -> str:
         """Its outline filled with one colour."""
-        body = UNPAINTED.sub(r'<\1 fill="#000000"', self.body)
+        body = self._painted()
         return f"{HEAD}{SOLID.sub(lambda m: _paint(m, color), body)}</svg>"
 
     def lit(self, light: Light, mirrored: bool, tint: Color | None = None) -> str:
@@ -81,7 +88,7 @@ class Art:
 
         `mirrored` says that the picture will be drawn flipped, so that the light stays on its side of the screen.
         """
-        body = UNPAINTED.sub(r'<\1 fill="#000000"', self.body)
+        body = self._painted()
         x = -light.from_x if mirrored else light.from_x
         mid_x, mid_y = (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
         reach_x, reach_y = x * self.width / 2, light.from_y * self.height / 2
@@ -93,7 +100,7 @@ class Art:
         defs = []
         for i, text in enumerate(sorted(set(FILL.findall(body)))):
             color = _dyed(rgb(text), tint)
-            bright = color.times(light.lit).mixed(light.lit, 0.10)
+            bright = _under(color, light.lit).mixed(light.lit, 0.10)
             defs.append(
                 f'<linearGradient id="lit{i}" {line}><stop offset="0" stop-color="{bright.hex}"/>'
                 f'<stop offset=".45" stop-color="{_under(color, middle).hex}"/>'
@@ -149,6 +156,7 @@ def _dyed(color: Color, tint: Color | None) -> Color:
 
 
 def _under(color: Color, light: Color) -> Color:
-    """The colour under that light; a dim light also takes some of the colour away."""
-    dim = 1 - max(light[:3]) / 255
-    return color.times(light).mixed(light.scaled(0.7), 0.1 + 0.8 * dim) if dim > 0.02 else color.times(light)
+    """The colour under that light; a cold light takes much of the colour away, as moonlight does to the eye."""
+    chill = min(0.34, max(0.0, (light.b - light.r) / 255 * 1.5))
+    gray = round(0.3 * color.r + 0.59 * color.g + 0.11 * color.b)
+    return color.mixed(Color(gray, gray, gray), chill).times(light)

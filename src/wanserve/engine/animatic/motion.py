@@ -164,7 +164,7 @@ def _jump(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
         return replace(rest, tall=1 - crouch, wide=1 + 0.7 * crouch, step=math.floor(t / 1.15 + actor.phase))
     air = (beat - 0.24) / 0.76
     rise = 4 * air * (1 - air)
-    lift = (0.28 * score.geometry.unit + 0.25 * actor.size) * rise
+    lift = min(0.28 * score.geometry.unit + 0.25 * actor.size, _ceiling(actor, score)) * rise
     speed = 1 - 2 * air
     return replace(
         rest, x=rest.x + 0.03 * score.geometry.width * math.sin(TAU * (t / 4.6 + actor.phase)), y=rest.y - lift, lift=lift,
@@ -219,7 +219,7 @@ def _fall(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     geo = score.geometry
     cycle = (t + 0.25 * actor.phase) % 3.5
     down = cycle / 1.7
-    height = score.ground - 0.3 * actor.size
+    height = score.ground - 0.78 * actor.size
     if down < 1:
         lift = height * (1 - (0.3 * down + 0.7 * down * down))
         return replace(rest, y=rest.y - lift, lift=lift, turn=TAU * down * actor.facing * -1, tall=1.06, wide=0.96, swing=math.sin(TAU * 2.5 * down))

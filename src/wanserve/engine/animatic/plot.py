@@ -66,6 +66,8 @@ def _casts(lexicon: Lexicon, reading: Reading) -> list[Cast]:
             many = count or (2 if part.plural and part.word != lexicon.subjects[name].name else 1)
             casts.setdefault(name, Cast(lexicon.subjects[name], many, color))
             count, color = 0, ""
+    if not casts and color in lexicon.subjects:
+        casts[color] = Cast(lexicon.subjects[color])
     return list(casts.values())
 
 
@@ -76,7 +78,7 @@ def _setting(reading: Reading, casts: list[Cast]) -> Setting:
     if named:
         setting = Setting(named[0])
         return Setting.UNDERWATER if setting is Setting.BEACH and home is Setting.UNDERWATER else setting
-    if home in (Setting.UNDERWATER, Setting.SPACE):
+    if home in (Setting.UNDERWATER, Setting.SPACE, Setting.CITY):
         return home
     times = reading.names("times")
     if times and times[0] in ("night", "sunset"):

@@ -1,19 +1,21 @@
 """Knows how an actor is put on the stage: its art lit and cut into moving parts, its shadow, its rim of light, its dust."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
 from wanserve.engine.animatic.art import Art, Light
 from wanserve.engine.animatic.body import build
 from wanserve.engine.animatic.canvas import Part, Stage
-from wanserve.engine.animatic.color import BLACK, Color, rgb
-from wanserve.engine.animatic.drawing import Affine, Path, Point, Radial, Stop, leaned, moved, scaled, turned
+from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
+from wanserve.engine.animatic.drawing import Affine, Path, Point, Radial, Stop, glow, leaned, moved, scaled, turned
 from wanserve.engine.animatic.motion import Actor, Pose, Score
 from wanserve.engine.animatic.scenery.plan import Plan
 from wanserve.engine.animatic.storyboard import Motion, Rig
 
 DUSTING = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER, Rig.WHEELS, Rig.HEAD, Rig.GLIDE})
 PUFFS = 5
+SELF_LIT = Light(Color(226, 214, 224), WHITE)
 HIP = {Rig.LEGS: 0.72, Rig.WALKER: 0.58}
 """Where the legs begin, in parts of the height from the top."""
 
@@ -82,8 +84,10 @@ class Puppet:
         self.puffs = [stage.mark(Path().circle(0, 0, 1), plan.dust) for _ in range(PUFFS)] if plan.dust and actor.subject.rig in DUSTING else []
         tint = rgb(TINTS[color]) if color in TINTS else None
         mirrored = actor.facing != actor.subject.faces
-        self.rim = self._cut(stage, art.silhouette(plan.rim)) if plan.rim is not None else []
-        svg = art.lit(plan.light, mirrored, tint)
+        self.halo = self._halo(stage)
+        self.rim = self._cut(stage, art.silhouette(plan.rim)) if plan.rim is not None and self.halo is None else []
+        light = SELF_LIT if self.halo is not None else plan.light
+        svg = art.lit(light, mirrored, tint)
         self.pieces = self._built(stage, svg, tint) if actor.subject.body else self._cut(stage, svg)
 
     def _cut(self, stage: Stage, svg: str) -> list[Piece]:
@@ -107,6 +111,13 @@ class Puppet:
             ]
         return [Piece(stage.art(svg), fit)]
 
+    def _halo(self, stage: Stage) -> Part | None:
+        """The light around what shines."""
+        if not self.actor.subject.glow:
+            return None
+        soft = glow(0.0, 0.0, 1.1 * self.actor.size, rgb(self.actor.subject.glow), 0.6)
+        return stage.mark(soft.path, soft.fill)
+
     def _built(self, stage: Stage, svg: str, tint: Color | None) -> list[Piece]:
         """A drawn body with the art as its head."""
         subject = self.actor.subject
@@ -127,6 +138,10 @@ class Puppet:
         edge = max(1.0, self.actor.size * 0.008)
         for piece in self.rim:
             piece.part.place(piece.placed(pose.swing).then(body).then(moved(light.from_x * edge, light.from_y * edge)))
+        if self.halo is not None:
+            flicker = 1 + 0.04 * math.sin(23 * t) * math.sin(7.3 * t)
+            middle = pose.y - 0.5 * self.actor.size * pose.tall
+            self.halo.place(scaled(flicker * pose.wide, flicker * pose.tall).then(moved(pose.x, middle)))
         height = min(1.0, pose.lift / (self.actor.size * 1.6 + 1))
         spread = pose.wide * (1 - 0.45 * height)
         self.shadow.place(

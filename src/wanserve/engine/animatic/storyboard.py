@@ -87,7 +87,8 @@ class Subject:
 
     `art` is its name in the art pack; `@man` and the like stand for a figure drawn by what it does. `size` is its
     height in parts of the stage's unit, `faces` the way its art looks: -1 left, 1 right. Art that is only a head has
-    a `body`, `beast` or `figure`, drawn in the colour `coat`.
+    a `body`, `beast` or `figure`, drawn in the colour `coat` (a second colour is for its legs). What shines has the
+    colour of its `glow`.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Subject:
     faces: int = -1
     body: str = ""
     coat: str = ""
+    glow: str = ""
 
 
 @dataclass(frozen=True, slots=True)

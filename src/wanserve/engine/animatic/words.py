@@ -126,7 +126,8 @@ def load_lexicon() -> Lexicon:
 def _subject(name: str, entry: dict[str, Any]) -> Subject:
     faces = 1 if entry.get("faces") == "right" else -1
     rig, home = Rig(entry["rig"]), Setting(entry["home"])
-    return Subject(name, entry["art"], rig, entry["size"], home, faces, entry.get("body", ""), entry.get("coat", ""))
+    looks = [entry.get(key, "") for key in ("body", "coat", "glow")]
+    return Subject(name, entry["art"], rig, entry["size"], home, faces, *looks)
 
 
 def _key(word: str) -> str:

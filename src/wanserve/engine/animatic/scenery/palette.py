@@ -21,6 +21,8 @@ class Palette:
     rim: Color | None
     stain: Color
     """What falls on stickers of the scenery."""
+    veil: float = 0.0
+    """How much of the sky is closed, 0.0 to 1.0."""
 
 
 GROUNDS = {
@@ -53,7 +55,7 @@ SUNSET_SKY = "#3d2a6e #b5527e #ff9a5c #ffd98c"
 
 DAY = Light(Color(186, 192, 222), WHITE)
 LIGHTS = {
-    Time.NIGHT: Light(Color(88, 100, 172), Color(206, 216, 252)),
+    Time.NIGHT: Light(Color(100, 112, 182), Color(212, 220, 252)),
     Time.SUNSET: Light(Color(142, 88, 122), Color(255, 214, 164)),
     Time.DAY: DAY,
 }
@@ -101,7 +103,7 @@ def overcast(colors: Palette, weather: Weather, time: Time) -> Palette:
     far, middle, near, front = (c.mixed(gray, part * 0.4) for c in (colors.far, colors.middle, colors.near, colors.front))
     sky = tuple(c.mixed(gray, part) for c in colors.sky)
     stain = colors.stain.mixed(gray, part * 0.3)
-    return replace(colors, sky=sky, far=far, middle=middle, near=near, front=front, light=light, rim=None, stain=stain)
+    return replace(colors, sky=sky, far=far, middle=middle, near=near, front=front, light=light, rim=None, stain=stain, veil=part)
 
 
 def _colors(text: str) -> list[Color]:

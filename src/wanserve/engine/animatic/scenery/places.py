@@ -29,13 +29,21 @@ PLANNERS: Mapping[Setting, Planner] = {
 ROOFED = frozenset({Setting.UNDERWATER, Setting.SPACE, Setting.INDOORS})
 """Where there is no sky, and so no weather."""
 
+HIDDEN: Mapping[Weather, set[str]] = {
+    Weather.RAIN: {"sun", "stars"},
+    Weather.SNOW: {"sun", "stars"},
+    Weather.FOG: {"sun", "stars"},
+    Weather.STORM: {"sun", "stars", "moon"},
+}
+"""What a closed sky hides."""
+
 DUSTY = frozenset({Setting.DESERT, Setting.BEACH, Setting.SNOW, Setting.MEADOW, Setting.SUNSET, Setting.NIGHT, Setting.MOUNTAINS})
 
 
 def plan_place(board: Storyboard, geometry: Geometry, dice: random.Random) -> Plan:
     """The place of a storyboard; other dice give other hills, stars and colours."""
     weather = Weather.CLEAR if board.setting in ROOFED else board.weather
-    without = board.without | ({"sun"} if weather not in (Weather.CLEAR, Weather.WIND) else set())
+    without = board.without | HIDDEN.get(weather, set())
     site = Site(geometry, board.setting, board.time, dice, without, _afloat(board))
     colors = overcast(palette(board.setting, board.time, dice.uniform(-9, 9)), weather, board.time)
     plan = Plan(colors.light, colors.rim)

@@ -94,6 +94,8 @@ def clouds(site: Site, plan: Plan, colors: Palette, count: int = 6, speed: float
     geo, dice = site.geometry, site.dice
     lit = {Time.DAY: WHITE, Time.SUNSET: rgb("#ffc9a0"), Time.NIGHT: rgb("#6f86c4")}[site.time]
     under = {Time.DAY: rgb("#c9dcf0"), Time.SUNSET: rgb("#c0628a"), Time.NIGHT: rgb("#2c3f78")}[site.time]
+    lit, under = lit.mixed(colors.sky[0], 0.7 * colors.veil), under.mixed(colors.sky[0].scaled(0.8), 0.8 * colors.veil)
+    count = round(count * (1 + colors.veil))
     strip = Strip(0.06, geo.horizon, 0.0, drift=speed * dice.choice((-1, 1)))
     for x in site.spread(count):
         y = geo.horizon * dice.uniform(0.14, 0.5)

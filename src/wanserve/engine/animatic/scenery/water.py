@@ -15,7 +15,9 @@ def beach(site: Site, plan: Plan, colors: Palette) -> None:
     clouds(site, plan, colors, 6)
     shine = {Time.DAY: WHITE, Time.SUNSET: rgb("#ffd9a0"), Time.NIGHT: rgb("#c4d4ff")}[site.time]
     line = geo.horizon - 0.02 * geo.unit
-    sea = down(line, geo.height, colors.far.mixed(colors.sky[-1], 0.35), colors.middle, colors.middle.mixed(BLACK, 0.12))
+    part = 0.35 if site.time is Time.DAY else 0.62
+    deep = colors.middle.mixed(colors.sky[0], part)
+    sea = down(line, geo.height, colors.far.mixed(colors.sky[-1], part), deep, deep.mixed(BLACK, 0.12))
     plan.base.append(Mark(Path().rect(0, line, geo.width, geo.height - line), sea))
     plan.glint_color = shine.alpha(0.5)
     floor = geo.height if site.afloat else geo.ground - 0.06 * geo.unit
@@ -55,8 +57,10 @@ def _swell(site: Site, plan: Plan, colors: Palette, depth: float, y: float, drif
     geo = site.geometry
     crest = site.ridge(y, 0.011 * geo.unit, (7, 12), 120)
     strip = Strip(depth, y - 0.03 * geo.unit, float(geo.height), drift=drift * 0.3)
-    lit = colors.far.mixed(WHITE, 0.16).alpha(alpha)
-    fill = down(y - 0.02 * geo.unit, geo.height, lit, colors.middle.alpha(alpha), colors.middle.mixed(BLACK, 0.2).alpha(min(1.0, alpha + 0.1)))
+    part = 0.2 if site.time is Time.DAY else 0.5
+    lit = colors.far.mixed(colors.sky[-1], part).mixed(WHITE, 0.1).alpha(alpha)
+    deep = colors.middle.mixed(colors.sky[0], part)
+    fill = down(y - 0.02 * geo.unit, geo.height, lit, deep.alpha(alpha), deep.mixed(BLACK, 0.2).alpha(min(1.0, alpha + 0.1)))
     strip.items.append(Mark(Path().ridge(crest, geo.height), fill))
     foam = Path().ridge(crest, geo.height)
     under = [(x, cy + 0.008 * geo.unit) for x, cy in crest]
@@ -73,7 +77,7 @@ def _surf(site: Site, plan: Plan, colors: Palette) -> None:
         y = geo.ground - rise * geo.unit
         crest = site.ridge(y, 0.006 * geo.unit, (5, 11), 96)
         wet = Mark(Path().ridge(crest, geo.height), white.alpha(alpha))
-        shallow = Mark(Path().ridge([(x, cy + 0.012 * geo.unit) for x, cy in crest], geo.height), colors.far.mixed(WHITE, 0.3).alpha(0.9))
+        shallow = Mark(Path().ridge([(x, cy + 0.012 * geo.unit) for x, cy in crest], geo.height), colors.far.mixed(colors.sky[-1], 0.2 if site.time is Time.DAY else 0.5).mixed(WHITE, 0.2).alpha(0.9))
         strip = Strip(0.8, y - 0.03 * geo.unit, float(geo.height), [wet, shallow], drift=0.02 * pace)
         plan.strips.append(strip)
 
