@@ -57,7 +57,7 @@ class Links:
             raise LinkExpired("The link has expired.")
 
     def _signature(self, key: str, expires_text: str) -> str:
-        # The key comes last and the expiry has no line break in it, so no two pairs make one message.
+        # With the length of the first text before it, no two pairs make one message.
         message = f"wanserve file\n{len(expires_text)}\n{expires_text}\n{key}"
         digest = hmac.digest(self.secret, message.encode("utf-8", "surrogatepass"), "sha256")
         return urlsafe_b64encode(digest).rstrip(b"=").decode()

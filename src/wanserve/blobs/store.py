@@ -16,6 +16,9 @@ _PART = re.compile(r"[A-Za-z0-9._-]+")
 # No key may hold this letter, so what carries it is known to be no stored file.
 _UNFINISHED = "~"
 
+# How often a file is moved to a folder that a delete takes away again before that counts as a broken disk.
+_MOVES = 10
+
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
@@ -106,13 +109,14 @@ class DiskBlobs:
 
 def _move(source: Path, target: Path) -> bool:
     """Bring the file to its place in one step; true where that took a copy and the source is still there."""
-    while True:
+    for tries_left in reversed(range(_MOVES)):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
-        except FileNotFoundError:
-            # A delete in another process may have removed the folder, empty as it was, just after it was made.
-            if not source.exists():
+        except (FileNotFoundError, FileExistsError):
+            # A delete in another process may have removed the folder, empty as it was, just after it was made
+            # or seen.
+            if not tries_left or not source.exists():
                 raise
         except OSError as error:
             if error.errno != errno.EXDEV:
@@ -120,7 +124,8 @@ def _move(source: Path, target: Path) -> bool:
             _copy(source, target)
             return True
         else:
-            return False
+            break
+    return False
 
 
 def _copy(source: Path, target: Path) -> None:
