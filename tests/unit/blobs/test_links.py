@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from wanserve.blobs.links import LinkExpired, LinkInvalid, Links, load_secret
@@ -38,6 +38,9 @@ def test_a_link_is_good_until_it_expires(key: str, expires_s: int, early_s: int)
 
 
 @given(key=TEXT, expires=TEXT, signature=TEXT)
+@example(key="\ud83d", expires="1", signature="1")
+@example(key="a", expires="\ud83d", signature="1")
+@example(key="a", expires="1", signature="\ud83d")
 def test_junk_is_invalid(key: str, expires: str, signature: str) -> None:
     """Whatever the texts, there is one answer and never another exception."""
     with pytest.raises(LinkInvalid):
