@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -25,7 +26,7 @@ from wanserve.settings import Settings, load
 from wanserve.telemetry import start_logging
 
 Arguments = argparse.Namespace
-Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add(commands: Commands, name: str, does: str, command: Callable[[Arguments], int | None]) -> argparse.ArgumentParser:
+def _add(
+    commands: Commands, name: str, does: str, command: Callable[[Arguments], int | None]
+) -> argparse.ArgumentParser:
     added = commands.add_parser(name, help=does, description=does)
     added.set_defaults(command=command)
     return added
@@ -137,9 +140,7 @@ def run_serve(arguments: Arguments) -> None:
 
 def run_generate(arguments: Arguments) -> None:
     """`wanserve generate`: the path of the video goes to stdout, everything else to stderr."""
-    wish = Wish(
-        arguments.prompt, arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed
-    )
+    wish = Wish(arguments.prompt, arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed)
     console = Console(stderr=True)
     notes: tuple[str, ...] = ()
     with progress_bar(console) as advance:

@@ -41,9 +41,7 @@ class Wish:
 def generate_locally(wish: Wish, settings: Settings, advance: Advance) -> Video:
     """Make the video with no server, store, lock or ledger. Raises InvalidRequest, SetupError, EngineFailed."""
     size = None if wish.size is None else read_size(wish.size)
-    generation = check(
-        VideoRequest(wish.model, wish.prompt, wish.negative, size, seed=wish.seed), MODELS, new_seed
-    )
+    generation = check(VideoRequest(wish.model, wish.prompt, wish.negative, size, seed=wish.seed), MODELS, new_seed)
     folder = wish.output.absolute().parent
     if not folder.is_dir():
         raise InvalidRequest("output", f"there is no folder {folder}")

@@ -44,7 +44,7 @@ class Keys:
 
     def all(self) -> list[Key]:
         """Every key, oldest first."""
-        return self.store.keys()
+        return self.store.all_keys()
 
     def owner(self, credential: str | None) -> Key:
         """The key that a client sent. Raises MissingKey or InvalidKey."""
@@ -58,7 +58,7 @@ class Keys:
         return key
 
     def _named(self, name: str) -> Key:
-        for key in self.store.keys():
+        for key in self.store.all_keys():
             if key.name == name:
                 return key
         raise InvalidRequest("name", f"there is no key named {name}")

@@ -1,13 +1,10 @@
 """The contract of TaskStore: one state machine, run on the SQLite store and on its in-memory twin alike."""
 
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
@@ -122,9 +119,7 @@ class TaskStoreContract(RuleBasedStateMachine):
     @rule(ago=st.integers(0, 50))
     def forget(self, ago: int) -> None:
         before = self.now - ago
-        old = {
-            task.id: task for task in self.told.values() if task.ended_ms is not None and task.ended_ms < before
-        }
+        old = {task.id: task for task in self.told.values() if task.ended_ms is not None and task.ended_ms < before}
         assert {task.id: task for task in self.store.forget(before)} == old
         for task_id in old:
             del self.told[task_id]
@@ -177,11 +172,7 @@ class TaskStoreContract(RuleBasedStateMachine):
             running = self.of(State.RUNNING, task.account)
             return sum(other.generation.model == task.generation.model for other in running)
 
-        free = [
-            task
-            for task in self.of(State.PENDING)
-            if task.generation.model in models and lane(task) < MAX_RUNNING
-        ]
+        free = [task for task in self.of(State.PENDING) if task.generation.model in models and lane(task) < MAX_RUNNING]
         return min(free, key=lambda task: len(self.of(State.RUNNING, task.account)), default=None)
 
     def tick(self) -> int:
@@ -214,9 +205,7 @@ class SqliteContract(TaskStoreContract):
             self.folder.cleanup()
 
 
-PROFILE = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+PROFILE = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TestMemory = MemoryContract.TestCase
 TestMemory.settings = PROFILE
 TestSqlite = SqliteContract.TestCase

@@ -140,5 +140,5 @@ class KeyStore(Protocol):
     def update_key(self, key: Key) -> None:
         """Write the key's models and whether it is revoked over the row of its hash."""
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         """Every key, oldest first."""

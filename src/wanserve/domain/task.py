@@ -105,9 +105,7 @@ class Task:
         """The task given up. Raises WrongState unless it is RUNNING."""
         self._require(State.FAILED)
         spent = self.attempts_spent + 1
-        return replace(
-            self, state=State.FAILED, attempts_spent=spent, ended_ms=now_ms, lease_ms=None, failure=failure
-        )
+        return replace(self, state=State.FAILED, attempts_spent=spent, ended_ms=now_ms, lease_ms=None, failure=failure)
 
     def canceled(self, now_ms: int) -> "Task":
         """The task canceled. Raises WrongState where it has ended."""

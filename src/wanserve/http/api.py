@@ -33,6 +33,7 @@ from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+
 class Fault(WanserveError):
     """A bug of ours, as the client hears of it. The trace is in the log only."""
 

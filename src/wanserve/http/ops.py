@@ -111,7 +111,9 @@ def ops_about() -> dict[str, Json]:
     return {
         "/healthz": get("Whether the process lives", _200="It does."),
         "/readyz": get(
-            "Whether a task would be made", _200="Ready: engine and why, workers, store.", _503="Not ready: what is missing."
+            "Whether a task would be made",
+            _200="Ready: engine and why, workers, store.",
+            _503="Not ready: what is missing.",
         ),
         "/openapi.json": get("This document", _200="OpenAPI 3.1."),
         "/docs": get("A page to read this document", _200="HTML."),

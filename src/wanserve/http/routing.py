@@ -7,7 +7,6 @@ from starlette.types import Receive, Scope, Send
 
 from wanserve.http.dialects.base import EndpointNotFound, MethodNotAllowed
 
-
 REQUEST_ID: Final = "wanserve.request_id"
 """Where the boundary leaves this request's id in the ASGI scope."""
 

@@ -31,7 +31,7 @@ class MemoryKeys:
         """See KeyStore."""
         self._keys[key.sha256] = replace(self._keys[key.sha256], models=key.models, revoked_ms=key.revoked_ms)
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         """See KeyStore."""
         return sorted(self._keys.values(), key=lambda key: (key.created_ms, key.name))
 

@@ -168,7 +168,9 @@ class SqliteTasks:
 
     def forget(self, ended_before_ms: int) -> list[Task]:
         """See TaskStore."""
-        rows = self._database.write(lambda connection: connection.execute(sql.FORGET_TASKS, (ended_before_ms,)).fetchall())
+        rows = self._database.write(
+            lambda connection: connection.execute(sql.FORGET_TASKS, (ended_before_ms,)).fetchall()
+        )
         return [read_task(row) for row in rows]
 
     def wait(self, seen: int, timeout_s: float) -> int:
@@ -228,6 +230,6 @@ class SqliteKeys:
         values = (models_text(key), key.revoked_ms, key.sha256)
         self._database.write(lambda connection: connection.execute(sql.UPDATE_KEY, values))
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         """See KeyStore."""
         return [read_key(row) for row in self._database.read(sql.ALL_KEYS, ())]

@@ -76,11 +76,9 @@ class Writer:
         return group, False
 
     def _commit(self, connection: sqlite3.Connection, group: list[_Write]) -> None:
-        settled: list[Callable[[], None]] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for write in group:
-                settled.append(_perform(connection, write))
+            settled = [_perform(connection, write) for write in group]
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection.in_transaction:

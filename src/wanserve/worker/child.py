@@ -16,7 +16,6 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Final, assert_never
 
-from wanserve import __version__
 from wanserve.blobs.store import DiskBlobs
 from wanserve.domain.errors import Canceled, EngineExhausted, SetupError, WanserveError
 from wanserve.domain.ports import BlobStore, Engine
@@ -27,7 +26,7 @@ from wanserve.tasks import video_key
 from wanserve.telemetry import about, start_logging
 from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Order, Progress
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wanserve.worker.child")
 
 ENGINES: Final[dict[str, type[Engine]]] = {"animatic": AnimaticEngine}
 UNSOUND: Final = frozenset({WanserveError.code, EngineExhausted.code, SetupError.code})
@@ -40,7 +39,7 @@ PROGRESS_SECONDS: Final = 0.1
 class Inbox:
     """Reads the orders in a thread of its own, so that a cancel is seen while the engine works."""
 
-    def __init__(self, pipe: Connection[Event, Order]) -> None:
+    def __init__(self, pipe: "Connection[Event, Order]") -> None:
         self._pipe = pipe
         self._generate: queue.SimpleQueue[Generate] = queue.SimpleQueue()
         self.cancel_asked = threading.Event()
@@ -77,7 +76,7 @@ class Inbox:
 class Studio:
     """Makes one video after another with one loaded engine."""
 
-    pipe: Connection[Event, Order]
+    pipe: "Connection[Event, Order]"
     inbox: Inbox
     engine: Engine
     blobs: BlobStore
@@ -89,7 +88,7 @@ class Studio:
         made = order.generation
         unfinished = self.charge.scratch / f"{order.task_id}.{order.attempt}.mp4"
         clip = self.engine.generate(made, self._report)
-        mp4.write(unfinished, clip.frames, made, tags(self.engine.name))
+        mp4.write(unfinished, clip.frames, made, mp4.provenance(self.engine.name, made))
         facts = probe.check(unfinished, made)
         key = video_key(order.task_id, order.attempt)
         self.blobs.put(key, unfinished)
@@ -102,15 +101,6 @@ class Studio:
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
             self.pipe.send(Progress(min(fraction, 1.0)))
-
-
-def tags(engine: str) -> dict[str, str]:
-    """What every file says of itself: that a program generated it, and which."""
-    return {
-        "title": "Generated video",
-        "comment": f"This picture is generated: made by wanserve {__version__} with its {engine} engine.",
-        "encoder": f"wanserve {__version__}",
-    }
 
 
 def outcome(work: Callable[[], Video | None]) -> Done | Crashed:

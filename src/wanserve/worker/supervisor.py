@@ -76,7 +76,7 @@ class Supervisor:
                 return None
             event = self._pipe.recv()
         except (EOFError, OSError):
-            return self._buried()
+            event = self._buried()
         if isinstance(event, Done) and event.video is None:
             self._failures, self.loaded, self.problem = 0, True, None
         elif isinstance(event, Crashed) and not self.loaded:

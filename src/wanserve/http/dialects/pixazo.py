@@ -42,7 +42,7 @@ from wanserve.http.dialects.base import (
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 KEY_QUERY: Final = "subscription-key"
 
-BEIJING: Final = datetime(1970, 1, 1, 8)
+BEIJING: Final = datetime(1970, 1, 1, 8)  # noqa: DTZ001  # the document's times have no zone
 """The start of 1970 on the document's clock: its times carry no zone and are eight hours ahead of UTC."""
 
 QUEUE_RETRY_SECONDS: Final = 15

@@ -35,7 +35,9 @@ _REFUSALS: Final = dict(
         _refused(401, "The key is missing, unknown or revoked.", "Invalid or missing authentication"),
         _refused(403, "The key may not use this model.", "Access denied for this operation"),
         _refused(404, "No such path, or no such task for this account.", "Task not found"),
-        _refused(429, "Too many requests a second, or too many tasks waiting.", "Rate limit exceeded, please retry later"),
+        _refused(
+            429, "Too many requests a second, or too many tasks waiting.", "Rate limit exceeded, please retry later"
+        ),
         _refused(500, "A fault of the server.", "An unexpected error occurred, please try again later"),
     )
 )
