@@ -1,6 +1,7 @@
-"""Remakes the animatic's art pack from Noto Emoji: downloads the npm package, keeps what the lexicon and the scenery name.
+"""Remakes the animatic's art pack from Noto Emoji: downloads the npm package and keeps what is drawn.
 
-Run it with the project installed: `python scripts/make_art.py`. Two runs write the same bytes.
+That is what the lexicon and the scenery name. Run it with the project installed: `python scripts/make_art.py`.
+Two runs write the same bytes.
 """
 
 import argparse
@@ -11,20 +12,14 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from wanserve.engine.animatic.art import Art
 from wanserve.engine.animatic.canvas import Painter, Stage
 from wanserve.engine.animatic.drawing import Affine
 
 PACKAGE = "@iconify-json/noto@1.2.9"
 HOME = Path(__file__).parent.parent / "src/wanserve/engine/animatic"
-BODIES = (
-    "person-standing man-standing woman-standing person-walking man-walking woman-walking "
-    "person-running man-running woman-running"
-).split()
-SCENERY = (
-    "evergreen-tree deciduous-tree palm-tree cactus tulip sunflower blossom hibiscus cherry-blossom rose mushroom rock coral "
-    "spiral-shell couch-and-lamp window potted-plant framed-picture books ringed-planet globe-showing-europe-africa full-moon "
-    "herb four-leaf-clover seedling fish star"
-).split()
+BODIES = ["person-standing", "man-standing", "woman-standing", "person-walking", "man-walking", "woman-walking", "person-running", "man-running", "woman-running"]
+SCENERY = ["evergreen-tree", "deciduous-tree", "palm-tree", "cactus", "tulip", "sunflower", "blossom", "hibiscus", "cherry-blossom", "rose", "mushroom", "rock", "coral", "spiral-shell", "couch-and-lamp", "window", "potted-plant", "framed-picture", "books", "ringed-planet", "full-moon", "globe-showing-europe-africa", "herb", "four-leaf-clover", "seedling", "fish", "star"]
 SCALE = 4
 """Pixels an art unit when measuring its bounds: a quarter unit of error."""
 
@@ -67,8 +62,7 @@ def main() -> None:
         if name not in found:
             print(f"no such picture, left out: {name}")
             continue
-        wrapped = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 128 128" width="128" height="128">{found[name]}</svg>'
-        pack[name] = {"svg": found[name], "box": bounds(painter, wrapped)}
+        pack[name] = {"svg": found[name], "box": bounds(painter, Art(name, found[name], (0, 0, 128, 128)).svg())}
     text = json.dumps(pack, sort_keys=True, separators=(",", ":")).encode()
     out.write_bytes(lzma.compress(text, preset=9))
     print(f"{len(pack)} pictures, {len(text)} bytes, {out.stat().st_size} compressed: {out}")

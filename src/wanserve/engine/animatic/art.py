@@ -136,7 +136,7 @@ def load_pack() -> ArtPack:
         pack = json.loads(lzma.decompress(file.read_bytes()))
     except (OSError, lzma.LZMAError, ValueError) as error:
         raise SetupError(f"the animatic's art pack cannot be read ({error}); install wanserve again") from error
-    return ArtPack({name: Art(name, art["svg"], tuple(art["box"])) for name, art in pack.items()})
+    return ArtPack({name: Art(name, art["svg"], (*art["box"],)) for name, art in pack.items()})
 
 
 def _paint(match: re.Match[str], color: Color) -> str:

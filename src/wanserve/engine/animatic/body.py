@@ -1,6 +1,6 @@
 """Knows how to draw a body for art that is only a head: four legs or two, in one coat, with limbs that swing. Pure.
 
-Lengths are parts of the whole height; the feet's middle is the origin, y down, the head looks to the left.
+Lengths are parts of the whole height; the feet's middle is the origin, y down, the head looks left.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from wanserve.engine.animatic.drawing import KAPPA, Affine, Mark, Path, Point, d
 
 @dataclass(frozen=True)
 class Limb:
-    """A part of a body that turns about `joint`; `gain` is how far, in radians at full swing, 0 for what keeps still."""
+    """A part of a body that turns about `joint`, `gain` radians at full swing; 0 for what keeps still."""
 
     mark: Mark
     joint: Point
@@ -58,7 +58,9 @@ def _beast(coat: Color, legs: Color, light: Light) -> Build:
     tail.curve((0.7, -0.56), (0.66, -0.38), (0.46, -0.33)).close()
     limbs.append(Limb(_shaded(tail, coat, light, -0.64, -0.3), (0.45, -0.38), 0.22))
     trunk = Path().move(-0.16, -0.36).curve((-0.16, -0.58), (0.12, -0.55), (0.26, -0.54))
-    trunk.curve((0.5, -0.53), (0.54, -0.3), (0.46, -0.2)).curve((0.4, -0.14), (-0.02, -0.14), (-0.08, -0.19)).curve((-0.14, -0.24), (-0.16, -0.3), (-0.16, -0.36)).close()
+    trunk.curve((0.5, -0.53), (0.54, -0.3), (0.46, -0.2)).curve((0.4, -0.14), (-0.02, -0.14), (-0.08, -0.19)).curve(
+        (-0.14, -0.24), (-0.16, -0.3), (-0.16, -0.36)
+    ).close()
     limbs.append(Limb(_shaded(trunk, coat, light, -0.56, -0.12), (0, 0)))
     limbs += [
         Limb(_shaded(capsule(x, -0.34, 0.0, 0.066), near, light, -0.34, 0), (x, -0.27), gain)

@@ -8,17 +8,24 @@ import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import thorvg_python as tvg
+from thorvg_python.base import Colorspace, ColorStop, EngineOption, Matrix, PathCommand, PointStruct, Result
+from thorvg_python.canvas.sw import SwCanvas
+from thorvg_python.engine import Engine
+from thorvg_python.gradient.linear import LinearGradient
+from thorvg_python.gradient.radial import RadialGradient
+from thorvg_python.paint.picture import Picture
+from thorvg_python.paint.scene import Scene
+from thorvg_python.paint.shape import Shape
 
 from wanserve.domain.errors import EngineExhausted, EngineFailed
 from wanserve.domain.ports import Frame
 from wanserve.engine.animatic.color import Color
-from wanserve.engine.animatic.drawing import Affine, Fill, Item, Linear, Mark, Path, Stop
+from wanserve.engine.animatic.drawing import Affine, Fill, Item, Linear, Mark, Path, Radial
 
-RGBA = tvg.Colorspace.ABGR8888
+RGBA = Colorspace.ABGR8888
 """ThorVG names colour spaces from the highest byte of a little-endian word: this one is R, G, B, A in memory."""
 
-VERBS = (tvg.PathCommand.CLOSE, tvg.PathCommand.MOVE_TO, tvg.PathCommand.LINE_TO, tvg.PathCommand.CUBIC_TO)
+VERBS = (PathCommand.CLOSE, PathCommand.MOVE_TO, PathCommand.LINE_TO, PathCommand.CUBIC_TO)
 
 ArtLookup = Callable[[str, Color | None, bool], tuple[str, Affine]]
 """(name, light, mirrored) to the art's SVG text and the place that puts its feet at the origin, 1 pixel tall."""
@@ -26,7 +33,7 @@ ArtLookup = Callable[[str, Color | None, bool], tuple[str, Affine]]
 
 @dataclass(frozen=True)
 class Layer:
-    """Pixels drawn once, R, G, B, A with alpha multiplied in; `width` × `height` × 4 bytes."""
+    """Pixels drawn once, R, G, B, A with alpha multiplied in; `width` x `height` x 4 bytes."""
 
     pixels: bytes
     width: int
@@ -45,7 +52,7 @@ class Layer:
 
 @dataclass
 class Band:
-    """Solid rows copied under everything else, from pixel row `top` on: `x` is the first column of the layer that shows."""
+    """Solid rows copied under everything else, from pixel row `top` on. `x` is the first column that shows."""
 
     layer: Layer
     top: int
@@ -55,12 +62,12 @@ class Band:
 class Part:
     """Something on a stage that can be moved, faded and hidden from frame to frame."""
 
-    def __init__(self, paint: tvg.Shape | tvg.Picture | tvg.Scene) -> None:
+    def __init__(self, paint: Shape | Picture | Scene) -> None:
         self.paint = paint
 
     def place(self, where: Affine) -> None:
         """Put it there; replaces the last place."""
-        self.paint.set_transform(tvg.Matrix(*where, 0.0, 0.0, 1.0))
+        self.paint.set_transform(Matrix(*where, 0.0, 0.0, 1.0))
 
     def fade(self, alpha: float) -> None:
         """Make it see-through: 0.0 clear, 1.0 solid."""
@@ -72,7 +79,7 @@ class Part:
 
     def reshape(self, path: Path) -> None:
         """Give a shape another outline."""
-        if isinstance(self.paint, tvg.Shape):
+        if isinstance(self.paint, Shape):
             self.paint.reset()
             _trace(self.paint, path)
 
@@ -81,20 +88,20 @@ class Painter:
     """Makes layers and stages. `art` finds the SVG of a sticker."""
 
     def __init__(self, art: ArtLookup) -> None:
-        self.engine = tvg.Engine(threads=0)
+        self.engine = Engine(threads=0)
         self.art = art
 
     def layer(self, width: int, height: int, items: Iterable[tuple[Item, float]], top: float = 0.0) -> Layer:
-        """Draw the items, each shifted right by its number, on `width` × `height` clear pixels from y = `top` down."""
+        """Draw the items, each shifted right by its number, on `width` x `height` clear pixels from y = `top` down."""
         with Stage(self, width, height) as stage:
             for item, right in items:
                 stage.item(item, Affine(c=right, f=-top))
             stage.draw(clear=True)
             return Layer(bytes(stage.pixels), width, height)
 
-    def shape(self, path: Path, fill: Fill) -> tvg.Shape:
+    def shape(self, path: Path, fill: Fill) -> Shape:
         """A filled outline as ThorVG has it."""
-        shape = tvg.Shape(self.engine)
+        shape = Shape(self.engine)
         _trace(shape, path)
         if isinstance(fill, Color):
             shape.set_fill_color(*fill)
@@ -102,42 +109,41 @@ class Painter:
             shape.set_gradient(self._gradient(fill))
         return shape
 
-    def picture(self, svg: str) -> tvg.Picture:
+    def picture(self, svg: str) -> Picture:
         """A piece of art from its SVG text."""
-        picture = tvg.Picture(self.engine)
-        if picture.load_data(svg.encode(), "svg", None, True) != tvg.Result.SUCCESS:
+        picture = Picture(self.engine)
+        if picture.load_data(svg.encode(), "svg", None, True) != Result.SUCCESS:
             raise EngineFailed("the art pack holds a picture that cannot be drawn")
         return picture
 
-    def _gradient(self, fill: Fill) -> tvg.LinearGradient | tvg.RadialGradient:
-        gradient: tvg.LinearGradient | tvg.RadialGradient
+    def _gradient(self, fill: Linear | Radial) -> LinearGradient | RadialGradient:
+        gradient: LinearGradient | RadialGradient
         if isinstance(fill, Linear):
-            gradient = tvg.LinearGradient(self.engine)
+            gradient = LinearGradient(self.engine)
             gradient.set(*fill.start, *fill.end)
-        elif isinstance(fill, Color):
-            raise TypeError("a plain colour has no gradient")
         else:
-            gradient = tvg.RadialGradient(self.engine)
+            gradient = RadialGradient(self.engine)
             gradient.set(*fill.center, fill.r, *fill.center, 0.0)
-        gradient.set_color_stops([_stop(s) for s in fill.stops])
+        gradient.set_color_stops([ColorStop(s.at, *s.color) for s in fill.stops])
         return gradient
 
 
 class Stage:
-    """A canvas of `width` × `height` pixels and the parts on it, drawn in the order in which they were added."""
+    """A canvas of `width` x `height` pixels and the parts on it, drawn in the order in which they were added."""
 
     def __init__(self, painter: Painter, width: int, height: int, bands: Sequence[Band] = ()) -> None:
         self.painter = painter
         self.width, self.height = width, height
         self._bands = bands
-        self._canvas = tvg.SwCanvas(painter.engine, tvg.EngineOption.NONE)
+        self._canvas = SwCanvas(painter.engine, EngineOption.NONE)
+        self._closed = False
         try:
-            result = self._canvas.set_target(width, height, cs=RGBA)
+            self._canvas.set_target(width, height, cs=RGBA)
         except MemoryError:
             raise EngineExhausted(f"no memory for a picture of {width} x {height}") from None
-        if result != tvg.Result.SUCCESS or self._canvas.buffer_arr is None:
+        if self._canvas.buffer_arr is None:
             raise EngineFailed(f"cannot draw a picture of {width} x {height}")
-        self.pixels = self._canvas.buffer_arr
+        self.pixels: ctypes.Array[ctypes.c_uint32] = self._canvas.buffer_arr
         self.frame: Frame = memoryview(self.pixels).cast("B").cast("B", (height, width, 4))
 
     def __enter__(self) -> "Stage":
@@ -148,9 +154,9 @@ class Stage:
 
     def close(self) -> None:
         """Free the canvas and all parts on it. Closing twice is not an error."""
-        if self._canvas is not None:
+        if not self._closed:
+            self._closed = True
             self._canvas.destroy()
-            self._canvas = None
 
     def mark(self, path: Path, fill: Fill) -> Part:
         """Add a filled outline."""
@@ -158,7 +164,7 @@ class Stage:
 
     def image(self, layer: Layer) -> Part:
         """Add a layer; it is fastest where it is only shifted."""
-        picture = tvg.Picture(self.painter.engine)
+        picture = Picture(self.painter.engine)
         picture.load_raw(layer.pixels, layer.width, layer.height, RGBA, True)
         return self._add(picture)
 
@@ -168,7 +174,7 @@ class Stage:
         if clip is None:
             return self._add(picture)
         picture.set_clip(self.painter.shape(clip, Color(0, 0, 0)))
-        scene = tvg.Scene(self.painter.engine)
+        scene = Scene(self.painter.engine)
         scene.add(picture)
         return self._add(scene)
 
@@ -204,15 +210,11 @@ class Stage:
         for row in range(band.layer.height):
             ctypes.memmove(target + row * line, source + row * stride, line)
 
-    def _add(self, paint: tvg.Shape | tvg.Picture | tvg.Scene) -> Part:
+    def _add(self, paint: Shape | Picture | Scene) -> Part:
         self._canvas.add(paint)
         return Part(paint)
 
 
-def _trace(shape: tvg.Shape, path: Path) -> None:
+def _trace(shape: Shape, path: Path) -> None:
     if path.verbs:
-        shape.append_path([VERBS[v] for v in path.verbs], [tvg.PointStruct(x, y) for x, y in path.points])
-
-
-def _stop(stop: Stop) -> tvg.ColorStop:
-    return tvg.ColorStop(stop.at, *stop.color)
+        shape.append_path([VERBS[v] for v in path.verbs], [PointStruct(x, y) for x, y in path.points])

@@ -18,15 +18,18 @@ class Color(NamedTuple):
 
     def mixed(self, other: "Color", part: float) -> "Color":
         """`part` of the way, 0.0 to 1.0, from this colour to the other; keeps this alpha."""
-        return Color(*(round(x + (y - x) * part) for x, y in zip(self[:3], other[:3], strict=True)), self.a)
+        r, g, b = (round(x + (y - x) * part) for x, y in zip(self[:3], other[:3], strict=True))
+        return Color(r, g, b, self.a)
 
     def times(self, light: "Color") -> "Color":
         """What this colour looks like under a light of that colour."""
-        return Color(*(round(x * y / 255) for x, y in zip(self[:3], light[:3], strict=True)), self.a)
+        r, g, b = (round(x * y / 255) for x, y in zip(self[:3], light[:3], strict=True))
+        return Color(r, g, b, self.a)
 
     def scaled(self, factor: float) -> "Color":
         """Brighter (over 1) or darker (under 1), held to the range."""
-        return Color(*(min(255, round(x * factor)) for x in self[:3]), self.a)
+        r, g, b = (min(255, round(x * factor)) for x in self[:3])
+        return Color(r, g, b, self.a)
 
     def turned(self, degrees: float) -> "Color":
         """The same lightness with the hue turned, in degrees of the colour circle."""

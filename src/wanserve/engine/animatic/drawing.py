@@ -1,6 +1,6 @@
-"""Knows what a picture is made of: paths, fills, pieces of art and where they stand. Pure; `canvas.py` puts it on pixels.
+"""Knows what a picture is made of: paths, fills, pieces of art and where they stand. Pure.
 
-Lengths are pixels of the frame, x to the right, y down.
+`canvas.py` puts it on pixels. Lengths are pixels of the frame, x to the right, y down.
 """
 
 import math

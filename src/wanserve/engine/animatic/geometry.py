@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """A frame of `width` × `height`."""
+    """A frame of `width` x `height`."""
 
     width: int
     height: int

@@ -22,7 +22,7 @@ ROLLERS = frozenset({Rig.WHEELS, Rig.GLIDE, Rig.BOAT, Rig.CRAFT})
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One subject on the stage. `size` is its height, `x` where it starts on the screen, `phase` its own beat, 0 to 1."""
+    """One subject on the stage: its height, where on the screen it starts, its own beat (`phase`, 0 to 1)."""
 
     subject: Subject
     motion: Motion
@@ -37,9 +37,9 @@ class Actor:
 class Pose:
     """Where an actor is and how it holds itself.
 
-    (x, y) is the middle of its feet on the screen, `lift` how high they are over the ground. `turn` rotates it about its
-    middle, `lean` shears its head forward in parts of its height, `wide` and `tall` stretch it. `swing` is the legs',
-    tail's or wings' place in their cycle, -1 to 1. `step` counts gait cycles, for dust at each footfall.
+    (x, y) is the middle of its feet on the screen, `lift` how high they are over the ground. `turn` rotates it about
+    its middle, `lean` shears its head forward in parts of its height, `wide` and `tall` stretch it. `swing` is the
+    legs', tail's or wings' place in their cycle, -1 to 1. `step` counts gait cycles, for dust at each footfall.
     """
 
     x: float
@@ -56,7 +56,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What all actors of a clip share: the frame, how long it plays, how fast the camera follows and which way, the ground.
+    """What all actors share: the frame, how long it plays, how fast the camera follows and which way, the ground.
 
     `aloft` is how high flying things are over the ground, in units.
     """
@@ -89,7 +89,7 @@ def follow_speed(actor: Actor, geometry: Geometry) -> float:
 def pace(actor: Actor, geometry: Geometry) -> float:
     """Whole steps a second."""
     size = max(0.1, actor.size / geometry.unit)
-    return PACE.get(actor.motion, 1.0) * min(1.5, max(0.75, (0.4 / size) ** 0.4))
+    return PACE.get(actor.motion, 1.0) * min(1.5, max(0.75, math.pow(0.4 / size, 0.4)))
 
 
 def pose(actor: Actor, score: Score, t: float) -> Pose:
@@ -99,7 +99,7 @@ def pose(actor: Actor, score: Score, t: float) -> Pose:
 
 
 def gait(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
-    """The rest pose walked on to gait cycle `step`: each rig its own way. `strength` is 1 for a run, less for a walk."""
+    """The rest pose walked on to gait cycle `step`, each rig its own way. `strength` is 1 for a run."""
     angle = TAU * step
     bounce = abs(math.sin(angle))
     size, rig = actor.size, actor.subject.rig
@@ -135,7 +135,11 @@ def _hop(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
     air = max(0.0, math.sin(math.pi * part))
     land = max(0.0, 1 - min(part, 1 - part) * 7)
     lift = actor.size * air * (0.12 + 0.3 * strength)
-    roll = TAU * step / 2 * actor.facing if actor.subject.rig is Rig.BALL else 0.12 * math.cos(math.pi * part) * -actor.facing
+    roll = (
+        TAU * step / 2 * actor.facing
+        if actor.subject.rig is Rig.BALL
+        else 0.12 * math.cos(math.pi * part) * -actor.facing
+    )
     stretch = 0.06 * air * strength - 0.13 * land
     if actor.subject.rig is Rig.BALL:
         stretch = 0.0
@@ -167,10 +171,16 @@ def _jump(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     lift = min(0.28 * score.geometry.unit + 0.25 * actor.size, _ceiling(actor, score)) * rise
     speed = 1 - 2 * air
     return replace(
-        rest, x=rest.x + 0.03 * score.geometry.width * math.sin(TAU * (t / 4.6 + actor.phase)), y=rest.y - lift, lift=lift,
-        tall=1 + 0.09 * abs(speed) * rise, wide=1 - 0.06 * abs(speed) * rise, turn=-0.13 * speed * -actor.facing * min(1.0, rise * 3),
-        swing=0.7 * speed, step=math.floor(t / 1.15 + actor.phase),
-    )  # fmt: skip
+        rest,
+        x=rest.x + 0.03 * score.geometry.width * math.sin(TAU * (t / 4.6 + actor.phase)),
+        y=rest.y - lift,
+        lift=lift,
+        tall=1 + 0.09 * abs(speed) * rise,
+        wide=1 - 0.06 * abs(speed) * rise,
+        turn=-0.13 * speed * -actor.facing * min(1.0, rise * 3),
+        swing=0.7 * speed,
+        step=math.floor(t / 1.15 + actor.phase),
+    )
 
 
 def _fly(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
@@ -184,9 +194,16 @@ def _fly(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     gain = 0.08 * geo.width * actor.facing * part if actor.direction[1] == 0 else 0.0
     wings = math.sin(TAU * t * _flap_rate(actor))
     return replace(
-        rest, x=rest.x + gain, y=rest.y - lift, lift=lift, turn=-climb * actor.facing * -1 * 0.6, lean=0.08,
-        swing=wings, tall=1 + 0.02 * wings, step=0.0,
-    )  # fmt: skip
+        rest,
+        x=rest.x + gain,
+        y=rest.y - lift,
+        lift=lift,
+        turn=-climb * actor.facing * -1 * 0.6,
+        lean=0.08,
+        swing=wings,
+        tall=1 + 0.02 * wings,
+        step=0.0,
+    )
 
 
 def _ceiling(actor: Actor, score: Score) -> float:
@@ -209,9 +226,14 @@ def _swim(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     wave = TAU * (t * 1.7 + actor.phase)
     gain = 0.12 * geo.width * actor.facing * _eased(t / max(0.1, score.seconds))
     return replace(
-        rest, x=rest.x + gain, y=rest.y - lift, lift=lift, swing=math.sin(wave), wide=1 + 0.025 * math.sin(wave + 1),
+        rest,
+        x=rest.x + gain,
+        y=rest.y - lift,
+        lift=lift,
+        swing=math.sin(wave),
+        wide=1 + 0.025 * math.sin(wave + 1),
         turn=0.07 * math.cos(TAU * (t / 2.9 + actor.phase)) * -actor.facing,
-    )  # fmt: skip
+    )
 
 
 def _fall(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
@@ -222,7 +244,15 @@ def _fall(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     height = score.ground - 0.78 * actor.size
     if down < 1:
         lift = height * (1 - (0.3 * down + 0.7 * down * down))
-        return replace(rest, y=rest.y - lift, lift=lift, turn=TAU * down * actor.facing * -1, tall=1.06, wide=0.96, swing=math.sin(TAU * 2.5 * down))
+        return replace(
+            rest,
+            y=rest.y - lift,
+            lift=lift,
+            turn=TAU * down * actor.facing * -1,
+            tall=1.06,
+            wide=0.96,
+            swing=math.sin(TAU * 2.5 * down),
+        )
     late = cycle - 1.7
     fade = math.exp(-3.2 * late)
     hop = abs(math.sin(math.pi * late / 0.48)) * fade
@@ -238,7 +268,9 @@ def _spin(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     """
     turns = t / 1.9 + 0.06 * math.sin(TAU * t / 1.9)
     lift = 0.05 * score.geometry.unit * (1 + math.sin(TAU * (t / 2.4 + actor.phase)))
-    return replace(rest, y=rest.y - lift, lift=lift, turn=TAU * turns * (-actor.facing or 1), swing=0.2 * math.sin(TAU * t))
+    return replace(
+        rest, y=rest.y - lift, lift=lift, turn=TAU * turns * (-actor.facing or 1), swing=0.2 * math.sin(TAU * t)
+    )
 
 
 def _grow(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
@@ -257,11 +289,21 @@ def _float(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     bob = 0.04 * math.sin(TAU * (t / 3.4 + actor.phase))
     lift = min(max(0.01, level + bob) * geo.unit, _ceiling(actor, score))
     pulse = math.sin(TAU * (t / 1.7 + actor.phase))
-    x = rest.x + 0.035 * geo.width * math.sin(TAU * (t / 6.3 + actor.phase)) + 0.1 * geo.width * actor.direction[0] * (part - 0.5)
+    x = (
+        rest.x
+        + 0.035 * geo.width * math.sin(TAU * (t / 6.3 + actor.phase))
+        + 0.1 * geo.width * actor.direction[0] * (part - 0.5)
+    )
     return replace(
-        rest, x=x, y=rest.y - lift, lift=lift, turn=0.09 * math.sin(TAU * (t / 4.1 + actor.phase)),
-        wide=1 + 0.02 * pulse, tall=1 - 0.02 * pulse, swing=0.5 * pulse,
-    )  # fmt: skip
+        rest,
+        x=x,
+        y=rest.y - lift,
+        lift=lift,
+        turn=0.09 * math.sin(TAU * (t / 4.1 + actor.phase)),
+        wide=1 + 0.02 * pulse,
+        tall=1 - 0.02 * pulse,
+        swing=0.5 * pulse,
+    )
 
 
 def _stand(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
@@ -271,9 +313,13 @@ def _stand(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
         return replace(rest, x=rest.x - score.scroll(t), lean=0.006 * breath)
     nod = max(0.0, math.sin(TAU * (t / 3.7 + actor.phase))) ** 6
     return replace(
-        rest, x=rest.x - score.scroll(t), tall=1 + 0.018 * breath, wide=1 - 0.012 * breath,
-        lean=0.03 * math.sin(TAU * (t / 4.3 + actor.phase)), turn=-0.05 * nod * actor.facing,
-    )  # fmt: skip
+        rest,
+        x=rest.x - score.scroll(t),
+        tall=1 + 0.018 * breath,
+        wide=1 - 0.012 * breath,
+        lean=0.03 * math.sin(TAU * (t / 4.3 + actor.phase)),
+        turn=-0.05 * nod * actor.facing,
+    )
 
 
 def _dance(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
@@ -284,11 +330,18 @@ def _dance(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     squash = 0.09 * (1 - hop) ** 3
     lift = 0.05 * score.geometry.unit * hop
     return replace(
-        rest, x=rest.x + 0.035 * score.geometry.width * side, y=rest.y - lift, lift=lift, lean=0.12 * side,
-        turn=0.14 * math.sin(TAU * beat / 2), tall=1 + 0.03 * hop - squash, wide=1 - 0.02 * hop + squash,
-        swing=math.sin(TAU * beat / 2), facing=actor.facing if math.sin(TAU * beat / 8) >= 0 else -actor.facing,
+        rest,
+        x=rest.x + 0.035 * score.geometry.width * side,
+        y=rest.y - lift,
+        lift=lift,
+        lean=0.12 * side,
+        turn=0.14 * math.sin(TAU * beat / 2),
+        tall=1 + 0.03 * hop - squash,
+        wide=1 - 0.02 * hop + squash,
+        swing=math.sin(TAU * beat / 2),
+        facing=actor.facing if math.sin(TAU * beat / 8) >= 0 else -actor.facing,
         step=math.floor(beat),
-    )  # fmt: skip
+    )
 
 
 def _eased(part: float) -> float:

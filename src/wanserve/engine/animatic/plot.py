@@ -1,4 +1,6 @@
-"""Knows how a reading becomes a storyboard: which subject, setting, motion and weather win, and what suits what is unsaid."""
+"""Knows how a reading becomes a storyboard: which of the words win, and what suits what is left unsaid."""
+
+from dataclasses import dataclass
 
 from wanserve.engine.animatic.storyboard import Cast, Motion, Rig, Setting, Storyboard, Subject, Time, Weather
 from wanserve.engine.animatic.words import Hit, Lexicon, Reading
@@ -6,12 +8,28 @@ from wanserve.engine.animatic.words import Hit, Lexicon, Reading
 MAX_SUBJECTS = 4
 MAX_COUNT = 5
 DETERMINERS = frozenset({"a", "an", "the", "one", "this", "that", "my", "his", "her"})
+DIGITS = frozenset(str(n) for n in range(2, 100))
+PREPOSITIONS = frozenset(
+    "in on at with of over under through into and near by is are was were who that which from to for 的 在 和 与 跟 正".split()
+)
 MEASURES = frozenset("只个条头匹位朵辆架艘隻個條頭輛")
 OWN_MOTION = {
-    Rig.FISH: Motion.SWIM, Rig.BIRD: Motion.FLY, Rig.WINGS: Motion.FLY, Rig.CRAFT: Motion.FLY, Rig.WHEELS: Motion.RUN,
-    Rig.GLIDE: Motion.RUN, Rig.BOAT: Motion.SWIM, Rig.FLOAT: Motion.FLOAT, Rig.SPIN: Motion.SPIN, Rig.BALL: Motion.JUMP,
-    Rig.TALL: Motion.STAND, Rig.THING: Motion.STAND, Rig.DANCER: Motion.DANCE, Rig.GALLOP: Motion.RUN, Rig.HOP: Motion.JUMP,
-}  # fmt: skip
+    Rig.FISH: Motion.SWIM,
+    Rig.BOAT: Motion.SWIM,
+    Rig.BIRD: Motion.FLY,
+    Rig.WINGS: Motion.FLY,
+    Rig.CRAFT: Motion.FLY,
+    Rig.WHEELS: Motion.RUN,
+    Rig.GLIDE: Motion.RUN,
+    Rig.GALLOP: Motion.RUN,
+    Rig.FLOAT: Motion.FLOAT,
+    Rig.SPIN: Motion.SPIN,
+    Rig.BALL: Motion.JUMP,
+    Rig.HOP: Motion.JUMP,
+    Rig.TALL: Motion.STAND,
+    Rig.THING: Motion.STAND,
+    Rig.DANCER: Motion.DANCE,
+}
 """What a subject does when the prompt does not say; the others walk."""
 
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
@@ -23,7 +41,7 @@ def plot(lexicon: Lexicon, prompt: str, negative: str) -> Storyboard:
     reading = lexicon.read(prompt)
     without = _without(reading, lexicon.read(negative))
     asked = _casts(lexicon, reading)
-    casts = tuple(c for c in asked if c.subject.name not in without)
+    casts = tuple(c for c in asked if not _barred(c.subject, without))
     notes = [f'left out "{c.subject.name}": the negative prompt names it' for c in asked if c not in casts]
     setting = _setting(reading, asked)
     if not asked and (stand_in := _unknown(reading)) is not None:
@@ -33,7 +51,14 @@ def plot(lexicon: Lexicon, prompt: str, negative: str) -> Storyboard:
     if motion is Motion.SWIM and setting is Setting.BEACH and not _sails(casts):
         setting = Setting.UNDERWATER
     return Storyboard(
-        casts, setting, motion, _direction(reading), _weather(reading, without), _time(reading, setting), without, tuple(notes)
+        casts,
+        setting,
+        motion,
+        _direction(reading),
+        _weather(reading, without),
+        _time(reading, setting),
+        without,
+        tuple(notes),
     )
 
 
@@ -45,30 +70,55 @@ def _without(reading: Reading, negative: Reading) -> frozenset[str]:
     return frozenset(name for hit in hits for kind, name in hit.meanings if kind in tables)
 
 
+def _barred(subject: Subject, without: frozenset[str]) -> bool:
+    """Whether the subject must not be drawn; a person is also barred where people are."""
+    return subject.name in without or ("people" in without and subject.rig is Rig.WALKER)
+
+
 def _casts(lexicon: Lexicon, reading: Reading) -> list[Cast]:
-    """The subjects in the order of the text, each with its count and colour."""
+    """The subjects in the order of the text, each with the count and colour said shortly before it."""
     casts: dict[str, Cast] = {}
-    count, color, quiet = 0, "", 0
+    said = Said()
     for part in reading.parts:
         if isinstance(part, str):
-            quiet += part not in MEASURES
-            if quiet > 2:
-                count, color, quiet = 0, "", 0
-            if part.isdigit() and int(part) > 1:
-                count, quiet = min(MAX_COUNT, int(part)), 0
+            said.pass_by(part)
             continue
-        number, tone, name = part.name("numbers"), part.name("colors"), part.name("subjects")
-        if number is not None:
-            count, quiet = int(number), 0
-        if tone is not None and name is None:
-            color, quiet = tone, 0
-        if name is not None and not part.negated and len(casts) < MAX_SUBJECTS:
-            many = count or (2 if part.plural and part.word != lexicon.subjects[name].name else 1)
-            casts.setdefault(name, Cast(lexicon.subjects[name], many, color))
-            count, color = 0, ""
-    if not casts and color in lexicon.subjects:
-        casts[color] = Cast(lexicon.subjects[color])
+        name = part.name("subjects")
+        if name is None:
+            said.note(part)
+        elif not part.negated and len(casts) < MAX_SUBJECTS:
+            subject = lexicon.subjects[name]
+            many = said.count or (2 if part.plural and part.word != name else 1)
+            casts.setdefault(name, Cast(subject, many, said.color))
+            said = Said()
+    if not casts and said.color in lexicon.subjects:
+        casts[said.color] = Cast(lexicon.subjects[said.color])
     return list(casts.values())
+
+
+@dataclass
+class Said:
+    """The count and the colour that wait for their subject; two unknown words between, and they are forgotten."""
+
+    count: int = 0
+    color: str = ""
+    quiet: int = 0
+
+    def pass_by(self, word: str) -> None:
+        """An unknown word, or a number in digits."""
+        self.quiet += word not in MEASURES
+        if self.quiet > 2:
+            self.count, self.color, self.quiet = 0, "", 0
+        if word in DIGITS:
+            self.count, self.quiet = min(MAX_COUNT, int(word)), 0
+
+    def note(self, hit: Hit) -> None:
+        """A known word that is no subject."""
+        number, color = hit.name("numbers"), hit.name("colors")
+        if number is not None:
+            self.count, self.quiet = int(number), 0
+        if color is not None:
+            self.color, self.quiet = color, 0
 
 
 def _setting(reading: Reading, casts: list[Cast]) -> Setting:
@@ -126,21 +176,29 @@ def _sails(casts: tuple[Cast, ...]) -> bool:
 def _unknown(reading: Reading) -> str | None:
     """What to call the thing that has no picture, in quotes, or None where the prompt asks for scenery only."""
     scenic = any(h.name(t) for h in reading.hits for t in ("settings", "hints", "times", "weathers"))
-    chunk: list[str] = []
-    open_chunk = False
-    for part in reading.parts:
-        if isinstance(part, Hit):
-            if open_chunk and chunk and part.name("motions"):
-                break
-            open_chunk, chunk = part.name("numbers") is not None, []
-        elif part in DETERMINERS or part in MEASURES:
-            open_chunk, chunk = True, []
-        elif open_chunk and part.isalnum():
-            chunk.append(part)
-    words = "".join(chunk) if chunk and not chunk[0].isascii() else (chunk[-1] if chunk else "")
+    words = _thing(reading)
     if words:
         return f'"{words[:40]}"'
     if scenic:
         return None
     first = next((p for p in reading.parts if isinstance(p, str) and p.isalpha()), None)
     return f'"{first[:40]}"' if first else "what the prompt says"
+
+
+def _thing(reading: Reading) -> str:
+    """The last unknown word after an article or a number, up to a verb, a preposition or the end; "" where none is."""
+    chunk: list[str] | None = None
+    for part in reading.parts:
+        known = isinstance(part, Hit)
+        ends = part.name("motions") is not None if isinstance(part, Hit) else part in PREPOSITIONS or not part.isalnum()
+        if chunk and ends:
+            break
+        if known or ends:
+            chunk = [] if isinstance(part, Hit) and part.name("numbers") else None
+        elif part in DETERMINERS or part in MEASURES:
+            chunk = []
+        elif chunk is not None:
+            chunk.append(str(part))
+    if not chunk:
+        return ""
+    return chunk[-1] if chunk[0].isascii() else "".join(chunk)

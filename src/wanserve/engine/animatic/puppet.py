@@ -1,4 +1,4 @@
-"""Knows how an actor is put on the stage: its art lit and cut into moving parts, its shadow, its rim of light, its dust."""
+"""Knows how an actor is put on the stage: its art lit and cut into moving parts, its shadow, rim and dust."""
 
 import math
 from dataclasses import dataclass
@@ -23,9 +23,18 @@ REACH = {Rig.LEGS: 0.34, Rig.WALKER: 0.3}
 """How far the legs swing at full strength: a shear."""
 
 TINTS = {
-    "red": "#e5484d", "orange": "#f58a2c", "yellow": "#f4c430", "green": "#4caf50", "blue": "#3f8ae0", "purple": "#9257c8",
-    "pink": "#f284b4", "white": "#f2f2f2", "black": "#3a3a44", "gray": "#9aa0a8", "brown": "#8a5a3c",
-}  # fmt: skip
+    "red": "#e5484d",
+    "orange": "#f58a2c",
+    "yellow": "#f4c430",
+    "green": "#4caf50",
+    "blue": "#3f8ae0",
+    "purple": "#9257c8",
+    "pink": "#f284b4",
+    "white": "#f2f2f2",
+    "black": "#3a3a44",
+    "gray": "#9aa0a8",
+    "brown": "#8a5a3c",
+}
 
 
 class Swing(Enum):
@@ -81,7 +90,11 @@ class Puppet:
         fades = ((0.0, 1.0), (0.5, 0.66), (0.8, 0.2), (1.0, 0.0))
         stops = tuple(Stop(at, dark.alpha(plan.shadow * part)) for at, part in fades)
         self.shadow = stage.mark(Path().circle(0, 0, reach), Radial((0.0, 0.0), reach, stops))
-        self.puffs = [stage.mark(Path().circle(0, 0, 1), plan.dust) for _ in range(PUFFS)] if plan.dust and actor.subject.rig in DUSTING else []
+        self.puffs = (
+            [stage.mark(Path().circle(0, 0, 1), plan.dust) for _ in range(PUFFS)]
+            if plan.dust and actor.subject.rig in DUSTING
+            else []
+        )
         tint = rgb(TINTS[color]) if color in TINTS else None
         mirrored = actor.facing != actor.subject.faces
         self.halo = self._halo(stage)
@@ -124,7 +137,13 @@ class Puppet:
         coat, legs = (rgb(c) for c in (subject.coat.split() * 2)[:2])
         whole = build(subject.body, tint or coat, tint or legs, self.plan.light)
         limbs = [
-            Piece(stage.mark(limb.mark.path, limb.mark.fill), Affine(), Swing.TURN if limb.gain else Swing.STILL, limb.joint, limb.gain)
+            Piece(
+                stage.mark(limb.mark.path, limb.mark.fill),
+                Affine(),
+                Swing.TURN if limb.gain else Swing.STILL,
+                limb.joint,
+                limb.gain,
+            )
             for limb in whole.limbs
         ]
         return [*limbs, Piece(stage.art(svg), self.art.fit().then(whole.head))]
@@ -145,7 +164,12 @@ class Puppet:
         height = min(1.0, pose.lift / (self.actor.size * 1.6 + 1))
         spread = pose.wide * (1 - 0.45 * height)
         self.shadow.place(
-            Affine(a=spread, e=0.2 * spread, c=pose.x - light.from_x * pose.lift * 0.25, f=score.ground + self.actor.size * 0.012)
+            Affine(
+                a=spread,
+                e=0.2 * spread,
+                c=pose.x - light.from_x * pose.lift * 0.25,
+                f=score.ground + self.actor.size * 0.012,
+            )
         )
         self.shadow.fade((1 - height) ** 1.5)
         self._kick_up(pose, score, t)

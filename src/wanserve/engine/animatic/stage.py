@@ -23,7 +23,9 @@ def cast_actors(board: Storyboard, geometry: Geometry, dice: random.Random, pack
     """Place all subjects side by side on the stage, each with its colour's name; sizes shrink until all fit."""
     crew = [(cast, i) for cast in board.casts for i in range(cast.count)]
     way = board.direction[0] or dice.choice((-1, 1))
-    sizes = [0.98 * geometry.unit * cast.subject.size**0.85 * (1 if i == 0 else dice.uniform(0.82, 0.96)) for cast, i in crew]
+    sizes = [
+        0.98 * geometry.unit * cast.subject.size**0.85 * (1 if i == 0 else dice.uniform(0.82, 0.96)) for cast, i in crew
+    ]
     probes = [Actor(c.subject, board.motion, s, 0.0, way, 0.0) for (c, _), s in zip(crew, sizes, strict=True)]
     widths = [p.size * figure_width(p, pack[figure(p)]) for p in probes]
     room = geometry.width * (0.62 if len(crew) < 3 else 0.84)
@@ -34,7 +36,9 @@ def cast_actors(board: Storyboard, geometry: Geometry, dice: random.Random, pack
     for (cast, _), size, width in zip(crew, sizes, widths, strict=True):
         middle = left + width * 1.08 * shrink / 2
         left += width * 1.08 * shrink
-        actors.append((Actor(cast.subject, board.motion, size * shrink, middle, way, dice.random(), board.direction), cast.color))
+        actors.append(
+            (Actor(cast.subject, board.motion, size * shrink, middle, way, dice.random(), board.direction), cast.color)
+        )
     return actors
 
 
@@ -116,4 +120,3 @@ def _repeated(items: Iterable[Item], period: int, extra: int) -> Iterator[tuple[
         for shift in (-period, 0, period):
             if left + shift < period + extra and right + shift > 0:
                 yield item, shift
-

@@ -14,6 +14,9 @@ from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.scenery.plan import Strip
 from wanserve.engine.animatic.storyboard import Weather
 
+DROPS = ((0.5, 70, 0.25), (0.75, 50, 0.34), (1.15, 26, 0.42))
+FLAKES = ((0.4, 90, 0.75), (0.7, 60, 0.85), (1.1, 34, 0.95), (1.8, 12, 0.8))
+"""Nearness, how many, and how solid, from far to near."""
 
 LEAVES = ("#d98a3a", "#c65f3a", "#e0b040")
 
@@ -49,18 +52,19 @@ class Flash:
 
 def showers(weather: Weather, geometry: Geometry, dice: random.Random) -> list[Shower]:
     """What falls or blows in that weather, from far to near."""
-    u = geometry.unit
     if weather in (Weather.RAIN, Weather.STORM):
         heavy = 1.5 if weather is Weather.STORM else 1.0
         slant = (0.34 if weather is Weather.STORM else 0.14) * dice.choice((-1, 1))
-        ways = ((0.5, 70, 0.25), (0.75, 50, 0.34), (1.15, 26, 0.42))
-        return [_rain(geometry, dice, near, round(n * heavy), alpha, slant) for near, n, alpha in ways]
+        return [_rain(geometry, dice, near, round(n * heavy), alpha, slant) for near, n, alpha in DROPS]
     if weather is Weather.SNOW:
-        ways = ((0.4, 90, 0.75), (0.7, 60, 0.85), (1.1, 34, 0.95), (1.8, 12, 0.8))
-        return [_flakes(geometry, dice, near, n, alpha) for near, n, alpha in ways]
+        return [_flakes(geometry, dice, near, n, alpha) for near, n, alpha in FLAKES]
     if weather is Weather.WIND:
         side = dice.choice((-1, 1))
-        return [_gusts(geometry, dice, side), _leaves(geometry, dice, 12, 0.014, side * 0.62), _leaves(geometry, dice, 8, 0.022, side * 0.85)]
+        return [
+            _gusts(geometry, dice, side),
+            _leaves(geometry, dice, 12, 0.014, side * 0.62),
+            _leaves(geometry, dice, 8, 0.022, side * 0.85),
+        ]
     return []
 
 
@@ -73,7 +77,11 @@ def fog(geometry: Geometry, dice: random.Random, air: Color) -> list[Strip]:
     """Banks of mist, before and behind the subjects."""
     u = geometry.unit
     banks = []
-    for depth, y, alpha, drift in ((0.3, geometry.horizon, 0.6, 0.012), (0.7, geometry.ground - 0.06 * u, 0.5, -0.016), (1.2, geometry.ground + 0.1 * u, 0.6, 0.022)):
+    for depth, y, alpha, drift in (
+        (0.3, geometry.horizon, 0.6, 0.012),
+        (0.7, geometry.ground - 0.06 * u, 0.5, -0.016),
+        (1.2, geometry.ground + 0.1 * u, 0.6, 0.022),
+    ):
         strip = Strip(depth, y - 0.26 * u, min(float(geometry.height), y + 0.2 * u), drift=drift)
         step = geometry.period / 14
         for k in range(14):
@@ -85,15 +93,18 @@ def fog(geometry: Geometry, dice: random.Random, air: Color) -> list[Strip]:
 
 def flashes(geometry: Geometry, dice: random.Random, seconds: float) -> list[Flash]:
     """Lightning about every two seconds, at places of its own."""
-    found, at = [], dice.uniform(0.4, 1.2)
+    found: list[Flash] = []
+    at = dice.uniform(0.4, 1.2)
     while at < seconds and len(found) < 200:
         found.append(Flash(at, _bolt(geometry, dice)))
         at += dice.uniform(1.3, 2.6)
     return found
 
 
-def _scatter(geometry: Geometry, dice: random.Random, count: int, draw: Callable[[float, float], Path]) -> tuple[Path, float, float]:
-    """`count` of the drawn things over a tile a little larger than the frame, again right and below; and the tile's size."""
+def _scatter(
+    geometry: Geometry, dice: random.Random, count: int, draw: Callable[[float, float], Path]
+) -> tuple[Path, float, float]:
+    """`count` things over a tile a little larger than the frame, again right and below; and the tile's size."""
     wide, tall = geometry.width * 1.1, geometry.height * 1.1
     path = Path()
     for _ in range(count):
@@ -126,7 +137,9 @@ def _rain(geometry: Geometry, dice: random.Random, near: float, count: int, alph
 
 def _flakes(geometry: Geometry, dice: random.Random, near: float, count: int, alpha: float) -> Shower:
     u = geometry.unit
-    path, wide, tall = _scatter(geometry, dice, count, lambda x, y: _disc(x, y, max(0.7, u * 0.0042 * near * dice.uniform(0.7, 1.25))))
+    path, wide, tall = _scatter(
+        geometry, dice, count, lambda x, y: _disc(x, y, max(0.7, u * 0.0042 * near * dice.uniform(0.7, 1.25)))
+    )
     return Shower(path, WHITE.alpha(alpha), wide, tall, (u * 0.03 * near, u * 0.17 * near), u * 0.03 * near, near * 0.5)
 
 
@@ -137,7 +150,9 @@ def _gusts(geometry: Geometry, dice: random.Random, side: int) -> Shower:
 
 
 def _streak(x: float, y: float, length: float, thick: float, slant: float) -> Path:
-    return Path().polygon([(x, y), (x + thick, y), (x + thick + slant * length, y + length), (x + slant * length, y + length)])
+    return Path().polygon(
+        [(x, y), (x + thick, y), (x + thick + slant * length, y + length), (x + slant * length, y + length)]
+    )
 
 
 def _disc(x: float, y: float, r: float) -> Path:
@@ -160,8 +175,14 @@ def _leaf(x: float, y: float, size: float, dice: random.Random) -> Path:
 
 
 def _swoosh(x: float, y: float, length: float, thick: float) -> Path:
-    path = Path().move(x, y).curve((x + length * 0.3, y - length * 0.06), (x + length * 0.7, y + length * 0.06), (x + length, y))
-    return path.curve((x + length * 0.7, y + length * 0.06 + thick), (x + length * 0.3, y - length * 0.06 + thick), (x, y)).close()
+    path = (
+        Path()
+        .move(x, y)
+        .curve((x + length * 0.3, y - length * 0.06), (x + length * 0.7, y + length * 0.06), (x + length, y))
+    )
+    return path.curve(
+        (x + length * 0.7, y + length * 0.06 + thick), (x + length * 0.3, y - length * 0.06 + thick), (x, y)
+    ).close()
 
 
 def _bolt(geometry: Geometry, dice: random.Random) -> Path:
@@ -170,4 +191,9 @@ def _bolt(geometry: Geometry, dice: random.Random) -> Path:
     for k in range(7):
         line.append((line[-1][0] + geometry.unit * dice.uniform(-0.06, 0.06), step * (k + 1)))
     w = geometry.unit * 0.006
-    return Path().polygon([*[(px - w * (1 - i / 8), py) for i, (px, py) in enumerate(line)], *[(px + w * (1 - i / 8), py) for i, (px, py) in reversed(list(enumerate(line)))]])
+    return Path().polygon(
+        [
+            *[(px - w * (1 - i / 8), py) for i, (px, py) in enumerate(line)],
+            *[(px + w * (1 - i / 8), py) for i, (px, py) in reversed(list(enumerate(line)))],
+        ]
+    )

@@ -1,4 +1,4 @@
-"""Knows how to read a prompt, in English and Chinese: finds the lexicon's words in a text. Pure, once the lexicon is read.
+"""Knows how to read a prompt, in English and Chinese: finds the lexicon's words in a text. Pure.
 
 English words are matched whole and longest phrase first, Chinese words longest first at each place. An emoji is read
 as its Unicode name.
@@ -14,8 +14,11 @@ from typing import Any
 from wanserve.engine.animatic.storyboard import Rig, Setting, Subject
 
 TOKEN = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[\u3400-\u9fff]+|[^\sa-z0-9\u3400-\u9fff]")
-LONGEST = 5
+LONGEST = 6
 """Words in the longest English phrase, letters in the longest Chinese word."""
+
+SCENES = frozenset({"settings", "hints", "times", "weathers"})
+"""Tables in which a plural means a place rather than two of a thing: trees are a forest."""
 
 IRREGULAR = {
     "mouse": "mice", "goose": "geese", "ox": "oxen", "wolf": "wolves", "man": "men", "woman": "women",
@@ -117,7 +120,7 @@ def load_lexicon() -> Lexicon:
         lexicon.subjects[name] = _subject(name, entry)
         for word in entry["en"]:
             plural = _plural(_key(word))
-            if plural not in lexicon.words:
+            if not any(table in SCENES for table, _ in lexicon.words.get(plural, ())):
                 lexicon.add(plural, "subjects", name)
             lexicon.plurals.add(plural)
     return lexicon
@@ -137,7 +140,9 @@ def _key(word: str) -> str:
 def _plain(text: str) -> str:
     """Lower case, full-width letters made plain, hyphens made spaces, an emoji spelled out as its name."""
     folded = unicodedata.normalize("NFKC", text).lower().replace("-", " ").replace("\u2019", "'")
-    return "".join(f" {unicodedata.name(c, ' ').lower()} " if ord(c) > 0x2FFFF // 3 and _pictured(c) else c for c in folded)
+    return "".join(
+        f" {unicodedata.name(c, ' ').lower()} " if ord(c) > 0x2FFFF // 3 and _pictured(c) else c for c in folded
+    )
 
 
 def _pictured(char: str) -> bool:

@@ -21,7 +21,9 @@ def city(site: Site, plan: Plan, colors: Palette) -> None:
     _street(site, plan, colors)
 
 
-def _skyline(site: Site, plan: Plan, colors: Palette, depth: float, tall: float, count: int, color: Color, lit: float) -> None:
+def _skyline(
+    site: Site, plan: Plan, colors: Palette, depth: float, tall: float, count: int, color: Color, lit: float
+) -> None:
     """Towers in one colour; `lit` is how many windows shine by night."""
     geo, dice = site.geometry, site.dice
     foot = geo.ground - 0.05 * geo.unit
@@ -69,13 +71,19 @@ def _houses(site: Site, plan: Plan, colors: Palette) -> None:
         top = foot - tall
         strip.top = min(strip.top, top - 0.02 * geo.unit)
         front = rgb(dice.choice(FACADES)).times(colors.stain.mixed(WHITE, 0.12))
-        strip.items.append(Mark(Path().rect(x + 1, top, wide - 2, tall), down(top, foot, front, front.mixed(BLACK, 0.18))))
-        strip.items.append(Mark(Path().rect(x - 2, top - 0.012 * geo.unit, wide + 4, 0.018 * geo.unit), front.mixed(BLACK, 0.3)))
+        strip.items.append(
+            Mark(Path().rect(x + 1, top, wide - 2, tall), down(top, foot, front, front.mixed(BLACK, 0.18)))
+        )
+        strip.items.append(
+            Mark(Path().rect(x - 2, top - 0.012 * geo.unit, wide + 4, 0.018 * geo.unit), front.mixed(BLACK, 0.3))
+        )
         panes = Path()
         _windows(site, panes, x + wide * 0.08, top + tall * 0.06, wide * 0.84, tall * 0.58, 0.028 * geo.unit, 1.3)
         strip.items.append(Mark(panes, rgb("#ffdf94").alpha(0.92) if night else colors.sky[0].mixed(WHITE, 0.35)))
         shop = rgb(dice.choice(NEON)) if night else front.mixed(WHITE, 0.35)
-        strip.items.append(Mark(Path().rect(x + wide * 0.1, foot - tall * 0.28, wide * 0.8, tall * 0.28), shop.mixed(BLACK, 0.42)))
+        strip.items.append(
+            Mark(Path().rect(x + wide * 0.1, foot - tall * 0.28, wide * 0.8, tall * 0.28), shop.mixed(BLACK, 0.42))
+        )
         strip.items.append(Mark(Path().rect(x + wide * 0.06, foot - tall * 0.33, wide * 0.88, tall * 0.07), shop))
         if night:
             strip.items.append(glow(x + wide / 2, foot - tall * 0.3, wide * 0.55, shop, 0.4))
@@ -90,15 +98,26 @@ def _street(site: Site, plan: Plan, colors: Palette) -> None:
     strip = Strip(1.0, top, float(geo.height), solid=top + 1)
     pave = colors.near.mixed(WHITE, 0.26)
     strip.items.append(Mark(Path().rect(0, top, geo.period, 0.035 * geo.unit), pave))
-    strip.items.append(Mark(Path().rect(0, top + 0.03 * geo.unit, geo.period, 0.012 * geo.unit), pave.mixed(BLACK, 0.25)))
+    strip.items.append(
+        Mark(Path().rect(0, top + 0.03 * geo.unit, geo.period, 0.012 * geo.unit), pave.mixed(BLACK, 0.25))
+    )
     road = top + 0.042 * geo.unit
-    strip.items.append(Mark(Path().rect(0, road, geo.period, geo.height - road), down(road, geo.height, colors.near, colors.front)))
+    strip.items.append(
+        Mark(Path().rect(0, road, geo.period, geo.height - road), down(road, geo.height, colors.near, colors.front))
+    )
     count = max(6, round(geo.period / (0.26 * geo.unit)))
     dash, y = geo.period / count, geo.ground + 0.062 * geo.unit
     lines, joints = Path(), Path()
     for i in range(count):
         x = i * dash
-        lines.polygon([(x, y), (x + dash * 0.5, y), (x + dash * 0.47, y + 0.014 * geo.unit), (x - dash * 0.03, y + 0.014 * geo.unit)])
+        lines.polygon(
+            [
+                (x, y),
+                (x + dash * 0.5, y),
+                (x + dash * 0.47, y + 0.014 * geo.unit),
+                (x - dash * 0.03, y + 0.014 * geo.unit),
+            ]
+        )
         joints.rect(x, top, 0.003 * geo.unit, 0.03 * geo.unit)
     strip.items += [Mark(lines, rgb("#f4e6b8").times(colors.stain)), Mark(joints, pave.mixed(BLACK, 0.18))]
     plan.strips.append(strip)
@@ -115,7 +134,9 @@ def _lamps(site: Site, plan: Plan, colors: Palette, foot: float) -> None:
         path.rect(x - 2 * w, foot - 0.03 * geo.unit, 4 * w, 0.03 * geo.unit)
         strip.items.append(Mark(path, post))
         head = x + 0.065 * geo.unit
-        strip.items.append(Mark(Path().ellipse(head, top + 0.005 * geo.unit, 0.024 * geo.unit, 0.011 * geo.unit), rgb("#fff1c4")))
+        strip.items.append(
+            Mark(Path().ellipse(head, top + 0.005 * geo.unit, 0.024 * geo.unit, 0.011 * geo.unit), rgb("#fff1c4"))
+        )
         if site.time is not Time.DAY:
             strip.items.append(glow(head, top + 0.01 * geo.unit, 0.14 * geo.unit, rgb("#ffdf9a"), 0.55))
     plan.strips.append(strip)
@@ -138,12 +159,19 @@ def indoors(site: Site, plan: Plan, colors: Palette) -> None:
         _furnish(site, wall, colors, floor)
     plan.strips.append(wall)
     ground = Strip(1.0, floor, float(geo.height), solid=floor)
-    ground.items.append(Mark(Path().rect(0, floor, geo.period, geo.height - floor), down(floor, geo.height, colors.near, colors.front)))
+    ground.items.append(
+        Mark(Path().rect(0, floor, geo.period, geo.height - floor), down(floor, geo.height, colors.near, colors.front))
+    )
     seams = Path()
     for k in (0.1, 0.24, 0.42, 0.66):
         seams.rect(0, floor + k * (geo.height - floor), geo.period, 0.003 * geo.unit)
     for x in site.spread(14, 0.5):
-        seams.rect(x, floor + dice.choice((0.1, 0.24, 0.42)) * (geo.height - floor), 0.004 * geo.unit, 0.15 * (geo.height - floor))
+        seams.rect(
+            x,
+            floor + dice.choice((0.1, 0.24, 0.42)) * (geo.height - floor),
+            0.004 * geo.unit,
+            0.15 * (geo.height - floor),
+        )
     ground.items.append(Mark(seams, colors.front.mixed(BLACK, 0.18)))
     for x in site.spread(1, 0.2):
         for part, tone in ((1.0, colors.accent), (0.86, colors.accent.mixed(WHITE, 0.6)), (0.76, colors.accent)):
@@ -161,7 +189,10 @@ def _furnish(site: Site, wall: Strip, colors: Palette, floor: float) -> None:
     for i, x in enumerate(site.spread(count, 0.12)):
         name = names[(start + i) % len(names)]
         hung = name in ("window", "framed-picture", "books")
-        size = geo.unit * {"window": 0.3, "couch-and-lamp": 0.36, "framed-picture": 0.17, "potted-plant": 0.24, "books": 0.12}[name]
+        size = (
+            geo.unit
+            * {"window": 0.3, "couch-and-lamp": 0.36, "framed-picture": 0.17, "potted-plant": 0.24, "books": 0.12}[name]
+        )
         foot = floor - 0.24 * geo.unit if hung else floor + 0.012 * geo.unit
         if name == "books":
             shelf = Path().rect(x - size * 0.9, foot, size * 1.8, 0.014 * geo.unit)

@@ -9,7 +9,9 @@ from wanserve.engine.animatic.scenery.sky import clouds
 FLOWERS = ("tulip", "sunflower", "blossom", "hibiscus", "cherry-blossom", "rose")
 
 
-def hills(site: Site, plan: Plan, colors: Palette, depth: float, rise: float, swell: float, color: Color) -> list[tuple[float, float]]:
+def hills(
+    site: Site, plan: Plan, colors: Palette, depth: float, rise: float, swell: float, color: Color
+) -> list[tuple[float, float]]:
     """One range of hills whose middle is `rise` units above the horizon; returns its line."""
     geo = site.geometry
     line = site.ridge(geo.horizon - rise * geo.unit, swell * geo.unit, (2, 3, 5))
@@ -58,7 +60,15 @@ def flowers(site: Site, strip: Strip, colors: Palette, count: int = 26) -> None:
         strip.items.append(Sticker(dice.choice(FLOWERS), x, y, size, dice.random() < 0.5, colors.stain))
 
 
-def trees_on(site: Site, plan: Plan, colors: Palette, line: list[tuple[float, float]], names: tuple[str, ...], count: int, size: float) -> None:
+def trees_on(
+    site: Site,
+    plan: Plan,
+    colors: Palette,
+    line: list[tuple[float, float]],
+    names: tuple[str, ...],
+    count: int,
+    size: float,
+) -> None:
     """Trees along the last strip's ridge."""
     if not site.has("trees"):
         return

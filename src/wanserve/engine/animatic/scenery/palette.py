@@ -100,10 +100,14 @@ def overcast(colors: Palette, weather: Weather, time: Time) -> Palette:
     if not part:
         return colors
     light = Light(colors.light.shade.mixed(gray, part * 0.35), colors.light.lit.mixed(gray, part * 0.45))
-    far, middle, near, front = (c.mixed(gray, part * 0.4) for c in (colors.far, colors.middle, colors.near, colors.front))
+    far, middle, near, front = (
+        c.mixed(gray, part * 0.4) for c in (colors.far, colors.middle, colors.near, colors.front)
+    )
     sky = tuple(c.mixed(gray, part) for c in colors.sky)
     stain = colors.stain.mixed(gray, part * 0.3)
-    return replace(colors, sky=sky, far=far, middle=middle, near=near, front=front, light=light, rim=None, stain=stain, veil=part)
+    return replace(
+        colors, sky=sky, far=far, middle=middle, near=near, front=front, light=light, rim=None, stain=stain, veil=part
+    )
 
 
 def _colors(text: str) -> list[Color]:

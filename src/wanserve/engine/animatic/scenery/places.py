@@ -37,7 +37,9 @@ HIDDEN: Mapping[Weather, set[str]] = {
 }
 """What a closed sky hides."""
 
-DUSTY = frozenset({Setting.DESERT, Setting.BEACH, Setting.SNOW, Setting.MEADOW, Setting.SUNSET, Setting.NIGHT, Setting.MOUNTAINS})
+DUSTY = frozenset(
+    {Setting.DESERT, Setting.BEACH, Setting.SNOW, Setting.MEADOW, Setting.SUNSET, Setting.NIGHT, Setting.MOUNTAINS}
+)
 
 
 def plan_place(board: Storyboard, geometry: Geometry, dice: random.Random) -> Plan:
@@ -62,4 +64,6 @@ def plan_place(board: Storyboard, geometry: Geometry, dice: random.Random) -> Pl
 def _afloat(board: Storyboard) -> bool:
     """Whether the beach is seen from the open sea."""
     rigs = {c.subject.rig for c in board.casts[:1]}
-    return board.setting is Setting.BEACH and (Rig.BOAT in rigs or (Rig.FLOAT in rigs and board.motion in (Motion.SWIM, Motion.FLOAT)))
+    return board.setting is Setting.BEACH and (
+        Rig.BOAT in rigs or (Rig.FLOAT in rigs and board.motion in (Motion.SWIM, Motion.FLOAT))
+    )

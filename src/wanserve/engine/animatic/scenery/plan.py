@@ -1,4 +1,4 @@
-"""Knows what a place consists of: a still sky, strips that the camera passes at their own speeds, and small moving things."""
+"""Knows what a place consists of: a still sky, strips that the camera passes, and small moving things."""
 
 import math
 import random
@@ -17,7 +17,7 @@ class Strip:
     """A layer from y = `top` to `bottom`, as wide as the period, repeated sideways.
 
     `depth` is its speed in parts of the ground's: 0 stands still, 1 goes with the subjects, more is nearer than they.
-    `drift` is a motion of its own, in widths of the frame a second. From y = `solid` down it hides all behind it.
+    `drift` is a motion of its own, in widths a second. From y = `solid` down it hides all behind it.
     """
 
     depth: float
@@ -40,7 +40,7 @@ class Star:
 
 @dataclass(frozen=True)
 class Swayer:
-    """A drawing that rocks about its foot at (x, y): weeds in water, rays of light. `swing` is radians, `pace` turns a second."""
+    """A drawing that rocks about (x, y): weeds, rays of light. `swing` is radians, `pace` turns a second."""
 
     mark: Mark
     x: float

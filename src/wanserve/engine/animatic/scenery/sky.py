@@ -10,7 +10,14 @@ from wanserve.engine.animatic.storyboard import Setting, Time
 
 STARS = 150
 TWINKLING = 36
-CRATERS = ((-0.32, -0.28, 0.2), (0.3, 0.12, 0.26), (-0.12, 0.42, 0.15), (0.12, -0.5, 0.12), (-0.55, 0.16, 0.11), (0.52, -0.3, 0.1))
+CRATERS = (
+    (-0.32, -0.28, 0.2),
+    (0.3, 0.12, 0.26),
+    (-0.12, 0.42, 0.15),
+    (0.12, -0.5, 0.12),
+    (-0.55, 0.16, 0.11),
+    (0.52, -0.3, 0.1),
+)
 
 
 def paint_sky(site: Site, plan: Plan, colors: Palette) -> None:
@@ -56,7 +63,11 @@ def moon(site: Site, plan: Plan, x: float, y: float) -> None:
     """A large full moon with seas, shaded at one side, in its glow."""
     r = 0.105 * site.geometry.unit * site.dice.uniform(0.95, 1.2)
     plan.base += [glow(x, y, r * 7.5, rgb("#8fb0ff"), 0.42), glow(x, y, r * 2.6, rgb("#e8efff"), 0.55)]
-    body = Radial((x - r * 0.3, y - r * 0.3), r * 1.5, (Stop(0, rgb("#fffdf0")), Stop(0.6, rgb("#f4ecd2")), Stop(1, rgb("#cfc6b4"))))
+    body = Radial(
+        (x - r * 0.3, y - r * 0.3),
+        r * 1.5,
+        (Stop(0, rgb("#fffdf0")), Stop(0.6, rgb("#f4ecd2")), Stop(1, rgb("#cfc6b4"))),
+    )
     plan.base.append(Mark(Path().circle(x, y, r), body))
     turn = site.dice.uniform(-0.5, 0.5)
     seas = Path()

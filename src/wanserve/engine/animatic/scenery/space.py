@@ -32,7 +32,11 @@ def space(site: Site, plan: Plan, colors: Palette) -> None:
 def _planets(site: Site, plan: Plan) -> None:
     geo, dice = site.geometry, site.dice
     side = dice.choice((0.16, 0.84))
-    places = (("ringed-planet", side, 0.34, 0.26), ("globe-showing-europe-africa", 1 - side, 0.86, 0.2), ("full-moon", 1 - side * 0.8, 0.2, 0.07))
+    places = (
+        ("ringed-planet", side, 0.34, 0.26),
+        ("globe-showing-europe-africa", 1 - side, 0.86, 0.2),
+        ("full-moon", 1 - side * 0.8, 0.2, 0.07),
+    )
     for name, x, y, size in places:
         tall = geo.unit * size * dice.uniform(0.85, 1.15)
         cx = geo.width * (x + dice.uniform(-0.05, 0.05))

@@ -24,7 +24,9 @@ def beach(site: Site, plan: Plan, colors: Palette) -> None:
     for _ in range(34):
         y = line + (floor - line) * site.dice.random() ** 1.3
         near = (y - line) / (geo.height - line)
-        plan.glints.append(Glint(geo.width * site.dice.random(), y, geo.unit * (0.02 + 0.11 * near), site.dice.random()))
+        plan.glints.append(
+            Glint(geo.width * site.dice.random(), y, geo.unit * (0.02 + 0.11 * near), site.dice.random())
+        )
     if site.has("mountains", "trees"):
         _islands(site, plan, colors, line)
     if site.afloat:
@@ -47,7 +49,13 @@ def _islands(site: Site, plan: Plan, colors: Palette, line: float) -> None:
     for x in site.spread(2, 0.4):
         wide, tall = geo.unit * dice.uniform(0.14, 0.26), geo.unit * dice.uniform(0.03, 0.075)
         strip.top = min(strip.top, line - tall * 1.3)
-        points = [(x - wide, line), (x - wide * 0.4, line - tall * 0.8), (x, line - tall), (x + wide * 0.45, line - tall * 0.5), (x + wide, line)]
+        points = [
+            (x - wide, line),
+            (x - wide * 0.4, line - tall * 0.8),
+            (x, line - tall),
+            (x + wide * 0.45, line - tall * 0.5),
+            (x + wide, line),
+        ]
         strip.items.append(Mark(Path().ridge(points, line + 1), color))
     plan.strips.append(strip)
 
@@ -60,7 +68,9 @@ def _swell(site: Site, plan: Plan, colors: Palette, depth: float, y: float, drif
     part = 0.2 if site.time is Time.DAY else 0.5
     lit = colors.far.mixed(colors.sky[-1], part).mixed(WHITE, 0.1).alpha(alpha)
     deep = colors.middle.mixed(colors.sky[0], part)
-    fill = down(y - 0.02 * geo.unit, geo.height, lit, deep.alpha(alpha), deep.mixed(BLACK, 0.2).alpha(min(1.0, alpha + 0.1)))
+    fill = down(
+        y - 0.02 * geo.unit, geo.height, lit, deep.alpha(alpha), deep.mixed(BLACK, 0.2).alpha(min(1.0, alpha + 0.1))
+    )
     strip.items.append(Mark(Path().ridge(crest, geo.height), fill))
     foam = Path().ridge(crest, geo.height)
     under = [(x, cy + 0.008 * geo.unit) for x, cy in crest]
@@ -77,7 +87,10 @@ def _surf(site: Site, plan: Plan, colors: Palette) -> None:
         y = geo.ground - rise * geo.unit
         crest = site.ridge(y, 0.006 * geo.unit, (5, 11), 96)
         wet = Mark(Path().ridge(crest, geo.height), white.alpha(alpha))
-        shallow = Mark(Path().ridge([(x, cy + 0.012 * geo.unit) for x, cy in crest], geo.height), colors.far.mixed(colors.sky[-1], 0.2 if site.time is Time.DAY else 0.5).mixed(WHITE, 0.2).alpha(0.9))
+        shallow = Mark(
+            Path().ridge([(x, cy + 0.012 * geo.unit) for x, cy in crest], geo.height),
+            colors.far.mixed(colors.sky[-1], 0.2 if site.time is Time.DAY else 0.5).mixed(WHITE, 0.2).alpha(0.9),
+        )
         strip = Strip(0.8, y - 0.03 * geo.unit, float(geo.height), [wet, shallow], drift=0.02 * pace)
         plan.strips.append(strip)
 
@@ -90,7 +103,9 @@ def _sand(site: Site, strip: Strip, colors: Palette) -> None:
     strip.items.append(Mark(dots, colors.front.mixed(BLACK, 0.12)))
     for x in site.spread(5, 0.5):
         y = geo.ground + geo.unit * dice.uniform(-0.02, 0.11)
-        strip.items.append(Sticker("spiral-shell", x, y, geo.unit * dice.uniform(0.025, 0.045), dice.random() < 0.5, colors.stain))
+        strip.items.append(
+            Sticker("spiral-shell", x, y, geo.unit * dice.uniform(0.025, 0.045), dice.random() < 0.5, colors.stain)
+        )
 
 
 def _palms(site: Site, plan: Plan, strip: Strip, colors: Palette) -> None:
@@ -119,7 +134,10 @@ def underwater(site: Site, plan: Plan, colors: Palette) -> None:
     if "fish" not in site.without:
         _shoal(site, plan, colors)
     strip = ground(site, plan, colors)
-    strip.items[0] = Mark(_outline(strip), down(strip.top, geo.height, colors.near.mixed(colors.sky[1], 0.3), colors.near.mixed(colors.sky[-1], 0.45)))
+    strip.items[0] = Mark(
+        _outline(strip),
+        down(strip.top, geo.height, colors.near.mixed(colors.sky[1], 0.3), colors.near.mixed(colors.sky[-1], 0.45)),
+    )
     if site.has("trees"):
         for x in site.spread(8, 0.45):
             _weed(site, plan, x, geo.ground - geo.unit * dice.uniform(-0.03, 0.05), colors)
@@ -143,18 +161,26 @@ def _rays(site: Site, plan: Plan) -> None:
     for k in range(6):
         x, wide = geo.width * (0.08 + 0.16 * k + dice.uniform(-0.06, 0.06)), geo.unit * dice.uniform(0.03, 0.1)
         foot = geo.height * dice.uniform(0.6, 0.95)
-        path = Path().polygon([(x - wide * 0.4, -20), (x + wide * 0.4, -20), (x + wide * 1.5, foot), (x - wide * 1.5, foot)])
+        path = Path().polygon(
+            [(x - wide * 0.4, -20), (x + wide * 0.4, -20), (x + wide * 1.5, foot), (x - wide * 1.5, foot)]
+        )
         fill = Linear((0, 0), (0, foot), (Stop(0, light.alpha(0.3)), Stop(1, light.alpha(0.0))))
         plan.swayers.append(Swayer(Mark(path, fill), x, -20.0, 0.09, dice.uniform(0.06, 0.13), dice.random(), 0.0))
 
 
 def _weed(site: Site, plan: Plan, x: float, y: float, colors: Palette) -> None:
     geo, dice = site.geometry, site.dice
-    color = rgb(dice.choice(("#2f9e6a", "#49b37a", "#7fb24a", "#c2577a"))).times(Color(150, 205, 225)).times(colors.stain)
+    color = (
+        rgb(dice.choice(("#2f9e6a", "#49b37a", "#7fb24a", "#c2577a"))).times(Color(150, 205, 225)).times(colors.stain)
+    )
     for k in range(dice.randint(2, 4)):
         tall, foot = geo.unit * dice.uniform(0.1, 0.24), x + k * 0.02 * geo.unit
         w, bend = geo.unit * 0.011, tall * dice.uniform(-0.18, 0.18)
-        path = Path().move(foot - w, y).curve((foot - w + bend, y - tall * 0.3), (foot - w - bend, y - tall * 0.7), (foot, y - tall))
+        path = (
+            Path()
+            .move(foot - w, y)
+            .curve((foot - w + bend, y - tall * 0.3), (foot - w - bend, y - tall * 0.7), (foot, y - tall))
+        )
         path.curve((foot + w - bend, y - tall * 0.7), (foot + w + bend, y - tall * 0.3), (foot + w, y)).close()
         fill = down(y - tall, y, color.mixed(WHITE, 0.15), color.mixed(BLACK, 0.2))
         plan.swayers.append(Swayer(Mark(path, fill), foot, y, 0.16, 0.22, dice.random() * 0.3 + x / geo.width, 1.0))

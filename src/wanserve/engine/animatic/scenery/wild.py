@@ -24,7 +24,9 @@ def forest(site: Site, plan: Plan, colors: Palette) -> None:
     front_grass(site, plan, colors)
 
 
-def _rank(site: Site, plan: Plan, colors: Palette, depth: float, rise: float, size: float, count: int, haze: float) -> None:
+def _rank(
+    site: Site, plan: Plan, colors: Palette, depth: float, rise: float, size: float, count: int, haze: float
+) -> None:
     """One row of trees on its own ground, `haze` of the way to the colour of the air."""
     land = colors.middle.mixed(colors.far, haze)
     line = hills(site, plan, colors, depth, rise, 0.012, land)
@@ -49,7 +51,9 @@ def _shafts(site: Site, plan: Plan, colors: Palette) -> None:
         x, wide = geo.width * dice.uniform(0.05, 0.95), geo.unit * dice.uniform(0.05, 0.13)
         foot, top = geo.ground, -0.05 * geo.unit
         slant = side * 0.42 * geo.unit
-        path = Path().polygon([(x, top), (x + wide, top), (x + wide * 1.7 - slant, foot), (x - wide * 0.7 - slant, foot)])
+        path = Path().polygon(
+            [(x, top), (x + wide, top), (x + wide * 1.7 - slant, foot), (x - wide * 0.7 - slant, foot)]
+        )
         fill = Linear((x, top), (x - slant, foot), (Stop(0, warm.alpha(0.34)), Stop(1, warm.alpha(0.0))))
         plan.swayers.append(Swayer(Mark(path, fill), x, top, 0.035, dice.uniform(0.07, 0.14), dice.random(), 0.05))
 
@@ -76,7 +80,9 @@ def snow(site: Site, plan: Plan, colors: Palette) -> None:
     for x in site.spread(9, 0.5):
         y = geo.ground + geo.unit * dice.uniform(-0.05, 0.12)
         wide = geo.unit * dice.uniform(0.1, 0.22)
-        strip.items.append(Mark(Path().ellipse(x, y, wide, wide * 0.09), colors.front.mixed(colors.accent, 0.25).alpha(0.5)))
+        strip.items.append(
+            Mark(Path().ellipse(x, y, wide, wide * 0.09), colors.front.mixed(colors.accent, 0.25).alpha(0.5))
+        )
     sparkle = Path()
     for x in site.spread(46, 0.5):
         sparkle.circle(x, geo.ground + geo.unit * dice.uniform(-0.07, 0.13), geo.unit * dice.uniform(0.0008, 0.002))
@@ -93,13 +99,21 @@ def _firs(site: Site, plan: Plan, colors: Palette, line: list[Point], count: int
         caps = Path()
         for up, wide in ((0.97, 0.1), (0.72, 0.17), (0.5, 0.22), (0.3, 0.26)):
             y = tree.y - up * h
-            caps.move(tree.x, y - 0.05 * h).curve((tree.x + 0.3 * wide * h, y), (tree.x + wide * h, y + 0.1 * h), (tree.x + wide * h, y + 0.11 * h))
-            caps.curve((tree.x + 0.4 * wide * h, y + 0.08 * h), (tree.x - 0.4 * wide * h, y + 0.08 * h), (tree.x - wide * h, y + 0.11 * h))
+            caps.move(tree.x, y - 0.05 * h).curve(
+                (tree.x + 0.3 * wide * h, y), (tree.x + wide * h, y + 0.1 * h), (tree.x + wide * h, y + 0.11 * h)
+            )
+            caps.curve(
+                (tree.x + 0.4 * wide * h, y + 0.08 * h),
+                (tree.x - 0.4 * wide * h, y + 0.08 * h),
+                (tree.x - wide * h, y + 0.11 * h),
+            )
             caps.curve((tree.x - wide * h, y + 0.1 * h), (tree.x - 0.3 * wide * h, y), (tree.x, y - 0.05 * h)).close()
         strip.items.insert(strip.items.index(tree) + 1, Mark(caps, white))
 
 
-def peaks(site: Site, plan: Plan, colors: Palette, depth: float, tall: float, count: int, color: Color, snowy: float) -> None:
+def peaks(
+    site: Site, plan: Plan, colors: Palette, depth: float, tall: float, count: int, color: Color, snowy: float
+) -> None:
     """A range of pointed mountains: a lit and a shaded face each, snow on the upper `snowy` part of them."""
     geo, dice = site.geometry, site.dice
     foot = geo.horizon + 0.05 * geo.unit
@@ -113,11 +127,18 @@ def peaks(site: Site, plan: Plan, colors: Palette, depth: float, tall: float, co
         top = foot - h
         strip.top = min(strip.top, top)
         ridge = [(x, top), (x + 0.07 * wide, top + 0.3 * h), (x - 0.05 * wide, top + 0.6 * h), (x + 0.04 * wide, foot)]
-        strip.items.append(Mark(Path().polygon([(x - wide, foot), (x, top), (x + wide, foot)]), down(top, foot, lit, lit.mixed(colors.sky[-1], 0.5))))
+        strip.items.append(
+            Mark(
+                Path().polygon([(x - wide, foot), (x, top), (x + wide, foot)]),
+                down(top, foot, lit, lit.mixed(colors.sky[-1], 0.5)),
+            )
+        )
         flank = [*ridge, (x + side * -wide, foot)]
         strip.items.append(Mark(Path().polygon(flank), down(top, foot, dark, dark.mixed(colors.sky[-1], 0.5))))
         _cap(strip, x, top, wide, h, snowy * dice.uniform(0.3, 0.5), snow_lit)
-    strip.items.append(Mark(Path().rect(0, foot - 1, geo.period, geo.height - foot + 1), color.mixed(colors.sky[-1], 0.5)))
+    strip.items.append(
+        Mark(Path().rect(0, foot - 1, geo.period, geo.height - foot + 1), color.mixed(colors.sky[-1], 0.5))
+    )
     plan.strips.append(strip)
 
 
@@ -126,7 +147,12 @@ def _cap(strip: Strip, x: float, top: float, wide: float, h: float, part: float,
     if part < 0.1:
         return
     y, w = top + part * h, part * wide
-    edge = [(x + w, y), (x + 0.55 * w, y - 0.1 * h * part), (x + 0.3 * w, y + 0.16 * h * part), (x, y - 0.12 * h * part)]
+    edge = [
+        (x + w, y),
+        (x + 0.55 * w, y - 0.1 * h * part),
+        (x + 0.3 * w, y + 0.16 * h * part),
+        (x, y - 0.12 * h * part),
+    ]
     edge += [(x - 0.32 * w, y + 0.14 * h * part), (x - 0.6 * w, y - 0.12 * h * part), (x - w, y)]
     strip.items.append(Mark(Path().polygon([(x, top), *edge]), white.alpha(0.94)))
 
@@ -168,7 +194,16 @@ def desert(site: Site, plan: Plan, colors: Palette) -> None:
     if site.has("rocks"):
         for x in site.spread(5, 0.5):
             y = geo.ground + geo.unit * dice.uniform(-0.05, 0.11)
-            strip.items.append(Sticker("rock", x, y, geo.unit * dice.uniform(0.02, 0.05), dice.random() < 0.5, colors.stain.mixed(colors.near, 0.3)))
+            strip.items.append(
+                Sticker(
+                    "rock",
+                    x,
+                    y,
+                    geo.unit * dice.uniform(0.02, 0.05),
+                    dice.random() < 0.5,
+                    colors.stain.mixed(colors.near, 0.3),
+                )
+            )
 
 
 def _mesas(site: Site, plan: Plan, colors: Palette) -> None:
@@ -180,10 +215,23 @@ def _mesas(site: Site, plan: Plan, colors: Palette) -> None:
         h, w = geo.unit * dice.uniform(0.1, 0.22), geo.unit * dice.uniform(0.1, 0.24)
         top = foot - h
         strip.top = min(strip.top, top)
-        outline = [(x - w * 1.25, foot), (x - w * 0.95, top + h * 0.5), (x - w * 0.86, top), (x + w * 0.8, top), (x + w * 0.9, top + h * 0.45)]
-        strip.items.append(Mark(Path().polygon([*outline, (x + w * 1.25, foot)]), down(top, foot, color, color.mixed(colors.sky[-1], 0.45))))
+        outline = [
+            (x - w * 1.25, foot),
+            (x - w * 0.95, top + h * 0.5),
+            (x - w * 0.86, top),
+            (x + w * 0.8, top),
+            (x + w * 0.9, top + h * 0.45),
+        ]
+        strip.items.append(
+            Mark(
+                Path().polygon([*outline, (x + w * 1.25, foot)]),
+                down(top, foot, color, color.mixed(colors.sky[-1], 0.45)),
+            )
+        )
         for k in (0.16, 0.4):
-            strip.items.append(Mark(Path().rect(x - w * 0.86, top + h * k, w * 1.68, h * 0.06), color.mixed(BLACK, 0.15).alpha(0.5)))
+            strip.items.append(
+                Mark(Path().rect(x - w * 0.86, top + h * k, w * 1.68, h * 0.06), color.mixed(BLACK, 0.15).alpha(0.5))
+            )
     plan.strips.append(strip)
 
 
@@ -193,4 +241,13 @@ def _lee(strip: Strip, line: list[Point], color: Color, floor: float) -> None:
     path = Path()
     for (x0, y0), (x1, y1) in falling:
         path.polygon([(x0, y0), (x1, y1), (x1 + 0.5, y1 + (floor - y1) * 0.25), (x0, y0 + (floor - y0) * 0.25)])
-    strip.items.append(Mark(path, Linear((0, min(y for _, y in line)), (0, floor), (Stop(0, color), Stop(0.5, color.alpha(0.0)), Stop(1, color.alpha(0.0))))))
+    strip.items.append(
+        Mark(
+            path,
+            Linear(
+                (0, min(y for _, y in line)),
+                (0, floor),
+                (Stop(0, color), Stop(0.5, color.alpha(0.0)), Stop(1, color.alpha(0.0))),
+            ),
+        )
+    )

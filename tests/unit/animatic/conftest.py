@@ -1,0 +1,44 @@
+"""The loaded engine, once for all tests here, and a short way to ask it for pictures."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.animatic.pictures import Picture
+from wanserve.domain.generation import Generation
+from wanserve.engine.animatic.engine import AnimaticEngine
+from wanserve.engine.animatic.words import Lexicon, load_lexicon
+
+Draw = Callable[..., list[Picture]]
+
+
+@pytest.fixture(scope="session")
+def engine() -> AnimaticEngine:
+    loaded = AnimaticEngine()
+    loaded.load()
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def lexicon() -> Lexicon:
+    return load_lexicon()
+
+
+@pytest.fixture(scope="session")
+def draw(engine: AnimaticEngine) -> Draw:
+    """draw(prompt, negative="", width=160, height=96, frames=2, fps=8, seed=3): the frames as pictures."""
+
+    def frames(
+        prompt: str,
+        negative: str = "",
+        width: int = 160,
+        height: int = 96,
+        frames: int = 2,
+        fps: int = 8,
+        seed: int = 3,
+    ) -> list[Picture]:
+        asked = Generation("preview", prompt, negative, width, height, frames, fps, seed)
+        clip = engine.generate(asked, lambda done: None)
+        return [Picture(width, height, bytes(frame)) for frame in clip.frames]
+
+    return frames

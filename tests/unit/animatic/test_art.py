@@ -1,0 +1,140 @@
+"""The art pack: it holds what the lexicon names, all of it draws, and light changes it as light does."""
+
+import re
+
+import pytest
+
+from wanserve.engine.animatic.art import Art, ArtPack, Light, load_pack
+from wanserve.engine.animatic.body import build
+from wanserve.engine.animatic.canvas import Layer, Painter, Stage
+from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
+from wanserve.engine.animatic.drawing import Affine, Mark, Path, Sticker
+from wanserve.engine.animatic.motion import Actor
+from wanserve.engine.animatic.puppet import figure
+from wanserve.engine.animatic.storyboard import Motion
+from wanserve.engine.animatic.words import Lexicon
+
+PACK = load_pack()
+NOON = Light(Color(120, 120, 120), WHITE, -1.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def painter() -> Painter:
+    return Painter(PACK.sticker)
+
+
+def drawn(painter: Painter, svg: str, size: int = 64) -> Layer:
+    with Stage(painter, size, size) as stage:
+        stage.art(svg).place(Affine(a=size / 128, e=size / 128))
+        stage.draw(clear=True)
+        return Layer(bytes(stage.pixels), size, size)
+
+
+def mean(layer: Layer, left: float, right: float) -> tuple[float, float, float]:
+    """The mean colour of the solid pixels between two columns, in parts of the width."""
+    at = range(0, len(layer.pixels), 4)
+    solid = [i for i in at if layer.pixels[i + 3] == 255 and left <= (i // 4 % layer.width) / layer.width < right]
+    assert solid
+    red, green, blue = (sum(layer.pixels[i + c] for i in solid) / len(solid) for c in range(3))
+    return red, green, blue
+
+
+@pytest.mark.parametrize("motion", list(Motion))
+def test_every_subject_has_art_for_every_motion(lexicon: Lexicon, motion: Motion) -> None:
+    lacking = [s.name for s in lexicon.subjects.values() if figure(Actor(s, motion, 100.0, 0.0, -1, 0.0)) not in PACK]
+    assert lacking == []
+
+
+def test_all_art_draws_and_fills_its_box(painter: Painter) -> None:
+    for art in PACK.arts.values():
+        alpha = drawn(painter, art.svg()).pixels[3::4]
+        rows = [y for y in range(64) if max(alpha[y * 64 : (y + 1) * 64]) > 24]
+        assert rows, art.name
+        assert rows[0] * 2 == pytest.approx(art.box[1], abs=4), art.name
+        assert rows[-1] * 2 + 2 == pytest.approx(art.box[3], abs=4), art.name
+
+
+def test_all_art_keeps_its_shape_in_any_light(painter: Painter) -> None:
+    for art in PACK.arts.values():
+        plain = sum(a > 128 for a in drawn(painter, art.svg(), 32).pixels[3::4])
+        lit = sum(a > 128 for a in drawn(painter, art.lit(NOON, mirrored=False), 32).pixels[3::4])
+        assert lit >= 0.9 * plain, art.name
+
+
+def test_a_subject_is_brighter_on_the_side_of_the_light(painter: Painter) -> None:
+    left, right = (
+        mean(drawn(painter, PACK["elephant"].lit(NOON, mirrored=m)), *part)
+        for m, part in ((False, (0.0, 0.4)), (True, (0.0, 0.4)))
+    )
+    assert sum(left) > sum(right) + 30
+
+
+def test_moonlight_is_bluer_than_daylight(painter: Painter) -> None:
+    moon = Light(Color(100, 112, 182), Color(212, 220, 252))
+    day = mean(drawn(painter, PACK["cat"].lit(Light(WHITE, WHITE), mirrored=False)), 0, 1)
+    night = mean(drawn(painter, PACK["cat"].lit(moon, mirrored=False)), 0, 1)
+    assert sum(night) < sum(day)
+    assert night[2] / sum(night) > day[2] / sum(day)
+
+
+def test_a_dyed_car_is_of_that_colour_and_keeps_its_tyres(painter: Painter) -> None:
+    noon = Light(WHITE, WHITE)
+    plain, blue = (drawn(painter, PACK["automobile"].lit(noon, mirrored=False, tint=t)) for t in (None, rgb("#3f8ae0")))
+    assert mean(plain, 0, 1)[0] > mean(plain, 0, 1)[2]
+    assert mean(blue, 0, 1)[2] > mean(blue, 0, 1)[0]
+
+
+def test_a_silhouette_has_one_colour(painter: Painter) -> None:
+    shape = drawn(painter, PACK["dog"].silhouette(rgb("#b9ccff")))
+    assert mean(shape, 0, 1) == pytest.approx((0xB9, 0xCC, 0xFF), abs=1)
+
+
+def test_cutting_art_leaves_only_what_is_inside(painter: Painter) -> None:
+    art = PACK["horse"]
+    with Stage(painter, 128, 128) as stage:
+        stage.art(art.svg(), art.cut(0, 0, 1, 0.5)).place(Affine())
+        stage.draw(clear=True)
+        alpha = bytes(stage.pixels)[3::4]
+    middle = int((art.box[1] + art.box[3]) / 2)
+    assert max(alpha[: (middle - 2) * 128]) == 255
+    assert max(alpha[(middle + 2) * 128 :]) == 0
+
+
+def test_art_that_inherits_its_colour_is_not_painted_black() -> None:
+    grouped = Art("x", '<g fill="#ff0000"><path d="M0 0h9v9z"/></g>', (0, 0, 9, 9))
+    bare = Art("x", '<path d="M0 0h9v9z"/>', (0, 0, 9, 9))
+    assert "#000000" not in grouped.stained(WHITE)
+    assert '<path fill="#000000"' in bare.stained(WHITE)
+
+
+@pytest.mark.parametrize("kind", ["beast", "figure"])
+def test_a_drawn_body_stands_on_the_ground_below_its_head(kind: str) -> None:
+    made = build(kind, rgb("#855c52"), BLACK, NOON)
+    lowest = max(y for limb in made.limbs for _, y in limb.mark.path.points)
+    assert lowest == pytest.approx(0.0, abs=0.01)
+    assert made.head.at(0, -1)[1] == pytest.approx(-1.0, abs=0.03)
+    assert {limb.gain > 0 for limb in made.limbs if limb.gain} == {True, False}
+
+
+def test_a_layer_holds_what_was_drawn_on_it(painter: Painter) -> None:
+    square = Mark(Path().rect(2, 2, 4, 4), Color(255, 0, 0))
+    layer = painter.layer(8, 8, [(square, 0.0)], top=1)
+    at = [layer.pixels[(y * 8 + 3) * 4 : (y * 8 + 3) * 4 + 4] for y in range(8)]
+    assert [p == b"\xff\x00\x00\xff" for p in at] == [False, True, True, True, True, False, False, False]
+    assert layer.rows(1, 5).pixels == layer.pixels[32 : 5 * 32]
+
+
+def test_a_mirrored_sticker_is_the_mirror_image(painter: Painter) -> None:
+    def row(mirrored: bool) -> bytes:
+        return painter.layer(64, 64, [(Sticker("dog", 32, 62, 56, mirrored), 0.0)]).pixels[3::4]
+
+    plain, flipped = row(mirrored=False), row(mirrored=True)
+    turned = b"".join(flipped[y * 64 : (y + 1) * 64][::-1] for y in range(64))
+    assert plain != flipped
+    assert sum(abs(a - b) > 64 for a, b in zip(plain, turned, strict=True)) < 0.02 * len(plain)
+
+
+def test_the_pack_holds_pictures_only_and_nothing_from_elsewhere() -> None:
+    assert not [a.name for a in PACK.arts.values() if re.search(r'<(script|image|foreignObject)\b|href="(?!#)', a.body)]
+    assert isinstance(PACK, ArtPack)
+    assert "no such art" not in PACK

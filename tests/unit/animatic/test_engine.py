@@ -1,0 +1,242 @@
+"""The engine as the worker sees it: frames of the right shape, the same bytes for the same seed, and what they show."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.animatic.conftest import Draw
+from wanserve.domain.errors import Canceled, SetupError
+from wanserve.domain.generation import Generation
+from wanserve.domain.ports import Engine
+from wanserve.engine import animatic
+from wanserve.engine.animatic.engine import AnimaticEngine
+
+PLACES = [
+    "a moonlit night", "a sunset", "on the beach", "in a forest", "in the snowfield", "in the city", "in a desert", "underwater",
+    "in a meadow", "in outer space", "in the mountains", "in a living room",
+]  # fmt: skip
+MOTIONS = ["runs", "walks", "jumps", "flies", "swims", "falls", "spins", "grows", "floats", "stands", "dances"]
+WEATHERS = ["in the rain", "in falling snow", "in the wind", "in the fog", "in a thunderstorm"]
+
+
+def asked(
+    prompt: str, width: int = 96, height: int = 64, frames: int = 3, seed: int = 1, negative: str = ""
+) -> Generation:
+    return Generation("preview", prompt, negative, width, height, frames, 8, seed)
+
+
+def test_it_is_an_engine(engine: AnimaticEngine) -> None:
+    port: Engine = engine
+    assert port.name == "animatic"
+
+
+def test_it_must_be_loaded_first() -> None:
+    with pytest.raises(SetupError):
+        AnimaticEngine().generate(asked("a cat"), lambda done: None)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (97, 65), (160, 96), (64, 200), (333, 64), (480, 832)])
+def test_frames_have_the_asked_shape_and_number(engine: AnimaticEngine, size: tuple[int, int]) -> None:
+    width, height = size
+    count = 0
+    for frame in engine.generate(asked("a cat running", width, height, 5), lambda done: None).frames:
+        assert (frame.shape, frame.format, frame.c_contiguous) == ((height, width, 4), "B", True)
+        count += 1
+    assert count == 5
+
+
+def test_progress_is_reported_at_each_frame(engine: AnimaticEngine) -> None:
+    done: list[float] = []
+    list(engine.generate(asked("a cat", frames=4), done.append).frames)
+    assert done == [0.0, 0.25, 0.5, 0.75]
+
+
+def test_a_cancel_comes_through(engine: AnimaticEngine) -> None:
+    def report(done: float) -> None:
+        if done > 0.4:
+            raise Canceled
+
+    taken = 0
+    with pytest.raises(Canceled):
+        for _ in engine.generate(asked("a cat", frames=4), report).frames:
+            taken += 1
+    assert taken == 2
+
+
+def test_a_clip_may_be_left_early_and_the_engine_used_again(engine: AnimaticEngine, draw: Draw) -> None:
+    before = draw("a dog walking")
+    clip = engine.generate(asked("a cat", frames=4), lambda done: None)
+    next(clip.frames)
+    del clip
+    assert draw("a dog walking") == before
+
+
+@pytest.mark.parametrize(
+    "prompt", ["two cats running at night in the rain", "a fish", "a robot in the city", "a zorgblatt"]
+)
+def test_the_same_seed_draws_the_same_bytes_and_another_does_not(draw: Draw, prompt: str) -> None:
+    assert draw(prompt, seed=5) == draw(prompt, seed=5)
+    assert draw(prompt, seed=5) != draw(prompt, seed=6)
+
+
+def test_the_same_bytes_in_another_process(draw: Draw) -> None:
+    code = (
+        "import hashlib; from wanserve.engine.animatic.engine import AnimaticEngine as E;"
+        "from wanserve.domain.generation import Generation as G;"
+        "e = E(); e.load(); h = hashlib.sha256();"
+        "[h.update(f) for f in e.generate(G('m', 'a cat running in the forest', 'sun', 160, 96, 2, 8, 3), lambda x: None).frames];"
+        "print(h.hexdigest())"
+    )
+    hashes = {subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout for _ in range(2)}
+    assert len(hashes) == 1
+
+
+def test_another_seed_moves_the_hills_and_the_moon(draw: Draw) -> None:
+    one, other = draw("a moonlit night", seed=1)[0], draw("a moonlit night", seed=2)[0]
+    assert len(one.changed(other)) > 0.04 * one.width * one.height
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_each_place_is_drawn_with_the_subject_in_it(draw: Draw, place: str) -> None:
+    with_fox, without = draw(f"a fox standing, {place}")[1], draw(f"a fox standing, {place}", negative="fox")[1]
+    spots = with_fox.changed(without, 8)
+    assert 0.01 < len(spots) / (160 * 96) < 0.5
+    assert len(set(with_fox.luma)) > 30
+
+
+def test_no_two_places_look_the_same(draw: Draw) -> None:
+    seen = {draw(f"a fox standing, {place}")[0].pixels for place in PLACES}
+    assert len(seen) == len(PLACES)
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_each_motion_changes_the_picture(draw: Draw, motion: str) -> None:
+    first, *_, last = draw(f"a horse {motion} in a meadow", frames=6)
+    assert len(first.changed(last)) > 30
+
+
+@pytest.mark.parametrize("weather", WEATHERS)
+def test_each_weather_shows(draw: Draw, weather: str) -> None:
+    name = {"in the rain": "rain", "in falling snow": "snow", "in the wind": "wind", "in the fog": "fog"}.get(
+        weather, "storm"
+    )
+    with_it, without = draw(f"a dog in a meadow {weather}")[0], draw(f"a dog in a meadow {weather}", negative=name)[0]
+    assert len(with_it.changed(without, 4)) > 60
+
+
+def test_the_moon_is_bright_at_night_and_gone_when_not_wanted(draw: Draw) -> None:
+    lit, dark = draw("a cat under the full moon")[0], draw("a cat under the full moon", negative="moon")[0]
+    assert lit.bright(215) > 120
+    assert dark.bright(215) < 0.3 * lit.bright(215)
+    assert sum(lit.mean(0, 0.5)) > sum(dark.mean(0, 0.5))
+
+
+def test_night_is_dark_and_blue_and_sunset_is_warm(draw: Draw) -> None:
+    day, night, dusk = (draw(f"a dog in a meadow {t}")[0].mean() for t in ("at noon", "at night", "at sunset"))
+    assert sum(night) < 0.5 * sum(day)
+    assert night[2] > night[0]
+    assert dusk[0] > dusk[2]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative"),
+    [
+        ("a cow in a meadow", "flowers"),
+        ("a cow in a meadow", "云"),
+        ("a cow in a meadow", "grass"),
+        ("a fox in the forest", "trees"),
+        ("a dog on the beach", "palm trees"),
+        ("a bus in the city", "buildings"),
+        ("a night sky", "stars"),
+        ("a dog in the desert", "rocks"),
+        ("a goat in the mountains", "mountains"),
+        ("a rocket in space", "planets"),
+        ("a whale", "bubbles"),
+        ("a cup of coffee", "furniture"),
+        ("a dog in a meadow", "sun"),
+        ("a dog in a meadow", "shadows"),
+    ],
+)
+def test_the_negative_prompt_changes_the_scenery(draw: Draw, prompt: str, negative: str) -> None:
+    assert draw(prompt)[0].changed(draw(prompt, negative=negative)[0], 6)
+
+
+def test_a_colour_dyes_the_subject(draw: Draw) -> None:
+    red, blue = (draw(f"a {c} car standing in a meadow")[0] for c in ("red", "blue"))
+    assert len(red.changed(blue)) > 100
+
+
+def test_a_subject_has_a_shadow_on_the_ground(draw: Draw) -> None:
+    lit, flat = draw("a cow standing in a meadow")[0], draw("a cow standing in a meadow", negative="shadow")[0]
+    spots = lit.changed(flat, 5)
+    assert len(spots) > 60
+    assert min(y for _, y in spots) > 0.7 * 96
+
+
+def test_two_subjects_are_both_there_and_of_their_own_size(draw: Draw) -> None:
+    both, mouse_only = (
+        draw("a mouse and an elephant standing")[0],
+        draw("a mouse and an elephant standing", negative="elephant")[0],
+    )
+    assert len(both.changed(mouse_only)) > 600
+
+
+def test_notes_tell_what_was_not_drawn(engine: AnimaticEngine) -> None:
+    clip = engine.generate(asked("a zorgblatt dancing"), lambda done: None)
+    assert clip.notes == ('no picture for "zorgblatt": drew a paper star in its place',)
+    assert engine.generate(asked("a cat"), lambda done: None).notes == ()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(prompt=st.text(min_size=1, max_size=800), negative=st.text(max_size=60), seed=st.integers(0, 2**31 - 1))
+def test_any_text_makes_a_clip(engine: AnimaticEngine, prompt: str, negative: str, seed: int) -> None:
+    clip = engine.generate(asked(prompt, 64, 64, 2, seed, negative), lambda done: None)
+    assert [frame.shape for frame in clip.frames] == [(64, 64, 4), (64, 64, 4)]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    subject=st.sampled_from(
+        ["three cats", "a whale and a bee", "a castle", "a sailboat", "五只鸟", "an astronaut", "a bus", "a"]
+    ),
+    motion=st.sampled_from(MOTIONS),
+    place=st.sampled_from(PLACES),
+    weather=st.sampled_from(["", *WEATHERS]),
+    time=st.sampled_from(["", "at night", "at sunset"]),
+    size=st.tuples(st.integers(64, 150), st.integers(64, 150)),
+)
+def test_any_story_can_be_staged(
+    engine: AnimaticEngine, subject: str, motion: str, place: str, weather: str, time: str, size: tuple[int, int]
+) -> None:
+    clip = engine.generate(asked(f"{subject} {motion} {place} {weather} {time}", *size, frames=2), lambda done: None)
+    pictures = [bytes(frame) for frame in clip.frames]
+    assert [len(set(p)) > 16 for p in pictures] == [True, True]
+
+
+def test_one_module_alone_knows_the_drawing_library() -> None:
+    folder = Path(animatic.__path__[0])
+    importers = set()
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = (
+                [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "") or ""]
+            )
+            if any(n.split(".")[0] == "thorvg_python" for n in names):
+                importers.add(file.relative_to(folder).as_posix())
+    assert importers == {"canvas.py"}
+
+
+def test_drawing_needs_no_numpy_and_no_graphics_driver() -> None:
+    code = (
+        "import sys; from wanserve.engine.animatic.engine import AnimaticEngine as E;"
+        "from wanserve.domain.generation import Generation as G; e = E(); e.load();"
+        "list(e.generate(G('m', 'a cat', '', 64, 64, 1, 8, 1), lambda x: None).frames);"
+        "maps = open('/proc/self/maps').read() if sys.platform == 'linux' else '';"
+        "sys.exit('numpy' in sys.modules or any(name in maps for name in ('libGL.', 'libEGL.', 'libX11.')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,202 @@
+"""Plotting: what a prompt and its negative prompt become."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wanserve.engine.animatic.plot import MAX_COUNT, MAX_SUBJECTS, plot
+from wanserve.engine.animatic.storyboard import Motion, Setting, Storyboard, Time, Weather
+from wanserve.engine.animatic.words import load_lexicon
+
+LEXICON = load_lexicon()
+
+
+def board(prompt: str, negative: str = "") -> Storyboard:
+    return plot(LEXICON, prompt, negative)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "setting"),
+    [
+        ("a cat under the full moon", Setting.NIGHT),
+        ("月光下的猫", Setting.NIGHT),
+        ("a dog at sunset", Setting.SUNSET),
+        ("夕阳下的狗", Setting.SUNSET),
+        ("a dog on the beach", Setting.BEACH),
+        ("沙滩上的狗", Setting.BEACH),
+        ("a cat in the woods", Setting.FOREST),
+        ("森林里的猫", Setting.FOREST),
+        ("a cat in winter", Setting.SNOW),
+        ("雪地里的猫", Setting.SNOW),
+        ("a cat in the street", Setting.CITY),
+        ("城市里的猫", Setting.CITY),
+        ("a cat among the dunes", Setting.DESERT),
+        ("沙漠里的猫", Setting.DESERT),
+        ("a cat under the sea", Setting.UNDERWATER),
+        ("海底的猫", Setting.UNDERWATER),
+        ("a wolf in a meadow", Setting.MEADOW),
+        ("草地上的狼", Setting.MEADOW),
+        ("a cat in outer space", Setting.SPACE),
+        ("太空中的猫", Setting.SPACE),
+        ("a cat in the Alps", Setting.MOUNTAINS),
+        ("高山上的猫", Setting.MOUNTAINS),
+        ("a cat in the living room", Setting.INDOORS),
+        ("客厅里的猫", Setting.INDOORS),
+    ],
+)
+def test_each_setting_is_reached_in_both_languages(prompt: str, setting: Setting) -> None:
+    assert board(prompt).setting is setting
+
+
+@pytest.mark.parametrize(
+    ("prompt", "weather"),
+    [
+        ("a dog in the rain", Weather.RAIN),
+        ("雨中的狗", Weather.RAIN),
+        ("a dog while snow is falling", Weather.SNOW),
+        ("下雪了，一只狗", Weather.SNOW),
+        ("a dog on a windy day", Weather.WIND),
+        ("大风中的狗", Weather.WIND),
+        ("a dog in the mist", Weather.FOG),
+        ("大雾中的狗", Weather.FOG),
+        ("a dog in a thunderstorm", Weather.STORM),
+        ("暴风雨中的狗", Weather.STORM),
+        ("it is raining cats and dogs", Weather.RAIN),
+        ("a dog", Weather.CLEAR),
+    ],
+)
+def test_each_weather_is_reached_in_both_languages(prompt: str, weather: Weather) -> None:
+    assert board(prompt).weather is weather
+
+
+@pytest.mark.parametrize(
+    ("prompt", "setting", "motion"),
+    [
+        ("a goldfish", Setting.UNDERWATER, Motion.SWIM),
+        ("a dolphin in the ocean", Setting.UNDERWATER, Motion.SWIM),
+        ("a boy swimming in the sea", Setting.UNDERWATER, Motion.SWIM),
+        ("a bluebird", Setting.MEADOW, Motion.FLY),
+        ("a taxi", Setting.CITY, Motion.RUN),
+        ("a taxi at night", Setting.CITY, Motion.RUN),
+        ("a penguin", Setting.SNOW, Motion.WALK),
+        ("a camel", Setting.DESERT, Motion.WALK),
+        ("a rocket", Setting.SPACE, Motion.FLY),
+        ("a sailboat", Setting.BEACH, Motion.SWIM),
+        ("a kangaroo", Setting.DESERT, Motion.JUMP),
+        ("a house", Setting.MEADOW, Motion.STAND),
+        ("a cat sitting, then running", Setting.MEADOW, Motion.RUN),
+    ],
+)
+def test_what_is_not_said_suits_the_subject(prompt: str, setting: Setting, motion: Motion) -> None:
+    found = board(prompt)
+    assert (found.setting, found.motion) == (setting, motion)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "counts"),
+    [
+        ("a cat and a dog", {"cat": 1, "dog": 1}),
+        ("three birds", {"bird": 3}),
+        ("3 small birds", {"bird": 3}),
+        ("two red cars and a bus", {"car": 2, "bus": 1}),
+        ("birds", {"bird": 2}),
+        ("99 balloons", {"balloon": MAX_COUNT}),
+        ("两只狗", {"dog": 2}),
+        ("三只小鸟和一只猫", {"bird": 3, "cat": 1}),
+        ("a cat, a dog, a pig, a cow, a fox, a bear", {"cat": 1, "dog": 1, "pig": 1, "cow": 1}),
+        ("the cat looks at the cat", {"cat": 1}),
+    ],
+)
+def test_subjects_are_counted(prompt: str, counts: dict[str, int]) -> None:
+    found = board(prompt)
+    assert {c.subject.name: c.count for c in found.casts} == counts
+    assert len(found.casts) <= MAX_SUBJECTS
+
+
+@pytest.mark.parametrize(
+    ("prompt", "direction"),
+    [
+        ("to the left", (-1, 0)),
+        ("向左", (-1, 0)),
+        ("to the right", (1, 0)),
+        ("往右", (1, 0)),
+        ("up", (0, -1)),
+        ("", (0, 0)),
+    ],
+)
+def test_directions_are_read(prompt: str, direction: tuple[int, int]) -> None:
+    assert board(f"a cat flying {prompt}").direction == direction
+
+
+@pytest.mark.parametrize(
+    ("prompt", "color"), [("a red car", "red"), ("蓝色的汽车", "blue"), ("a car under a blue sky", "")]
+)
+def test_a_colour_belongs_to_the_subject_after_it(prompt: str, color: str) -> None:
+    assert board(prompt).casts[0].color == color
+
+
+def test_an_orange_is_a_fruit_only_when_nothing_else_is_orange() -> None:
+    assert board("an orange").casts[0].subject.name == "orange"
+    assert [(c.subject.name, c.color) for c in board("an orange cat").casts] == [("cat", "orange")]
+
+
+def test_time_of_day_is_told_apart_from_the_place() -> None:
+    found = board("a cat in the forest at night")
+    assert (found.setting, found.time) == (Setting.FOREST, Time.NIGHT)
+    assert board("a cat in the forest").time is Time.DAY
+    assert board("a cat on the beach at sunset").time is Time.SUNSET
+
+
+@pytest.mark.parametrize(
+    ("negative", "name"),
+    [("flowers", "flowers"), ("花", "flowers"), ("people", "people"), ("人物", "people"), ("no clouds", "clouds"), ("云", "clouds"),
+     ("blurry, trees", "trees"), ("moon", "moon"), ("月亮", "moon"), ("stars", "stars"), ("rain", "rain"), ("雨", "rain"), ("cat", "cat"), ("猫", "cat")],
+)  # fmt: skip
+def test_the_negative_prompt_takes_things_away_in_both_languages(negative: str, name: str) -> None:
+    assert name in board("a dog in a meadow", negative).without
+
+
+def test_naming_the_only_subject_leaves_the_scene_and_says_so() -> None:
+    found = board("a cat in a meadow", "cats")
+    assert found.casts == ()
+    assert found.setting is Setting.MEADOW
+    assert found.notes == ('left out "cat": the negative prompt names it',)
+
+
+def test_people_in_the_negative_prompt_bar_every_person() -> None:
+    assert [c.subject.name for c in board("a woman, a man and a dog", "people").casts] == ["dog"]
+
+
+def test_weather_in_the_negative_prompt_does_not_happen() -> None:
+    assert board("a dog in the rain", "rain").weather is Weather.CLEAR
+
+
+@pytest.mark.parametrize(
+    ("prompt", "thing"),
+    [
+        ("a zorgblatt dancing", '"zorgblatt"'),
+        ("a beautiful shiny zorgblatt in the rain", '"zorgblatt"'),
+        ("zorgblatt", '"zorgblatt"'),
+        ("一个钉子户在跳舞", '"钉子户"'),
+        ("?!", "what the prompt says"),
+    ],
+)
+def test_an_unknown_subject_is_said_and_stood_in_for(prompt: str, thing: str) -> None:
+    found = board(prompt)
+    assert [c.subject.name for c in found.casts] == ["paper star"]
+    assert found.notes == (f"no picture for {thing}: drew a paper star in its place",)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["a beautiful sunset over the ocean", "snow falling in the forest", "the waves crash on the shore", "星空"],
+)
+def test_a_view_needs_no_subject_and_no_note(prompt: str) -> None:
+    found = board(prompt)
+    assert (found.casts, found.notes) == ((), ())
+
+
+@given(st.text(max_size=300), st.text(max_size=100))
+def test_any_two_texts_make_a_storyboard(prompt: str, negative: str) -> None:
+    found = board(prompt, negative)
+    assert all(1 <= c.count <= MAX_COUNT for c in found.casts)
