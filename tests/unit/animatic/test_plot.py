@@ -149,9 +149,23 @@ def test_time_of_day_is_told_apart_from_the_place() -> None:
 
 @pytest.mark.parametrize(
     ("negative", "name"),
-    [("flowers", "flowers"), ("花", "flowers"), ("people", "people"), ("人物", "people"), ("no clouds", "clouds"), ("云", "clouds"),
-     ("blurry, trees", "trees"), ("moon", "moon"), ("月亮", "moon"), ("stars", "stars"), ("rain", "rain"), ("雨", "rain"), ("cat", "cat"), ("猫", "cat")],
-)  # fmt: skip
+    [
+        ("flowers", "flowers"),
+        ("花", "flowers"),
+        ("people", "people"),
+        ("人物", "people"),
+        ("no clouds", "clouds"),
+        ("云", "clouds"),
+        ("blurry, trees", "trees"),
+        ("moon", "moon"),
+        ("月亮", "moon"),
+        ("stars", "stars"),
+        ("rain", "rain"),
+        ("雨", "rain"),
+        ("cat", "cat"),
+        ("猫", "cat"),
+    ],
+)
 def test_the_negative_prompt_takes_things_away_in_both_languages(negative: str, name: str) -> None:
     assert name in board("a dog in a meadow", negative).without
 

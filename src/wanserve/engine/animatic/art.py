@@ -157,6 +157,6 @@ def _dyed(color: Color, tint: Color | None) -> Color:
 
 def _under(color: Color, light: Color) -> Color:
     """The colour under that light; a cold light takes much of the colour away, as moonlight does to the eye."""
-    chill = min(0.34, max(0.0, (light.b - light.r) / 255 * 1.5))
+    chill = min(0.26, max(0.0, (light.b - light.r) / 255 * 1.2))
     gray = round(0.3 * color.r + 0.59 * color.g + 0.11 * color.b)
     return color.mixed(Color(gray, gray, gray), chill).times(light)

@@ -10,7 +10,10 @@ MAX_COUNT = 5
 DETERMINERS = frozenset({"a", "an", "the", "one", "this", "that", "my", "his", "her"})
 DIGITS = frozenset(str(n) for n in range(2, 100))
 PREPOSITIONS = frozenset(
-    "in on at with of over under through into and near by is are was were who that which from to for 的 在 和 与 跟 正".split()
+    """
+    in on at with of over under through into and near by is are was were who that which from to for
+    的 在 和 与 跟 正
+    """.split()
 )
 MEASURES = frozenset("只个条头匹位朵辆架艘隻個條頭輛")
 OWN_MOTION = {

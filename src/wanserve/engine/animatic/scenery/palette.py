@@ -60,7 +60,7 @@ LIGHTS = {
     Time.DAY: DAY,
 }
 PLACE_LIGHTS = {
-    Setting.UNDERWATER: Light(Color(128, 172, 214), Color(232, 250, 255), 0.1, -1.0),
+    Setting.UNDERWATER: Light(Color(150, 190, 216), Color(240, 252, 255), 0.1, -1.0),
     Setting.SPACE: Light(Color(134, 118, 186), Color(255, 252, 244)),
     Setting.INDOORS: Light(Color(196, 168, 160), Color(255, 248, 232)),
 }
