@@ -17,7 +17,7 @@ size = given[1] if len(given) > 1 else "1920*1080"
 out = given[2] if len(given) > 2 else "kitten.mp4"
 
 
-def post(path: str, body: dict[str, object]) -> dict[str, str]:
+def post(path: str, body: dict) -> dict:
     """Send the body and return the answer's `output`; leave with the server's message where it refuses."""
     headers = {"Ocp-Apim-Subscription-Key": KEY, "Cache-Control": "no-cache"}
     response = requests.post(URL + path, json=body, headers=headers, timeout=30)

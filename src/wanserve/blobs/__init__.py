@@ -1,0 +1,1 @@
+"""Where the finished files are kept, and the links by which they are fetched."""

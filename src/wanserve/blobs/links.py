@@ -87,7 +87,7 @@ def _make_secret(path: Path) -> None:
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}~")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(_SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""Frames become a file, and a file is believed only once it reads back."""

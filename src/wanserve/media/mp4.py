@@ -17,17 +17,21 @@ from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Frame
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 TAGS = frozenset({"title", "artist", "comment", "description", "synopsis", "copyright", "date", "keywords"})
 """The tags that an MP4 keeps where every player looks. FFmpeg has no place for others, and `encoder` is its own."""
 
-# Measured on flat cartoon art at 1920*1080 (CPU for one frame of x264 alone, size of 40 frames, PSNR of the luma):
-#   ultrafast as it comes, crf 18   11.6 ms  801 KB  59.5 dB, and 4.4 % of a night sky's pixels are off: bands
-#   this, crf 18                    12.0 ms  652 KB  60.1 dB, 1.6 % of the sky's pixels are off
-#   superfast, crf 18               22.1 ms  424 KB  58.9 dB
-#   veryfast, crf 18                31.5 ms  169 KB  54.7 dB
-# A preview is drawn and encoded on the cores that also serve requests, so time is dearer than half a megabyte.
-# To the quickest preset are given back what costs next to nothing: CABAC and the 8x8 transform (a fifth off the size),
-# deblocking (seen in photographic pictures), and aq-mode 3, which spends bits on dark gradients, where bands show.
+# Measured on flat cartoon art at 1920*1080, all at crf 20, on a slow and busy core of which only the ratios hold: CPU for
+# one frame of x264 alone, size of 40 frames, PSNR of the luma, and how many pixels of a night sky are off (bands).
+#   ultrafast as it comes    9.6 ms   671 KB  58.6 dB  5.2 %
+#   this                    12.5 ms   548 KB  58.5 dB  2.2 %
+#   superfast               22.7 ms   341 KB  57.5 dB  1.9 %
+#   veryfast                29.7 ms   138 KB  53.2 dB  3.2 %   (tune=animation: 30.9 ms, 121 KB, 52.9 dB, 5.1 %)
+# A preview is drawn and encoded on the cores that also serve requests, so time is dearer than a megabyte a clip. To the
+# quickest preset are given back what costs little: CABAC and the 8x8 transform (a fifth off the size), deblocking (seen
+# in photographic pictures), and aq-mode 3, which spends bits on dark gradients, where bands show.
 _QUALITY = {"preset": "ultrafast", "crf": "20", "x264-params": "cabac=1:8x8dct=1:deblock=0,0:aq-mode=3"}
 
 # x264's bytes depend on its number of threads, so this is no setting: two everywhere, each with a frame of its own
@@ -36,9 +40,6 @@ _THREADS = 2
 
 # One key frame in so many seconds: a player can jump about in a clip without decoding all of it.
 _KEY_FRAME_SECONDS = 2
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 _PIXELS = {3: "rgb24", 4: "rgb0"}
 
@@ -113,7 +114,7 @@ class _Video:
                 metadata_errors="replace",
                 # What FFmpeg opens is the same file once more, to move the pictures behind the index. No method of this
                 # object: the circle would keep the encoder's memory until Python looks for circles.
-                io_open=lambda url, flags, options: path.open("rb"),
+                io_open=lambda *_: path.open("rb"),
             )
             self._container.metadata.update({name: text for name, text in tags.items() if name in TAGS})
             self._stream = self._container.add_stream("libx264", rate=generation.fps, options=dict(_QUALITY))

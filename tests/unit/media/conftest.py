@@ -1,6 +1,5 @@
 """Small clips to write and to break: a generation, and pictures whose every frame is another."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,6 +42,6 @@ def open_files() -> Callable[[], list[str]]:
         pytest.skip("this system does not list a process's open files")
 
     def listed() -> list[str]:
-        return sorted(os.readlink(entry) for entry in descriptors.iterdir() if entry.is_symlink())
+        return sorted(str(entry.readlink()) for entry in descriptors.iterdir() if entry.is_symlink())
 
     return listed

@@ -42,7 +42,7 @@ def decoded(path: Path) -> list[tuple[int, int, int]]:
 
 
 def test_an_independent_reader_agrees(tmp_path: Path, generation: Generation, draw: Draw) -> None:
-    """ffprobe sees the size, length, rate, colours and tags that were asked for."""
+    """Ffprobe sees the size, length, rate, colours and tags that were asked for."""
     if shutil.which("ffprobe") is None:
         pytest.skip("ffprobe is not installed")
     path = tmp_path / "clip.mp4"

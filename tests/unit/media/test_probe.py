@@ -166,7 +166,7 @@ def test_sound_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing.mp4", "."])
 def test_no_file_at_all(tmp_path: Path, name: str) -> None:
     """A file that is gone, or a directory."""
-    with pytest.raises(MediaFailed, match="cannot be read back: (No such file|Is a directory)"):
+    with pytest.raises(MediaFailed, match=r"cannot be read back: (No such file|Is a directory)"):
         probe.read(tmp_path / name)
 
 
