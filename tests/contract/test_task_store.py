@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from tests.samples import VIDEO, new_task
 from wanserve.domain.errors import QueueFull
@@ -52,7 +52,7 @@ class TaskStoreContract(RuleBasedStateMachine):
             self.order.append(task.id)
 
     @rule(target=attempts, models=st.sets(st.sampled_from(MODELS), min_size=1))
-    def claim(self, models: set[str]) -> Task:
+    def claim(self, models: set[str]) -> Task | MultipleResults[Task]:
         now = self.tick()
         claimed = self.store.claim(models, now, now + LEASE_MS, MAX_RUNNING)
         expected = self.next_of(models)

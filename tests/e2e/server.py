@@ -68,7 +68,7 @@ class Server:
 
     def post(self, path: str, body: object, key: str | None = None) -> httpx.Response:
         """One POST of JSON with the key."""
-        headers = {"Ocp-Apim-Subscription-Key": self.key if key is None else key}
+        headers = {b"Ocp-Apim-Subscription-Key": (self.key if key is None else key).encode()}
         return self.http.post(self.url + path, json=body, headers=headers)
 
     def child_pid(self) -> int:

@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from wanserve.blobs import links
+from wanserve.blobs.links import Links as Signer
 from wanserve.domain.ports import BlobStore, Clock
 from wanserve.domain.task import Task
 from wanserve.http.routing import REQUEST_ID, ExactRoute
@@ -21,7 +21,7 @@ PATH = "/files/"
 class Links:
     """Makes the links. `public_url` is their base, or None: then the address that the client itself used."""
 
-    signer: links.Links
+    signer: Signer
     public_url: str | None
     retention_ms: int
 
@@ -38,7 +38,7 @@ class Links:
 class Files:
     """The ASGI application of `/files/{key}`."""
 
-    signer: links.Links
+    signer: Signer
     blobs: BlobStore
     clock: Clock
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Final
 
 from starlette.requests import Request
@@ -15,8 +14,8 @@ from wanserve.domain.errors import StoreUnavailable
 from wanserve.http.dialects.base import Json
 from wanserve.http.routing import ExactRoute
 
-_STATIC: Final = str(files("fastapi_offline").joinpath("static"))
-"""Swagger UI from a package: a page that fetches it from somebody's network would be blank on a closed one."""
+_PACKAGE: Final = "fastapi_offline"
+"""Carries Swagger UI: a page that fetches it from somebody's network would be blank on a closed one."""
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -61,7 +60,8 @@ class Ops:
             "/openapi.json": self.openapi,
             "/docs": self.docs,
         }
-        static = Mount("/docs/static", StaticFiles(directory=_STATIC))
+        # Named, not imported: the package would load FastAPI, which nothing here needs.
+        static = Mount("/docs/static", StaticFiles(packages=[(_PACKAGE, "static")]))
         return [ExactRoute(path, page, methods=["GET", "HEAD"]) for path, page in pages.items()] + [static]
 
     async def home(self, request: Request) -> Response:
@@ -81,7 +81,8 @@ class Ops:
             await asyncio.to_thread(self.check_writable)
         except StoreUnavailable as error:
             store = str(error)
-        ready = store == "ok" and any(worker.loaded for worker in workers)
+        # A server without workers of its own leaves the tasks to others: it is ready once it can take them.
+        ready = store == "ok" and (not workers or any(worker.loaded for worker in workers))
         body = {
             "status": "ready" if ready else "not ready",
             "engine": {"name": self.engine, "why": self.why},
