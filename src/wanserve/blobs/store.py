@@ -43,7 +43,9 @@ class DiskBlobs:
             try:
                 self._sync_folders(target)
             except OSError:
-                if not copied:
+                if copied:
+                    target.unlink()
+                else:
                     target.replace(source)
                 raise
             if copied:

@@ -92,6 +92,8 @@ def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> int:
     # FFmpeg paints over what it cannot read and says so on the frame: of 40 files with 64 bytes overwritten, 36 are
     # told so (what the others hold is another, valid picture). With threads on slices, PyAV's default, only 30 are.
     context.thread_type = ThreadType.FRAME
+    # Each thread holds frames of its own, and FFmpeg would start one for every core.
+    context.thread_count = 2
     packets = frames = 0
     for packet in container.demux(stream):
         # No unit of H.264 ends in a zero byte, but zeros may well decode: to a frame whose lower part is stale.

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import resource
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -180,15 +182,21 @@ def test_a_source_that_is_gone(blobs: DiskBlobs, source: Path) -> None:
         blobs.put(KEY, source)
 
 
-def test_from_another_file_system(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is copied under a name that is not listed, synced, and renamed; the source goes last."""
+@pytest.fixture
+def distant(tmp_path: Path) -> Iterator[Path]:
+    """A file to be stored that lies on another file system than the store."""
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is no second file system here")
+    path = memory / f"{tmp_path.parent.name}-{tmp_path.name}"
+    path.write_bytes(b"the video")
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_from_another_file_system(blobs: DiskBlobs, distant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is copied under a name that is not listed, synced, and renamed; the source goes last."""
     synced: list[list[str]] = []
-    blobs = DiskBlobs(tmp_path / "blobs")
-    distant = memory / f"{tmp_path.parent.name}-{tmp_path.name}"
-    distant.write_bytes(source.read_bytes())
     sync = os.fsync
 
     def recording(descriptor: int) -> None:
@@ -197,13 +205,42 @@ def test_from_another_file_system(tmp_path: Path, source: Path, monkeypatch: pyt
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", recording)
-    try:
-        blobs.put(KEY, distant)
-        assert not distant.exists()
-    finally:
-        distant.unlink(missing_ok=True)
+    blobs.put(KEY, distant)
+    assert not distant.exists()
     assert blobs.local_path(KEY).read_bytes() == b"the video"
     assert synced == [[], ["2.mp4~"], ["2.mp4"], ["2.mp4"], ["2.mp4"]]
+
+
+@pytest.mark.parametrize("good_syncs", range(5))
+def test_a_copy_that_fails(blobs: DiskBlobs, distant: Path, monkeypatch: pytest.MonkeyPatch, good_syncs: int) -> None:
+    """Nothing of it stays, and the source does."""
+    left = [good_syncs]
+    sync = os.fsync
+
+    def failing(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(BlobUnavailable, match="Input/output error"):
+        blobs.put(KEY, distant)
+    assert distant.read_bytes() == b"the video"
+    assert not [path for path in below(blobs.root) if path.is_file()]
+
+
+def test_a_copy_to_a_full_disk(blobs: DiskBlobs, distant: Path) -> None:
+    """A limit on the file's size stands in for the full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
+    try:
+        with pytest.raises(BlobUnavailable, match="File too large"):
+            blobs.put(KEY, distant)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert distant.read_bytes() == b"the video"
+    assert not [path for path in below(blobs.root) if path.is_file()]
 
 
 def test_what_is_unfinished_is_not_listed(blobs: DiskBlobs, source: Path, tmp_path: Path) -> None:
