@@ -8,7 +8,7 @@ from wanserve.engine.animatic.art import Art, ArtPack, Light, load_pack
 from wanserve.engine.animatic.body import build
 from wanserve.engine.animatic.canvas import Layer, Painter, Stage
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
-from wanserve.engine.animatic.drawing import Affine, Mark, Path, Sticker
+from wanserve.engine.animatic.drawing import Affine, Mark, Path, Sticker, down
 from wanserve.engine.animatic.motion import Actor
 from wanserve.engine.animatic.puppet import figure
 from wanserve.engine.animatic.storyboard import Motion
@@ -132,6 +132,34 @@ def test_a_mirrored_sticker_is_the_mirror_image(painter: Painter) -> None:
     turned = b"".join(flipped[y * 64 : (y + 1) * 64][::-1] for y in range(64))
     assert plain != flipped
     assert sum(abs(a - b) > 64 for a, b in zip(plain, turned, strict=True)) < 0.02 * len(plain)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_light_goes_with_what_it_falls_on(painter: Painter, cut: bool) -> None:
+    """A moved picture looks like one drawn there at once."""
+    art = PACK["frog"]
+    svg, clip = art.lit(Light(Color(60, 60, 60), WHITE, 0, -1), mirrored=False), art.cut(0, 0, 1, 0.7) if cut else None
+
+    def after(*places: float) -> bytes:
+        with Stage(painter, 128, 300) as stage:
+            part = stage.art(svg, clip)
+            for y in places:
+                part.place(Affine(f=y))
+                stage.draw(clear=True)
+            return bytes(stage.pixels)
+
+    assert after(0, 70, 150) == after(150)
+
+
+def test_a_faded_gradient_moves_and_stays_faded(painter: Painter) -> None:
+    with Stage(painter, 64, 64) as stage:
+        part = stage.mark(Path().rect(0, 0, 64, 64), down(0, 64, BLACK, WHITE))
+        part.fade(0.5)
+        for y in (0, 10):
+            part.place(Affine(f=y))
+            frame = bytes(stage.draw(clear=True))
+    assert frame[(40 * 64 + 5) * 4 + 3] == 128
+    assert frame[(10 * 64 + 5) * 4] < 8
 
 
 def test_the_pack_holds_pictures_only_and_nothing_from_elsewhere() -> None:

@@ -5,6 +5,7 @@ added to a stage and frees it with the stage, so a stage must be closed, and its
 """
 
 import ctypes
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -60,18 +61,28 @@ class Band:
 
 
 class Part:
-    """Something on a stage that can be moved, faded and hidden from frame to frame."""
+    """Something on a stage that can be moved, faded and hidden from frame to frame.
 
-    def __init__(self, paint: Shape | Picture | Scene) -> None:
+    ThorVG as bundled leaves a gradient where it was when only its shape's place changes (mended upstream in pull request
+    4528). Any change of opacity makes it look again, so a part that is `shaded` changes it there and back.
+    """
+
+    def __init__(self, paint: Shape | Picture | Scene, shaded: bool) -> None:
         self.paint = paint
+        self._shaded = shaded
+        self._opacity = 255
 
     def place(self, where: Affine) -> None:
         """Put it there; replaces the last place."""
         self.paint.set_transform(Matrix(*where, 0.0, 0.0, 1.0))
+        if self._shaded:
+            self.paint.set_opacity(self._opacity ^ 1)
+            self.paint.set_opacity(self._opacity)
 
     def fade(self, alpha: float) -> None:
         """Make it see-through: 0.0 clear, 1.0 solid."""
-        self.paint.set_opacity(round(255 * min(1.0, max(0.0, alpha))))
+        self._opacity = round(255 * min(1.0, max(0.0, alpha)))
+        self.paint.set_opacity(self._opacity)
 
     def show(self, visible: bool) -> None:
         """Draw it or leave it out."""
@@ -136,7 +147,7 @@ class Stage:
         self.width, self.height = width, height
         self._bands = bands
         self._canvas = SwCanvas(painter.engine, EngineOption.NONE)
-        self._closed = False
+        self._free = weakref.finalize(self, self._canvas.destroy)
         try:
             self._canvas.set_target(width, height, cs=RGBA)
         except MemoryError:
@@ -153,30 +164,28 @@ class Stage:
         self.close()
 
     def close(self) -> None:
-        """Free the canvas and all parts on it. Closing twice is not an error."""
-        if not self._closed:
-            self._closed = True
-            self._canvas.destroy()
+        """Free the canvas and all parts on it, as also happens to a forgotten stage. Closing twice is not an error."""
+        self._free()
 
     def mark(self, path: Path, fill: Fill) -> Part:
         """Add a filled outline."""
-        return self._add(self.painter.shape(path, fill))
+        return self._add(self.painter.shape(path, fill), not isinstance(fill, Color))
 
     def image(self, layer: Layer) -> Part:
         """Add a layer; it is fastest where it is only shifted."""
         picture = Picture(self.painter.engine)
         picture.load_raw(layer.pixels, layer.width, layer.height, RGBA, True)
-        return self._add(picture)
+        return self._add(picture, shaded=False)
 
     def art(self, svg: str, clip: Path | None = None) -> Part:
         """Add a piece of art from its SVG text, cut to `clip` in its own units."""
         picture = self.painter.picture(svg)
         if clip is None:
-            return self._add(picture)
+            return self._add(picture, "Gradient" in svg)
         picture.set_clip(self.painter.shape(clip, Color(0, 0, 0)))
         scene = Scene(self.painter.engine)
         scene.add(picture)
-        return self._add(scene)
+        return self._add(scene, "Gradient" in svg)
 
     def item(self, item: Item, shift: Affine) -> Part:
         """Add a drawing that will not move again."""
@@ -210,9 +219,9 @@ class Stage:
         for row in range(band.layer.height):
             ctypes.memmove(target + row * line, source + row * stride, line)
 
-    def _add(self, paint: Shape | Picture | Scene) -> Part:
+    def _add(self, paint: Shape | Picture | Scene, shaded: bool) -> Part:
         self._canvas.add(paint)
-        return Part(paint)
+        return Part(paint, shaded)
 
 
 def _trace(shape: Shape, path: Path) -> None:

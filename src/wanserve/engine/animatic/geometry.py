@@ -13,17 +13,22 @@ class Geometry:
     @property
     def unit(self) -> float:
         """What sizes are measured in: the height, or less where the frame is narrow."""
-        return min(float(self.height), 0.9 * self.width)
+        return min(float(self.height), self.width)
+
+    @property
+    def foot(self) -> float:
+        """How much ground lies before the scene; a tall frame has more of it."""
+        return 0.22 * max(0.0, self.height - 1.1 * self.unit)
 
     @property
     def horizon(self) -> float:
         """Where the far ground meets the sky."""
-        return self.height - 0.36 * self.unit
+        return self.height - 0.36 * self.unit - self.foot
 
     @property
     def ground(self) -> float:
         """Where the subjects' feet stand."""
-        return self.height - 0.14 * self.unit
+        return self.height - 0.14 * self.unit - self.foot
 
     @property
     def period(self) -> int:

@@ -98,7 +98,8 @@ class Puppet:
         tint = rgb(TINTS[color]) if color in TINTS else None
         mirrored = actor.facing != actor.subject.faces
         self.halo = self._halo(stage)
-        self.rim = self._cut(stage, art.silhouette(plan.rim)) if plan.rim is not None and self.halo is None else []
+        rimmed = plan.rim is not None and self.halo is None
+        self.rim = self._cut(stage, art.silhouette(plan.rim))[-1:] if plan.rim is not None and rimmed else []
         light = SELF_LIT if self.halo is not None else plan.light
         svg = art.lit(light, mirrored, tint)
         self.pieces = self._built(stage, svg, tint) if actor.subject.body else self._cut(stage, svg)
@@ -176,7 +177,7 @@ class Puppet:
 
     def _kick_up(self, pose: Pose, score: Score, t: float) -> None:
         """Dust behind the feet: one puff for each half step, growing and fading as the ground carries it off."""
-        moving = score.speed > 0.1 * score.geometry.width and pose.step > 0
+        moving = score.speed > 0.22 * score.geometry.width and pose.step > 0
         for i, puff in enumerate(self.puffs):
             age = (pose.step * 2 + i / PUFFS * 2) % 2.0 / 2
             shown = moving and t > age * 0.5

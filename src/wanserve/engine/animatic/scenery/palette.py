@@ -65,6 +65,7 @@ PLACE_LIGHTS = {
     Setting.INDOORS: Light(Color(196, 168, 160), Color(255, 248, 232)),
 }
 RIMS = {Time.NIGHT: rgb("#b9ccff"), Time.SUNSET: rgb("#ffd08a"), Time.DAY: None}
+PLACE_RIMS = {Setting.UNDERWATER: rgb("#8fd0e8"), Setting.SPACE: RIMS[Time.NIGHT], Setting.INDOORS: None}
 STAINS = {Time.NIGHT: Color(84, 104, 168), Time.SUNSET: Color(196, 132, 138), Time.DAY: Color(255, 255, 255)}
 
 OVERCAST = {
@@ -87,7 +88,7 @@ def palette(setting: Setting, time: Time, hue: float) -> Palette:
     else:
         text = {Time.NIGHT: NIGHT_SKY, Time.SUNSET: SUNSET_SKY, Time.DAY: SKIES.get(setting, DAY_SKY)}[time]
         sky = tuple(_colors(text))
-    rim = RIMS[time] if not fixed else (RIMS[Time.NIGHT] if setting is Setting.SPACE else None)
+    rim = PLACE_RIMS.get(setting, RIMS[time])
     return Palette(
         tuple(c.turned(hue * 0.6) for c in sky), land[0], land[1], land[2], land[3], accent, light, rim, stain
     )

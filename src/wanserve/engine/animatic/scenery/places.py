@@ -37,9 +37,7 @@ HIDDEN: Mapping[Weather, set[str]] = {
 }
 """What a closed sky hides."""
 
-DUSTY = frozenset(
-    {Setting.DESERT, Setting.BEACH, Setting.SNOW, Setting.MEADOW, Setting.SUNSET, Setting.NIGHT, Setting.MOUNTAINS}
-)
+DUSTY = frozenset({Setting.DESERT, Setting.BEACH, Setting.SNOW, Setting.SUNSET, Setting.NIGHT})
 
 
 def plan_place(board: Storyboard, geometry: Geometry, dice: random.Random) -> Plan:
