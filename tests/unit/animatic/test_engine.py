@@ -188,6 +188,14 @@ def test_a_subject_has_a_shadow_on_the_ground(draw: Draw) -> None:
     assert min(y for _, y in spots) > 0.7 * 96
 
 
+@pytest.mark.parametrize("prompt", ["a whale swimming underwater", "a cat running at night", "a fox standing at night"])
+def test_nothing_of_a_subject_is_left_in_the_corner(draw: Draw, prompt: str) -> None:
+    """All parts of a puppet are put somewhere: what the subject changes begins well inside the frame."""
+    subject = prompt.split()[1]
+    spots = draw(prompt, width=320, height=180)[1].changed(draw(prompt, negative=subject, width=320, height=180)[1], 4)
+    assert not [spot for spot in spots if spot[0] < 40 and spot[1] < 40]
+
+
 def test_two_subjects_are_both_there_and_of_their_own_size(draw: Draw) -> None:
     both, mouse_only = (
         draw("a mouse and an elephant standing")[0],

@@ -105,6 +105,9 @@ def test_what_is_not_said_suits_the_subject(prompt: str, setting: Setting, motio
         ("三只小鸟和一只猫", {"bird": 3, "cat": 1}),
         ("a cat, a dog, a pig, a cow, a fox, a bear", {"cat": 1, "dog": 1, "pig": 1, "cow": 1}),
         ("the cat looks at the cat", {"cat": 1}),
+        ("a robot cat", {"cat": 1}),
+        ("two dragon boats and a cat", {"sailboat": 2, "cat": 1}),
+        ("猫狗", {"cat": 1, "dog": 1}),
     ],
 )
 def test_subjects_are_counted(prompt: str, counts: dict[str, int]) -> None:

@@ -8,10 +8,10 @@ from wanserve.engine.animatic.color import WHITE, rgb
 from wanserve.engine.animatic.drawing import Path, moved, scaled, turned
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.scenery.places import ROOFED
-from wanserve.engine.animatic.scenery.plan import Glint, Plan, Star, Swayer
+from wanserve.engine.animatic.scenery.plan import Glint, Plan, Shower, Star, Swayer
 from wanserve.engine.animatic.scenery.sky import star_path
 from wanserve.engine.animatic.storyboard import Setting, Storyboard, Weather
-from wanserve.engine.animatic.weather import Flash, Shower, bubbles, flashes, showers
+from wanserve.engine.animatic.weather import Flash, bubbles, flashes, showers
 
 
 class Ambience:
@@ -21,6 +21,7 @@ class Ambience:
         self.stage, self.geometry = stage, geometry
         self.stars: list[tuple[Star, Part]] = [(s, stage.mark(star_path(s), WHITE)) for s in plan.stars]
         self.glints: list[tuple[Glint, Part]] = [(g, stage.mark(_streak(g), plan.glint_color)) for g in plan.glints]
+        self.behind = [(s, stage.mark(s.path, s.fill)) for s in plan.showers]
         self.swayers = [(s, stage.mark(s.mark.path, s.mark.fill)) for s in plan.swayers if s.depth < 1]
         self.showers: list[tuple[Shower, Part]] = []
         self.flashes: list[tuple[Flash, Part]] = []
@@ -54,7 +55,7 @@ class Ambience:
             part.place(scaled(0.15 + 0.85 * swell, 0.4 + 0.6 * swell).then(moved(glint.x + drift, glint.y)))
         for swayer, part in self.swayers:
             self._sway(swayer, part, t, scroll)
-        for shower, part in self.showers:
+        for shower, part in (*self.behind, *self.showers):
             part.place(moved(*shower.place(t, scroll)))
         self._strike(t)
 

@@ -63,8 +63,8 @@ class Band:
 class Part:
     """Something on a stage that can be moved, faded and hidden from frame to frame.
 
-    ThorVG as bundled leaves a gradient where it was when only its shape's place changes (mended upstream in pull request
-    4528). Any change of opacity makes it look again, so a part that is `shaded` changes it there and back.
+    ThorVG as bundled leaves a gradient where it was when only its shape's place changes (mended upstream in pull
+    request 4528). Any change of opacity makes it look again, so a part that is `shaded` changes it there and back.
     """
 
     def __init__(self, paint: Shape | Picture | Scene, shaded: bool) -> None:

@@ -89,11 +89,14 @@ def _casts(lexicon: Lexicon, reading: Reading) -> list[Cast]:
         name = part.name("subjects")
         if name is None:
             said.note(part)
-        elif not part.negated and len(casts) < MAX_SUBJECTS:
+        elif not part.negated and (len(casts) < MAX_SUBJECTS or said.compound in casts):
+            gone = casts.pop(said.compound, None)
             subject = lexicon.subjects[name]
-            many = said.count or (2 if part.plural and part.word != name else 1)
+            if gone is not None:
+                said.count, said.color = max(said.count, gone.count), said.color or gone.color
+            many = said.count if said.count > 1 else 1 + (part.plural and part.word != name)
             casts.setdefault(name, Cast(subject, many, said.color))
-            said = Said()
+            said = Said(compound=name) if part.word.isascii() else Said()
     if not casts and said.color in lexicon.subjects:
         casts[said.color] = Cast(lexicon.subjects[said.color])
     return list(casts.values())
@@ -101,14 +104,19 @@ def _casts(lexicon: Lexicon, reading: Reading) -> list[Cast]:
 
 @dataclass
 class Said:
-    """The count and the colour that wait for their subject; two unknown words between, and they are forgotten."""
+    """The count and the colour that wait for their subject; two unknown words between, and they are forgotten.
+
+    `compound` is the English subject just before: a robot cat is a cat, not a robot and a cat.
+    """
 
     count: int = 0
     color: str = ""
     quiet: int = 0
+    compound: str = ""
 
     def pass_by(self, word: str) -> None:
         """An unknown word, or a number in digits."""
+        self.compound = ""
         self.quiet += word not in MEASURES
         if self.quiet > 2:
             self.count, self.color, self.quiet = 0, "", 0
@@ -117,6 +125,7 @@ class Said:
 
     def note(self, hit: Hit) -> None:
         """A known word that is no subject."""
+        self.compound = ""
         number, color = hit.name("numbers"), hit.name("colors")
         if number is not None:
             self.count, self.quiet = int(number), 0

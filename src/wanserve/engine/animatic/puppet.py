@@ -98,32 +98,24 @@ class Puppet:
         tint = rgb(TINTS[color]) if color in TINTS else None
         mirrored = actor.facing != actor.subject.faces
         self.halo = self._halo(stage)
-        rimmed = plan.rim is not None and self.halo is None
-        self.rim = self._cut(stage, art.silhouette(plan.rim))[-1:] if plan.rim is not None and rimmed else []
+        self.rim = self._edge(stage)
         light = SELF_LIT if self.halo is not None else plan.light
         svg = art.lit(light, mirrored, tint)
-        self.pieces = self._built(stage, svg, tint) if actor.subject.body else self._cut(stage, svg)
+        self.pieces = (
+            self._built(stage, svg, tint)
+            if actor.subject.body
+            else [Piece(stage.art(svg, c.clip), art.fit(), c.swing, c.joint, c.gain) for c in cuts(actor, art)]
+        )
 
-    def _cut(self, stage: Stage, svg: str) -> list[Piece]:
-        """The art cut into what moves by itself: legs, or a tail."""
-        rig, art, fit = self.actor.subject.rig, self.art, self.art.fit()
+    def _edge(self, stage: Stage) -> Piece | None:
+        """The rim of light around what does not swing, the last of the cuts; None where the light is even."""
+        if self.plan.rim is None or self.halo is not None:
+            return None
+        svg = self.art.silhouette(self.plan.rim)
         if self.actor.subject.body:
-            return [Piece(stage.art(svg), fit.then(build(self.actor.subject.body, BLACK, BLACK, self.plan.light).head))]
-        if rig in HIP and "standing" not in art.name:
-            hip = HIP[rig]
-            joint = (0.0, hip - 1)
-            return [
-                Piece(stage.art(svg, art.cut(0.5, hip, 1, 1)), fit, Swing.LEAN, joint, -REACH[rig]),
-                Piece(stage.art(svg, art.cut(0, hip, 0.5, 1)), fit, Swing.LEAN, joint, REACH[rig]),
-                Piece(stage.art(svg, art.cut(0, 0, 1, hip + 0.008)), fit),
-            ]
-        if rig is Rig.FISH:
-            joint = (0.08 * art.width / art.height, -0.5)
-            return [
-                Piece(stage.art(svg, art.cut(0.58, 0, 1, 1)), fit, Swing.WAG, joint, 0.3),
-                Piece(stage.art(svg, art.cut(0, 0, 0.588, 1)), fit),
-            ]
-        return [Piece(stage.art(svg), fit)]
+            head = build(self.actor.subject.body, BLACK, BLACK, self.plan.light).head
+            return Piece(stage.art(svg), self.art.fit().then(head))
+        return Piece(stage.art(svg, cuts(self.actor, self.art)[-1].clip), self.art.fit())
 
     def _halo(self, stage: Stage) -> Part | None:
         """The light around what shines."""
@@ -156,8 +148,9 @@ class Puppet:
             piece.part.place(piece.placed(pose.swing).then(body))
         light = self.plan.light
         edge = max(1.0, self.actor.size * 0.008)
-        for piece in self.rim:
-            piece.part.place(piece.placed(pose.swing).then(body).then(moved(light.from_x * edge, light.from_y * edge)))
+        if self.rim is not None:
+            aside = moved(light.from_x * edge, light.from_y * edge)
+            self.rim.part.place(self.rim.fit.then(body).then(aside))
         if self.halo is not None:
             flicker = 1 + 0.04 * math.sin(23 * t) * math.sin(7.3 * t)
             middle = pose.y - 0.5 * self.actor.size * pose.tall
@@ -202,6 +195,33 @@ class Puppet:
             .then(turned(pose.turn))
             .then(moved(pose.x, pose.y + middle))
         )
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A piece that art is cut into: its outline in the art's units (None: all of it), and how it swings."""
+
+    clip: Path | None = None
+    swing: Swing = Swing.STILL
+    joint: Point = (0.0, 0.0)
+    gain: float = 0.0
+
+
+def cuts(actor: Actor, art: Art) -> list[Cut]:
+    """How the actor's art is cut: legs and the rest, or tail and body, or not at all. What is still is last."""
+    rig = actor.subject.rig
+    if rig in HIP and "standing" not in art.name:
+        hip = HIP[rig]
+        joint = (0.0, hip - 1)
+        return [
+            Cut(art.cut(0.5, hip, 1, 1), Swing.LEAN, joint, -REACH[rig]),
+            Cut(art.cut(0, hip, 0.5, 1), Swing.LEAN, joint, REACH[rig]),
+            Cut(art.cut(0, 0, 1, hip + 0.008)),
+        ]
+    if rig is Rig.FISH:
+        joint = (0.08 * art.width / art.height, -0.5)
+        return [Cut(art.cut(0.58, 0, 1, 1), Swing.WAG, joint, 0.3), Cut(art.cut(0, 0, 0.588, 1))]
+    return [Cut()]
 
 
 def figure_width(actor: Actor, art: Art) -> float:

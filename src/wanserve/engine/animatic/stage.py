@@ -64,7 +64,7 @@ class Show:
         self.ambience.add_near(plan)
         self.puppets = [Puppet(self.stage, pack[figure(a)], a, plan, color) for a, color in self.cast]
         self.front = [self._images(s, layer) for s, layer in sheets if s.depth > 1]
-        self.ambience.add_weather(board, dice, generation.seconds)
+        self.ambience.add_weather(board, random.Random(f"{generation.seed} weather"), generation.seconds)
 
     def _sheet(self, painter: Painter, strip: Strip) -> tuple[Strip, Layer]:
         """Draw a strip's layer; the solid rows of the nearest ground become a band, copied instead of blended."""

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wanserve.engine.animatic.color import WHITE, Color, rgb
-from wanserve.engine.animatic.drawing import Fill, Path, Point, glow
+from wanserve.engine.animatic.drawing import Path, glow
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.scenery.plan import Strip
+from wanserve.engine.animatic.scenery.plan import Shower, Strip
 from wanserve.engine.animatic.storyboard import Weather
 
 DROPS = ((0.5, 70, 0.25), (0.75, 50, 0.34), (1.15, 26, 0.42))
@@ -19,27 +19,6 @@ FLAKES = ((0.4, 90, 0.75), (0.7, 60, 0.85), (1.1, 34, 0.95), (1.8, 12, 0.8))
 """Nearness, how many, and how solid, from far to near."""
 
 LEAVES = ("#d98a3a", "#c65f3a", "#e0b040")
-
-
-@dataclass(frozen=True)
-class Shower:
-    """Many small things of one kind at one distance: their outline, fill, and speed in pixels a second.
-
-    `sway` is how far all of them swing sideways, `depth` how much the camera's way shifts them.
-    """
-
-    path: Path
-    fill: Fill
-    wide: float
-    tall: float
-    speed: Point
-    sway: float = 0.0
-    depth: float = 0.5
-
-    def place(self, t: float, scroll: float) -> Point:
-        """Where its upper left corner is at time t."""
-        x = self.speed[0] * t + self.sway * math.sin(math.tau * t / 3.3 + self.depth * 9) - scroll * self.depth
-        return x % self.wide - self.wide, self.speed[1] * t % self.tall - self.tall
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +80,7 @@ def flashes(geometry: Geometry, dice: random.Random, seconds: float) -> list[Fla
     return found
 
 
-def _scatter(
+def scatter(
     geometry: Geometry, dice: random.Random, count: int, draw: Callable[[float, float], Path]
 ) -> tuple[Path, float, float]:
     """`count` things over a tile a little larger than the frame, again right and below; and the tile's size."""
@@ -117,27 +96,27 @@ def _scatter(
 
 def _rising(geometry: Geometry, dice: random.Random, size: float, count: int, pace: float) -> Shower:
     u = geometry.unit
-    path, wide, tall = _scatter(geometry, dice, count, lambda x, y: _bubble(x, y, u * size * dice.uniform(0.6, 1.2)))
+    path, wide, tall = scatter(geometry, dice, count, lambda x, y: _bubble(x, y, u * size * dice.uniform(0.6, 1.2)))
     return Shower(path, WHITE.alpha(0.34), wide, tall, (0.0, -u * pace), u * 0.012, 0.6)
 
 
 def _leaves(geometry: Geometry, dice: random.Random, count: int, size: float, pace: float) -> Shower:
     u = geometry.unit
-    path, wide, tall = _scatter(geometry, dice, count, lambda x, y: _leaf(x, y, u * size, dice))
+    path, wide, tall = scatter(geometry, dice, count, lambda x, y: _leaf(x, y, u * size, dice))
     return Shower(path, rgb(dice.choice(LEAVES)), wide, tall, (u * pace, u * 0.09), u * 0.05, 0.8)
 
 
 def _rain(geometry: Geometry, dice: random.Random, near: float, count: int, alpha: float, slant: float) -> Shower:
     u = geometry.unit
     length, thick = u * 0.05 * near, max(0.7, u * 0.0016 * near)
-    path, wide, tall = _scatter(geometry, dice, count, lambda x, y: _streak(x, y, length, thick, slant))
+    path, wide, tall = scatter(geometry, dice, count, lambda x, y: _streak(x, y, length, thick, slant))
     speed = u * 1.9 * near
     return Shower(path, rgb("#d6e6fa").alpha(alpha), wide, tall, (speed * slant, speed), depth=near * 0.5)
 
 
 def _flakes(geometry: Geometry, dice: random.Random, near: float, count: int, alpha: float) -> Shower:
     u = geometry.unit
-    path, wide, tall = _scatter(
+    path, wide, tall = scatter(
         geometry, dice, count, lambda x, y: _disc(x, y, max(0.7, u * 0.0042 * near * dice.uniform(0.7, 1.25)))
     )
     return Shower(path, WHITE.alpha(alpha), wide, tall, (u * 0.03 * near, u * 0.17 * near), u * 0.03 * near, near * 0.5)
@@ -145,7 +124,7 @@ def _flakes(geometry: Geometry, dice: random.Random, near: float, count: int, al
 
 def _gusts(geometry: Geometry, dice: random.Random, side: int) -> Shower:
     u = geometry.unit
-    path, wide, tall = _scatter(geometry, dice, 9, lambda x, y: _swoosh(x, y, u * dice.uniform(0.12, 0.3), u * 0.0022))
+    path, wide, tall = scatter(geometry, dice, 9, lambda x, y: _swoosh(x, y, u * dice.uniform(0.12, 0.3), u * 0.0022))
     return Shower(path, WHITE.alpha(0.34), wide, tall, (side * u * 1.1, u * 0.01), 0.0, 0.8)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.color import Color
-from wanserve.engine.animatic.drawing import Item, Mark, Path, Point
+from wanserve.engine.animatic.drawing import Fill, Item, Mark, Path, Point
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.storyboard import Setting, Time
 
@@ -61,6 +61,27 @@ class Glint:
     phase: float
 
 
+@dataclass(frozen=True)
+class Shower:
+    """Many small things of one kind at one distance: their outline, fill, and speed in pixels a second.
+
+    `sway` is how far all of them swing sideways, `depth` how much the camera's way shifts them.
+    """
+
+    path: Path
+    fill: Fill
+    wide: float
+    tall: float
+    speed: Point
+    sway: float = 0.0
+    depth: float = 0.5
+
+    def place(self, t: float, scroll: float) -> Point:
+        """Where its upper left corner is at time t."""
+        x = self.speed[0] * t + self.sway * math.sin(math.tau * t / 3.3 + self.depth * 9) - scroll * self.depth
+        return x % self.wide - self.wide, self.speed[1] * t % self.tall - self.tall
+
+
 @dataclass
 class Plan:
     """A place, ready to be drawn. Strips are in order from far to near."""
@@ -72,6 +93,8 @@ class Plan:
     stars: list[Star] = field(default_factory=list)
     swayers: list[Swayer] = field(default_factory=list)
     glints: list[Glint] = field(default_factory=list)
+    showers: list[Shower] = field(default_factory=list)
+    """What moves behind all strips."""
     glint_color: Color = Color(255, 255, 255, 150)
     shadow: float = 0.38
     dust: Color | None = None

@@ -1,9 +1,10 @@
 """Knows space: nebulae, planets, stars near and far."""
 
 from wanserve.engine.animatic.color import rgb
-from wanserve.engine.animatic.drawing import Mark, Path, Sticker, glow
+from wanserve.engine.animatic.drawing import Path, Sticker, glow
 from wanserve.engine.animatic.scenery.palette import Palette
-from wanserve.engine.animatic.scenery.plan import Plan, Site, Strip
+from wanserve.engine.animatic.scenery.plan import Plan, Shower, Site
+from wanserve.engine.animatic.weather import scatter
 
 CLOUDS = ("#7a3fd0", "#2f6fe0", "#d04f9a", "#2fb0c8")
 
@@ -19,12 +20,7 @@ def space(site: Site, plan: Plan, colors: Palette) -> None:
         _planets(site, plan)
     if site.has("stars"):
         for depth, count, size in ((0.1, 60, 0.0012), (0.3, 40, 0.002)):
-            strip = Strip(depth, 0.0, float(geo.height))
-            path = Path()
-            for x in site.spread(count, 0.5):
-                path.circle(x, geo.height * dice.random(), max(0.6, geo.unit * size * dice.uniform(0.7, 1.4)))
-            strip.items.append(Mark(path, rgb("#eaf0ff").alpha(0.9)))
-            plan.strips.append(strip)
+            plan.showers.append(_passing(site, depth, count, geo.unit * size))
     plan.floor = geo.height * 0.5 + 0.24 * geo.unit
     plan.shadow = 0.0
 
@@ -42,3 +38,12 @@ def _planets(site: Site, plan: Plan) -> None:
         cx = geo.width * (x + dice.uniform(-0.05, 0.05))
         foot = geo.height * y + tall * 0.3
         plan.base += [glow(cx, foot - tall / 2, tall * 0.95, rgb("#9fb4ff"), 0.25), Sticker(name, cx, foot, tall)]
+
+
+def _passing(site: Site, depth: float, count: int, size: float) -> Shower:
+    """Stars that the camera passes."""
+    dice = site.dice
+    path, wide, tall = scatter(
+        site.geometry, dice, count, lambda x, y: Path().circle(x, y, max(0.6, size * dice.uniform(0.7, 1.4)))
+    )
+    return Shower(path, rgb("#eaf0ff").alpha(0.9), wide, tall, (0.0, 0.0), depth=depth)

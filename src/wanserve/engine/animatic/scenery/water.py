@@ -158,9 +158,9 @@ def _outline(strip: Strip) -> Path:
 def _rays(site: Site, plan: Plan) -> None:
     geo, dice = site.geometry, site.dice
     light = rgb("#dff8ff") if site.time is not Time.NIGHT else rgb("#9fc0ff")
-    for k in range(6):
-        x, wide = geo.width * (0.08 + 0.16 * k + dice.uniform(-0.06, 0.06)), geo.unit * dice.uniform(0.03, 0.1)
-        foot = geo.height * dice.uniform(0.6, 0.95)
+    for k in range(4):
+        x, wide = geo.width * (0.14 + 0.24 * k + dice.uniform(-0.09, 0.09)), geo.unit * dice.uniform(0.04, 0.09)
+        foot = geo.height * dice.uniform(0.55, 0.8)
         path = Path().polygon(
             [(x - wide * 0.4, -20), (x + wide * 0.4, -20), (x + wide * 1.5, foot), (x - wide * 1.5, foot)]
         )

@@ -47,7 +47,7 @@ def _shafts(site: Site, plan: Plan, colors: Palette) -> None:
     geo, dice = site.geometry, site.dice
     side = dice.choice((-1, 1))
     warm = rgb("#fff3c0") if site.time is Time.DAY else rgb("#ffb870")
-    for _ in range(4):
+    for _ in range(3):
         x, wide = geo.width * dice.uniform(0.05, 0.95), geo.unit * dice.uniform(0.05, 0.13)
         foot, top = geo.ground, -0.05 * geo.unit
         slant = side * 0.42 * geo.unit
