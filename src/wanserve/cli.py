@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +24,8 @@ from wanserve.generate import Wish, generate_locally, generate_through, progress
 from wanserve.server import serve
 from wanserve.settings import Settings, load
 from wanserve.telemetry import start_logging
+
+WIDE: Final = 1000
 
 Arguments = argparse.Namespace
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -297,4 +299,5 @@ def _print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     table = Table(*rows[0], box=None)
     for row in rows:
         table.add_row(*(", ".join(told) if isinstance(told, list) else str(told or "") for told in row.values()))
-    Console(soft_wrap=True).print(table)
+    # Into a pipe or a file no column is ever cut.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)

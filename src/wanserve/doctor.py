@@ -58,7 +58,7 @@ def _sqlite() -> Finding:
 
 def _folder(folder: Path) -> Iterator[Finding]:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    writable = os.access(there, os.W_OK | os.X_OK)
-    yield Finding("data directory", writable, f"{folder}" if writable else f"{there} is not writable")
+    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    yield Finding("data directory", writable, f"{folder}" if writable else f"{there} is no folder that can be written")
     free = shutil.disk_usage(there).free
     yield Finding("disk", free >= ROOM_BYTES, f"{free / 1e9:.1f} GB free, {ROOM_BYTES / 1e9:.0f} GB wanted")

@@ -21,7 +21,6 @@ class Kind(StrEnum):
 class Bucket:
     """A token bucket: holds one second's worth of tokens, and at least one. `now_s` is a monotonic clock, in seconds."""
 
-    rate: float
     tokens: float
     at_s: float
 
@@ -29,7 +28,7 @@ class Bucket:
         """Take a token at `rate` tokens a second: 0, or in how many whole seconds one will be there."""
         most = max(1.0, rate)
         self.tokens = min(most, self.tokens + (now_s - self.at_s) * rate)
-        self.at_s, self.rate = now_s, rate
+        self.at_s = now_s
         if self.tokens >= 1.0:
             self.tokens -= 1.0
             return 0
@@ -57,7 +56,7 @@ class Gate:
         bucket = self._buckets.get((key.account, kind))
         if bucket is None:
             # One entry for each account that has a key, and so bounded: a wrong key never comes this far.
-            bucket = self._buckets[(key.account, kind)] = Bucket(rate, max(1.0, rate), now)
+            bucket = self._buckets[(key.account, kind)] = Bucket(max(1.0, rate), now)
         if wait_s := bucket.take(rate, now):
             raise RateLimited(wait_s)
         return key

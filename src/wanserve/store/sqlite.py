@@ -41,6 +41,7 @@ class Database:
         self._path = path
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
+        self._closed = False
         try:
             first = self._connect()
             try:
@@ -64,12 +65,15 @@ class Database:
 
     def close(self) -> None:
         """Finish the waiting writes and close every connection; nothing may be asked afterwards."""
+        self._closed = True
         self.writer.close()
         for reader in self._readers:
             reader.close()
 
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
         if reader is None:
             reader = self._connect()
             reader.execute("PRAGMA query_only = ON")

@@ -1,0 +1,150 @@
+"""The command line as scripts rely on it: what goes where, exit statuses, one clear line and no trace."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.server import Server, wanserve
+from wanserve.domain.generation import Generation
+from wanserve.media import probe
+
+
+def told(*arguments: str, **settings: str) -> str:
+    """What a command that goes well prints."""
+    done = wanserve(*arguments, **settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(*arguments: str, **settings: str) -> str:
+    """The one line of a command that fails."""
+    done = wanserve(*arguments, **settings)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"wanserve: [^\n]+\n", done.stderr), done.stderr
+    return done.stderr
+
+
+def test_generate_makes_a_video_with_no_server_store_lock_or_ledger(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    out = tmp_path / "cat.mp4"
+    arguments = ("generate", "a zorgblatt in the snow", "-o", str(out), "--size", "640*480", "--seed", "7")
+    done = wanserve(*arguments, data_dir=str(data))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{out}\n"
+    assert 'no picture for "zorgblatt"' in done.stderr
+    assert not data.exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["cat.mp4"]
+    facts = probe.check(out, Generation("wan2.2-t2v-plus", "x", "", 640, 480, 150, 30, 7))
+    assert "animatic" in " ".join(facts.tags.values())
+    first = out.read_bytes()
+    assert wanserve(*arguments).returncode == 0
+    assert out.read_bytes() == first
+
+
+def test_generate_goes_through_a_server_where_it_is_told_one(server: Server, tmp_path: Path) -> None:
+    out = tmp_path / "dog.mp4"
+    through = ("--url", server.url, "--key", server.key, "--size", "640*480", "-o", str(out))
+    done = wanserve("generate", "a dog at the beach", *through, "--negative", "clouds", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    task_id = re.search(r"task (\S+) SUCCEEDED", done.stderr)
+    assert task_id
+    shown = json.loads(told("tasks", "show", task_id[1], "--json", "--data-dir", str(server.data_dir)))
+    assert (shown["negative_prompt"], shown["seed"], shown["width"]) == ("clouds", 3, 640)
+    assert out.stat().st_size == shown["video"]["size_bytes"]
+
+
+def test_generate_says_plainly_what_is_wrong(server: Server, tmp_path: Path) -> None:
+    out = ("-o", str(tmp_path / "x.mp4"))
+    assert "prompt: must not be blank" in refused("generate", " ", *out)
+    assert "size: wan2.2-t2v-plus makes 640*480" in refused("generate", "a cat", "--size", "1*1", *out)
+    assert "size: must be" in refused("generate", "a cat", "--size", "big", *out)
+    assert "model: must be one of" in refused("generate", "a cat", "--model", "sora", *out)
+    assert "seed: must be 0 to" in refused("generate", "a cat", "--seed", "-1", *out)
+    assert "there is no folder" in refused("generate", "a cat", "-o", str(tmp_path / "no" / "x.mp4"))
+    assert "engine" in refused("generate", "a cat", "--engine", "wan", *out)
+    nowhere = ("--url", "http://127.0.0.1:1", "--key", "k")
+    assert "did not answer" in wanserve("generate", "a cat", *nowhere, *out).stderr
+    wrong_key = wanserve("generate", "a cat", "--url", server.url, "--key", "k", *out)
+    assert wrong_key.returncode == 1
+    assert "Invalid or missing authentication" in wrong_key.stderr
+    assert "Traceback" not in wrong_key.stderr
+    assert not (tmp_path / "x.mp4").exists()
+
+
+def test_keys_are_made_listed_restricted_and_revoked(tmp_path: Path) -> None:
+    data = ("--data-dir", str(tmp_path / "data"))
+    secret = told("keys", "create", "one", "--account", "ann", "--models", "wanx2.1-t2v-turbo", *data)
+    assert re.fullmatch(r"sk-[0-9a-f]{48}\n", secret)
+    (row,) = json.loads(told("keys", "list", "--json", *data))
+    assert (row["name"], row["account"], row["models"], row["revoked"]) == ("one", "ann", ["wanx2.1-t2v-turbo"], None)
+    told("keys", "restrict", "one", *data)
+    told("keys", "revoke", "one", *data)
+    (row,) = json.loads(told("keys", "list", "--json", *data))
+    assert row["models"] is None
+    assert row["revoked"] is not None
+    assert secret.strip() not in told("keys", "list", *data)
+    assert "already" in refused("keys", "create", "one", *data)
+    assert "no key named two" in refused("keys", "revoke", "two", *data)
+    assert "models: sora is not one of" in refused("keys", "create", "two", "--models", "sora", *data)
+
+
+def test_tasks_and_usage_tell_what_was_made(server: Server) -> None:
+    data = ("--data-dir", str(server.data_dir))
+    task_id = server.submit("two birds")
+    server.wait(task_id, "SUCCEEDED")
+    ended = json.loads(told("tasks", "list", "--all", "--json", *data))
+    assert task_id in [row["id"] for row in ended]
+    assert task_id not in told("tasks", "list", "--json", *data)
+    assert "state: SUCCEEDED" in told("tasks", "show", task_id, *data)
+    (bill,) = [row for row in json.loads(told("usage", "--json", *data)) if row["task_id"] == task_id]
+    assert (bill["account"], bill["model"], bill["seconds"]) == ("default", "wan2.2-t2v-plus", 5.0)
+    assert (bill["width"], bill["height"], bill["engine"]) == (640, 480, "animatic")
+    assert task_id in told("usage", "--account", "default", *data)
+    assert task_id not in told("usage", "--account", "nobody", *data)
+    assert "is SUCCEEDED and cannot become CANCELED" in refused("tasks", "cancel", task_id, *data)
+    assert "there is no task x" in refused("tasks", "show", "x", *data)
+
+
+def test_models_tell_names_sizes_and_engine() -> None:
+    rows = json.loads(told("models", "--json"))
+    assert {row["name"]: row["default_size"] for row in rows} == {
+        "wan2.2-t2v-plus": "1920*1080",
+        "wanx2.1-t2v-turbo": "1280*720",
+        "wanx2.1-t2v-plus": "1280*720",
+    }
+    assert {row["engine"] for row in rows} == {"animatic"}
+    assert "640*480" in told("models")
+
+
+def test_doctor_says_what_this_machine_can_run(tmp_path: Path) -> None:
+    data = ("--data-dir", str(tmp_path / "data"))
+    findings = json.loads(told("doctor", "--json", *data))
+    assert {"engine", "SQLite", "data directory", "disk"} <= {finding["about"] for finding in findings}
+    assert all(finding["fine"] for finding in findings)
+    assert "animatic" in told("doctor", *data)
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "file").touch()
+    blocked = wanserve("doctor", "--data-dir", str(tmp_path / "file" / "data"))
+    assert blocked.returncode == 1
+    assert "MISSING data directory: " in blocked.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["keys"], ["generate"], ["serve", "--port", "many"]])
+def test_wrong_usage_is_exit_status_2(arguments: list[str]) -> None:
+    assert wanserve(*arguments).returncode == 2
+
+
+def test_a_setting_that_is_none_stops_the_start_with_its_name() -> None:
+    assert "no_such (WANSERVE_NO_SUCH): there is no such setting" in refused("serve", no_such="1")
+    assert "port" in refused("serve", "--port", "70000")
+
+
+def test_a_data_directory_that_cannot_be_made_is_said_plainly() -> None:
+    assert "the data directory /proc/nowhere cannot be made" in refused("keys", "list", "--data-dir", "/proc/nowhere")
+    assert "the data directory /proc/nowhere cannot be made" in refused("serve", "--data-dir", "/proc/nowhere")
+
+
+def test_the_version_is_told() -> None:
+    assert re.fullmatch(r"wanserve \d+\.\d+\.\d+\n", told("--version"))

@@ -1,0 +1,210 @@
+"""The SQLite store on a real file: what is durable, what shares a commit, and how a schema comes to be."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from tests.samples import new_task
+from wanserve.domain.account import Key
+from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable
+from wanserve.domain.task import State
+from wanserve.store.migrate import migrate, migrations
+from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "tasks.db")
+    yield opened
+    opened.close()
+
+
+def insert_account(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO accounts (id, created_ms) VALUES ('x', 0)")
+
+
+def test_every_connection_commits_to_the_disk(database: Database) -> None:
+    def pragmas(connection: sqlite3.Connection) -> tuple[object, object]:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
+        return mode, synchronous
+
+    full = 2
+    assert database.write(pragmas) == ("wal", full)
+    assert database.read("PRAGMA journal_mode", ()) == [("wal",)]
+
+
+def test_what_was_accepted_is_there_after_opening_again(tmp_path: Path) -> None:
+    first = Database(tmp_path / "tasks.db")
+    task = new_task()
+    SqliteTasks(first).add(task, 10).result(10)
+    first.close()
+    second = Database(tmp_path / "tasks.db")
+    assert SqliteTasks(second).get("ann", task.id) == task
+    second.close()
+
+
+def test_a_burst_of_submits_shares_few_commits(database: Database) -> None:
+    commits: list[str] = []
+
+    def trace(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(lambda statement: commits.append(statement) if statement == "COMMIT" else None)
+
+    database.write(trace)
+    held = threading.Event()
+    blocker = database.writer.write(lambda _: held.wait(10))
+    store = SqliteTasks(database)
+    added = [store.add(new_task(), 1000) for _ in range(100)]
+    assert not any(one.done() for one in added)
+    held.set()
+    assert blocker.result(10)
+    for one in added:
+        one.result(10)
+    assert len(commits) <= 4
+    assert len(store.newest(None, [State.PENDING], 1000)) == 100
+
+
+def test_one_callers_refusal_undoes_its_own_statements_and_nobody_elses(database: Database) -> None:
+    store = SqliteTasks(database)
+
+    def half_done(connection: sqlite3.Connection) -> None:
+        insert_account(connection)
+        raise QueueFull("no place")
+
+    held = threading.Event()
+    blocker = database.writer.write(lambda _: held.wait(10))
+    before, refused, after = store.add(new_task(), 9), database.writer.write(half_done), store.add(new_task(), 9)
+    held.set()
+    blocker.result(10)
+    before.result(10)
+    after.result(10)
+    with pytest.raises(QueueFull):
+        refused.result(10)
+    assert database.read("SELECT * FROM accounts", ()) == []
+    assert len(store.newest(None, [State.PENDING], 9)) == 2
+
+
+def test_a_bug_in_one_write_is_told_to_its_caller_and_the_writer_lives(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        database.write(lambda _: 1 // 0)
+    database.write(insert_account)
+    with pytest.raises(sqlite3.IntegrityError):
+        database.write(insert_account)
+    with pytest.raises(StoreUnavailable, match="no such table"):
+        database.write(lambda connection: connection.execute("DELETE FROM nowhere"))
+    assert database.read("SELECT id FROM accounts", ()) == [("x",)]
+
+
+def test_a_full_disk_is_said_plainly_and_passes(database: Database) -> None:
+    def limit(pages: int) -> None:
+        database.write(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+
+    store = SqliteTasks(database)
+    limit(1)
+    refused: list[Future[None]] = [store.add(new_task(), 10_000) for _ in range(200)]
+    errors = [one.exception(10) for one in refused]
+    full = [error for error in errors if isinstance(error, StoreUnavailable)]
+    assert full
+    assert "full" in str(full[0])
+    limit(1_000_000)
+    accepted = [task for task, error in zip(refused, errors, strict=True) if error is None]
+    assert len(store.newest(None, [State.PENDING], 10_000)) == len(accepted)
+    store.add(new_task(), 10_000).result(10)
+
+
+def test_reads_by_many_threads_each_see_the_last_commit(database: Database) -> None:
+    store = SqliteTasks(database)
+    tasks = [new_task() for _ in range(20)]
+    missing: list[str] = []
+
+    def submit_and_look(task_number: int) -> None:
+        task = tasks[task_number]
+        store.add(task, 100).result(10)
+        if store.get("ann", task.id) is None:
+            missing.append(task.id)
+
+    threads = [threading.Thread(target=submit_and_look, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert missing == []
+
+
+def test_a_closed_store_refuses_and_does_not_hang(tmp_path: Path) -> None:
+    database = Database(tmp_path / "tasks.db")
+    store = SqliteTasks(database)
+    database.close()
+    with pytest.raises(StoreUnavailable):
+        store.add(new_task(), 10).result(10)
+    with pytest.raises(StoreUnavailable):
+        store.get("ann", "x")
+
+
+def test_keys_are_seen_by_another_process_at_once(tmp_path: Path) -> None:
+    ours, theirs = Database(tmp_path / "tasks.db"), Database(tmp_path / "tasks.db")
+    key = Key("k", "ann", "ab" * 32, 5, frozenset({"m2", "m1"}))
+    SqliteKeys(ours).add_key(key)
+    assert SqliteKeys(theirs).find_key(key.sha256) == key
+    with pytest.raises(InvalidRequest, match="there is a key named k already"):
+        SqliteKeys(theirs).add_key(Key("k", "ben", "cd" * 32, 6))
+    assert SqliteKeys(ours).all_keys() == [key]
+    ours.close()
+    theirs.close()
+
+
+def test_the_disk_holds_no_keys_text(tmp_path: Path) -> None:
+    from wanserve.keys import Keys
+
+    database = Database(tmp_path / "tasks.db")
+    Keys(SqliteKeys(database), {"m"}, lambda: 0, lambda: "sk-the-secret").create("k", "ann")
+    database.close()
+    assert all(b"the-secret" not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def schema(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    return database.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
+
+
+def test_migrations_are_numbered_without_a_gap_and_can_be_taken_one_by_one() -> None:
+    steps = migrations()
+    assert list(steps) == list(range(1, len(steps) + 1))
+    at_once, one_by_one = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
+    migrate(at_once, steps)
+    for number in steps:
+        migrate(one_by_one, {step: steps[step] for step in range(1, number + 1)})
+    assert schema(at_once) == schema(one_by_one)
+    at_once.close()
+    one_by_one.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)
+    migrate(database, migrations())
+    before = schema(database)
+    newest = max(migrations())
+    broken = migrations() | {newest + 1: "CREATE TABLE extra (id INTEGER); INSERT INTO nowhere VALUES (1);"}
+    with pytest.raises(SetupError, match=rf"migration {newest + 1} failed and nothing was changed"):
+        migrate(database, broken)
+    assert schema(database) == before
+    assert database.execute("PRAGMA user_version").fetchone() == (newest,)
+    database.close()
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    Database(tmp_path / "tasks.db").close()
+    with sqlite3.connect(tmp_path / "tasks.db") as raw:
+        raw.execute("PRAGMA user_version = 7000")
+    raw.close()
+    with pytest.raises(SetupError, match="schema 7000"):
+        Database(tmp_path / "tasks.db")
+
+
+def test_what_is_no_database_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "tasks.db").write_bytes(b"this is no database, however long it may be" * 100)
+    with pytest.raises(SetupError, match="cannot be opened: file is not a database"):
+        Database(tmp_path / "tasks.db")

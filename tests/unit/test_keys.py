@@ -1,0 +1,92 @@
+"""Keys: made once, known by their hash only, restricted and revoked at once."""
+
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wanserve.domain.errors import InvalidKey, InvalidRequest, MissingKey
+from wanserve.keys import Keys, fingerprint
+from wanserve.store.memory import MemoryKeys
+
+MODELS = ("small", "large")
+
+
+def new_keys() -> Keys:
+    numbers = count(1)
+    return Keys(MemoryKeys(), MODELS, lambda: 5, lambda: f"sk-{next(numbers)}")
+
+
+def test_a_key_is_its_owners_and_is_stored_as_a_hash() -> None:
+    keys = new_keys()
+    secret = keys.create("one", "ann")
+    owner = keys.owner(secret)
+    assert (owner.name, owner.account, owner.sha256) == ("one", "ann", fingerprint(secret))
+    assert secret not in repr(keys.all())
+
+
+def test_no_credential_and_a_wrong_one_are_told_apart() -> None:
+    keys = new_keys()
+    for nothing in (None, ""):
+        with pytest.raises(MissingKey):
+            keys.owner(nothing)
+    with pytest.raises(InvalidKey):
+        keys.owner("sk-wrong")
+
+
+@given(st.text(min_size=1))
+def test_no_text_passes_for_a_key_that_is_not_one(text: str) -> None:
+    keys = new_keys()
+    secret = keys.create("one", "ann")
+    if text != secret:
+        with pytest.raises(InvalidKey):
+            keys.owner(text)
+
+
+def test_half_a_surrogate_pair_is_a_wrong_key_and_no_fault() -> None:
+    with pytest.raises(InvalidKey):
+        new_keys().owner("\ud83d")
+
+
+def test_a_revoked_key_counts_no_more_and_revoking_twice_is_no_error() -> None:
+    keys = new_keys()
+    secret = keys.create("one", "ann")
+    keys.revoke("one")
+    keys.revoke("one")
+    with pytest.raises(InvalidKey):
+        keys.owner(secret)
+    assert keys.all()[0].revoked_ms == 5
+
+
+def test_a_key_may_use_what_it_is_restricted_to() -> None:
+    keys = new_keys()
+    secret = keys.create("one", "ann", ["small"])
+    assert [keys.owner(secret).may_use(model) for model in MODELS] == [True, False]
+    keys.restrict("one", None)
+    assert all(keys.owner(secret).may_use(model) for model in MODELS)
+    keys.restrict("one", [])
+    assert not any(keys.owner(secret).may_use(model) for model in MODELS)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "a\x00"])
+def test_a_name_must_be_one(name: str) -> None:
+    with pytest.raises(InvalidRequest, match="name: must be 1 to 64 printable characters"):
+        new_keys().create(name, "ann")
+    with pytest.raises(InvalidRequest, match="account: must be 1 to 64 printable characters"):
+        new_keys().create("one", name)
+
+
+def test_a_name_is_taken_once_and_an_unknown_one_is_told() -> None:
+    keys = new_keys()
+    keys.create("one", "ann")
+    with pytest.raises(InvalidRequest, match="there is a key named one already"):
+        keys.create("one", "ben")
+    for command in (keys.revoke, lambda name: keys.restrict(name, None)):
+        with pytest.raises(InvalidRequest, match="there is no key named two"):
+            command("two")
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="models: huge is not one of small, large"):
+        new_keys().create("one", "ann", ["small", "huge"])

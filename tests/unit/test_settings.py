@@ -1,0 +1,69 @@
+"""Settings: where they come from, which comes first, and one line for each that is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from wanserve.domain.errors import SetupError
+from wanserve.settings import Settings, load
+
+NO_FILE = Path("no-such-file.toml")
+
+
+def test_the_defaults_are_those_of_the_documents() -> None:
+    settings = load({}, {}, NO_FILE)
+    assert settings.data_dir == Path("~/.local/share/wanserve").expanduser()
+    assert (settings.host, settings.port, settings.engine) == ("127.0.0.1", 8000, "auto")
+    assert (settings.submit_rps, settings.query_rps) == (10, 100)
+    assert (settings.max_queued, settings.max_running, settings.retention_hours) == (500, None, 24)
+    policy = settings.policy()
+    assert (policy.max_attempts, policy.lease_ms, policy.retention_ms) == (3, 15_000, 24 * 3600 * 1000)
+    assert (settings.stall_seconds, settings.drain_seconds) == (300, 30)
+
+
+def test_flags_come_before_the_environment_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "wanserve.toml"
+    file.write_text("port = 1\nmax_queued = 2\nhost = 'a'\n")
+    settings = load({"port": 3, "host": None}, {"WANSERVE_PORT": "4", "WANSERVE_MAX_QUEUED": "5"}, file)
+    assert (settings.port, settings.max_queued, settings.host) == (3, 5, "a")
+
+
+def test_variables_of_the_clients_are_no_settings() -> None:
+    assert load({}, {"WANSERVE_URL": "http://x", "WANSERVE_KEY": "k", "PATH": "/"}, NO_FILE) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("FOO", "1", r"foo \(WANSERVE_FOO\): there is no such setting"),
+        ("PORT", "99999", r"port \(WANSERVE_PORT\): "),
+        ("SUBMIT_RPS", "fast", r"submit_rps \(WANSERVE_SUBMIT_RPS\): "),
+        ("SUBMIT_RPS", "0", "submit_rps"),
+        ("SUBMIT_RPS", "nan", "submit_rps"),
+        ("MAX_ATTEMPTS", "0", "max_attempts"),
+        ("RETENTION_HOURS", "-1", "retention_hours"),
+        ("ENGINE", "wan9", "engine"),
+        ("PUBLIC_URL", "ftp://x", "public_url"),
+        ("DATABASE_URL", "postgresql://x", "database_url .* leave it unset"),
+        ("BLOB_URL", "s3://x", "blob_url .* leave it unset"),
+        ("LOG_LEVEL", "loud", "log_level"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(name: str, value: str, says: str) -> None:
+    with pytest.raises(SetupError, match=says) as refused:
+        load({}, {f"WANSERVE_{name}": value}, NO_FILE)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_with_an_unknown_key_or_no_toml_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "wanserve.toml"
+    file.write_text("colour = 'red'\n")
+    with pytest.raises(SetupError, match="colour"):
+        load({}, {}, file)
+    file.write_text("port = = 1")
+    with pytest.raises(SetupError, match=r"wanserve\.toml cannot be read"):
+        load({}, {}, file)
+
+
+def test_a_relative_data_directory_is_made_absolute() -> None:
+    assert load({"data_dir": "here"}, {}, NO_FILE).data_dir == Path.cwd() / "here"
