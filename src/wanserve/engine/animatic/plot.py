@@ -35,6 +35,9 @@ OWN_MOTION = {
 }
 """What a subject does when the prompt does not say; the others walk."""
 
+KEPT = frozenset(Setting) - {Setting.MEADOW, Setting.FOREST, Setting.INDOORS}
+"""Homes that a subject keeps by night and at sunset: a taxi stays in the city, a camel in the desert."""
+
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 STAND_IN = Subject("paper star", "star", Rig.FLOAT, 0.34, Setting.MEADOW)
 
@@ -140,13 +143,11 @@ def _setting(reading: Reading, casts: list[Cast]) -> Setting:
     if named:
         setting = Setting(named[0])
         return Setting.UNDERWATER if setting is Setting.BEACH and home is Setting.UNDERWATER else setting
-    if home in (Setting.UNDERWATER, Setting.SPACE, Setting.CITY):
-        return home
-    times = reading.names("times")
-    if times and times[0] in ("night", "sunset"):
-        return Setting(times[0])
     if "snow" in reading.names("weathers"):
         return Setting.SNOW
+    times = reading.names("times")
+    if home not in KEPT and times and times[0] in ("night", "sunset"):
+        return Setting(times[0])
     return home
 
 

@@ -57,8 +57,9 @@ def fog(geometry: Geometry, dice: random.Random, air: Color) -> list[Strip]:
     u = geometry.unit
     banks = []
     for depth, y, alpha, drift in (
-        (0.3, geometry.horizon, 0.6, 0.012),
-        (0.7, geometry.ground - 0.06 * u, 0.5, -0.016),
+        (0.3, geometry.horizon - 0.1 * u, 0.8, 0.012),
+        (0.6, geometry.horizon + 0.02 * u, 0.75, -0.014),
+        (0.9, geometry.ground - 0.06 * u, 0.5, -0.018),
         (1.2, geometry.ground + 0.1 * u, 0.6, 0.022),
     ):
         strip = Strip(depth, y - 0.26 * u, min(float(geometry.height), y + 0.2 * u), drift=drift)

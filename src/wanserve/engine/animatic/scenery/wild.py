@@ -15,7 +15,7 @@ def forest(site: Site, plan: Plan, colors: Palette) -> None:
     _rank(site, plan, colors, 0.14, 0.06, 0.26, 20, 0.62)
     _rank(site, plan, colors, 0.3, 0.0, 0.36, 14, 0.36)
     _rank(site, plan, colors, 0.55, -0.05, 0.52, 8, 0.12)
-    if site.time is not Time.NIGHT:
+    if site.time is not Time.NIGHT and colors.veil < 0.3:
         _shafts(site, plan, colors)
     strip = ground(site, plan, colors)
     grass(site, strip, colors, 60)
