@@ -63,15 +63,31 @@ def icons() -> dict[str, str]:
     return {name: icon["body"] for name, icon in found.items()}
 
 
-def bounds(painter: Painter, svg: str) -> list[float]:
-    """Left, top, right and bottom of what the art really covers, in its own units."""
+def measured(painter: Painter, name: str, body: str) -> dict[str, object]:
+    """A picture for the pack: its SVG body, what it really covers, and where to part its legs."""
     size = 128 * SCALE
     with Stage(painter, size, size) as stage:
-        stage.art(svg).place(Affine(a=SCALE, e=SCALE))
+        stage.art(Art(name, body, (0, 0, 128, 128)).svg()).place(Affine(a=SCALE, e=SCALE))
         alpha = bytes(stage.draw(clear=True).cast("B"))[3::4]
     rows = [y for y in range(size) if max(alpha[y * size : (y + 1) * size]) > 24]
     columns = [x for x in range(size) if max(alpha[x::size]) > 24]
-    return [columns[0] / SCALE, rows[0] / SCALE, (columns[-1] + 1) / SCALE, (rows[-1] + 1) / SCALE]
+    left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    box = [left / SCALE, top / SCALE, right / SCALE, bottom / SCALE]
+    return {"svg": body, "box": box, "split": legs_apart(alpha, size, (left, top, right, bottom))}
+
+
+def legs_apart(alpha: bytes, size: int, box: tuple[int, int, int, int]) -> float:
+    """Where between fore and hind legs there is the least of the picture, in parts of its width from the left."""
+    left, top, right, bottom = box
+    width, hip = right - left, round(top + 0.74 * (bottom - top))
+
+    def cost(x: int) -> tuple[float, float]:
+        covered = sum(alpha[y * size + x] > 24 for y in range(hip, bottom)) / (bottom - hip)
+        off = abs((x - left) / width - 0.5)
+        return (covered + 0.5 * off, off)
+
+    best = min(range(left + round(0.3 * width), left + round(0.7 * width)), key=cost)
+    return round((best - left) / width, 3)
 
 
 def sheet(out: Path, width: int = 300, height: int = 168, columns: int = 3) -> None:
@@ -124,7 +140,7 @@ def pack_art(out: Path) -> None:
         if name not in found:
             print(f"no such picture, left out: {name}")
             continue
-        pack[name] = {"svg": found[name], "box": bounds(painter, Art(name, found[name], (0, 0, 128, 128)).svg())}
+        pack[name] = measured(painter, name, found[name])
     text = json.dumps(pack, sort_keys=True, separators=(",", ":")).encode()
     out.write_bytes(lzma.compress(text, preset=9))
     print(f"{len(pack)} pictures, {len(text)} bytes, {out.stat().st_size} compressed: {out}")

@@ -33,11 +33,15 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Art:
-    """One picture: its SVG body in a box of 128 units, and what it really covers: left, top, right, bottom."""
+    """One picture: its SVG body in a box of 128 units, and what it really covers: left, top, right, bottom.
+
+    `split` is where its fore legs end and its hind legs begin, in parts of its width.
+    """
 
     name: str
     body: str
     box: tuple[float, float, float, float]
+    split: float = 0.5
 
     @property
     def width(self) -> float:
@@ -136,7 +140,7 @@ def load_pack() -> ArtPack:
         pack = json.loads(lzma.decompress(file.read_bytes()))
     except (OSError, lzma.LZMAError, ValueError) as error:
         raise SetupError(f"the animatic's art pack cannot be read ({error}); install wanserve again") from error
-    return ArtPack({name: Art(name, art["svg"], (*art["box"],)) for name, art in pack.items()})
+    return ArtPack({name: Art(name, art["svg"], (*art["box"],), art["split"]) for name, art in pack.items()})
 
 
 def _paint(match: re.Match[str], color: Color) -> str:

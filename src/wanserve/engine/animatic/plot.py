@@ -88,21 +88,23 @@ def _casts(lexicon: Lexicon, reading: Reading) -> list[Cast]:
     for part in reading.parts:
         if isinstance(part, str):
             said.pass_by(part)
-            continue
-        name = part.name("subjects")
-        if name is None:
+        elif part.name("subjects") is None:
             said.note(part)
-        elif not part.negated and (len(casts) < MAX_SUBJECTS or said.compound in casts):
-            gone = casts.pop(said.compound, None)
-            subject = lexicon.subjects[name]
-            if gone is not None:
-                said.count, said.color = max(said.count, gone.count), said.color or gone.color
-            many = said.count if said.count > 1 else 1 + (part.plural and part.word != name)
-            casts.setdefault(name, Cast(subject, many, said.color))
-            said = Said(compound=name) if part.word.isascii() else Said()
+        elif not part.negated:
+            said = _take(lexicon, part, said, casts)
     if not casts and said.color in lexicon.subjects:
         casts[said.color] = Cast(lexicon.subjects[said.color])
     return list(casts.values())
+
+
+def _take(lexicon: Lexicon, hit: Hit, said: "Said", casts: dict[str, Cast]) -> "Said":
+    """Add the subject that was hit, unless there are enough; returns what is said from there on."""
+    subject = lexicon.subjects[hit.name("subjects") or ""]
+    first = casts.pop(said.compound, Cast(subject))
+    if len(casts) < MAX_SUBJECTS:
+        count = max(said.count, first.count, 2 if hit.plural and hit.word != subject.name else 1)
+        casts.setdefault(subject.name, Cast(subject, count, said.color or first.color))
+    return Said(compound=subject.name if hit.word.isascii() else "")
 
 
 @dataclass
@@ -200,18 +202,22 @@ def _unknown(reading: Reading) -> str | None:
 
 def _thing(reading: Reading) -> str:
     """The last unknown word after an article or a number, up to a verb, a preposition or the end; "" where none is."""
-    chunk: list[str] | None = None
+    chunk: list[str] = []
+    inside = False
     for part in reading.parts:
-        known = isinstance(part, Hit)
-        ends = part.name("motions") is not None if isinstance(part, Hit) else part in PREPOSITIONS or not part.isalnum()
-        if chunk and ends:
+        if chunk and _ends(part):
             break
-        if known or ends:
-            chunk = [] if isinstance(part, Hit) and part.name("numbers") else None
-        elif part in DETERMINERS or part in MEASURES:
-            chunk = []
-        elif chunk is not None:
-            chunk.append(str(part))
-    if not chunk:
-        return ""
-    return chunk[-1] if chunk[0].isascii() else "".join(chunk)
+        if isinstance(part, Hit) or _ends(part):
+            chunk, inside = [], isinstance(part, Hit) and part.name("numbers") is not None
+        elif part in DETERMINERS | MEASURES:
+            chunk, inside = [], True
+        elif inside:
+            chunk.append(part)
+    return "".join(chunk if not "".join(chunk).isascii() else chunk[-1:])
+
+
+def _ends(part: Hit | str) -> bool:
+    """Whether a thing's name cannot go on here."""
+    if isinstance(part, Hit):
+        return part.name("motions") is not None
+    return part in PREPOSITIONS or not part.isalnum()

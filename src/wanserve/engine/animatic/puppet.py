@@ -214,8 +214,8 @@ def cuts(actor: Actor, art: Art) -> list[Cut]:
         hip = HIP[rig]
         joint = (0.0, hip - 1)
         return [
-            Cut(art.cut(0.5, hip, 1, 1), Swing.LEAN, joint, -REACH[rig]),
-            Cut(art.cut(0, hip, 0.5, 1), Swing.LEAN, joint, REACH[rig]),
+            Cut(art.cut(art.split, hip, 1, 1), Swing.LEAN, joint, -REACH[rig]),
+            Cut(art.cut(0, hip, art.split, 1), Swing.LEAN, joint, REACH[rig]),
             Cut(art.cut(0, 0, 1, hip + 0.008)),
         ]
     if rig is Rig.FISH:

@@ -10,36 +10,14 @@ from wanserve.domain.ports import Frame, Report
 from wanserve.engine.animatic.ambience import Ambience
 from wanserve.engine.animatic.art import ArtPack
 from wanserve.engine.animatic.canvas import Band, Layer, Painter, Part, Stage
+from wanserve.engine.animatic.cast import Player, cast_players
 from wanserve.engine.animatic.drawing import Item, moved
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor, Score, follow_speed, pose
-from wanserve.engine.animatic.puppet import Puppet, figure, figure_width
+from wanserve.engine.animatic.motion import Score, follow_speed, pose
+from wanserve.engine.animatic.puppet import Puppet, figure
 from wanserve.engine.animatic.scenery.places import plan_place
-from wanserve.engine.animatic.scenery.plan import Strip
+from wanserve.engine.animatic.scenery.plan import Plan, Strip
 from wanserve.engine.animatic.storyboard import Storyboard
-
-
-def cast_actors(board: Storyboard, geometry: Geometry, dice: random.Random, pack: ArtPack) -> list[tuple[Actor, str]]:
-    """Place all subjects side by side on the stage, each with its colour's name; sizes shrink until all fit."""
-    crew = [(cast, i) for cast in board.casts for i in range(cast.count)]
-    way = board.direction[0] or dice.choice((-1, 1))
-    sizes = [
-        0.98 * geometry.unit * cast.subject.size**0.85 * (1 if i == 0 else dice.uniform(0.82, 0.96)) for cast, i in crew
-    ]
-    probes = [Actor(c.subject, board.motion, s, 0.0, way, 0.0) for (c, _), s in zip(crew, sizes, strict=True)]
-    widths = [p.size * figure_width(p, pack[figure(p)]) for p in probes]
-    room = geometry.width * (0.62 if len(crew) < 3 else 0.84)
-    shrink = min(1.0, room / max(1.0, sum(widths) * 1.08))
-    left = geometry.width / 2 - sum(widths) * 1.08 * shrink / 2 - way * (0.05 * geometry.width if len(crew) < 3 else 0)
-    left += geometry.width * dice.uniform(-0.04, 0.04)
-    actors = []
-    for (cast, _), size, width in zip(crew, sizes, widths, strict=True):
-        middle = left + width * 1.08 * shrink / 2
-        left += width * 1.08 * shrink
-        actors.append(
-            (Actor(cast.subject, board.motion, size * shrink, middle, way, dice.random(), board.direction), cast.color)
-        )
-    return actors
 
 
 class Show:
@@ -48,23 +26,18 @@ class Show:
     def __init__(self, painter: Painter, pack: ArtPack, board: Storyboard, generation: Generation) -> None:
         self.generation = generation
         self.geometry = geo = Geometry(generation.width, generation.height)
-        dice = random.Random(f"{generation.seed} {board.setting}")
-        self.plan = plan = plan_place(board, geo, dice)
-        self.cast = cast_actors(board, geo, dice, pack)
-        lead = self.cast[0][0] if self.cast else None
-        speed = follow_speed(lead, geo) if lead else 0.0
-        ground = geo.ground if plan.floor is None else plan.floor
-        aloft = 0.36 if plan.floor is None else 0.05
-        self.score = Score(geo, generation.seconds, speed, lead.facing if lead else 1, ground, aloft)
+        plan = plan_place(board, geo, _dice(generation, str(board.setting)))
+        self.players = cast_players(board, geo, _dice(generation, "cast"), pack)
+        self.score = _score(self.players, plan, geo, generation.seconds)
         self.bands = [Band(painter.layer(geo.width, geo.height, [(i, 0.0) for i in plan.base]), 0)]
         sheets = [self._sheet(painter, s) for s in _trimmed(plan.strips)]
         self.stage = Stage(painter, geo.width, geo.height, self.bands)
         self.ambience = Ambience(self.stage, plan, geo)
         self.strips = [self._images(s, layer) for s, layer in sheets if s.depth <= 1]
         self.ambience.add_near(plan)
-        self.puppets = [Puppet(self.stage, pack[figure(a)], a, plan, color) for a, color in self.cast]
-        self.front = [self._images(s, layer) for s, layer in sheets if s.depth > 1]
-        self.ambience.add_weather(board, random.Random(f"{generation.seed} weather"), generation.seconds)
+        self.puppets = [Puppet(self.stage, pack[figure(p.actor)], p.actor, plan, p.color) for p in self.players]
+        self.strips += [self._images(s, layer) for s, layer in sheets if s.depth > 1]
+        self.ambience.add_weather(board, _dice(generation, "weather"), generation.seconds)
 
     def _sheet(self, painter: Painter, strip: Strip) -> tuple[Strip, Layer]:
         """Draw a strip's layer; the solid rows of the nearest ground become a band, copied instead of blended."""
@@ -92,16 +65,30 @@ class Show:
 
     def _frame(self, t: float) -> Frame:
         scroll, period = self.score.scroll(t), self.geometry.period
-        for strip, one, two in (*self.strips, *self.front):
+        for strip, one, two in self.strips:
             x = round(-(scroll * strip.depth + strip.drift * self.geometry.width * t)) % period
             one.place(moved(x, strip.top))
             two.place(moved(x - period, strip.top))
         for band in self.bands[1:]:
             band.x = round(scroll) % period
         self.ambience.draw(t, scroll)
-        for puppet, (actor, _) in zip(self.puppets, self.cast, strict=True):
-            puppet.draw(pose(actor, self.score, t), self.score, t)
+        for puppet in self.puppets:
+            puppet.draw(pose(puppet.actor, self.score, t), self.score, t)
         return self.stage.draw()
+
+
+def _dice(generation: Generation, purpose: str) -> random.Random:
+    """Dice of their own for each purpose, so that taking a subject away moves no hill and no raindrop."""
+    return random.Random(f"{generation.seed} {purpose}")
+
+
+def _score(players: list[Player], plan: Plan, geometry: Geometry, seconds: float) -> Score:
+    """What the actors share; the camera follows the first of them."""
+    ground, aloft = (geometry.ground, 0.36) if plan.floor is None else (plan.floor, 0.05)
+    if not players:
+        return Score(geometry, seconds, 0.0, 1, ground, aloft)
+    lead = players[0].actor
+    return Score(geometry, seconds, follow_speed(lead, geometry), lead.facing, ground, aloft)
 
 
 def _trimmed(strips: list[Strip]) -> list[Strip]:

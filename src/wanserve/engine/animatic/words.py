@@ -31,7 +31,7 @@ class Hit:
     """A word of the lexicon found in a text.
 
     `meanings` are (table, name) pairs, none for a word that the lexicon knows to mean nothing; `negated` where a "no"
-    stands before it; `before` are up to three English words before it.
+    stands before it.
     """
 
     word: str

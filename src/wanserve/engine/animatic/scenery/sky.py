@@ -3,7 +3,7 @@
 import math
 
 from wanserve.engine.animatic.color import WHITE, Color, rgb
-from wanserve.engine.animatic.drawing import Linear, Mark, Path, Radial, Stop, down, glow
+from wanserve.engine.animatic.drawing import KAPPA, Linear, Mark, Path, Radial, Stop, down, glow
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.plan import Plan, Site, Star, Strip
 from wanserve.engine.animatic.storyboard import Setting, Time
@@ -129,5 +129,12 @@ def heap(site: Site, x: float, y: float, size: float) -> Path:
         path.circle(end, y - thick, thick)
     for k in range(puffs):
         r = size * (1.05 - 0.55 * abs(k - half) / max(1.0, half)) * site.dice.uniform(0.9, 1.08)
-        path.circle(x + (k - half) * size * 1.05, y - max(r * 0.75, thick), min(r, y))
+        dome(path, x + (k - half) * size * 1.05, y - thick, min(r, y))
     return path
+
+
+def dome(path: Path, x: float, y: float, r: float) -> None:
+    """The upper half of a circle a little drawn out upwards, on its foot at y."""
+    k, tall = r * KAPPA, 1.2 * r
+    path.move(x - r, y).curve((x - r, y - tall * KAPPA), (x - k, y - tall), (x, y - tall))
+    path.curve((x + k, y - tall), (x + r, y - tall * KAPPA), (x + r, y)).close()
