@@ -25,7 +25,13 @@ def main() -> int:
         try:
             url, key = address(server, log)
             print(f"wanserve is at {url} for as long as this takes, with a key of its own.", flush=True)
-            request = ["A kitten running in the moonlight", "--negative", "flowers, people, text", "--size", "1920*1080"]
+            request = [
+                "A kitten running in the moonlight",
+                "--negative",
+                "flowers, people, text",
+                "--size",
+                "1920*1080",
+            ]
             made = subprocess.run(
                 [WANSERVE, "generate", *request, "--url", url, "--key", key, "-o", "kitten.mp4"],
                 env=environment,

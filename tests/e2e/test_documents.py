@@ -1,0 +1,109 @@
+"""Health, the OpenAPI document and its page, as a person and a monitor meet them."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
+
+
+def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Server) -> None:
+    assert server.http.get(server.url + "/healthz").json() == {"status": "alive"}
+    ready = server.http.get(server.url + "/readyz")
+    assert ready.status_code == 200
+    body = ready.json()
+    assert (body["status"], body["store"]) == ("ready", "ok")
+    assert body["engine"]["name"] == "animatic"
+    assert body["engine"]["why"]
+    assert body["workers"] == [{"device": "cpu", "loaded": True, "problem": None}]
+
+
+def test_a_server_whose_child_is_gone_is_not_ready_until_a_fresh_one_has_loaded(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        os.kill(server.child_pid(), signal.SIGKILL)
+        seen = set()
+        while seen != {200, 503} or not server.ready():
+            seen.add(server.http.get(server.url + "/readyz").status_code)
+
+
+def test_a_store_that_cannot_be_written_is_not_ready(tmp_path: Path) -> None:
+    import sqlite3
+
+    with running(tmp_path / "data", "--no-worker") as server:
+        blocker = sqlite3.connect(server.data_dir / "wanserve.db", isolation_level=None)
+        blocker.execute("BEGIN EXCLUSIVE")
+        answer = server.http.get(server.url + "/readyz")
+        assert answer.status_code == 503
+        assert "cannot be written" in answer.json()["store"]
+        assert server.http.get(server.url + "/healthz").status_code == 200
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        assert server.ready()
+
+
+def test_the_openapi_document_has_every_route_with_the_documents_examples(server: Server) -> None:
+    document: dict[str, Any] = server.http.get(server.url + "/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert {SUBMIT, POLL, "/healthz", "/readyz", "/docs", "/openapi.json", "/files/{key}"} == set(document["paths"])
+    submit = document["paths"][SUBMIT]["post"]
+    example = submit["requestBody"]["content"]["application/json"]["example"]
+    assert example["input"] == {
+        "prompt": "A kitten running in the moonlight",
+        "negative_prompt": "flowers, people, text",
+    }
+    assert set(submit["responses"]) == {"200", "400", "401", "403", "404", "429", "500"}
+    errors = {
+        status: answer["content"]["application/json"]["example"]["error"]
+        for status, answer in submit["responses"].items()
+        if status != "200"
+    }
+    assert errors["400"] == "Invalid request parameters"
+    assert errors["500"] == "An unexpected error occurred, please try again later"
+    schemes = document["components"]["securitySchemes"].values()
+    assert {scheme["name"] for scheme in schemes} == {"Ocp-Apim-Subscription-Key", "subscription-key"}
+
+
+def test_the_documents_own_example_is_accepted(server: Server) -> None:
+    document = server.http.get(server.url + "/openapi.json").json()
+    example = document["paths"][SUBMIT]["post"]["requestBody"]["content"]["application/json"]["example"]
+    answer = server.post(SUBMIT, example)
+    assert answer.status_code == 200, answer.text
+    wanserve("tasks", "cancel", answer.json()["output"]["task_id"], "--data-dir", str(server.data_dir))
+
+
+def test_the_root_leads_to_the_documents(server: Server) -> None:
+    answer = server.http.get(server.url + "/")
+    assert answer.status_code == 307
+    assert answer.headers["location"] == "/docs"
+
+
+def test_the_page_is_drawn_in_a_browser_without_any_other_network(server: Server, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        assert os.environ.get("CI") != "true", "chromium is not installed"
+        pytest.skip("chromium is not installed")
+    page = subprocess.run(
+        [
+            chromium,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--no-first-run",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--virtual-time-budget=10000",
+            "--dump-dom",
+            server.url + "/docs",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+    assert "Generate text to video request" in page
+    assert "/wan-video-polling/getTextToVideoResult" in page

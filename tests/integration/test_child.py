@@ -1,0 +1,164 @@
+"""The child process from its parent's side: it loads, makes, stops when told, and ends with its pipe."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.samples import new_generation
+from wanserve.domain.errors import Canceled, EngineFailed
+from wanserve.domain.generation import Generation
+from wanserve.domain.task import Video
+from wanserve.media import probe
+from wanserve.worker.child import outcome
+from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Progress
+from wanserve.worker.supervisor import DIED, Supervisor
+
+LONG = Generation("wan2.2-t2v-plus", "a cat", "", 1920, 1080, 3000, 30, 1)
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[Supervisor]:
+    for folder in ("blobs", "scratch"):
+        (tmp_path / folder).mkdir()
+    supervisor = Supervisor(Charge("animatic", tmp_path / "blobs", tmp_path / "scratch", "error"))
+    supervisor.start()
+    assert ended(supervisor) == Done(None)
+    yield supervisor
+    supervisor.close()
+
+
+def ended(child: Supervisor, progress: list[float] | None = None) -> Event:
+    """The event that ends what was ordered; the progress before it goes to the list."""
+    while True:
+        event = child.next_event(60)
+        assert event is not None, "the child is silent"
+        if not isinstance(event, Progress):
+            return event
+        if progress is not None:
+            progress.append(event.fraction)
+
+
+def test_it_makes_encodes_reads_back_and_stores_one_video_after_another(child: Supervisor, tmp_path: Path) -> None:
+    for number in (1, 2):
+        child.send(Generate("task", number, new_generation()))
+        done = ended(child)
+        assert isinstance(done, Done)
+        assert done.video is not None
+        assert done.video.key == f"videos/task/{number}.mp4"
+        file = tmp_path / "blobs" / done.video.key
+        facts = probe.check(file, new_generation())
+        assert done.video.size_bytes == facts.bytes == file.stat().st_size
+        assert "Generated video" in facts.tags["comment"]
+        assert "animatic" in facts.tags["comment"]
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_progress_grows_and_a_cancel_stops_it_at_the_next_step(child: Supervisor, tmp_path: Path) -> None:
+    pid = child.pid
+    child.send(Generate("long", 1, LONG))
+    told: list[float] = []
+    while len(told) < 3:
+        event = child.next_event(60)
+        assert isinstance(event, Progress)
+        told.append(event.fraction)
+    assert told == sorted(set(told))
+    assert told[-1] < 0.5
+    child.send(Cancel())
+    crashed = ended(child)
+    assert isinstance(crashed, Crashed)
+    assert crashed.code == Canceled.code
+    assert list((tmp_path / "scratch").iterdir()) == []
+    child.send(Cancel())
+    child.send(Generate("next", 1, new_generation()))
+    assert isinstance(ended(child), Done)
+    assert child.pid == pid
+
+
+def test_what_cannot_be_written_is_told_and_the_child_goes_on(child: Supervisor, tmp_path: Path) -> None:
+    (tmp_path / "scratch").rmdir()
+    child.send(Generate("task", 1, new_generation()))
+    crashed = ended(child)
+    assert isinstance(crashed, Crashed)
+    assert (crashed.code, crashed.retryable) == ("media_failed", True)
+    (tmp_path / "scratch").mkdir()
+    child.send(Generate("task", 2, new_generation()))
+    assert isinstance(ended(child), Done)
+
+
+def test_its_death_is_told_once_and_a_fresh_one_loads(child: Supervisor) -> None:
+    child.kill()
+    assert not child.loaded
+    assert not child.running()
+    assert child.next_event(1) is None
+    child.send(Cancel())
+    child.start()
+    assert ended(child) == Done(None)
+    assert child.loaded
+
+
+def test_a_child_that_dies_by_itself_is_a_crash_with_its_status(child: Supervisor) -> None:
+    import os
+    import signal
+
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    crashed = ended(child)
+    assert crashed == Crashed(DIED, "the worker's process ended: killed by SIGKILL", retryable=True)
+    assert not child.running()
+
+
+def test_it_ends_when_its_pipe_closes_even_while_it_renders(child: Supervisor) -> None:
+    child.send(Generate("long", 1, LONG))
+    assert isinstance(child.next_event(60), Progress)
+    pid = child.pid
+    child.close()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_an_engine_that_does_not_load_is_told_and_tried_again_ever_later(tmp_path: Path) -> None:
+    child = Supervisor(Charge("no such engine", tmp_path, tmp_path, "critical"))
+    pauses = []
+    for _ in range(3):
+        pauses.append(child.pause_s())
+        child.start()
+        crashed = ended(child)
+        assert isinstance(crashed, Crashed)
+        child.close()
+    assert pauses == sorted(pauses)
+    assert pauses[0] < pauses[-1]
+    assert child.problem is not None
+    assert not child.loaded
+
+
+def refuse() -> Video:
+    raise EngineFailed("it cannot")
+
+
+def run_out() -> Video:
+    raise MemoryError
+
+
+def stumble() -> Video:
+    raise ZeroDivisionError("a bug")
+
+
+def stop() -> Video:
+    raise Canceled("asked")
+
+
+@pytest.mark.parametrize(
+    ("work", "told"),
+    [
+        (refuse, Crashed("engine_failed", "it cannot", retryable=False)),
+        (run_out, Crashed("engine_exhausted", "the engine ran out of memory", retryable=True)),
+        (stumble, Crashed("internal_error", "the engine stopped at an unexpected error", retryable=True)),
+        (stop, Crashed("canceled", "asked", retryable=False)),
+        (lambda: None, Done(None)),
+    ],
+)
+def test_whatever_goes_wrong_becomes_an_event(work: object, told: Event, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.CRITICAL):
+        assert callable(work)
+        assert outcome(work) == told

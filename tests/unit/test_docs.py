@@ -1,0 +1,113 @@
+"""The documents say what the code has: every setting, command, route and error code, and what enforces each decision."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import wanserve
+from wanserve.cli import parser
+from wanserve.domain import errors
+from wanserve.http.dialects import base
+from wanserve.http.dialects.pixazo import Pixazo
+from wanserve.http.ops import ops_about
+from wanserve.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+INTERNAL = {"canceled", "setup", "wrong_state"}
+"""Error codes that no client of today's API can meet."""
+
+
+def commands(top: argparse.ArgumentParser, prefix: str = "wanserve") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command with its parser."""
+    groups = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        yield prefix, top
+    for group in groups:
+        for name, inner in group.choices.items():
+            yield from commands(inner, f"{prefix} {name}")
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    documented = re.findall(r"^\| `WANSERVE_(\w+)` \|", (DOCS / "configuration.md").read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(name.upper() for name in Settings.model_fields)
+
+
+@pytest.mark.parametrize(("command", "inner"), list(commands(parser())))
+def test_every_command_and_flag_is_documented(command: str, inner: argparse.ArgumentParser) -> None:
+    text = (DOCS / "command-line.md").read_text()
+    line = next((line for line in text.splitlines() if f"`{command}" in line), "")
+    assert line, command
+    for action in inner._actions:
+        for flag in action.option_strings[-1:]:
+            if flag not in ("--help", "--json", "--data-dir", "--output"):
+                assert flag in text
+
+
+def test_every_route_is_documented() -> None:
+    text = (DOCS / "compatibility.md").read_text()
+    for path in [operation.path for operation in Pixazo().operations] + list(ops_about()):
+        assert path in text
+
+
+def test_every_error_code_is_documented() -> None:
+    text = (DOCS / "compatibility.md").read_text()
+
+    def codes(kind: type[errors.WanserveError]) -> Iterator[str]:
+        yield kind.code
+        for inner in kind.__subclasses__():
+            yield from codes(inner)
+
+    assert base.EndpointNotFound.code in set(codes(errors.WanserveError))
+    for code in set(codes(errors.WanserveError)) - INTERNAL - {"server_refused"}:
+        assert f"`{code}`" in text, code
+
+
+def test_every_error_class_is_in_the_tree_of_its_module() -> None:
+    drawn = set(re.findall(r"[├└]── (\w+)", errors.__doc__ or ""))
+    there = {name for name, kind in vars(errors).items() if isinstance(kind, type) and name != "WanserveError"}
+    assert drawn == there - {"ClassVar"}
+
+
+@pytest.mark.parametrize("record", sorted((DOCS / "adr").glob("*.md")), ids=lambda path: path.name)
+def test_each_decision_names_tests_that_exist(record: Path) -> None:
+    text = record.read_text()
+    for heading in ("## Context", "## Decision", "## Consequences", "## Alternatives", "## Enforced by"):
+        assert heading in text
+    named = re.findall(r"(?:tests|bench)/[\w/]+\.py", text.split("## Enforced by")[1])
+    assert named
+    for file in named:
+        assert (ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize("document", sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")]), ids=lambda path: path.name)
+def test_no_link_of_a_document_is_broken(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), target
+
+
+def test_the_way_of_a_request_is_what_the_flow_declares() -> None:
+    for line in (DOCS / "flow.txt").read_text().splitlines():
+        step = line.split("#")[0].strip(" ~")
+        if step:
+            path, name = step.split(":")
+            assert f"def {name.split('.')[-1]}(" in (ROOT / path).read_text(), step
+
+
+def test_every_dependency_has_its_exact_pin() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
+    names = {re.split(r"[<>=\[ ]", one)[0].lower() for one in wanted}
+    pinned = re.findall(r"^([\w.-]+)==[\w.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert names <= {name.lower().replace("_", "-") for name in pinned}
+
+
+def test_the_changelog_and_the_package_know_the_version() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", wanserve.__version__)
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
