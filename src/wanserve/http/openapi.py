@@ -7,7 +7,7 @@ from wanserve.http.dialects.base import Dialect, Json
 
 def document(dialects: Sequence[Dialect], others: Mapping[str, Json], version: str) -> Json:
     """The OpenAPI 3.1 document of every route: the dialects' operations, and `others` by path."""
-    paths: dict[str, dict[str, object]] = {path: dict(item) for path, item in others.items()}
+    paths: dict[str, dict[str, object]] = {}
     for dialect in dialects:
         for operation in dialect.operations:
             about = dict(operation.about) | {"security": [{scheme: []} for scheme in dialect.security]}
@@ -20,6 +20,6 @@ def document(dialects: Sequence[Dialect], others: Mapping[str, Json], version: s
             "summary": "An open, self-hosted server for the Wan text-to-video API",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": paths,
+        "paths": {**paths, **others},
         "components": {"securitySchemes": {name: made for one in dialects for name, made in one.security.items()}},
     }
