@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from wanserve.domain.errors import EngineExhausted, EngineFailed
 from wanserve.engine.animatic.art import Art, ArtPack, Light, load_pack
 from wanserve.engine.animatic.body import build
 from wanserve.engine.animatic.canvas import Layer, Painter, Stage
@@ -134,6 +135,16 @@ def test_a_mirrored_sticker_is_the_mirror_image(painter: Painter) -> None:
     assert sum(abs(a - b) > 64 for a, b in zip(plain, turned, strict=True)) < 0.02 * len(plain)
 
 
+def test_what_is_no_picture_is_refused(painter: Painter) -> None:
+    with Stage(painter, 8, 8) as stage, pytest.raises(EngineFailed):
+        stage.art("no picture at all")
+
+
+def test_a_stage_too_large_for_memory_is_refused(painter: Painter) -> None:
+    with pytest.raises(EngineExhausted):
+        Stage(painter, 2**31 - 1, 2**20)
+
+
 @pytest.mark.parametrize("cut", [False, True])
 def test_light_goes_with_what_it_falls_on(painter: Painter, cut: bool) -> None:
     """A moved picture looks like one drawn there at once."""
@@ -160,6 +171,12 @@ def test_a_faded_gradient_moves_and_stays_faded(painter: Painter) -> None:
             frame = bytes(stage.draw(clear=True))
     assert frame[(40 * 64 + 5) * 4 + 3] == 128
     assert frame[(10 * 64 + 5) * 4] < 8
+
+
+def test_legs_are_parted_where_the_picture_has_a_gap() -> None:
+    parted = {name: PACK[name].split for name in ("cat", "dog", "cow", "elephant", "giraffe")}
+    assert all(0.3 <= split <= 0.7 for split in parted.values())
+    assert len(set(parted.values())) > 3
 
 
 def test_the_pack_holds_pictures_only_and_nothing_from_elsewhere() -> None:

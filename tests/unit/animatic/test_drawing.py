@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
@@ -18,6 +18,7 @@ COLORS = st.builds(Color, CHANNEL, CHANNEL, CHANNEL, CHANNEL)
 NUMBER = st.floats(-1000, 1000)
 
 
+@settings(deadline=None)
 @given(COLORS, COLORS, st.floats(0, 1), st.floats(0, 3), st.floats(-360, 360))
 def test_every_colour_made_of_colours_is_a_colour(
     one: Color, other: Color, part: float, factor: float, hue: float
@@ -34,6 +35,7 @@ def test_colours_are_read_and_written_as_svg_has_them() -> None:
     assert BLACK.mixed(WHITE, 0.5) == Color(128, 128, 128)
 
 
+@settings(deadline=None)
 @given(NUMBER, NUMBER)
 def test_places_go_one_after_the_other(x: float, y: float) -> None:
     where = scaled(2, 3).then(moved(10, 20))
@@ -51,6 +53,7 @@ def test_an_outline_knows_how_wide_it_is() -> None:
     assert Sticker("cat", 50, 0, 20).span() == (30, 70)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=12), st.floats(-5, 200))
 def test_a_ridge_passes_through_its_points(heights: list[float], x: float) -> None:
     line = [(10.0 * i, y) for i, y in enumerate(heights)]
@@ -70,6 +73,7 @@ def test_a_glow_fades_to_nothing() -> None:
 GEOMETRY = Geometry(640, 360)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(Weather), st.integers(0, 999), st.floats(0, 600), st.floats(-9000, 9000))
 def test_falling_things_always_cover_the_frame(weather: Weather, seed: int, t: float, scroll: float) -> None:
     for shower in [*showers(weather, GEOMETRY, random.Random(seed)), *bubbles(GEOMETRY, random.Random(seed))]:

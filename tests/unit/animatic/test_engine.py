@@ -139,6 +139,22 @@ def test_each_weather_shows(draw: Draw, weather: str) -> None:
     assert len(with_it.changed(without, 4)) > 60
 
 
+def test_lightning_lights_up_the_scene_now_and_then(draw: Draw) -> None:
+    brightness = [sum(p.mean()) for p in draw("a wolf in a thunderstorm", frames=30, fps=10)]
+    assert max(brightness) > 1.15 * sorted(brightness)[len(brightness) // 2]
+
+
+def test_what_shines_lights_its_surroundings(draw: Draw) -> None:
+    lit, dark = draw("a candle at night")[1], draw("a candle at night", negative="candle")[1]
+    assert len(lit.changed(dark, 4)) > 0.15 * lit.width * lit.height
+
+
+def test_a_boat_floats_on_the_open_sea(draw: Draw) -> None:
+    sea, beach = draw("a sailboat at sea")[0], draw("a dog on the beach")[0]
+    assert sea.mean(0.85)[2] > sea.mean(0.85)[0]
+    assert beach.mean(0.85)[0] > beach.mean(0.85)[2]
+
+
 def test_the_moon_is_bright_at_night_and_gone_when_not_wanted(draw: Draw) -> None:
     lit, dark = draw("a cat under the full moon")[0], draw("a cat under the full moon", negative="moon")[0]
     assert lit.bright(215) > 120

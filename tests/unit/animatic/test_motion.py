@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wanserve.engine.animatic.geometry import Geometry
@@ -37,6 +37,7 @@ def path(lead: Actor, steps: int = 150) -> list[Pose]:
     return [pose(lead, shared, SECONDS * k / steps) for k in range(steps)]
 
 
+@settings(deadline=None)
 @given(
     rig=st.sampled_from(Rig),
     motion=st.sampled_from(Motion),
@@ -58,6 +59,19 @@ def test_whatever_moves_stays_in_the_picture(
     assert 0.2 < found.wide < 1.6
     assert 0.2 < found.tall < 1.6
     assert -1.001 <= found.swing <= 1.001
+
+
+@pytest.mark.parametrize("rig", list(Rig))
+def test_every_gait_has_a_life_of_its_own(rig: Rig) -> None:
+    poses = path(actor(rig, Motion.STAND if rig is Rig.TALL else Motion.RUN))
+    shapes = {(round(p.turn, 3), round(p.tall, 4), round(p.lean, 3), round(p.lift)) for p in poses}
+    assert len(shapes) > 8
+
+
+def test_a_boat_heaves_on_the_water_and_is_never_in_the_air() -> None:
+    poses = path(actor(Rig.BOAT, Motion.SWIM))
+    assert {p.lift for p in poses} == {0.0}
+    assert len({round(p.turn, 3) for p in poses}) > 20
 
 
 @pytest.mark.parametrize("motion", list(Motion))

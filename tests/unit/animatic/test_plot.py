@@ -1,7 +1,7 @@
 """Plotting: what a prompt and its negative prompt become."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wanserve.engine.animatic.plot import MAX_COUNT, MAX_SUBJECTS, plot
@@ -216,6 +216,7 @@ def test_a_view_needs_no_subject_and_no_note(prompt: str) -> None:
     assert (found.casts, found.notes) == ((), ())
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=100))
 def test_any_two_texts_make_a_storyboard(prompt: str, negative: str) -> None:
     found = board(prompt, negative)

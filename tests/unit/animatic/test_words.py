@@ -4,7 +4,7 @@ import json
 from importlib import resources
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wanserve.engine.animatic.words import Lexicon, load_lexicon
@@ -109,6 +109,7 @@ def test_full_width_letters_are_plain_letters() -> None:
     assert LEXICON.read("\uff43\uff41\uff54").names("subjects") == ["cat"]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=800))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     reading = LEXICON.read(text)

@@ -88,12 +88,6 @@ class Part:
         """Draw it or leave it out."""
         self.paint.set_visible(visible)
 
-    def reshape(self, path: Path) -> None:
-        """Give a shape another outline."""
-        if isinstance(self.paint, Shape):
-            self.paint.reset()
-            _trace(self.paint, path)
-
 
 class Painter:
     """Makes layers and stages. `art` finds the SVG of a sticker."""
