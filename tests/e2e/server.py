@@ -90,7 +90,7 @@ class Server:
         """End it and return its exit status."""
         self.process.send_signal(how)
         try:
-            return self.process.wait(60)
+            return self.process.wait(120)
         finally:
             self.http.close()
 

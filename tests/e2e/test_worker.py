@@ -63,8 +63,8 @@ def test_a_server_that_is_killed_forgets_nothing_and_leaves_no_child(tmp_path: P
 
 
 def test_sigterm_lets_what_runs_end_and_begins_nothing_new(tmp_path: Path) -> None:
-    server = start(tmp_path / "data")
-    first, second = server.submit(), server.submit()
+    server = start(tmp_path / "data", drain_seconds="300")
+    first, second = server.submit(size="1920*1080"), server.submit()
     until_progress(server, first)
     assert server.stop() == 0
     with running(tmp_path / "data", "--no-worker") as again:

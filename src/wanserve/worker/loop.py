@@ -36,6 +36,7 @@ class Worker:
     drain_s: float
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
     _drained_by_s: float = field(default=float("inf"), init=False)
+    _seen: int = field(default=0, init=False)
 
     def stop(self) -> None:
         """Claim nothing more; what runs has `drain_s` seconds, then it is given back. Callable from any thread."""
@@ -49,25 +50,29 @@ class Worker:
 
     def run(self) -> None:
         """Serve until stopped; the child is gone afterwards."""
-        seen = 0
         try:
             while not self._stopping.is_set():
-                if not self._child_ready():
-                    continue
-                try:
-                    task = self.tasks.claim(tuple(self.tasks.models))
-                    if task:
-                        with about(task.id):
-                            self._attempt(task)
-                    else:
-                        seen = self._idle(seen)
-                except StoreUnavailable as error:
-                    # What the child makes could not be told to anybody; its lease runs out and the task is taken back.
-                    log.error("the worker waits for the task table: %s", error)
-                    self.child.kill()
-                    self._stopping.wait(IDLE_SECONDS)
+                self._serve_next()
         finally:
             self.child.close()
+
+    def _serve_next(self) -> None:
+        """One task, or one wait for a task or for the engine: the outermost frame, from which nothing escapes."""
+        try:
+            if not self._child_ready():
+                return
+            task = self.tasks.claim(tuple(self.tasks.models))
+            if task is None:
+                self._idle()
+                return
+            with about(task.id):
+                self._attempt(task)
+        except StoreUnavailable as error:
+            log.error("the worker waits for the task table: %s", error)
+            self._stopping.wait(IDLE_SECONDS)
+        except Exception:
+            log.exception("an unexpected error; an attempt that ran is left to its lease")
+            self._stopping.wait(IDLE_SECONDS)
 
     def _child_ready(self) -> bool:
         """Have a child with its engine loaded; False while it is not."""
@@ -82,12 +87,20 @@ class Worker:
             log.error("the engine did not load: %s", event.message)
         return self.child.loaded
 
-    def _idle(self, seen: int) -> int:
+    def _idle(self) -> None:
         # A child that dies while idle is seen here, and a fresh one loads before the next task comes.
         self.child.next_event(0)
-        return self.tasks.store.wait(seen, IDLE_SECONDS)
+        self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
 
     def _attempt(self, task: Task) -> None:
+        try:
+            self._see_through(task)
+        except Exception:
+            # What the child goes on to make could be told to nobody; the lease runs out and the task is taken back.
+            self.child.kill()
+            raise
+
+    def _see_through(self, task: Task) -> None:
         log.info("attempt %d starts: %s", task.attempt, task.generation.model)
         lease = Lease(time.monotonic(), self.tasks.policy.lease_ms / 1000, self.stall_s)
         self.child.send(Generate(task.id, task.attempt, task.generation))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from wanserve.domain.errors import WanserveError
 from wanserve.domain.ports import BlobStore
 from wanserve.tasks import Tasks
 
@@ -44,8 +43,9 @@ class Sweeper:
                     log.warning("task %s is %s: the lease of attempt %d ran out", task.id, task.state, task.attempt)
                 if rounds % FILES_EVERY == 0:
                     self.sweep_files()
-            except WanserveError as error:
-                log.error("the sweep failed and is tried again: %s", error)
+            except Exception:
+                # The outermost frame of this thread: a sweep that fails is tried again.
+                log.exception("the sweep failed")
 
     def stop(self) -> None:
         """End `run` soon."""
