@@ -103,7 +103,8 @@ def test_what_is_not_said_suits_the_subject(prompt: str, setting: Setting, motio
         ("3 small birds", {"bird": 3}),
         ("two red cars and a bus", {"car": 2, "bus": 1}),
         ("birds", {"bird": 2}),
-        ("99 balloons", {"balloon": MAX_COUNT}),
+        ("12 balloons", {"balloon": MAX_COUNT}),
+        ("a 30 year old man", {"man": 1}),
         ("两只狗", {"dog": 2}),
         ("三只小鸟和一只猫", {"bird": 3, "cat": 1}),
         ("a cat, a dog, a pig, a cow, a fox, a bear", {"cat": 1, "dog": 1, "pig": 1, "cow": 1}),
@@ -139,6 +140,11 @@ def test_directions_are_read(prompt: str, direction: tuple[int, int]) -> None:
 )
 def test_a_colour_belongs_to_the_subject_after_it(prompt: str, color: str) -> None:
     assert board(prompt).casts[0].color == color
+
+
+def test_up_and_down_matter_only_in_the_air() -> None:
+    assert board("a car driving down the street").direction == (0, 0)
+    assert board("a kite flying down").direction == (0, 1)
 
 
 def test_an_orange_is_a_fruit_only_when_nothing_else_is_orange() -> None:
@@ -181,6 +187,26 @@ def test_naming_the_only_subject_leaves_the_scene_and_says_so() -> None:
     assert found.casts == ()
     assert found.setting is Setting.MEADOW
     assert found.notes == ('left out "cat": the negative prompt names it',)
+
+
+WAN_CHINESE = (
+    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，"
+    "低质量，JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，"
+    "毁容的，形态畸形的肢体，手指融合，静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"
+)
+WAN_ENGLISH = (
+    "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, overall gray, "
+    "worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, "
+    "poorly drawn faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, "
+    "three legs, many people in the background, walking backwards"
+)
+
+
+@pytest.mark.parametrize(
+    "negative", [WAN_CHINESE, WAN_ENGLISH, "blurry, low quality, watermark, text, bad anatomy, extra limbs"]
+)
+def test_the_negative_prompts_that_come_with_the_models_take_nothing_away(negative: str) -> None:
+    assert board("a man walking in a meadow", negative).without == frozenset()
 
 
 def test_people_in_the_negative_prompt_bar_every_person() -> None:

@@ -22,17 +22,18 @@ class Player:
 
 
 def cast_players(board: Storyboard, geometry: Geometry, dice: random.Random, pack: ArtPack) -> list[Player]:
-    """Place all subjects on the stage; the first goes ahead of the middle only as far as it can walk on."""
+    """Place all subjects on the stage, the first one last on their way: a dog chasing a cat is behind it."""
     way = board.direction[0] or dice.choice((-1, 1))
     sized = [_sized(cast, i, board, geometry, dice) for cast in board.casts for i in range(cast.count)]
     players = [Player(replace(p.actor, facing=way), p.color) for p in sized]
     places = [p.actor.size * figure_width(p.actor, pack[figure(p.actor)]) * GAP for p in players]
     few = len(players) < 3
     shrink = min(1.0, geometry.width * (0.67 if few else 0.9) / max(1.0, sum(places)))
-    start = geometry.width * (0.5 + dice.uniform(-0.04, 0.04) - (0.05 * way if few else 0.0)) - sum(places) * shrink / 2
+    start = geometry.width * (0.5 + dice.uniform(-0.04, 0.04) - (0.05 if few else 0.0)) - sum(places) * shrink / 2
     placed = []
     for player, place in zip(players, places, strict=True):
-        x = start + place * shrink / 2
+        ahead = start + place * shrink / 2
+        x = ahead if way > 0 else geometry.width - ahead
         start += place * shrink
         placed.append(Player(replace(player.actor, x=x, size=player.actor.size * shrink), player.color))
     return placed

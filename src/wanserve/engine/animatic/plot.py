@@ -8,7 +8,7 @@ from wanserve.engine.animatic.words import Hit, Lexicon, Reading
 MAX_SUBJECTS = 4
 MAX_COUNT = 5
 DETERMINERS = frozenset({"a", "an", "the", "one", "this", "that", "my", "his", "her"})
-DIGITS = frozenset(str(n) for n in range(2, 100))
+DIGITS = frozenset(str(n) for n in range(2, 21))
 PREPOSITIONS = frozenset(
     """
     in on at with of over under through into and near by is are was were who that which from to for
@@ -60,7 +60,7 @@ def plot(lexicon: Lexicon, prompt: str, negative: str) -> Storyboard:
         casts,
         setting,
         motion,
-        _direction(reading),
+        _direction(reading, motion),
         _weather(reading, without),
         _time(reading, setting),
         without,
@@ -171,12 +171,13 @@ def _motion(reading: Reading, casts: tuple[Cast, ...]) -> Motion:
     return OWN_MOTION.get(casts[0].subject.rig, Motion.WALK) if casts else Motion.STAND
 
 
-def _direction(reading: Reading) -> tuple[int, int]:
+def _direction(reading: Reading, motion: Motion) -> tuple[int, int]:
+    """Which way it goes; up and down matter only in the air: who walks down a street stays on it."""
     x = y = 0
     for name in reading.names("directions"):
         dx, dy = DIRECTIONS[name]
         x, y = x or dx, y or dy
-    return x, y
+    return x, y if motion in (Motion.FLY, Motion.FLOAT) else 0
 
 
 def _weather(reading: Reading, without: frozenset[str]) -> Weather:
