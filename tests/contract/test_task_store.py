@@ -1,10 +1,12 @@
 """The contract of TaskStore: one state machine, run on the SQLite store and on its in-memory twin alike."""
 
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -219,3 +221,39 @@ TestMemory = MemoryContract.TestCase
 TestMemory.settings = PROFILE
 TestSqlite = SqliteContract.TestCase
 TestSqlite.settings = PROFILE
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TaskStore]:
+    """Each store in turn, empty."""
+    if request.param == "memory":
+        yield MemoryTasks()
+        return
+    database = Database(tmp_path / "tasks.db")
+    yield SqliteTasks(database)
+    database.close()
+
+
+def test_an_account_at_its_running_limit_waits_and_does_not_hold_up_others(store: TaskStore) -> None:
+    anns = [new_task("ann", "small") for _ in range(3)]
+    large, ben = new_task("ann", "large"), new_task("ben", "small")
+    for task in (*anns, large, ben):
+        assert failure(store.add(task, 10)) is None
+
+    def claimed(max_running: int | None) -> str | None:
+        task = store.claim(MODELS, 1, 2, max_running)
+        return task.id if task else None
+
+    assert [claimed(1), claimed(1), claimed(1)] == [anns[0].id, ben.id, large.id]
+    assert claimed(1) is None
+    assert claimed(2) == anns[1].id
+    assert claimed(None) == anns[2].id
+
+
+def test_a_wait_ends_at_a_wake_and_never_misses_one(store: TaskStore) -> None:
+    seen = store.wait(0, 0)
+    assert failure(store.add(new_task(), 10)) is None
+    after_add = store.wait(seen, 60)
+    assert after_add != seen
+    store.wake()
+    assert store.wait(after_add, 60) != after_add

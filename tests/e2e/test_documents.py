@@ -26,7 +26,7 @@ def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Se
 def test_a_server_whose_child_is_gone_is_not_ready_until_a_fresh_one_has_loaded(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         os.kill(server.child_pid(), signal.SIGKILL)
-        seen = set()
+        seen: set[int] = set()
         while seen != {200, 503} or not server.ready():
             seen.add(server.http.get(server.url + "/readyz").status_code)
 

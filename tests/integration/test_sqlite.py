@@ -166,6 +166,19 @@ def test_the_disk_holds_no_keys_text(tmp_path: Path) -> None:
     assert all(b"the-secret" not in file.read_bytes() for file in tmp_path.iterdir())
 
 
+def test_an_accounts_own_limits_stand_before_the_servers(database: Database) -> None:
+    SqliteKeys(database).add_key(Key("k", "ann", "ab" * 32, 5))
+    database.write(lambda connection: connection.execute("UPDATE accounts SET max_queued = 2, max_running = 1"))
+    found = SqliteKeys(database).find_key("ab" * 32)
+    assert found is not None
+    assert (found.limits.max_queued, found.limits.max_running) == (2, 1)
+    store = SqliteTasks(database)
+    errors = [store.add(new_task(), 100).exception(10) for _ in range(3)]
+    assert [type(error) for error in errors] == [type(None), type(None), QueueFull]
+    assert store.claim(["wan2.2-t2v-plus"], 1, 2, None)
+    assert store.claim(["wan2.2-t2v-plus"], 1, 2, None) is None
+
+
 def schema(database: sqlite3.Connection) -> list[tuple[str, str]]:
     return database.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
 

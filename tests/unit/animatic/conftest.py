@@ -26,7 +26,7 @@ def lexicon() -> Lexicon:
 
 @pytest.fixture(scope="session")
 def draw(engine: AnimaticEngine) -> Draw:
-    """draw(prompt, negative="", width=160, height=96, frames=2, fps=8, seed=3): the frames as pictures."""
+    """What draws a prompt: (prompt, negative="", width=160, height=96, frames=2, fps=8, seed=3): the frames as pictures."""
 
     def frames(
         prompt: str,

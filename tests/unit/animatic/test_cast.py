@@ -1,5 +1,6 @@
 """Casting: everybody fits on the stage, in order, and keeps its size among the others."""
 
+import itertools
 import random
 
 import pytest
@@ -56,6 +57,4 @@ def test_everybody_fits_side_by_side(names: list[str], count: int, width: int, h
     places = sorted((p.actor.x, p.actor.size * figure_width(p.actor, PACK[figure(p.actor)])) for p in found)
     assert sum(wide for _, wide in places) <= 0.9 * width
     assert all(0 <= x <= width for x, _ in places)
-    assert all(
-        b - a >= (wide_a + wide_b) / 2 - 1e-6 for (a, wide_a), (b, wide_b) in zip(places, places[1:], strict=False)
-    )
+    assert all(b - a >= (wide_a + wide_b) / 2 - 1e-6 for (a, wide_a), (b, wide_b) in itertools.pairwise(places))

@@ -222,7 +222,10 @@ def test_weather_in_the_negative_prompt_does_not_happen() -> None:
     [
         ("a zorgblatt dancing", '"zorgblatt"'),
         ("a beautiful shiny zorgblatt in the rain", '"zorgblatt"'),
+        ("a zorgblatt in the snow", '"zorgblatt"'),
+        ("the zorgblatt under the moon", '"zorgblatt"'),
         ("zorgblatt", '"zorgblatt"'),
+        ("一个神秘的钉子户在跳舞", '"钉子户"'),
         ("一个钉子户在跳舞", '"钉子户"'),
         ("?!", "what the prompt says"),
     ],
@@ -231,6 +234,27 @@ def test_an_unknown_subject_is_said_and_stood_in_for(prompt: str, thing: str) ->
     found = board(prompt)
     assert [c.subject.name for c in found.casts] == ["paper star"]
     assert found.notes == (f"no picture for {thing}: drew a paper star in its place",)
+
+
+@pytest.mark.parametrize("prompt", ["a kitten with a zorgblatt", "a zorgblatt beside the cat", "a cat, a zorgblatt"])
+def test_an_unknown_thing_beside_a_known_one_is_left_out_and_said(prompt: str) -> None:
+    found = board(prompt)
+    assert [c.subject.name for c in found.casts] == ["cat"]
+    assert found.notes == ('no picture for "zorgblatt": left it out',)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "A kitten running in the moonlight",
+        "一只小猫在月光下奔跑",
+        "two dogs and a red car on the beach",
+        "一只神秘的猫在森林里",
+        "a man walking in a meadow",
+    ],
+)
+def test_what_is_all_known_has_no_note(prompt: str) -> None:
+    assert board(prompt).notes == ()
 
 
 @pytest.mark.parametrize(

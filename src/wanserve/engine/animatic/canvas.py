@@ -8,6 +8,7 @@ import ctypes
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from thorvg_python.base import Colorspace, ColorStop, EngineOption, Matrix, PathCommand, PointStruct, Result
 from thorvg_python.canvas.sw import SwCanvas
@@ -151,7 +152,7 @@ class Stage:
         self.pixels: ctypes.Array[ctypes.c_uint32] = self._canvas.buffer_arr
         self.frame: Frame = memoryview(self.pixels).cast("B").cast("B", (height, width, 4))
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -11,10 +11,15 @@ DETERMINERS = frozenset({"a", "an", "the", "one", "this", "that", "my", "his", "
 DIGITS = frozenset(str(n) for n in range(2, 21))
 PREPOSITIONS = frozenset(
     """
-    in on at with of over under through into and near by is are was were who that which from to for
-    的 在 和 与 跟 正
+    in on at with of over under through into and near by beside behind before after between above below around
+    against across along toward towards upon is are was were who that which from to for
+    在 和 与 跟 正
     """.split()
 )
+
+ATTRIBUTIVE = "的"
+"""Ends what only describes the thing that comes after it."""
+
 MEASURES = frozenset("只个条头匹位朵辆架艘隻個條頭輛")
 OWN_MOTION = {
     Rig.FISH: Motion.SWIM,
@@ -50,7 +55,10 @@ def plot(lexicon: Lexicon, prompt: str, negative: str) -> Storyboard:
     casts = tuple(c for c in asked if not _barred(c.subject, without))
     notes = [f'left out "{c.subject.name}": the negative prompt names it' for c in asked if c not in casts]
     setting = _setting(reading, asked)
-    if not asked and (stand_in := _unknown(reading)) is not None:
+    if asked:
+        if left_out := _thing(reading):
+            notes.append(f'no picture for "{left_out[:40]}": left it out')
+    elif (stand_in := _unknown(reading)) is not None:
         casts = (Cast(STAND_IN),)
         notes.append(f"no picture for {stand_in}: drew a paper star in its place")
     motion = _motion(reading, casts)
@@ -212,6 +220,8 @@ def _thing(reading: Reading) -> str:
             chunk, inside = [], isinstance(part, Hit) and part.name("numbers") is not None
         elif part in DETERMINERS | MEASURES:
             chunk, inside = [], True
+        elif part == ATTRIBUTIVE:
+            chunk = []
         elif inside:
             chunk.append(part)
     return "".join(chunk if not "".join(chunk).isascii() else chunk[-1:])
@@ -220,5 +230,6 @@ def _thing(reading: Reading) -> str:
 def _ends(part: Hit | str) -> bool:
     """Whether a thing's name cannot go on here."""
     if isinstance(part, Hit):
-        return part.name("motions") is not None
+        # "in the snow" is one known phrase, and it begins as a preposition does.
+        return part.name("motions") is not None or part.word.split()[0] in PREPOSITIONS
     return part in PREPOSITIONS or not part.isalnum()

@@ -168,10 +168,11 @@ def _negate(parts: list[Hit | str]) -> list[Hit | str]:
     negating = False
     for part in parts:
         if isinstance(part, Hit):
-            if negating and part.meanings:
-                part = Hit(part.word, part.meanings, part.plural, negated=True)
-            negating = part.name("negations") is not None
-        elif part not in ("any", "a", "the", "or", "和", "或"):
+            hit = Hit(part.word, part.meanings, part.plural, negated=True) if negating and part.meanings else part
+            negating = hit.name("negations") is not None
+            done.append(hit)
+            continue
+        if part not in ("any", "a", "the", "or", "和", "或"):
             negating = False
         done.append(part)
     return done

@@ -11,6 +11,8 @@ from wanserve.engine.animatic.drawing import Fill, Item, Mark, Path, Point
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.storyboard import Setting, Time
 
+GLINT = Color(255, 255, 255, 150)
+
 
 @dataclass
 class Strip:
@@ -95,7 +97,7 @@ class Plan:
     glints: list[Glint] = field(default_factory=list)
     showers: list[Shower] = field(default_factory=list)
     """What moves behind all strips."""
-    glint_color: Color = Color(255, 255, 255, 150)
+    glint_color: Color = GLINT
     shadow: float = 0.38
     dust: Color | None = None
     floor: float | None = None

@@ -1,5 +1,7 @@
 """Knows rough country: forest, snow, desert, mountains."""
 
+import itertools
+
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import Linear, Mark, Path, Point, Sticker, Stop, down
 from wanserve.engine.animatic.scenery.land import flowers, front_grass, grass, ground, hills, trees_on
@@ -237,7 +239,7 @@ def _mesas(site: Site, plan: Plan, colors: Palette) -> None:
 
 def _lee(strip: Strip, line: list[Point], color: Color, floor: float) -> None:
     """Shade the falling side of each dune."""
-    falling = [(a, b) for a, b in zip(line, line[1:], strict=False) if b[1] > a[1]]
+    falling = [(a, b) for a, b in itertools.pairwise(line) if b[1] > a[1]]
     path = Path()
     for (x0, y0), (x1, y1) in falling:
         path.polygon([(x0, y0), (x1, y1), (x1 + 0.5, y1 + (floor - y1) * 0.25), (x0, y0 + (floor - y0) * 0.25)])
