@@ -88,6 +88,18 @@ def test_one_callers_refusal_undoes_its_own_statements_and_nobody_elses(database
     assert len(store.newest(None, [State.PENDING], 9)) == 2
 
 
+def test_a_client_that_goes_away_while_its_submit_waits_harms_nobody(database: Database) -> None:
+    store = SqliteTasks(database)
+    held = threading.Event()
+    blocker = database.writer.write(lambda _: held.wait(10))
+    gone, stays = store.add(new_task(), 9), store.add(new_task(), 9)
+    assert gone.cancel()
+    held.set()
+    blocker.result(10)
+    stays.result(10)
+    assert len(store.newest(None, [State.PENDING], 9)) == 1
+
+
 def test_a_bug_in_one_write_is_told_to_its_caller_and_the_writer_lives(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         database.write(lambda _: 1 // 0)

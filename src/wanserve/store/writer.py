@@ -75,7 +75,9 @@ class Writer:
             group.append(following)
         return group, False
 
-    def _commit(self, connection: sqlite3.Connection, group: list[_Write]) -> None:
+    def _commit(self, connection: sqlite3.Connection, taken: list[_Write]) -> None:
+        # From here on nobody can cancel; what was canceled while it waited (its client went away) is not written.
+        group = [write for write in taken if write.outcome.set_running_or_notify_cancel()]
         try:
             connection.execute("BEGIN IMMEDIATE")
             settled = [_perform(connection, write) for write in group]

@@ -72,6 +72,7 @@ class Worker:
             self._stopping.wait(IDLE_SECONDS)
         except Exception:
             log.exception("an unexpected error; an attempt that ran is left to its lease")
+            self.child.kill()
             self._stopping.wait(IDLE_SECONDS)
 
     def _child_ready(self) -> bool:
@@ -93,14 +94,6 @@ class Worker:
         self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
 
     def _attempt(self, task: Task) -> None:
-        try:
-            self._see_through(task)
-        except Exception:
-            # What the child goes on to make could be told to nobody; the lease runs out and the task is taken back.
-            self.child.kill()
-            raise
-
-    def _see_through(self, task: Task) -> None:
         log.info("attempt %d starts: %s", task.attempt, task.generation.model)
         lease = Lease(time.monotonic(), self.tasks.policy.lease_ms / 1000, self.stall_s)
         self.child.send(Generate(task.id, task.attempt, task.generation))
@@ -120,10 +113,18 @@ class Worker:
                 log.info("attempt %d given back: the worker stops", task.attempt)
                 self.tasks.give_back(task)
                 return
-            if lease.due(now) and not self.tasks.renew(task, lease.progress):
+            if lease.due(now) and not self._renewed(task, lease.progress):
                 log.info("attempt %d stops: canceled, or its lease was lost", task.attempt)
                 self._silence()
                 return
+
+    def _renewed(self, task: Task, progress: float) -> bool:
+        try:
+            return self.tasks.renew(task, progress)
+        except StoreUnavailable as error:
+            # The lease may outlast the trouble. If it does not, a later heartbeat finds the task gone.
+            log.error("a heartbeat was not written: %s", error)
+            return True
 
     def _ended(self, task: Task, event: Event) -> bool:
         """Whether the event ends the attempt; its end is then written."""

@@ -216,15 +216,21 @@ def _thing(reading: Reading) -> str:
     for part in reading.parts:
         if chunk and _ends(part):
             break
-        if isinstance(part, Hit) or _ends(part):
-            chunk, inside = [], isinstance(part, Hit) and part.name("numbers") is not None
-        elif part in DETERMINERS | MEASURES:
-            chunk, inside = [], True
-        elif part == ATTRIBUTIVE:
-            chunk = []
-        elif inside:
-            chunk.append(part)
+        if inside and _names(part):
+            chunk.append(str(part))
+        else:
+            chunk, inside = [], _opens(part) or (inside and part == ATTRIBUTIVE)
     return "".join(chunk if not "".join(chunk).isascii() else chunk[-1:])
+
+
+def _names(part: Hit | str) -> bool:
+    """Whether this may be a part of an unknown thing's name."""
+    return isinstance(part, str) and part not in DETERMINERS | MEASURES | {ATTRIBUTIVE} and not _ends(part)
+
+
+def _opens(part: Hit | str) -> bool:
+    """Whether a thing is named next: after an article, a number or a measure word."""
+    return part.name("numbers") is not None if isinstance(part, Hit) else part in DETERMINERS | MEASURES
 
 
 def _ends(part: Hit | str) -> bool:
