@@ -1,0 +1,110 @@
+"""One 5 s clip of 1920x1080 by the animatic in a worker's real child process, against the time that it plays.
+
+Beside it what drawing and encoding cost alone, in another process.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+from bench.processes import environment, memory_mb
+from bench.result import Result, Target
+from wanserve.domain.generation import Generation
+from wanserve.domain.ports import Frame
+from wanserve.engine.animatic.engine import AnimaticEngine
+from wanserve.media import mp4
+from wanserve.worker.events import Charge, Crashed, Done, Generate
+from wanserve.worker.supervisor import Supervisor
+
+CLIP = Generation("wan2.2-t2v-plus", "A kitten running in the moonlight", "", 1920, 1080, frames=150, fps=30, seed=7)
+ROUNDS = 3
+END_SECONDS = 120.0
+KEPT = 15
+"""Frames that are kept in memory to be encoded alone: 8 MB each."""
+
+
+def run(folder: Path) -> Result:
+    """Make the clip some times in one child; the first time is the target's, as it finds nothing warm."""
+    child = Supervisor(Charge("animatic", folder / "blobs", folder, "warning"))
+    child.start()
+    try:
+        _finished(child)
+        seconds = [_make(child, attempt) for attempt in range(1, ROUNDS + 1)]
+        assert child.pid, "the child is there until it is closed"
+        peak = memory_mb(child.pid, "VmHWM")
+    finally:
+        child.close()
+    return Result(
+        "clip",
+        {
+            "times_its_duration": round(seconds[0] / CLIP.seconds, 3),
+            "seconds": [round(each, 2) for each in seconds],
+            "peak_rss_mb": peak,
+            "ms_a_frame_alone": _alone(),
+        },
+        [Target("times_its_duration", "<=", 2.0), Target("peak_rss_mb", "<", 600)],
+    )
+
+
+def _make(child: Supervisor, attempt: int) -> float:
+    start = time.perf_counter()
+    child.send(Generate("0b5e7c1a-0000-4000-8000-000000000000", attempt, CLIP))
+    _finished(child)
+    return time.perf_counter() - start
+
+
+def _finished(child: Supervisor) -> None:
+    """Wait until what was ordered is done. Raises RuntimeError where it is not."""
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline:
+        event = child.next_event(0.1)
+        match event:
+            case Done():
+                return
+            case Crashed():
+                raise RuntimeError(f"{event.code}: {event.message}")
+            case _:
+                continue
+    raise RuntimeError(f"the child did not end within {END_SECONDS:g} s")
+
+
+def _alone() -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.clip"], env=environment(), stdout=subprocess.PIPE, check=True, timeout=END_SECONDS
+    )
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
+
+
+def measure_alone() -> dict[str, float]:
+    """Milliseconds a frame: every frame drawn and thrown away, then a few that were kept encoded over and over."""
+    engine = AnimaticEngine()
+    engine.load()
+    kept: list[Frame] = []
+    start = time.perf_counter()
+    for frame in engine.generate(CLIP, lambda _: None).frames:
+        if len(kept) < KEPT:
+            assert frame.shape, "a frame has rows, columns and channels"
+            kept.append(memoryview(bytes(frame)).cast("B", frame.shape))
+    drawn = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        mp4.write(Path(folder) / "clip.mp4", _to_and_fro(kept), CLIP, {})
+        encoded = time.perf_counter()
+    each = 1000 / CLIP.frames
+    return {"drawing": round((drawn - start) * each, 2), "encoding": round((encoded - begun) * each, 2)}
+
+
+def _to_and_fro(pictures: Sequence[Frame]) -> Iterator[Frame]:
+    """As many frames as the clip has, each a neighbour of the last: a jump would cost the encoder more."""
+    there_and_back = [*pictures, *pictures[-2:0:-1]]
+    yield from islice(cycle(there_and_back), CLIP.frames)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure_alone()))

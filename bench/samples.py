@@ -1,0 +1,61 @@
+"""A data directory with what the benches ask for: keys, requests, a task that has its video."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from wanserve.app import Core, open_core
+from wanserve.domain.account import Key
+from wanserve.domain.rules import VideoRequest
+from wanserve.domain.task import Video
+from wanserve.settings import Settings
+from wanserve.tasks import video_key
+
+SUBMIT_PATH: Final = "/wan-video/v1/generateTextToVideoRequest"
+POLL_PATH: Final = "/wan-video-polling/getTextToVideoResult"
+KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
+UNLIMITED: Final = 1_000_000
+"""Above every rate that a bench reaches: the limits are counted, and never met."""
+
+REQUEST: Final = VideoRequest(model="wan2.2-t2v-plus", prompt="A kitten running in the moonlight", size=(640, 480))
+SUBMIT_BODY: Final = json.dumps(
+    {
+        "model": REQUEST.model,
+        "input": {"prompt": REQUEST.prompt},
+        "parameters": {"size": "640*480"},
+    }
+).encode()
+
+
+@contextlib.contextmanager
+def opened(data_dir: Path) -> Iterator[Core]:
+    """The use cases on a data directory, which is made where it is new."""
+    core = open_core(Settings(data_dir=data_dir))
+    try:
+        yield core
+    finally:
+        core.close()
+
+
+def owner(core: Core, account: str) -> tuple[str, Key]:
+    """A new key of the account, and its text."""
+    text = core.keys.create(account, account)
+    return text, core.keys.owner(text)
+
+
+def finished_task(core: Core, key: Key) -> str:
+    """The id of a task that has SUCCEEDED. No worker may be on the data directory; there is no file."""
+    accepted = core.tasks.submit(key, REQUEST)
+    accepted.on_disk.result()
+    task = core.tasks.claim([REQUEST.model])
+    assert task, "the only task can be claimed"
+    assert task.id == accepted.task.id, "nothing else waits"
+    assert core.tasks.succeed(task, Video(video_key(task.id, task.attempt), 1_234_567, "animatic")), "it is ours to end"
+    return task.id
+
+
+def poll_body(task_id: str) -> bytes:
+    """The body of a poll."""
+    return json.dumps({"task_id": task_id}).encode()

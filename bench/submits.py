@@ -1,0 +1,120 @@
+"""Durable submits a second of the use case, against a bare loop of INSERTs in groups of the same size.
+
+Beside it, and with no target, durable submits a second over HTTP.
+"""
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from bench.load import Load, drive, post
+from bench.processes import wanserve
+from bench.result import Result, Target, ratio
+from bench.samples import KEY_HEADER, REQUEST, SUBMIT_BODY, SUBMIT_PATH, UNLIMITED, opened, owner
+from wanserve.app import Core
+from wanserve.domain.account import Key
+from wanserve.store.rows import TASK_COLUMNS, Row, task_row
+from wanserve.store.writer import Writer
+
+ROUNDS = 5
+TASKS = 4000
+IN_FLIGHT = 256
+ACCOUNTS = 16
+"""With TASKS they leave 250 waiting in each account's queue, half of what the default lets in."""
+
+HTTP_CONNECTIONS = 64
+HTTP_SECONDS = 5.0
+INSERT = f"INSERT INTO tasks ({TASK_COLUMNS}) VALUES ({', '.join('?' * len(TASK_COLUMNS.split(',')))})"
+
+
+class CountingWriter(Writer):
+    """A Writer that counts its commits."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self.commits = 0
+        super().__init__(connect)
+
+    def _commit(self, connection: sqlite3.Connection, group: list[Any]) -> None:
+        self.commits += 1
+        super()._commit(connection, group)
+
+
+def run(folder: Path) -> Result:
+    """Measure in rounds, each with two fresh databases."""
+    ours: list[float] = []
+    bare: list[float] = []
+    groups: list[float] = []
+    for turn in range(ROUNDS):
+        with opened(folder / f"ours-{turn}") as core:
+            rate, group, rows = _use_case(core)
+        ours.append(round(rate, 1))
+        groups.append(round(group, 1))
+        with opened(folder / f"bare-{turn}") as core:
+            bare.append(round(_inserts(core, rows, round(group)), 1))
+    return Result(
+        "submits",
+        {
+            "ratio": ratio(ours, bare),
+            "ours_per_s": ours,
+            "bare_per_s": bare,
+            "tasks_in_a_commit": groups,
+            "http_per_s": _over_http(folder / "http"),
+        },
+        [Target("ratio", ">=", 0.5)],
+    )
+
+
+def _use_case(core: Core) -> tuple[float, float, list[Row]]:
+    """Submits a second, submits in a commit on average, and the rows that were written."""
+    keys = [owner(core, f"account-{index}")[1] for index in range(ACCOUNTS)]
+    core.database.writer.close()
+    writer = CountingWriter(_connect(core))
+    core.database.writer = writer
+    start = time.perf_counter()
+    rows = _submit_all(core, keys)
+    seconds = time.perf_counter() - start
+    return TASKS / seconds, TASKS / writer.commits, rows
+
+
+def _submit_all(core: Core, keys: list[Key]) -> list[Row]:
+    waiting: deque[Future[None]] = deque()
+    tasks = []
+    for index in range(TASKS):
+        if len(waiting) == IN_FLIGHT:
+            waiting.popleft().result()
+        accepted = core.tasks.submit(keys[index % ACCOUNTS], REQUEST)
+        waiting.append(accepted.on_disk)
+        tasks.append(accepted.task)
+    for written in waiting:
+        written.result()
+    return [task_row(task) for task in tasks]
+
+
+def _inserts(core: Core, rows: list[Row], group: int) -> float:
+    """Rows a second of the bare loop on a connection that is set up as the store sets its own up."""
+    connection = _connect(core)()
+    start = time.perf_counter()
+    for first in range(0, len(rows), group):
+        connection.execute("BEGIN IMMEDIATE")
+        for row in rows[first : first + group]:
+            connection.execute(INSERT, row)
+        connection.execute("COMMIT")
+    seconds = time.perf_counter() - start
+    connection.close()
+    return len(rows) / seconds
+
+
+def _connect(core: Core) -> Callable[[], sqlite3.Connection]:
+    return core.database._connect  # noqa: SLF001  # the same pragmas, whatever they come to be
+
+
+def _over_http(data_dir: Path) -> float:
+    with opened(data_dir) as core:
+        headers = [{KEY_HEADER: owner(core, f"account-{index}")[0]} for index in range(HTTP_CONNECTIONS)]
+    requests = [post(SUBMIT_PATH, SUBMIT_BODY, header) for header in headers]
+    with wanserve(data_dir, "--no-worker", submit_rps=UNLIMITED, max_queued=UNLIMITED) as server:
+        return drive(Load(server.port, requests, HTTP_CONNECTIONS, HTTP_SECONDS)).per_second
