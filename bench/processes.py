@@ -60,8 +60,13 @@ def listening(command: Sequence[str], variables: dict[str, str], folder: Path, r
         )
     server = Listening(process.pid, port)
     try:
-        _await_ready(process, server, ready, log)
+        _await_ready(process, server, ready)
         yield server
+    except Exception as error:
+        # What went wrong may be that it is gone: its own last words then say more.
+        status = "still runs" if process.poll() is None else f"ended with status {process.returncode}"
+        words = log.read_text(encoding="utf-8")[-3000:]
+        raise RuntimeError(f"{' '.join(command)} {status}:\n{words}") from error
     finally:
         end(process)
 
@@ -91,11 +96,11 @@ def memory_mb(pid: int, field: str) -> float:
     return round(int(found[1]) * 1024 / 1e6, 1)
 
 
-def _await_ready(process: subprocess.Popen[bytes], server: Listening, path: str, log: Path) -> None:
+def _await_ready(process: subprocess.Popen[bytes], server: Listening, path: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError, RuntimeError, http.client.HTTPException):
             server.request("GET", path, {}, b"")
             return
         time.sleep(0.05)
-    raise RuntimeError(f"the server did not come up:\n{log.read_text(encoding='utf-8')[-3000:]}")
+    raise RuntimeError(f"it did not come up within {READY_SECONDS} s")
