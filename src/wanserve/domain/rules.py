@@ -69,8 +69,11 @@ def _size(asked: Size | None, card: ModelCard) -> Size:
 
 def _text(field: str, text: str, limit: int) -> str:
     # PostgreSQL stores no NUL and nothing encodes half a surrogate pair: refused here, so that no store has to.
-    if "\x00" in text:
+    kept = text[:limit]
+    if "\x00" in kept:
         raise InvalidRequest(field, "must not contain the character U+0000")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidRequest(field, "must not contain half of a surrogate pair")
-    return text[:limit]
+    try:
+        kept.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(field, "must not contain half of a surrogate pair") from error
+    return kept

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from starlette.datastructures import URL, Headers, QueryParams
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -25,11 +25,11 @@ class Links:
     public_url: str | None
     retention_ms: int
 
-    def video_url(self, task: Task, scope: Scope) -> str | None:
+    def video_url(self, task: Task, scope: Scope, headers: Headers) -> str | None:
         """The absolute link to the task's video, good until its retention ends; None where there is no video."""
         if task.video is None or task.ended_ms is None:
             return None
-        base = self.public_url or str(URL(scope=scope).replace(path="", query=""))
+        base = self.public_url or f"{scope['scheme']}://{headers.get('host') or 'localhost'}"
         query = self.signer.query(task.video.key, (task.ended_ms + self.retention_ms) // 1000)
         return f"{base.rstrip('/')}{PATH}{task.video.key}?{query}"
 

@@ -13,6 +13,7 @@ from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreU
 from wanserve.domain.task import State, Task, Usage
 from wanserve.store import statements as sql
 from wanserve.store.migrate import migrate, migrations
+from wanserve.store.places import Places
 from wanserve.store.rows import (
     Fetched,
     Value,
@@ -50,7 +51,8 @@ class Database:
                 first.close()
         except sqlite3.Error as error:
             raise SetupError(f"the database {path} cannot be opened: {error}") from error
-        self.writer = Writer(self._connect)
+        self.wakeup = Wakeup()
+        self.writer = Writer(self._connect, self.wakeup.wake)
 
     def read(self, statement: str, values: tuple[Value, ...] | dict[str, Value]) -> list[Fetched]:
         """The rows of one SELECT as of the last commit. Raises StoreUnavailable."""
@@ -59,9 +61,9 @@ class Database:
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the task table cannot be read: {error}") from error
 
-    def write(self, statements: Callable[[sqlite3.Connection], T]) -> T:
-        """Run the statements in a durable transaction and return what they return."""
-        return self.writer.write(statements).result()
+    def write(self, statements: Callable[[sqlite3.Connection], T], *, wakes: bool = False) -> T:
+        """Run the statements in a durable transaction and return what they return. See Writer."""
+        return self.writer.write(statements, wakes=wakes).result()
 
     def close(self) -> None:
         """Finish the waiting writes and close every connection; nothing may be asked afterwards."""
@@ -96,20 +98,18 @@ class SqliteTasks:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._wakeup = Wakeup()
+        self._places = Places(lambda: database.writer.epoch)
 
     def add(self, task: Task, max_queued: int) -> Future[None]:
         """See TaskStore."""
-        made = task.generation
-        values = (*task_row(task), task.account, made.model, task.account, max_queued)
+        model, values = task.generation.model, task_row(task)
 
         def insert(connection: sqlite3.Connection) -> None:
-            if connection.execute(sql.ADD_TASK, values).rowcount == 0:
-                raise QueueFull(f"the queue for {made.model} is full: wait for a task to end")
+            if not self._places.take(connection, task.account, model, max_queued):
+                raise QueueFull(f"the queue for {model} is full: wait for a task to end")
+            connection.execute(sql.ADD_TASK, values)
 
-        added = self._database.writer.write(insert)
-        added.add_done_callback(self._wake_on_success)
-        return added
+        return self._database.writer.write(insert, submit=True)
 
     def get(self, account: str, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -152,11 +152,8 @@ class SqliteTasks:
                 connection.execute(sql.ADD_USAGE, usage_row(task.usage()))
             return True
 
-        settled = self._database.write(end)
-        if settled:
-            # A place has come free, or the task waits again.
-            self._wakeup.wake()
-        return settled
+        # A place has come free, or the task waits again.
+        return self._database.write(end, wakes=True)
 
     def cancel(self, task: Task) -> bool:
         """See TaskStore."""
@@ -179,11 +176,11 @@ class SqliteTasks:
 
     def wait(self, seen: int, timeout_s: float) -> int:
         """See TaskStore."""
-        return self._wakeup.wait(seen, timeout_s)
+        return self._database.wakeup.wait(seen, timeout_s)
 
     def wake(self) -> None:
         """See TaskStore."""
-        self._wakeup.wake()
+        self._database.wakeup.wake()
 
     def check_writable(self) -> None:
         """See TaskStore."""
@@ -197,10 +194,6 @@ class SqliteTasks:
 
     def _changed(self, statement: str, values: tuple[Value, ...]) -> bool:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
-
-    def _wake_on_success(self, added: Future[None]) -> None:
-        if added.exception() is None:
-            self._wakeup.wake()
 
 
 class SqliteKeys:

@@ -9,13 +9,13 @@ def _marks(columns: str) -> str:
     return ", ".join("?" for _ in columns.split(","))
 
 
-# Accepts a task unless its lane is full: the count and the row are one statement, so no two submits share a place.
-ADD_TASK: Final = f"""
-    INSERT INTO tasks ({TASK_COLUMNS})
-    SELECT {_marks(TASK_COLUMNS)}
-    WHERE (SELECT count(*) FROM tasks WHERE state = 'PENDING' AND account = ? AND model = ?)
-        < coalesce((SELECT max_queued FROM accounts WHERE id = ?), ?)
+# How many more tasks a lane may take. In the transaction of the ADD_TASK that follows, so no two submits share a place.
+COUNT_PLACES: Final = """
+    SELECT coalesce((SELECT max_queued FROM accounts WHERE id = ?), ?)
+        - (SELECT count(*) FROM tasks WHERE state = 'PENDING' AND account = ? AND model = ?)
 """
+
+ADD_TASK: Final = f"INSERT INTO tasks ({TASK_COLUMNS}) VALUES ({_marks(TASK_COLUMNS)})"
 
 # Scoped to the account: another account's id finds no row, as an unknown one.
 GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND account = ?"

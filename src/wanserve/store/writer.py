@@ -22,28 +22,41 @@ class _Write:
 
     statements: Callable[[sqlite3.Connection], object]
     outcome: Future[object]
+    submit: bool
+    wakes: bool
 
 
 class Writer:
     """Runs every write of this process, as many as are waiting in one durable transaction.
 
     A write is a function of the connection that runs its statements without BEGIN or COMMIT. It may raise: then
-    its own statements are undone and the rest of the group still commits.
+    its own statements are undone and the rest of the group still commits. `on_wake` is called, in the writer's
+    thread, once for each group that held a write which asked for it.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection], on_wake: Callable[[], None]) -> None:
+        self._on_wake = on_wake
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._closed = False
+        self.epoch = 0
+        """Grows with each group and with each write in it that is no submit."""
         self._thread = threading.Thread(target=self._run, args=(connect,), name="store-writer", daemon=True)
         self._thread.start()
 
-    def write(self, statements: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Queue a write; the future is done once it is on disk. It fails with StoreUnavailable or what it raised."""
+    def write(
+        self, statements: Callable[[sqlite3.Connection], T], *, submit: bool = False, wakes: bool = False
+    ) -> Future[T]:
+        """Queue a write; the future is done once it is on disk. It fails with StoreUnavailable or what it raised.
+
+        `submit` promises that it only adds one row, in its last statement, which SQLite undoes by itself when it
+        fails: no savepoint is taken. `wakes` says that a task may be waiting for a worker after it, as after a submit.
+        """
         outcome: Future[T] = Future()
         if self._closed:
             outcome.set_exception(StoreUnavailable("the store is closed"))
         else:
-            self._waiting.put(_Write(statements, outcome))  # type: ignore[arg-type]  # invariant in T, read as object
+            # Invariant in T, read as object.
+            self._waiting.put(_Write(statements, outcome, submit, wakes or submit))  # type: ignore[arg-type]
         return outcome
 
     def close(self) -> None:
@@ -78,38 +91,46 @@ class Writer:
     def _commit(self, connection: sqlite3.Connection, taken: list[_Write]) -> None:
         # From here on nobody can cancel; what was canceled while it waited (its client went away) is not written.
         group = [write for write in taken if write.outcome.set_running_or_notify_cancel()]
+        self.epoch += 1
         try:
             connection.execute("BEGIN IMMEDIATE")
-            settled = [_perform(connection, write) for write in group]
+            ended = [self._perform(connection, write) for write in group]
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             for write in group:
                 write.outcome.set_exception(_unavailable(error))
-        else:
-            # Only now, with the commit on disk, does anybody hear of success.
-            for tell in settled:
-                tell()
+            return
+        # Only now, with the commit on disk, does anybody hear of success.
+        for write, (result, refusal) in zip(group, ended, strict=True):
+            if refusal is None:
+                write.outcome.set_result(result)
+            else:
+                write.outcome.set_exception(refusal)
+        if any(write.wakes for write in group):
+            self._on_wake()
 
+    def _perform(self, connection: sqlite3.Connection, write: _Write) -> tuple[object, Exception | None]:
+        """Run one write; what it returned, or what it raised once its statements were undone.
 
-def _perform(connection: sqlite3.Connection, write: _Write) -> Callable[[], None]:
-    """Run one write inside its own savepoint; the result is what tells its caller once the group has committed.
-
-    Raises sqlite3.Error where the whole transaction is lost.
-    """
-    connection.execute("SAVEPOINT one")
-    try:
-        result = write.statements(connection)
-    except Exception as error:  # whatever one caller's statements raise is that caller's, never the group's
-        if not connection.in_transaction:
-            raise
-        connection.execute("ROLLBACK TO one")
+        Raises sqlite3.Error where the whole transaction is lost.
+        """
+        try:
+            if write.submit:
+                return write.statements(connection), None
+            self.epoch += 1
+            connection.execute("SAVEPOINT one")
+            result = write.statements(connection)
+        except Exception as error:  # whatever one caller's statements raise is that caller's, never the group's
+            if not connection.in_transaction:
+                raise
+            if not write.submit:
+                connection.execute("ROLLBACK TO one")
+                connection.execute("RELEASE one")
+            return None, _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
         connection.execute("RELEASE one")
-        told = _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
-        return lambda: write.outcome.set_exception(told)
-    connection.execute("RELEASE one")
-    return lambda: write.outcome.set_result(result)
+        return result, None
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

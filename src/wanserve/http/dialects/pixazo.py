@@ -8,6 +8,7 @@ of them is right.
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from pydantic import BaseModel
@@ -211,6 +212,10 @@ def write_result(task: Task, outgoing: Outgoing) -> Json:
     return body
 
 
+@lru_cache(maxsize=4096)
 def clock(time_ms: int) -> str:
-    """Milliseconds since 1970, UTC, as the document writes a time: `2025-09-06 18:03:09.999`, eight hours ahead."""
+    """Milliseconds since 1970, UTC, as the document writes a time: `2025-09-06 18:03:09.999`, eight hours ahead.
+
+    Remembered, because a task is polled over and over.
+    """
     return (BEIJING + timedelta(milliseconds=time_ms)).isoformat(" ", "milliseconds")
