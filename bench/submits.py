@@ -18,7 +18,7 @@ from bench.result import Result, Target, ratio
 from bench.samples import KEY_HEADER, REQUEST, SUBMIT_BODY, SUBMIT_PATH, UNLIMITED, opened, owner
 from wanserve.app import Core
 from wanserve.domain.account import Key
-from wanserve.store.rows import TASK_COLUMNS, Row, task_row
+from wanserve.store.rows import TASK_COLUMNS, Row, life_row, new_row
 from wanserve.store.writer import Writer
 
 ROUNDS = 5
@@ -94,7 +94,7 @@ def _submit_all(core: Core, keys: list[Key]) -> list[Row]:
         tasks.append(accepted.task)
     for written in waiting:
         written.result()
-    return [task_row(task) for task in tasks]
+    return [(*new_row(task), *life_row(task)) for task in tasks]
 
 
 def _inserts(core: Core, rows: list[Row], group: int) -> float:

@@ -1,6 +1,5 @@
 """The composition root: builds the running parts from the settings. The only file that picks implementations."""
 
-import os
 import random
 import secrets
 import time
@@ -31,6 +30,9 @@ from wanserve.worker.events import Charge
 from wanserve.worker.loop import Worker
 from wanserve.worker.supervisor import Supervisor
 from wanserve.worker.sweeper import Sweeper
+
+_random = random.Random()
+"""Seeded by the system. An id or a seed must be new, not secret: a task is its account's, whoever knows its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,10 @@ def now_ms() -> int:
 
 def new_uuid() -> str:
     """A fresh random UUID (version 4), 8-4-4-4-12. Every request takes one, and `uuid` takes four times as long."""
-    digits = os.urandom(16).hex()
+    digits = f"{_random.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def new_seed() -> int:
     """A seed for a request that names none."""
-    return random.getrandbits(SEED_MAX.bit_length())
+    return _random.getrandbits(SEED_MAX.bit_length())

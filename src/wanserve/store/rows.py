@@ -18,8 +18,9 @@ LIFE_COLUMNS: Final = (
     "state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,"
     " video_key, video_bytes, engine, notes, failure_code, failure_message"
 )
-TASK_COLUMNS: Final = f"id, account, submitted_ms, {GENERATION_COLUMNS}, {LIFE_COLUMNS}"
-"""The order in which `task_row` writes and `read_task` reads."""
+NEW_COLUMNS: Final = f"id, account, submitted_ms, {GENERATION_COLUMNS}"
+TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}"
+"""The order in which `read_task` reads."""
 
 
 def life_row(task: Task) -> Row:
@@ -42,8 +43,8 @@ def life_row(task: Task) -> Row:
     )
 
 
-def task_row(task: Task) -> Row:
-    """The values of TASK_COLUMNS."""
+def new_row(task: Task) -> Row:
+    """The values of NEW_COLUMNS: all that a task has before its life begins."""
     made = task.generation
     return (
         task.id,
@@ -57,7 +58,6 @@ def task_row(task: Task) -> Row:
         made.frames,
         made.fps,
         made.seed,
-        *life_row(task),
     )
 
 

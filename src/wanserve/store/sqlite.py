@@ -3,8 +3,9 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,16 +14,16 @@ from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreU
 from wanserve.domain.task import State, Task, Usage
 from wanserve.store import statements as sql
 from wanserve.store.migrate import migrate, migrations
-from wanserve.store.places import Places
 from wanserve.store.rows import (
     Fetched,
+    Row,
     Value,
     life_row,
     models_text,
+    new_row,
     read_key,
     read_task,
     read_usage,
-    task_row,
     usage_row,
 )
 from wanserve.store.wakeup import Wakeup
@@ -98,18 +99,10 @@ class SqliteTasks:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._places = Places(lambda: database.writer.epoch)
 
     def add(self, task: Task, max_queued: int) -> Future[None]:
         """See TaskStore."""
-        model, values = task.generation.model, task_row(task)
-
-        def insert(connection: sqlite3.Connection) -> None:
-            if not self._places.take(connection, task.account, model, max_queued):
-                raise QueueFull(f"the queue for {model} is full: wait for a task to end")
-            connection.execute(sql.ADD_TASK, values)
-
-        return self._database.writer.write(insert, submit=True)
+        return self._database.writer.write_together(add_all, (task, max_queued))
 
     def get(self, account: str, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -194,6 +187,30 @@ class SqliteTasks:
 
     def _changed(self, statement: str, values: tuple[Value, ...]) -> bool:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
+
+
+def add_all(connection: sqlite3.Connection, asked: Sequence[tuple[Task, int]]) -> list[QueueFull | None]:
+    """Insert each task whose lane has a place left under its limit; for the others QueueFull."""
+    left: dict[tuple[str, str], int] = {}
+    rows: list[Row] = []
+    answers: list[QueueFull | None] = []
+    for task, max_queued in asked:
+        lane = account, model = task.account, task.generation.model
+        if lane not in left:
+            # Counting a queue takes as long as adding to it, so each lane is counted once.
+            counted = connection.execute(sql.COUNT_PLACES, (account, max_queued, account, model)).fetchone()
+            left[lane] = counted[0]
+        left[lane] -= 1
+        if left[lane] < 0:
+            answers.append(QueueFull(f"the queue for {model} is full: wait for a task to end"))
+        else:
+            answers.append(None)
+            rows.append(new_row(task))
+    whole = len(rows) - len(rows) % sql.ROWS_AT_ONCE
+    for first in range(0, whole, sql.ROWS_AT_ONCE):
+        connection.execute(sql.ADD_TASKS, tuple(chain.from_iterable(rows[first : first + sql.ROWS_AT_ONCE])))
+    connection.executemany(sql.ADD_TASK, rows[whole:])
+    return answers
 
 
 class SqliteKeys:

@@ -3,27 +3,30 @@
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from itertools import groupby
+from typing import Any, Final, NamedTuple, TypeVar
 
 from wanserve.domain.errors import StoreUnavailable
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 MAX_GROUP: Final = 256
 """Writes in one commit at most, so that the first of a burst is not kept waiting by the last."""
 
+Together = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[object]]
+"""Performs several writes of one kind; for each its result, or the exception that refuses it alone."""
 
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """One caller's statements, and the future that it waits on."""
 
-    statements: Callable[[sqlite3.Connection], object]
-    outcome: Future[object]
-    submit: bool
+class _Write(NamedTuple):
+    """What one caller wants written, and the future that it waits on."""
+
+    perform: Together
+    item: object
     wakes: bool
+    outcome: Future[Any]
 
 
 class Writer:
@@ -35,28 +38,31 @@ class Writer:
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], on_wake: Callable[[], None]) -> None:
-        self._on_wake = on_wake
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._on_wake = on_wake
         self._closed = False
-        self.epoch = 0
-        """Grows with each group and with each write in it that is no submit."""
         self._thread = threading.Thread(target=self._run, args=(connect,), name="store-writer", daemon=True)
         self._thread.start()
 
-    def write(
-        self, statements: Callable[[sqlite3.Connection], T], *, submit: bool = False, wakes: bool = False
-    ) -> Future[T]:
+    def write(self, statements: Callable[[sqlite3.Connection], T], *, wakes: bool = False) -> Future[T]:
         """Queue a write; the future is done once it is on disk. It fails with StoreUnavailable or what it raised.
 
-        `submit` promises that it only adds one row, in its last statement, which SQLite undoes by itself when it
-        fails: no savepoint is taken. `wakes` says that a task may be waiting for a worker after it, as after a submit.
+        `wakes` says that a task may be waiting for a worker after it.
         """
         outcome: Future[T] = Future()
-        if self._closed:
-            outcome.set_exception(StoreUnavailable("the store is closed"))
-        else:
-            # Invariant in T, read as object.
-            self._waiting.put(_Write(statements, outcome, submit, wakes or submit))  # type: ignore[arg-type]
+        self._put(_Write(lambda connection, _: [statements(connection)], None, wakes, outcome))
+        return outcome
+
+    def write_together(
+        self, perform: Callable[[sqlite3.Connection, Sequence[Item]], Sequence[object]], item: Item
+    ) -> Future[None]:
+        """Queue one of many writes of a kind: `perform` is given those that follow each other in a group at once.
+
+        It answers for each item None, or the exception that refuses it alone. What it raises refuses them all.
+        A task may be waiting for a worker after it.
+        """
+        outcome: Future[None] = Future()
+        self._put(_Write(perform, item, True, outcome))
         return outcome
 
     def close(self) -> None:
@@ -64,6 +70,12 @@ class Writer:
         self._closed = True
         self._waiting.put(None)
         self._thread.join()
+
+    def _put(self, write: _Write) -> None:
+        if self._closed:
+            write.outcome.set_exception(StoreUnavailable("the store is closed"))
+        else:
+            self._waiting.put(write)
 
     def _run(self, connect: Callable[[], sqlite3.Connection]) -> None:
         connection = connect()
@@ -91,46 +103,42 @@ class Writer:
     def _commit(self, connection: sqlite3.Connection, taken: list[_Write]) -> None:
         # From here on nobody can cancel; what was canceled while it waited (its client went away) is not written.
         group = [write for write in taken if write.outcome.set_running_or_notify_cancel()]
-        self.epoch += 1
+        answers: list[object] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
-            ended = [self._perform(connection, write) for write in group]
+            for perform, writes in groupby(group, key=lambda write: write.perform):
+                answers += _perform(connection, perform, [write.item for write in writes])
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            for write in group:
-                write.outcome.set_exception(_unavailable(error))
-            return
+            answers = [_unavailable(error)] * len(group)
         # Only now, with the commit on disk, does anybody hear of success.
-        for write, (result, refusal) in zip(group, ended, strict=True):
-            if refusal is None:
-                write.outcome.set_result(result)
+        for write, answer in zip(group, answers, strict=True):
+            if isinstance(answer, Exception):
+                write.outcome.set_exception(answer)
             else:
-                write.outcome.set_exception(refusal)
+                write.outcome.set_result(answer)
         if any(write.wakes for write in group):
             self._on_wake()
 
-    def _perform(self, connection: sqlite3.Connection, write: _Write) -> tuple[object, Exception | None]:
-        """Run one write; what it returned, or what it raised once its statements were undone.
 
-        Raises sqlite3.Error where the whole transaction is lost.
-        """
-        try:
-            if write.submit:
-                return write.statements(connection), None
-            self.epoch += 1
-            connection.execute("SAVEPOINT one")
-            result = write.statements(connection)
-        except Exception as error:  # whatever one caller's statements raise is that caller's, never the group's
-            if not connection.in_transaction:
-                raise
-            if not write.submit:
-                connection.execute("ROLLBACK TO one")
-                connection.execute("RELEASE one")
-            return None, _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
-        connection.execute("RELEASE one")
-        return result, None
+def _perform(connection: sqlite3.Connection, perform: Together, items: list[object]) -> Sequence[object]:
+    """Perform writes of one kind in a savepoint of their own: for each what it answers.
+
+    Raises sqlite3.Error where the whole transaction is lost.
+    """
+    connection.execute("SAVEPOINT one")
+    try:
+        answers = perform(connection, items)
+    except Exception as error:  # whatever one caller's statements raise is that caller's, never the group's
+        if not connection.in_transaction:
+            raise
+        connection.execute("ROLLBACK TO one")
+        told = _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
+        answers = [told] * len(items)
+    connection.execute("RELEASE one")
+    return answers
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
