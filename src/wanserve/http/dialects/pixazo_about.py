@@ -1,5 +1,6 @@
 """What the OpenAPI document says of the document's own dialect, with the document's examples."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from wanserve.domain.catalog import DOCUMENT_480P, MODELS
@@ -51,48 +52,75 @@ def _body(schema: Json, example: Json) -> Json:
     return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
-_SUBMIT_BODY: Final = {
-    "type": "object",
-    "required": ["model", "input"],
-    "properties": {
-        "model": {"type": "string", "enum": list(MODELS)},
-        "input": {
-            "type": "object",
-            "required": ["prompt"],
-            "properties": {
-                "prompt": {
-                    "type": "string",
-                    "minLength": 1,
-                    "description": f"English or Chinese; cut at {PROMPT_CHARACTERS} characters.",
-                },
-                "negative_prompt": {
-                    "type": ["string", "null"],
-                    "description": f"What to leave out; cut at {NEGATIVE_PROMPT_CHARACTERS} characters.",
-                },
-            },
-        },
-        "parameters": {
-            "type": ["object", "null"],
-            "properties": {
-                "size": {
-                    "type": ["string", "null"],
-                    "enum": [*_SIZES, None],
-                    "description": "; ".join(
-                        f"{card.name}: " + ", ".join(f"{width}*{height}" for width, height in card.sizes)
-                        for card in MODELS.values()
-                    ),
-                },
-                "n": {"type": ["integer", "null"], "enum": [1, None]},
-                "seed": {
-                    "type": ["integer", "null"],
-                    "minimum": 0,
-                    "maximum": SEED_MAX,
-                    "description": "The same prompt, size and seed give the same video; drawn where it is left out.",
-                },
-            },
-        },
+def _object(required: Sequence[str], properties: Json) -> Json:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def _task(required: Sequence[str], output: Json, **more: Json) -> Json:
+    """An answer about a task: its `output`, and what stands beside it."""
+    task = _object(["task_id", "task_status", *required], {"task_id": _ID, **output})
+    return _object(["request_id", "output"], {"request_id": _ID, "output": task, **more})
+
+
+_PROMPTS: Final = {
+    "prompt": {
+        "type": "string",
+        "minLength": 1,
+        "description": f"English or Chinese; cut at {PROMPT_CHARACTERS} characters.",
+    },
+    "negative_prompt": {
+        "type": ["string", "null"],
+        "description": f"What to leave out; cut at {NEGATIVE_PROMPT_CHARACTERS} characters.",
     },
 }
+
+_PARAMETERS: Final = {
+    "size": {
+        "type": ["string", "null"],
+        "enum": [*_SIZES, None],
+        "description": "; ".join(
+            f"{card.name}: " + ", ".join(f"{width}*{height}" for width, height in card.sizes)
+            for card in MODELS.values()
+        ),
+    },
+    "n": {"type": ["integer", "null"], "enum": [1, None]},
+    "seed": {
+        "type": ["integer", "null"],
+        "minimum": 0,
+        "maximum": SEED_MAX,
+        "description": "The same prompt, size and seed give the same video; drawn where it is left out.",
+    },
+}
+
+_SUBMIT_BODY: Final = _object(
+    ["model", "input"],
+    {
+        "model": {"type": "string", "enum": list(MODELS)},
+        "input": _object(["prompt"], _PROMPTS),
+        "parameters": {"type": ["object", "null"], "properties": _PARAMETERS},
+    },
+)
+
+_RESULT: Final = {
+    "task_status": {"type": "string", "enum": ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED"]},
+    "submit_time": _TIME,
+    "scheduled_time": _TIME,
+    "end_time": _TIME,
+    "video_url": {"type": "string", "format": "uri"},
+    "orig_prompt": {"type": "string"},
+    "actual_prompt": {"type": "string"},
+    "code": {"type": "string", "description": "Why it FAILED."},
+    "message": {"type": "string"},
+}
+
+_USAGE: Final = _object(
+    ["video_duration", "video_ratio", "video_count"],
+    {
+        "video_duration": {"type": "integer", "description": "Seconds."},
+        "video_ratio": {"type": "string", "description": "The size, in spite of its name."},
+        "video_count": {"type": "integer"},
+    },
+)
 
 SUBMIT: Final[Json] = {
     "tags": ["pixazo"],
@@ -110,18 +138,7 @@ SUBMIT: Final[Json] = {
     ),
     "responses": {
         "200": _answer(
-            {
-                "type": "object",
-                "required": ["request_id", "output"],
-                "properties": {
-                    "request_id": _ID,
-                    "output": {
-                        "type": "object",
-                        "required": ["task_id", "task_status"],
-                        "properties": {"task_id": _ID, "task_status": {"type": "string"}},
-                    },
-                },
-            },
+            _task([], {"task_status": {"type": "string"}}),
             {
                 "request_id": "ae89146e-7d12-4c3b-8e1e-5d1c6b7f8a90",
                 "output": {"task_id": _ID["example"], "task_status": "PENDING"},
@@ -137,45 +154,11 @@ POLL: Final[Json] = {
     "summary": "Get text to video result",
     "description": "The task's status, and once it has SUCCEEDED the link to its video.",
     "requestBody": _body(
-        {"type": "object", "required": ["task_id"], "properties": {"task_id": {"type": "string", "maxLength": 128}}},
-        {"task_id": _ID["example"]},
+        _object(["task_id"], {"task_id": {"type": "string", "maxLength": 128}}), {"task_id": _ID["example"]}
     ),
     "responses": {
         "200": _answer(
-            {
-                "type": "object",
-                "required": ["request_id", "output"],
-                "properties": {
-                    "request_id": _ID,
-                    "output": {
-                        "type": "object",
-                        "required": ["task_id", "task_status", "submit_time"],
-                        "properties": {
-                            "task_id": _ID,
-                            "task_status": {
-                                "type": "string",
-                                "enum": ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED"],
-                            },
-                            "submit_time": _TIME,
-                            "scheduled_time": _TIME,
-                            "end_time": _TIME,
-                            "video_url": {"type": "string", "format": "uri"},
-                            "orig_prompt": {"type": "string"},
-                            "actual_prompt": {"type": "string"},
-                            "code": {"type": "string", "description": "Why it FAILED."},
-                            "message": {"type": "string"},
-                        },
-                    },
-                    "usage": {
-                        "type": "object",
-                        "properties": {
-                            "video_duration": {"type": "integer", "description": "Seconds."},
-                            "video_ratio": {"type": "string", "description": "The size, in spite of its name."},
-                            "video_count": {"type": "integer"},
-                        },
-                    },
-                },
-            },
+            _task(["submit_time"], _RESULT, usage=_USAGE),
             {
                 "request_id": "9b07c1f1-8032-4b4e-a1de-6a3b0c9d8e7f",
                 "output": {
