@@ -23,6 +23,8 @@ class Sweeper:
     tasks: Tasks
     blobs: BlobStore
     scratch: Path
+    check_s: float = LEASE_CHECK_SECONDS
+    files_every: int = FILES_EVERY
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
 
     def start_afresh(self) -> None:
@@ -36,12 +38,12 @@ class Sweeper:
     def run(self) -> None:
         """Sweep until stopped."""
         rounds = 0
-        while not self._stopping.wait(LEASE_CHECK_SECONDS):
+        while not self._stopping.wait(self.check_s):
             rounds += 1
             try:
                 for task in self.tasks.reclaim():
                     log.warning("task %s is %s: the lease of attempt %d ran out", task.id, task.state, task.attempt)
-                if rounds % FILES_EVERY == 0:
+                if rounds % self.files_every == 0:
                     self.sweep_files()
             except Exception:
                 # The outermost frame of this thread: a sweep that fails is tried again.

@@ -1,0 +1,120 @@
+"""The sweeper: what nobody holds is taken back, and a sweep that fails is tried again."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wanserve.blobs.store import DiskBlobs
+from wanserve.domain.account import Key
+from wanserve.domain.catalog import MODELS
+from wanserve.domain.errors import StoreUnavailable
+from wanserve.domain.rules import VideoRequest
+from wanserve.domain.task import State, Task, Video
+from wanserve.store.memory import MemoryTasks
+from wanserve.tasks import Policy, Tasks, video_key
+from wanserve.worker.sweeper import Sweeper
+
+KEY = Key("ann", "ann", "00", 0)
+
+
+class Scene:
+    """Use cases on a clock that the test moves, with files on a real disk."""
+
+    def __init__(self, folder: Path) -> None:
+        ids = iter(range(100))
+        self.now = 0
+        self.store = MemoryTasks()
+        policy = Policy(lease_ms=1000, retention_ms=60_000)
+        self.tasks = Tasks(self.store, MODELS, lambda: self.now, lambda: str(next(ids)), lambda: 7, policy)
+        self.scratch, self.files = folder / "scratch", folder / "blobs"
+        self.scratch.mkdir()
+        self.files.mkdir()
+        self.blobs = DiskBlobs(self.files)
+        self.sweeper = Sweeper(self.tasks, self.blobs, self.scratch)
+
+    def running(self) -> Task:
+        """A task that an attempt has."""
+        self.tasks.submit(KEY, VideoRequest("wan2.2-t2v-plus", "a cat")).on_disk.result(0)
+        task = self.tasks.claim(MODELS)
+        assert task is not None
+        return task
+
+    def file(self, key: str) -> str:
+        """A stored file."""
+        made = self.scratch / "made"
+        made.write_bytes(b"video")
+        self.blobs.put(key, made)
+        return key
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    return Scene(tmp_path)
+
+
+def test_orphans_go_and_what_a_task_has_or_makes_stays(scene: Scene) -> None:
+    done = scene.running()
+    kept = scene.file(video_key(done.id, 1))
+    scene.tasks.succeed(done, Video(kept, 5, "animatic"))
+    making = scene.file(video_key(scene.running().id, 1))
+    for orphan in (video_key(done.id, 2), video_key("unknown", 1), "stray"):
+        scene.file(orphan)
+    scene.sweeper.sweep_files()
+    assert sorted(scene.blobs.keys()) == sorted([kept, making])
+
+
+def test_past_its_retention_a_tasks_file_goes_with_it(scene: Scene) -> None:
+    task = scene.running()
+    scene.tasks.succeed(task, Video(scene.file(video_key(task.id, 1)), 5, "animatic"))
+    scene.now += 60_001
+    scene.sweeper.sweep_files()
+    assert list(scene.blobs.keys()) == []
+    assert scene.store.find(task.id) is None
+    assert len(scene.tasks.usage(None)) == 1
+
+
+def test_a_start_takes_all_back_and_clears_what_was_left_half_made(scene: Scene) -> None:
+    task = scene.running()
+    scene.file(video_key(task.id, 1))
+    (scene.scratch / "half.mp4").write_bytes(b"half")
+    scene.sweeper.start_afresh()
+    assert scene.tasks.find(task.id).state is State.PENDING
+    assert list(scene.scratch.iterdir()) == []
+    assert list(scene.blobs.keys()) == []
+
+
+def test_leases_that_ran_out_are_seen_and_a_failing_sweep_is_tried_again(scene: Scene) -> None:
+    task = scene.running()
+    scene.file("stray")
+    scene.now += 1001
+    faults = [StoreUnavailable("busy"), ValueError("a bug")]
+
+    class Faulty(MemoryTasks):
+        """Fails a few times before it works."""
+
+        def expired(self, now_ms: int) -> list[Task]:
+            if faults:
+                raise faults.pop(0)
+            return scene.store.expired(now_ms)
+
+        def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+            return scene.store.settle(task, lease_before_ms)
+
+        def find(self, task_id: str) -> Task | None:
+            return scene.store.find(task_id)
+
+    tasks = replace(scene.tasks, store=Faulty())
+    scene.sweeper = Sweeper(tasks, scene.blobs, scene.scratch, check_s=0.01, files_every=2)
+    thread = threading.Thread(target=scene.sweeper.run)
+    thread.start()
+    seen = 0
+    while scene.tasks.find(task.id).state is not State.PENDING:
+        seen = scene.store.wait(seen, 1)
+    while list(scene.blobs.keys()):
+        pass
+    scene.sweeper.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert faults == []
