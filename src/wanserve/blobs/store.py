@@ -81,10 +81,8 @@ class DiskBlobs:
         """Every stored key, in no promised order; not what is still being written. Raises BlobUnavailable."""
         with _disk_errors("cannot list the files"):
             for folder, _, names in os.walk(self.root, onerror=_raise_unless_gone):
-                for name in names:
-                    key = Path(folder, name).relative_to(self.root).as_posix()
-                    if self._path(key) is not None:
-                        yield key
+                keys = (Path(folder, name).relative_to(self.root).as_posix() for name in names)
+                yield from (key for key in keys if self._path(key) is not None)
 
     def _path(self, key: str) -> Path | None:
         """Where the key's file is or would be; None where it is no key, such as one that leads out of the root."""

@@ -136,6 +136,11 @@ class Said:
         if word in DIGITS:
             self.count, self.quiet = min(MAX_COUNT, int(word)), 0
 
+    def take_over(self, gone: Cast | None) -> None:
+        """What was said of the first half of a compound goes to the whole."""
+        if gone is not None:
+            self.count, self.color = max(self.count, gone.count), self.color or gone.color
+
     def note(self, hit: Hit) -> None:
         """A known word that is no subject."""
         self.compound = ""
