@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Callable[[Arguments], int | None] = arguments.command
     try:
         return command(arguments) or 0
-    except WanserveError as error:
+    except (WanserveError, OSError) as error:
+        # An OSError is this machine's own: a folder that may not be written, a disk that is full.
         print(f"wanserve: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("wanserve: stopped", file=sys.stderr)

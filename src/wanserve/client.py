@@ -15,6 +15,8 @@ POLL_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 30.0
 """For one answer, not for the video: a server that renders still answers at once."""
 
+_NOT_OURS: Final = "the server's answer is none of the document's API: is this address a wanserve?"
+
 
 class ServerRefused(WanserveError):
     """The server said no, could not be reached, or the task ended without a video."""
@@ -64,6 +66,8 @@ class Client:
         with _said_plainly():
             answer = self._http.post(path, json=body, headers={"Ocp-Apim-Subscription-Key": self.key})
             said = answer.json()
+        if not isinstance(said, dict) or not {"error", "output"} & said.keys():
+            raise ServerRefused(_NOT_OURS)
         if answer.is_error:
             raise ServerRefused(f"{said.get('error')} ({said.get('message')})")
         output: dict[str, object] = said["output"]
@@ -77,4 +81,4 @@ def _said_plainly() -> Iterator[None]:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ServerRefused(f"the server did not answer as it should: {error}") from error
     except ValueError as error:
-        raise ServerRefused("the server's answer is not JSON: is this address a wanserve?") from error
+        raise ServerRefused(_NOT_OURS) from error

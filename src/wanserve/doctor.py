@@ -4,14 +4,17 @@ import os
 import platform
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from wanserve import __version__
 from wanserve.app import choose_engine
+from wanserve.domain.errors import WanserveError
+from wanserve.domain.generation import Generation
+from wanserve.generate import make
 from wanserve.settings import Settings
 
 ROOM_BYTES: Final = 1_000_000_000
@@ -19,6 +22,9 @@ ROOM_BYTES: Final = 1_000_000_000
 
 SQLITE_NEEDED: Final = (3, 37, 0)
 """The first version with STRICT tables; it has RETURNING too."""
+
+
+TRIAL: Final = Generation("trial", "a cat", "", width=64, height=64, frames=4, fps=4, seed=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """What this machine can run and what is missing. Changes nothing."""
+    """What this machine can run and what is missing. Leaves nothing behind."""
     return list(_findings(settings))
 
 
@@ -39,15 +45,19 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("wanserve", True, f"{__version__} on Python {platform.python_version()}, {platform.system()}")
     engine = choose_engine(settings)
     yield Finding("engine", True, f"{engine.name}: {engine.why}")
-    yield _drawing()
+    yield _making(engine.name)
     yield _sqlite()
     yield from _folder(settings.data_dir)
 
 
-def _drawing() -> Finding:
-    if find_spec("av") is None:
-        return Finding("video", False, "PyAV is not installed: pip install av")
-    return Finding("video", True, "PyAV with libx264")
+def _making(engine: str) -> Finding:
+    """A clip of a few frames, really made: nothing less shows that drawing library, codec and art are whole."""
+    with tempfile.TemporaryDirectory(prefix="wanserve-") as folder:
+        try:
+            make(engine, TRIAL, Path(folder) / "trial.mp4", lambda *_: None)
+        except (WanserveError, OSError) as error:
+            return Finding("video", False, f"a trial clip could not be made: {error}")
+    return Finding("video", True, f"a trial clip of {TRIAL.frames} frames was drawn, encoded and read back")
 
 
 def _sqlite() -> Finding:

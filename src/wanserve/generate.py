@@ -39,22 +39,24 @@ class Wish:
 
 
 def generate_locally(wish: Wish, settings: Settings, advance: Advance) -> Video:
-    """Make the video with no server, store, lock or ledger. Raises InvalidRequest, SetupError, EngineFailed."""
+    """Make the video with no server, store, lock or ledger. Raises InvalidRequest, EngineFailed."""
     size = None if wish.size is None else read_size(wish.size)
     generation = check(VideoRequest(wish.model, wish.prompt, wish.negative, size, seed=wish.seed), MODELS, new_seed)
-    folder = wish.output.absolute().parent
-    if not folder.is_dir():
-        raise InvalidRequest("output", f"there is no folder {folder}")
+    _require_folder(wish.output)
+    return make(choose_engine(settings).name, generation, wish.output, advance)
+
+
+def make(engine: str, generation: Generation, output: Path, advance: Advance) -> Video:
+    """Have a child process make one video into a file. Raises EngineFailed."""
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:
-        charge = events.Charge(choose_engine(settings).name, Path(scratch), Path(scratch), "error")
-        child = Supervisor(charge)
+        child = Supervisor(events.Charge(engine, Path(scratch), Path(scratch), "error"))
         advance("loading the engine", None)
         child.start()
         try:
             video = _made(child, generation, advance)
         finally:
             child.kill()
-        shutil.move(Path(scratch) / video.key, wish.output)
+        shutil.move(Path(scratch) / video.key, output)
     return video
 
 
@@ -74,7 +76,8 @@ def _made(child: Supervisor, generation: Generation, advance: Advance) -> Video:
 
 
 def generate_through(client: Client, wish: Wish, advance: Advance) -> None:
-    """Have a running server make the video, and download it. Raises ServerRefused."""
+    """Have a running server make the video, and download it. Raises InvalidRequest, ServerRefused."""
+    _require_folder(wish.output)
     parameters = {"size": wish.size, "seed": wish.seed}
     task_id = client.submit(
         {
@@ -86,6 +89,13 @@ def generate_through(client: Client, wish: Wish, advance: Advance) -> None:
     link = client.wait(task_id, lambda status: advance(f"task {task_id} {status}", None))
     client.download(link, wish.output)
     advance("downloaded", 1.0)
+
+
+def _require_folder(output: Path) -> None:
+    # Looked at before the video is made: a minute's work must not end at a misspelt path.
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise InvalidRequest("output", f"there is no folder {folder}")
 
 
 @contextmanager

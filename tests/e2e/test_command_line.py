@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,9 @@ def test_generate_says_plainly_what_is_wrong(server: Server, tmp_path: Path) -> 
     assert "seed: must be 0 to" in refused("generate", "a cat", "--seed", "-1", *out)
     assert "there is no folder" in refused("generate", "a cat", "-o", str(tmp_path / "no" / "x.mp4"))
     assert "engine" in refused("generate", "a cat", "--engine", "wan", *out)
+    through = ("--url", server.url, "--key", server.key)
+    assert "there is no folder" in refused("generate", "a cat", *through, "-o", str(tmp_path / "no" / "x.mp4"))
+    assert "Is a directory" in wanserve("generate", "a cat", *through, "--size", "640*480", "-o", str(tmp_path)).stderr
     nowhere = ("--url", "http://127.0.0.1:1", "--key", "k")
     assert "did not answer" in wanserve("generate", "a cat", *nowhere, *out).stderr
     wrong_key = wanserve("generate", "a cat", "--url", server.url, "--key", "k", *out)
@@ -121,7 +126,7 @@ def test_models_tell_names_sizes_and_engine() -> None:
 def test_doctor_says_what_this_machine_can_run(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
     findings = json.loads(told("doctor", "--json", *data))
-    assert {"engine", "SQLite", "data directory", "disk"} <= {finding["about"] for finding in findings}
+    assert {"engine", "video", "SQLite", "data directory", "disk"} <= {finding["about"] for finding in findings}
     assert all(finding["fine"] for finding in findings)
     assert "animatic" in told("doctor", *data)
     assert not (tmp_path / "data").exists()
@@ -144,6 +149,34 @@ def test_a_setting_that_is_none_stops_the_start_with_its_name() -> None:
 def test_a_data_directory_that_cannot_be_made_is_said_plainly() -> None:
     assert "the data directory /proc/nowhere cannot be made" in refused("keys", "list", "--data-dir", "/proc/nowhere")
     assert "the data directory /proc/nowhere cannot be made" in refused("serve", "--data-dir", "/proc/nowhere")
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b"<html>", b'{"openapi": "3.1.0"}'])
+def test_an_address_that_is_no_wanserve_is_said_plainly(tmp_path: Path, answer: bytes) -> None:
+    class Stranger(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Stranger) as stranger:
+        thread = threading.Thread(target=stranger.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{stranger.server_port}"
+        done = wanserve("generate", "a cat", "--url", url, "--key", "k", "-o", str(tmp_path / "x.mp4"))
+        thread.join()
+    assert done.returncode == 1
+    assert "is this address a wanserve?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_data_directory_that_cannot_be_locked_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    assert "lock" in refused("serve", "--port", "0", "--data-dir", str(tmp_path))
 
 
 def test_the_version_is_told() -> None:

@@ -107,11 +107,10 @@ class Supervisor:
         if self._pipe:
             self._pipe.close()
             self._pipe = None
-        if not self.loaded:
-            self._failures += 1
-        self.loaded = False
         if process is None:
             return "it was not there"
+        self._failures += not self.loaded
+        self.loaded = False
         try:
             code = process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
