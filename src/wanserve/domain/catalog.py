@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from wanserve.domain.recipe import PLUS_2_1, PLUS_2_2, TURBO, Recipe
+
 Size = tuple[int, int]
 """Width and height in pixels."""
 
@@ -14,11 +16,15 @@ DOCUMENT_480P: Size = (640, 480)
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One line of the catalogue. `frames` is the length of a video, at `fps` frames a second."""
+    """One line of the catalogue. `frames` is the length of a video, at `fps` frames a second.
+
+    `recipe` is how the wan engine makes it; the other engines do not look at it.
+    """
 
     name: str
     sizes: tuple[Size, ...]
     default_size: Size
+    recipe: Recipe
     frames: int = 150
     fps: int = 30
 
@@ -26,9 +32,9 @@ class ModelCard:
 MODELS: dict[str, ModelCard] = {
     card.name: card
     for card in (
-        ModelCard("wan2.2-t2v-plus", (DOCUMENT_480P, *TIER_480P, *TIER_1080P), (1920, 1080)),
-        ModelCard("wanx2.1-t2v-turbo", (DOCUMENT_480P, *TIER_480P, *TIER_720P), (1280, 720)),
-        ModelCard("wanx2.1-t2v-plus", TIER_720P, (1280, 720)),
+        ModelCard("wan2.2-t2v-plus", (DOCUMENT_480P, *TIER_480P, *TIER_1080P), (1920, 1080), PLUS_2_2),
+        ModelCard("wanx2.1-t2v-turbo", (DOCUMENT_480P, *TIER_480P, *TIER_720P), (1280, 720), TURBO),
+        ModelCard("wanx2.1-t2v-plus", TIER_720P, (1280, 720), PLUS_2_1),
     )
 }
 """By name. Five seconds at 30 frames a second, as the hosted service makes them."""

@@ -1,0 +1,133 @@
+"""Knows how the open Wan weights make a model's videos: the authors' settings, and what an owner may set otherwise."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Profile(StrEnum):
+    """What is traded for speed or memory. Only `EXACT` makes what the authors' own code would make."""
+
+    EXACT = "exact"
+    BALANCED = "balanced"
+    FAST = "fast"
+    SMALL = "small"
+
+
+class LargeSizes(StrEnum):
+    """How a video of more pixels than the models were trained at is made: two thirds as large and scaled, or drawn."""
+
+    SCALE = "scale"
+    NATIVE = "native"
+
+
+class Placement(StrEnum):
+    """Where the weights are while a video is made. `AUTO` takes the first of the others that fits."""
+
+    AUTO = "auto"
+    WHOLE = "whole"
+    TEXT_OFF = "text-off"
+    PARTS = "parts"
+    GROUPS = "groups"
+
+
+class Precision(StrEnum):
+    """The number format of the weights. `AUTO`: bf16 where the device has units for it, else fp32."""
+
+    AUTO = "auto"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The shape of a model's transformer; there are `experts` of it. Source: the authors' configuration files."""
+
+    layers: int
+    dim: int
+    heads: int
+    ffn: int
+    experts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA file for the (first) transformer, and one for the second expert where there is one."""
+
+    file: str
+    file_2: str | None = None
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The settings with which the wan engine makes a model's videos.
+
+    `weights` is a folder in the diffusers layout or a hub id. `guidance_scale` and `boundary_ratio` are the
+    authors': with two experts the first one, for high noise, serves the timesteps from `boundary_ratio` x 1000 on,
+    guided by `guidance_scale`, and the second the rest, guided by `guidance_scale_2`. `frames` is 4k+1 at `fps` a second.
+    `distill` are the LoRA files of the profile `fast`. `gpus` work on one video together.
+    """
+
+    weights: str
+    geometry: Geometry
+    steps: int
+    guidance_scale: float
+    flow_shift: float
+    negative_prompt: str
+    guidance_scale_2: float | None = None
+    boundary_ratio: float | None = None
+    frames: int = 81
+    fps: int = 16
+    profile: Profile = Profile.EXACT
+    large_sizes: LargeSizes = LargeSizes.SCALE
+    placement: Placement = Placement.AUTO
+    precision: Precision = Precision.AUTO
+    loras: tuple[Lora, ...] = ()
+    distill: Lora | None = None
+    gpus: int = 1
+
+    @property
+    def experts(self) -> int:
+        """How many transformers the weights must have."""
+        return 1 if self.boundary_ratio is None else 2
+
+
+NEGATIVE_PROMPT: Final = (
+    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，低质量，JPEG压缩残留，"
+    "丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，形态畸形的肢体，手指融合，"
+    "静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"
+)
+"""What the authors leave out where nobody says what to leave out. Source: `sample_neg_prompt` of Wan 2.1 and 2.2."""
+
+GEOMETRY_1_3B: Final = Geometry(layers=30, dim=1536, heads=12, ffn=8960)
+GEOMETRY_14B: Final = Geometry(layers=40, dim=5120, heads=40, ffn=13824)
+
+# Sources: Wan2.1's README and generate.py (50 steps; 1.3B: guidance 6 and shift 8; 14B: 5 and 5), and Wan2.2's
+# wan_t2v_A14B.py (40 steps, shift 12, boundary 0.875, guidance 4 for high noise and 3 for low).
+TURBO: Final = Recipe(
+    weights="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+    geometry=GEOMETRY_1_3B,
+    steps=50,
+    guidance_scale=6.0,
+    flow_shift=8.0,
+    negative_prompt=NEGATIVE_PROMPT,
+)
+PLUS_2_1: Final = Recipe(
+    weights="Wan-AI/Wan2.1-T2V-14B-Diffusers",
+    geometry=GEOMETRY_14B,
+    steps=50,
+    guidance_scale=5.0,
+    flow_shift=5.0,
+    negative_prompt=NEGATIVE_PROMPT,
+)
+PLUS_2_2: Final = Recipe(
+    weights="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+    geometry=Geometry(layers=40, dim=5120, heads=40, ffn=13824, experts=2),
+    steps=40,
+    guidance_scale=4.0,
+    guidance_scale_2=3.0,
+    flow_shift=12.0,
+    boundary_ratio=0.875,
+    negative_prompt=NEGATIVE_PROMPT,
+)
