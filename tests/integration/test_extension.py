@@ -1,0 +1,396 @@
+"""Prompt extension against a real chat endpoint on loopback, and against everything that is none."""
+
+import json
+import logging
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tests.samples import new_generation
+from wanserve.domain.errors import Canceled
+from wanserve.domain.ports import Report
+from wanserve.extension.chat import BODY_BYTES, TRIES, ChatEndpoint, extend
+
+GOOD = (
+    "A small grey kitten runs across a moonlit meadow, its paws barely touching the wet grass. Cold blue light from "
+    "a full moon falls from the side and draws a bright line along its back. The camera follows low and close."
+)
+GOOD_CHINESE = (
+    "夜晚，一只灰色小猫在月光下的草地上奔跑，脚掌轻轻掠过沾着露水的草叶。冷色调的月光从侧面洒下，柔和地勾勒出它背部的轮廓。"
+    "中景，低角度跟拍，小猫位于画面中心，身后的树林幽暗而模糊。"
+)
+KEY = "sk-a-very-secret-key"
+SOON = 0.3
+"""Seconds for all of an extension that is to fail by time."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one request said."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+class Caller(BaseHTTPRequestHandler):
+    """The other side of one connection, with what an endpoint may do to it."""
+
+    protocol_version = "HTTP/1.1"
+    endpoint: "Endpoint"
+
+    def do_POST(self) -> None:
+        """Note the request, and do what is next in the endpoint's script."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        script = self.endpoint.script
+        self.endpoint.asked.append(Asked(self.path, dict(self.headers), body))
+        play = script.pop(0) if len(script) > 1 else script[0]
+        try:
+            play(self)
+        except OSError:
+            self.close_connection = True
+            self.endpoint.left.set()
+
+    def answer(self, status: int, body: bytes, **headers: str) -> None:
+        """Send a whole answer."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def drip(self, data: bytes) -> None:
+        """Send the bytes one by one for as long as the other side is there, then the last of them for ever."""
+        for number in range(100_000):
+            self.wfile.write(data[number : number + 1] or data[-1:])
+            self.wfile.flush()
+            if self.endpoint.closed.wait(0.005):
+                return
+
+    def hold(self) -> None:
+        """Answer nothing until the other side has gone."""
+        with suppress(OSError):
+            self.connection.recv(1)
+        self.close_connection = True
+        self.endpoint.left.set()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Say nothing."""
+
+
+Play = Callable[[Caller], None]
+
+
+class Endpoint:
+    """A chat endpoint that plays a script, one entry a request, the last one over and over."""
+
+    def __init__(self) -> None:
+        self.script: list[Play] = [says(GOOD)]
+        self.asked: list[Asked] = []
+        self.left, self.closed = threading.Event(), threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Caller,), {"endpoint": self}))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def at(self, base: str = "/v1", key: str | None = KEY) -> ChatEndpoint:
+        """The endpoint under this base path."""
+        return ChatEndpoint(self.root + base, "a-model", key)
+
+    def close(self) -> None:
+        """End the server."""
+        self.closed.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    server = Endpoint()
+    yield server
+    server.close()
+
+
+def says(content: object, **choice: object) -> Play:
+    body = json.dumps({"choices": [{"message": {"role": "assistant", "content": content}, **choice}]}).encode()
+    return lambda caller: caller.answer(200, body, **{"Content-Type": "application/json"})
+
+
+def status(code: int, body: bytes = b'{"error": {"message": "no"}}', **headers: str) -> Play:
+    return lambda caller: caller.answer(code, body, **headers)
+
+
+def breaks_off(caller: Caller) -> None:
+    """Reset the connection in the middle of an answer."""
+    caller.send_response(200)
+    caller.send_header("Content-Length", "1000")
+    caller.end_headers()
+    caller.close_connection = True
+    caller.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Closed for good, and so reset, once the files over it are closed too.
+    caller.connection.close()
+
+
+def goes_on(_: float) -> None:
+    """A report of a task that nobody cancels."""
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_the_answer_becomes_the_prompt(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    generation = new_generation()
+    assert extend(endpoint.at(), generation, goes_on) == GOOD
+    (request,) = endpoint.asked
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    system, user = request.body.pop("messages")
+    assert user == {"role": "user", "content": generation.prompt}
+    assert system["role"] == "system"
+    assert generation.prompt not in system["content"]
+    assert request.body == {
+        "model": "a-model",
+        "stream": False,
+        "max_tokens": 512,
+        "temperature": 0.7,
+        "seed": generation.seed,
+    }
+    assert warnings_in(caplog) == []
+
+
+def test_a_chinese_prompt_is_answered_in_chinese(endpoint: Endpoint) -> None:
+    endpoint.script = [says(GOOD_CHINESE)]
+    assert extend(endpoint.at(), new_generation(prompt="一只小猫在月光下奔跑"), goes_on) == GOOD_CHINESE
+    system, user = endpoint.asked[0].body["messages"]
+    assert "视频" in system["content"]
+    assert user["content"] == "一只小猫在月光下奔跑"
+
+
+@pytest.mark.parametrize(
+    ("base", "path"),
+    [
+        ("/v1/", "/v1/chat/completions"),
+        ("", "/chat/completions"),
+        ("/", "/chat/completions"),
+        ("/a%20b/v1?version=2", "/a%20b/v1/chat/completions?version=2"),
+    ],
+)
+def test_the_path_is_put_after_the_base(endpoint: Endpoint, base: str, path: str) -> None:
+    assert extend(endpoint.at(base, key=None), new_generation(), goes_on) == GOOD
+    assert endpoint.asked[0].path == path
+    assert "Authorization" not in endpoint.asked[0].headers
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        status(500),
+        status(503, b""),
+        status(429),
+        status(200, b"<html>busy</html>"),
+        status(200, b"\xff\xfe\x00"),
+        status(200, b'{"choices": []}'),
+        says(None),
+        says(""),
+        says("I'm sorry, but I can't help with that."),
+        says("A kitten."),
+        says(GOOD * 20),
+        says(GOOD, finish_reason="length"),
+        lambda caller: caller.connection.shutdown(socket.SHUT_RDWR),
+        breaks_off,
+    ],
+)
+def test_an_unusable_answer_is_asked_for_again(endpoint: Endpoint, bad: Play) -> None:
+    endpoint.script = [bad, bad, says(GOOD)]
+    assert extend(endpoint.at(), new_generation(), goes_on, within_s=5) == GOOD
+    # Another seed, since the same one would be answered alike.
+    assert [request.body["seed"] for request in endpoint.asked] == [7, 8, 9]
+
+
+def test_four_unusable_answers_are_enough(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    generation = new_generation(prompt='A kitten under a sign that says "OPEN"')
+    assert extend(endpoint.at(), generation, goes_on, within_s=2) == generation.prompt
+    assert len(endpoint.asked) == TRIES == 4
+    (line,) = warnings_in(caplog)
+    assert "lost a quoted text" in line
+    assert KEY not in caplog.text
+    assert "kitten" not in caplog.text
+
+
+@pytest.mark.parametrize("code", [301, 307, 401, 403, 404])
+def test_a_refusal_is_not_asked_again_and_a_redirect_is_not_followed(
+    endpoint: Endpoint, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    generation = new_generation()
+    endpoint.script = [status(code, Location=f"{endpoint.root}/elsewhere"), says(GOOD)]
+    assert extend(endpoint.at(), generation, goes_on) == generation.prompt
+    assert len(endpoint.asked) == 1
+    (line,) = warnings_in(caplog)
+    assert str(code) in line
+    assert KEY not in line
+
+
+@pytest.mark.parametrize("code", [400, 422])
+def test_an_endpoint_that_refuses_a_field_is_asked_with_the_plain_ones(endpoint: Endpoint, code: int) -> None:
+    endpoint.script = [status(code), says(GOOD)]
+    assert extend(endpoint.at(), new_generation(), goes_on, within_s=2) == GOOD
+    assert endpoint.asked[1].body.keys() == {"model", "messages", "stream"}
+
+
+def test_an_endpoint_that_refuses_the_plain_fields_is_not_asked_again(endpoint: Endpoint) -> None:
+    generation = new_generation()
+    endpoint.script = [status(400)]
+    assert extend(endpoint.at(), generation, goes_on, within_s=2) == generation.prompt
+    assert len(endpoint.asked) == 2
+
+
+def test_an_endpoint_that_is_not_there_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    generation = new_generation()
+    assert extend(ChatEndpoint(f"http://127.0.0.1:{port}/v1", "m", KEY), generation, goes_on) == generation.prompt
+    (line,) = warnings_in(caplog)
+    assert "cannot be reached" in line
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:1/v1", "http://", "http://[::1", "http://127.0.0.1:99999/v1", "ftp://x"]
+)
+def test_an_address_that_is_none_costs_only_the_extension(url: str) -> None:
+    generation = new_generation()
+    assert extend(ChatEndpoint(url, "m"), generation, goes_on) == generation.prompt
+
+
+@pytest.mark.parametrize("key", ["two\r\nlines", "ключ", "nul\x00"])
+def test_a_key_that_no_header_can_hold_is_not_shown(
+    endpoint: Endpoint, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    generation = new_generation()
+    assert extend(endpoint.at(key=key), generation, goes_on) == generation.prompt
+    (line,) = warnings_in(caplog)
+    assert key not in line
+    assert key.splitlines()[0] not in line
+    assert endpoint.asked == []
+
+
+def test_a_body_without_end_is_not_read_to_its_end(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    def floods(caller: Caller) -> None:
+        caller.send_response(200)
+        caller.send_header("Content-Length", str(10**12))
+        caller.end_headers()
+        while True:
+            caller.wfile.write(b" " * 65536)
+
+    generation = new_generation()
+    endpoint.script = [floods]
+    assert extend(endpoint.at(), generation, goes_on, within_s=5) == generation.prompt
+    assert str(BODY_BYTES) in warnings_in(caplog)[0]
+    assert endpoint.left.wait(10)
+
+
+def drips_head(caller: Caller) -> None:
+    caller.drip(b"HTTP/1.1 200 OK\r\nX-Slow: a")
+
+
+def drips_body(caller: Caller) -> None:
+    caller.send_response(200)
+    caller.send_header("Content-Length", "100000")
+    caller.end_headers()
+    caller.drip(b'{"choices": ')
+
+
+@pytest.mark.parametrize("play", [Caller.hold, drips_head, drips_body])
+def test_time_is_up_for_all_of_it_however_slowly_it_comes(
+    endpoint: Endpoint, play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    generation = new_generation()
+    endpoint.script = [play]
+    assert extend(endpoint.at(), generation, goes_on, SOON) == generation.prompt
+    assert warnings_in(caplog) == ["the prompt stays as it was sent: no usable answer came within 0.3 s"]
+    assert endpoint.left.wait(10), "the connection was left open"
+    assert len(endpoint.asked) == 1
+
+
+def test_time_is_up_while_nobody_takes_the_connection() -> None:
+    # A full backlog: the next connection is never answered.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, socket.create_connection(deaf.getsockname()):
+        generation = new_generation()
+        where = ChatEndpoint(f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", "m")
+        assert extend(where, generation, goes_on, SOON) == generation.prompt
+
+
+def test_time_is_up_while_the_name_server_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def getaddrinfo(*_: object, **__: object) -> None:
+        asked.set()
+        answer.wait(60)
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    generation = new_generation()
+    try:
+        assert extend(ChatEndpoint("http://llm.invalid/v1", "m"), generation, goes_on, SOON) == generation.prompt
+        assert asked.is_set()
+        assert not answer.is_set()
+    finally:
+        answer.set()
+
+
+def canceled_once_asked(endpoint: Endpoint) -> Report:
+    def report(fraction: float) -> None:
+        assert fraction == 0.0
+        if endpoint.asked:
+            raise Canceled("a cancel was asked")
+
+    return report
+
+
+@pytest.mark.parametrize("play", [Caller.hold, drips_head, drips_body])
+def test_a_cancel_ends_it_and_closes_the_connection(
+    endpoint: Endpoint, play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.script = [play]
+    with pytest.raises(Canceled):
+        extend(endpoint.at(), new_generation(), canceled_once_asked(endpoint), within_s=3600)
+    assert endpoint.left.wait(10), "the connection was left open"
+    assert warnings_in(caplog) == []
+
+
+def test_a_cancel_ends_the_pause_between_two_tries(endpoint: Endpoint) -> None:
+    endpoint.script = [status(500)]
+    with pytest.raises(Canceled):
+        extend(endpoint.at(), new_generation(), canceled_once_asked(endpoint), within_s=36_000)
+    assert len(endpoint.asked) == 1
+
+
+def test_a_task_that_is_canceled_already_asks_nobody(endpoint: Endpoint) -> None:
+    def report(_: float) -> None:
+        raise Canceled("a cancel was asked")
+
+    with pytest.raises(Canceled):
+        extend(endpoint.at(), new_generation(), report)
+    assert endpoint.asked == []
+
+
+def test_nothing_of_the_prompt_or_the_key_is_in_a_log(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for play in (says(GOOD), status(401, f'"{KEY}"'.encode()), says(f"I cannot. {KEY} kitten")):
+        endpoint.script = [play]
+        extend(endpoint.at(), new_generation(), goes_on, within_s=2)
+    assert "kitten" not in caplog.text
+    assert KEY not in caplog.text
+    assert endpoint.root not in caplog.text
+    assert len(caplog.records) == 2
