@@ -93,7 +93,7 @@ def legs_apart(alpha: bytes, size: int, box: tuple[int, int, int, int]) -> float
 def sheet(out: Path, width: int = 300, height: int = 168, columns: int = 3) -> None:
     """Draw the twelve settings, one frame each, into one PNG."""
     engine = AnimaticEngine()
-    engine.load()
+    engine.load("any")
     lines = [bytearray() for _ in range(height * math.ceil(len(SHEET) / columns))]
     for i, prompt in enumerate(SHEET):
         asked = Generation("preview", prompt, "", width, height, 40, 30, 11 + i)

@@ -3,7 +3,7 @@
 import random
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
@@ -12,7 +12,7 @@ from wanserve import __version__
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.links import load_secret
 from wanserve.blobs.store import DiskBlobs
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
 from wanserve.http.api import Door, application
@@ -23,6 +23,7 @@ from wanserve.http.files import Files, Links
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.keys import Keys
+from wanserve.offers import Choice
 from wanserve.settings import Settings
 from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
 from wanserve.tasks import Tasks
@@ -33,14 +34,6 @@ from wanserve.worker.sweeper import Sweeper
 
 _random = random.Random()
 """Seeded by the system. An id or a seed must be new, not secret: a task is its account's, whoever knows its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """Which engine serves, and why that one, in words for the user."""
-
-    name: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +55,9 @@ class Parts:
 
     core: Core
     app: ASGIApp
-    engine: Engine
+    choice: Choice
     workers: Sequence[Worker]
     sweeper: Sweeper
-
-
-def choose_engine(settings: Settings) -> Engine:
-    """The engine for these settings on this machine."""
-    if settings.engine != "auto":
-        return Engine(settings.engine, "it is the setting")
-    return Engine("animatic", "auto: this version has no other engine yet, and animatic needs no GPU and no weights")
 
 
 def make_folders(settings: Settings) -> None:
@@ -83,13 +69,16 @@ def make_folders(settings: Settings) -> None:
         raise SetupError(f"the data directory {settings.data_dir} cannot be made: {error.strerror}") from error
 
 
-def open_core(settings: Settings) -> Core:
-    """Open the database of the data directory, making both where they are new. Raises SetupError."""
+def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS) -> Core:
+    """Open the database of the data directory, making both where they are new. Raises SetupError.
+
+    `models` are those that may be asked for.
+    """
     make_folders(settings)
     database = Database(settings.data_dir / "wanserve.db")
     tasks = Tasks(
         store=SqliteTasks(database),
-        models=MODELS,
+        models=models,
         clock=now_ms,
         new_id=new_uuid,
         new_seed=new_seed,
@@ -99,12 +88,25 @@ def open_core(settings: Settings) -> Core:
     return Core(database, tasks, keys)
 
 
-def build(settings: Settings, core: Core, *, with_worker: bool = True) -> Parts:
+def charge_of(settings: Settings, choice: Choice) -> Charge:
+    """What a worker's child is told of the settings."""
+    return Charge(choice.engine, settings.blobs_dir, settings.scratch_dir, settings.log_level, choice.recipes)
+
+
+def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
-    engine = choose_engine(settings)
     blobs = DiskBlobs(settings.blobs_dir)
-    charge = Charge(engine.name, settings.blobs_dir, settings.scratch_dir, settings.log_level)
-    worker = Worker(core.tasks, Supervisor(charge), settings.stall_seconds, settings.drain_seconds)
+    heavy = choice.engine == "wan"
+    worker = Worker(
+        core.tasks,
+        Supervisor(charge_of(settings, choice)),
+        models=tuple(choice.cards),
+        stall_s=settings.stall_seconds,
+        drain_s=settings.drain_seconds,
+        # A step of a large model takes a minute, and loading it anew after a kill takes longer.
+        cancel_s=settings.stall_seconds if heavy else 10.0,
+        one_model=heavy,
+    )
     workers = [worker] if with_worker else []
 
     def health() -> list[WorkerHealth]:
@@ -118,15 +120,15 @@ def build(settings: Settings, core: Core, *, with_worker: bool = True) -> Parts:
         Door(dialect, operation, core.tasks, gate, links) for dialect in dialects for operation in dialect.operations
     ]
     ops = Ops(
-        engine.name,
-        engine.why,
+        choice.engine,
+        choice.why,
         health,
         core.tasks.store.check_writable,
         document(dialects, ops_about(), __version__),
     )
     files = Files(signer, blobs, now_ms)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid)
-    return Parts(core, app, engine, workers, Sweeper(core.tasks, blobs, settings.scratch_dir))
+    return Parts(core, app, choice, workers, Sweeper(core.tasks, blobs, settings.scratch_dir))
 
 
 def now_ms() -> int:

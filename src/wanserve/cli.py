@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from wanserve import __version__
-from wanserve.app import Core, choose_engine, open_core
+from wanserve.app import Core, open_core
 from wanserve.client import Client
 from wanserve.doctor import examine
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.task import Task
-from wanserve.generate import Wish, generate_locally, generate_through, progress_bar
+from wanserve.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
+from wanserve.offers import as_told, choose
 from wanserve.server import serve
 from wanserve.settings import Settings, load
 from wanserve.telemetry import start_logging
@@ -80,7 +81,7 @@ def _add_serve(commands: Commands) -> None:
     added = _with_data(_add(commands, "serve", "serve the HTTP API and make the videos", run_serve))
     added.add_argument("--host", help="the address to listen at (127.0.0.1)")
     added.add_argument("--port", type=int, help="the port to listen at (8000); 0 takes a free one")
-    added.add_argument("--engine", help="auto or animatic (auto)")
+    added.add_argument("--engine", help="auto, animatic or wan (auto)")
     added.add_argument("--no-worker", action="store_true", help="serve HTTP only")
 
 
@@ -88,11 +89,14 @@ def _add_generate(commands: Commands) -> None:
     added = _add(commands, "generate", "make one video, with no server or through one", run_generate)
     added.add_argument("prompt", metavar="PROMPT")
     added.add_argument("-o", "--output", type=Path, default=Path("out.mp4"), metavar="FILE")
-    added.add_argument("--model", default="wan2.2-t2v-plus", help=", ".join(MODELS))
+    added.add_argument("--model", help=f"{', '.join(MODELS)} (the first, or the one that the weights are of)")
     added.add_argument("--size", metavar="W*H", help="such as 1280*720; the model's own default where left out")
     added.add_argument("--negative", metavar="TEXT", help="what to leave out")
     added.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same video")
-    added.add_argument("--engine", help="auto or animatic (auto); without --url only")
+    added.add_argument("--engine", help="auto, animatic or wan (auto); without --url only")
+    added.add_argument("--weights", metavar="FOLDER", help="a checkpoint in the diffusers layout; for the wan engine")
+    added.add_argument("--steps", type=int, metavar="N", help="denoising steps; for the wan engine")
+    added.add_argument("--frames", type=int, metavar="N", help="4k+1 frames; for the wan engine")
     added.add_argument("--url", help="the address of a running server")
     added.add_argument("--key", help="a key of that server")
 
@@ -150,7 +154,8 @@ def run_generate(arguments: Arguments) -> None:
         if arguments.url:
             generate_through(Client(arguments.url, arguments.key or ""), wish, advance)
         else:
-            notes = generate_locally(wish, load({"engine": arguments.engine}), advance).notes
+            flags = WanFlags(arguments.weights, arguments.steps, arguments.frames)
+            notes = generate_locally(*in_force(wish, arguments.engine, flags), advance).notes
     for note in notes:
         console.print(f"note: {note}", markup=False, highlight=False)
     print(wish.output)
@@ -237,18 +242,10 @@ def run_usage(arguments: Arguments) -> None:
 
 def run_models(arguments: Arguments) -> None:
     """`wanserve models`."""
-    engine = choose_engine(load({}))
-    rows = [
-        {
-            "name": card.name,
-            "engine": engine.name,
-            "sizes": [f"{width}*{height}" for width, height in card.sizes],
-            "default_size": "{}*{}".format(*card.default_size),
-            "frames": card.frames,
-            "fps": card.fps,
-        }
-        for card in MODELS.values()
-    ]
+    rows = [as_told(offer) for offer in choose(_settings(arguments)).offers]
+    if not arguments.json:
+        columns = ("name", "engine", "weights", "profile", "steps", "frames", "fps", "sizes")
+        rows = [{name: row[name] for name in columns} for row in rows]
     _print_rows(rows, as_json=arguments.json)
 
 

@@ -6,15 +6,15 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from wanserve import __version__
-from wanserve.app import choose_engine
-from wanserve.domain.errors import WanserveError
+from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.generate import make
+from wanserve.offers import Choice, choose
 from wanserve.settings import Settings
 
 ROOM_BYTES: Final = 1_000_000_000
@@ -23,8 +23,7 @@ ROOM_BYTES: Final = 1_000_000_000
 SQLITE_NEEDED: Final = (3, 37, 0)
 """The first version with STRICT tables; it has RETURNING too."""
 
-
-TRIAL: Final = Generation("trial", "a cat", "", width=64, height=64, frames=4, fps=4, seed=1)
+TRIAL: Final = Generation("trial", "a cat", "", width=64, height=64, frames=5, fps=5, seed=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +42,36 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("wanserve", True, f"{__version__} on Python {platform.python_version()}, {platform.system()}")
-    engine = choose_engine(settings)
-    yield Finding("engine", True, f"{engine.name}: {engine.why}")
-    yield _making(engine.name)
+    try:
+        choice = choose(settings)
+    except SetupError as error:
+        yield Finding("engine", False, str(error))
+    else:
+        yield Finding("engine", True, f"{choice.engine}: {choice.why}")
+        yield _making(settings, choice)
     yield _sqlite()
     yield from _folder(settings.data_dir)
 
 
-def _making(engine: str) -> Finding:
-    """A clip of a few frames, really made: nothing less shows that drawing library, codec and art are whole."""
+def _making(settings: Settings, choice: Choice) -> Finding:
+    """A clip of a few frames, really made: nothing less shows that engine and codec are whole."""
+    model = next(iter(choice.cards))
     with tempfile.TemporaryDirectory(prefix="wanserve-") as folder:
         try:
-            make(engine, TRIAL, Path(folder) / "trial.mp4", lambda *_: None)
+            make(
+                settings, in_one_step(choice), replace(TRIAL, model=model), Path(folder) / "trial.mp4", lambda *_: None
+            )
         except (WanserveError, OSError) as error:
             return Finding("video", False, f"a trial clip could not be made: {error}")
-    return Finding("video", True, f"a trial clip of {TRIAL.frames} frames was drawn, encoded and read back")
+    return Finding("video", True, f"a trial clip of {TRIAL.frames} frames of {model} was drawn, encoded and read back")
+
+
+def in_one_step(choice: Choice) -> Choice:
+    """The same models with a single denoising step: enough to see that they work."""
+    offers = (
+        replace(offer, card=replace(offer.card, recipe=replace(offer.card.recipe, steps=1))) for offer in choice.offers
+    )
+    return replace(choice, offers=tuple(offers))
 
 
 def _sqlite() -> Finding:

@@ -4,21 +4,22 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from wanserve.app import choose_engine, new_seed
+from wanserve.app import charge_of, new_seed
 from wanserve.client import Client
-from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import EngineFailed, InvalidRequest
 from wanserve.domain.generation import Generation
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.domain.task import Video
 from wanserve.http.dialects.pixazo import read_size
-from wanserve.settings import Settings
+from wanserve.offers import Choice, choose, model_of
+from wanserve.settings import Settings, load
 from wanserve.worker import events
 from wanserve.worker.supervisor import Supervisor
 
@@ -32,26 +33,63 @@ class Wish:
 
     prompt: str
     output: Path
-    model: str
+    model: str | None
     size: str | None
     negative: str | None
     seed: int | None
 
 
+DEFAULT_MODEL: Final = "wan2.2-t2v-plus"
+
+
+@dataclass(frozen=True, slots=True)
+class WanFlags:
+    """What the command line sets for this one video of the wan engine."""
+
+    weights: str | None = None
+    steps: int | None = None
+    frames: int | None = None
+
+    def given(self) -> dict[str, str | int]:
+        """Those that were written."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def in_force(wish: Wish, engine: str | None, flags: WanFlags) -> tuple[Wish, Settings]:
+    """The wish with its model, and the settings with what the flags say.
+
+    Weights choose the engine, and the model where none is named. Raises InvalidRequest, SetupError.
+    """
+    settings = load({"engine": engine or (flags.weights and "wan")})
+    given = flags.given()
+    model = wish.model or (model_of(Path(flags.weights).expanduser()) if flags.weights else DEFAULT_MODEL)
+    if given:
+        tables = {name: own.model_dump(exclude_none=True) for name, own in settings.models.items()}
+        tables[model] = tables.get(model, {}) | given
+        settings = load({"engine": settings.engine, "models": tables})
+        if (choice := choose(settings)).engine != "wan":
+            raise InvalidRequest(next(iter(given)), f"only the wan engine takes it, and here it is {choice.engine}")
+    return replace(wish, model=model), settings
+
+
 def generate_locally(wish: Wish, settings: Settings, advance: Advance) -> Video:
-    """Make the video with no server, store, lock or ledger. Raises InvalidRequest, EngineFailed."""
+    """Make the video with no server, store, lock or ledger. Raises InvalidRequest, SetupError, EngineFailed."""
+    choice = choose(settings)
     size = None if wish.size is None else read_size(wish.size)
-    generation = check(VideoRequest(wish.model, wish.prompt, wish.negative, size, seed=wish.seed), MODELS, new_seed)
+    request = VideoRequest(wish.model or DEFAULT_MODEL, wish.prompt, wish.negative, size, seed=wish.seed)
+    generation = check(request, choice.cards, new_seed)
     _require_folder(wish.output)
-    return make(choose_engine(settings).name, generation, wish.output, advance)
+    return make(settings, choice, generation, wish.output, advance)
 
 
-def make(engine: str, generation: Generation, output: Path, advance: Advance) -> Video:
+def make(settings: Settings, choice: Choice, generation: Generation, output: Path, advance: Advance) -> Video:
     """Have a child process make one video into a file. Raises EngineFailed."""
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:
-        child = Supervisor(events.Charge(engine, Path(scratch), Path(scratch), "error"))
+        folder = Path(scratch)
+        child = Supervisor(replace(charge_of(settings, choice), blobs=folder, scratch=folder, log_level="error"))
         advance("loading the engine", None)
         child.start()
+        child.load(generation.model)
         try:
             video = _made(child, generation, advance)
         finally:
@@ -65,9 +103,9 @@ def _made(child: Supervisor, generation: Generation, advance: Advance) -> Video:
         match child.next_event(timeout_s=3600.0):
             case events.Progress(fraction=fraction):
                 advance("generating", fraction)
-            case events.Done(video=None):
+            case events.Loaded():
                 child.send(events.Generate("generated", 1, generation))
-            case events.Done(video=video) if video:
+            case events.Done(video=video):
                 return video
             case events.Crashed(message=message):
                 raise EngineFailed(message)
@@ -81,7 +119,7 @@ def generate_through(client: Client, wish: Wish, advance: Advance) -> None:
     parameters = {"size": wish.size, "seed": wish.seed}
     task_id = client.submit(
         {
-            "model": wish.model,
+            "model": wish.model or DEFAULT_MODEL,
             "input": {"prompt": wish.prompt, "negative_prompt": wish.negative},
             "parameters": {name: value for name, value in parameters.items() if value is not None},
         }

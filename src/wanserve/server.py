@@ -17,6 +17,7 @@ from wanserve.app import Parts, build, make_folders, open_core
 from wanserve.domain.errors import SetupError
 from wanserve.http.listener import free_address, listen
 from wanserve.keys import Keys
+from wanserve.offers import choose
 from wanserve.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -28,16 +29,20 @@ FIRST_KEY: Final = "default"
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises SetupError where the server cannot start."""
     host, port = free_address(settings.host, settings.port)
+    choice = choose(settings)
     make_folders(settings)
     # Owned before it is opened: a newer version must not change the schema under a server that still runs.
-    with owned(settings.data_dir), closing(open_core(settings)) as core:
+    with owned(settings.data_dir), closing(open_core(settings, choice.cards)) as core:
         make_first_key(core.keys)
-        parts = build(settings, core, with_worker=with_worker)
+        parts = build(settings, core, choice, with_worker=with_worker)
         parts.sweeper.start_afresh()
         # What is built by now lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
-        log.info("engine %s: %s", parts.engine.name, parts.engine.why)
+        log.info("engine %s: %s", choice.engine, choice.why)
+        for offer in choice.offers:
+            if offer.engine is None:
+                log.info("model %s is not served: %s", offer.card.name, offer.why)
         log.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
         asyncio.run(_run(parts, host, port))
 

@@ -3,12 +3,15 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import SetupError
+from wanserve.domain.recipe import LargeSizes, Lora, Placement, Precision, Profile, Recipe
 from wanserve.tasks import Policy
 
 PREFIX: Final = "WANSERVE_"
@@ -20,8 +23,63 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
+class LoraSettings(BaseModel):
+    """A LoRA of a model: a file for its transformer, and one for the second expert where it has two."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    file_2: str | None = None
+    strength: Annotated[float, Field(ge=-10, le=10)] = 1.0
+
+    def lora(self) -> Lora:
+        """What the engine is told."""
+        return Lora(
+            str(Path(self.file).expanduser()), self.file_2 and str(Path(self.file_2).expanduser()), self.strength
+        )
+
+
+class ModelSettings(BaseModel):
+    """What an owner sets otherwise for one model of the wan engine: a table `[models."NAME"]` of wanserve.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weights: Annotated[str, Field(min_length=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    guidance_scale: Annotated[float, Field(ge=1, le=100)] | None = None
+    guidance_scale_2: Annotated[float, Field(ge=1, le=100)] | None = None
+    flow_shift: Annotated[float, Field(gt=0, le=100)] | None = None
+    boundary_ratio: Annotated[float, Field(gt=0, lt=1)] | None = None
+    frames: Annotated[int, Field(ge=1, le=1001)] | None = None
+    negative_prompt: Annotated[str, Field(max_length=2000)] | None = None
+    profile: Profile | None = None
+    large_sizes: LargeSizes | None = None
+    placement: Placement | None = None
+    precision: Precision | None = None
+    tiled_decode: bool | None = None
+    loras: tuple[LoraSettings, ...] = ()
+    distill: LoraSettings | None = None
+
+    @field_validator("frames")
+    @classmethod
+    def _whole_latent_frames(cls, frames: int | None) -> int | None:
+        if frames is not None and frames % 4 != 1:
+            raise ValueError("must be one more than a multiple of 4, such as 17, 49 or 81")
+        return frames
+
+    def recipe(self, authors: Recipe) -> Recipe:
+        """The authors' recipe with what is set here."""
+        given = self.model_dump(exclude_none=True, exclude={"loras", "distill"})
+        loras = tuple(lora.lora() for lora in self.loras)
+        distill = self.distill.lora() if self.distill else None
+        return replace(authors, **given, loras=loras, distill=distill)
+
+
 class Settings(BaseModel):
-    """How this server runs. Each field is `WANSERVE_<FIELD>` in the environment and a key of wanserve.toml."""
+    """How this server runs. Each field is `WANSERVE_<FIELD>` in the environment and a key of wanserve.toml.
+
+    `models` is in the file only, a table a model.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
@@ -30,7 +88,7 @@ class Settings(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     database_url: str | None = None
     blob_url: str | None = None
-    engine: Literal["auto", "animatic"] = "auto"
+    engine: Literal["auto", "animatic", "wan"] = "auto"
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+(/[^?#]*)?$")] | None = None
     submit_rps: Rate = 10
     query_rps: Rate = 100
@@ -41,7 +99,13 @@ class Settings(BaseModel):
     lease_seconds: Annotated[float, Field(ge=2, le=3600)] = 15
     stall_seconds: Seconds = 300
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
+    run_length: Count = 10
+    gpus_per_video: Annotated[int, Field(ge=1, le=64)] = 1
+    llm_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+(/[^?#]*)?$")] | None = None
+    llm_key: SecretStr | None = None
+    llm_model: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
 
     @field_validator("data_dir")
     @classmethod
@@ -54,6 +118,25 @@ class Settings(BaseModel):
         if url is not None:
             raise ValueError("this version keeps tasks and files in the data directory only: leave it unset")
         return url
+
+    @field_validator("models")
+    @classmethod
+    def _known(cls, models: dict[str, ModelSettings]) -> dict[str, ModelSettings]:
+        for name in models:
+            if name not in MODELS:
+                raise ValueError(f"there is no model {name}: there are {', '.join(MODELS)}")
+        return models
+
+    @model_validator(mode="after")
+    def _whole_endpoint(self) -> Self:
+        if (self.llm_url is None) != (self.llm_model is None):
+            raise ValueError("llm_url and llm_model belong together: set both or neither")
+        return self
+
+    @property
+    def models_dir(self) -> Path:
+        """Where `wanserve models pull` puts weights."""
+        return self.data_dir / "models"
 
     @property
     def blobs_dir(self) -> Path:
@@ -73,6 +156,7 @@ class Settings(BaseModel):
             max_attempts=self.max_attempts,
             lease_ms=round(self.lease_seconds * 1000),
             retention_ms=round(self.retention_hours * 3_600_000),
+            run_length=self.run_length,
         )
 
 
@@ -90,9 +174,11 @@ def load(
         return Settings.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0])
         problem = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
-        raise SetupError(f"{name} ({PREFIX}{name.upper()}): {problem.removeprefix('Value error, ')}") from error
+        where = ".".join(str(part) for part in first["loc"])
+        if len(first["loc"]) == 1:
+            where += f" ({PREFIX}{where.upper()})"
+        raise SetupError(": ".join(filter(None, (where, problem.removeprefix("Value error, "))))) from error
 
 
 def _from_file(file: Path) -> dict[str, object]:

@@ -22,13 +22,29 @@ def video_key(task_id: str, attempt: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The server's own limits. `max_queued` and `max_running` count one account's tasks of one model."""
+    """The server's own limits. `max_queued` and `max_running` count one account's tasks of one model.
+
+    `run_length` is how many tasks of one model a device serves in a row while others wait for another model.
+    """
 
     max_queued: int = 500
     max_running: int | None = None
     max_attempts: int = 3
     lease_ms: int = 15_000
     retention_ms: int = 24 * 3600 * 1000
+    run_length: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a device that holds one model at a time serves: how many tasks of which model, one after another."""
+
+    model: str | None = None
+    served: int = 0
+
+    def followed_by(self, model: str) -> "Run":
+        """The run after one more task, which is the first of a new run where its model is another."""
+        return Run(model, self.served + 1 if model == self.model else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,18 @@ class Tasks:
     def usage(self, account: str | None) -> list[Usage]:
         """The ledger, oldest first; of one account, or of all where it is None."""
         return self.store.usage(account)
+
+    def next_model(self, models: Collection[str], run: Run) -> str | None:
+        """The model that a device which holds one at a time should serve next, or None where no task waits.
+
+        Loading a model takes as long as making a video, so the run goes on while it may; then the model comes
+        whose task would be claimed first.
+        """
+        waiting = self.store.waiting(models, self.policy.max_running)
+        others = [model for model in waiting if model != run.model]
+        if run.model in waiting and (run.served < self.policy.run_length or not others):
+            return run.model
+        return others[0] if others else None
 
     def claim(self, models: Collection[str]) -> Task | None:
         """Take the next waiting task of these models for one attempt, or None where none may run."""

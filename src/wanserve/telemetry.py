@@ -12,8 +12,8 @@ _task_id: ContextVar[str | None] = ContextVar("task_id", default=None)
 
 
 @contextmanager
-def about(task_id: str) -> Iterator[None]:
-    """Bind the task's id to every line that is logged in this block, in this thread or coroutine."""
+def about(task_id: str | None) -> Iterator[None]:
+    """Bind the task's id, if there is one, to every line that is logged in this block, in this thread or coroutine."""
     token = _task_id.set(task_id)
     try:
         yield

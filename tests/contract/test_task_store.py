@@ -65,6 +65,7 @@ class TaskStoreContract(RuleBasedStateMachine):
     @rule(target=attempts, models=st.sets(st.sampled_from(MODELS), min_size=1))
     def claim(self, models: set[str]) -> Task | MultipleResults[Task]:
         now = self.tick()
+        assert self.store.waiting(models, MAX_RUNNING) == self.models_in_order(models)
         claimed = self.store.claim(models, now, now + LEASE_MS, MAX_RUNNING)
         expected = self.next_of(models)
         if claimed is None:
@@ -185,6 +186,17 @@ class TaskStoreContract(RuleBasedStateMachine):
 
         free = [task for task in self.of(State.PENDING) if task.generation.model in models and lane(task) < MAX_RUNNING]
         return min(free, key=lambda task: len(self.of(State.RUNNING, task.account)), default=None)
+
+    def models_in_order(self, models: set[str]) -> list[str]:
+        """The models in the order in which claims without a limit on running tasks would come to them."""
+        first = {model: self.next_of({model}) for model in models}
+        there = {model: task for model, task in first.items() if task is not None}
+
+        def place(model: str) -> tuple[int, int]:
+            task = there[model]
+            return len(self.of(State.RUNNING, task.account)), self.order.index(task.id)
+
+        return sorted(there, key=place)
 
     def tick(self) -> int:
         self.now += 10

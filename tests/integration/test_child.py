@@ -9,10 +9,9 @@ import pytest
 from tests.samples import new_generation
 from wanserve.domain.errors import Canceled, EngineFailed
 from wanserve.domain.generation import Generation
-from wanserve.domain.task import Video
 from wanserve.media import probe
 from wanserve.worker.child import outcome
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Progress
+from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
 from wanserve.worker.supervisor import DIED, Supervisor
 
 LONG = Generation("wan2.2-t2v-plus", "a cat", "", 1920, 1080, 3000, 30, 1)
@@ -24,7 +23,8 @@ def child(tmp_path: Path) -> Iterator[Supervisor]:
         (tmp_path / folder).mkdir()
     supervisor = Supervisor(Charge("animatic", tmp_path / "blobs", tmp_path / "scratch", "error"))
     supervisor.start()
-    assert ended(supervisor) == Done(None)
+    supervisor.load("wan2.2-t2v-plus")
+    assert ended(supervisor) == Loaded("wan2.2-t2v-plus")
     yield supervisor
     supervisor.close()
 
@@ -45,7 +45,6 @@ def test_it_makes_encodes_reads_back_and_stores_one_video_after_another(child: S
         child.send(Generate("task", number, new_generation()))
         done = ended(child)
         assert isinstance(done, Done)
-        assert done.video is not None
         assert done.video.key == f"videos/task/{number}.mp4"
         file = tmp_path / "blobs" / done.video.key
         facts = probe.check(file, new_generation())
@@ -94,8 +93,10 @@ def test_its_death_is_told_once_and_a_fresh_one_loads(child: Supervisor) -> None
     assert child.next_event(1) is None
     child.send(Cancel())
     child.start()
-    assert ended(child) == Done(None)
+    child.load("wanx2.1-t2v-plus")
+    assert ended(child) == Loaded("wanx2.1-t2v-plus")
     assert child.loaded
+    assert child.model == "wanx2.1-t2v-plus"
 
 
 def test_a_child_that_dies_by_itself_is_a_crash_with_its_status(child: Supervisor) -> None:
@@ -132,19 +133,19 @@ def test_an_engine_that_does_not_load_is_told_and_tried_again_ever_later(tmp_pat
     assert not child.loaded
 
 
-def refuse() -> Video:
+def refuse() -> Done:
     raise EngineFailed("it cannot")
 
 
-def run_out() -> Video:
+def run_out() -> Done:
     raise MemoryError
 
 
-def stumble() -> Video:
+def stumble() -> Done:
     raise ZeroDivisionError("a bug")
 
 
-def stop() -> Video:
+def stop() -> Done:
     raise Canceled("asked")
 
 
@@ -155,7 +156,7 @@ def stop() -> Video:
         (run_out, Crashed("engine_exhausted", "the engine ran out of memory", retryable=True)),
         (stumble, Crashed("internal_error", "the engine stopped at an unexpected error", retryable=True)),
         (stop, Crashed("canceled", "asked", retryable=False)),
-        (lambda: None, Done(None)),
+        (lambda: Loaded("some"), Loaded("some")),
     ],
 )
 def test_whatever_goes_wrong_becomes_an_event(work: object, told: Event, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,7 +1,7 @@
 """The worker's thread against a child that plays a script: whatever one attempt runs into, the next task is served."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import State, Task
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Order, Progress
+from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Order, Progress
 from wanserve.worker.loop import Worker
 from wanserve.worker.supervisor import Supervisor
 
@@ -29,13 +29,19 @@ class ScriptedChild(Supervisor):
         super().__init__(Charge("none", Path(), Path(), "error"))
         self.played = played
         self.orders: list[Order] = []
+        self.loads: list[str] = []
+        self.broken: set[str] = set()
         self.starts = 0
         self.kills = 0
         self._alive = False
 
     def start(self) -> None:
         self.starts += 1
-        self._alive = self.loaded = True
+        self._alive = True
+
+    def load(self, model: str) -> None:
+        self.loads.append(model)
+        self.loading = model
 
     def running(self) -> bool:
         return self._alive
@@ -49,6 +55,13 @@ class ScriptedChild(Supervisor):
     def next_event(self, timeout_s: float) -> Event | None:
         if timeout_s == 0:
             return None
+        if self.loading is not None:
+            self.model, self.loading = self.loading, None
+            if self.model in self.broken:
+                self.close()
+                return Crashed("setup", "it will not load", retryable=False)
+            self.loaded = True
+            return Loaded(self.model)
         if self.played:
             event = self.played.pop(0)
             return event() if callable(event) else event
@@ -56,10 +69,11 @@ class ScriptedChild(Supervisor):
 
     def kill(self) -> None:
         self.kills += 1
-        self._alive = self.loaded = False
+        self.close()
 
     def close(self) -> None:
         self._alive = self.loaded = False
+        self.model = self.loading = None
 
 
 class FaultyStore(MemoryTasks):
@@ -73,9 +87,9 @@ class FaultyStore(MemoryTasks):
         if self.faults.get(method):
             raise self.faults[method].pop(0)
 
-    def claim(self, models: object, now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
+    def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
         self._trip("claim")
-        return super().claim(tuple(MODELS), now_ms, lease_ms, max_running)
+        return super().claim(models, now_ms, lease_ms, max_running)
 
     def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
         self._trip("renew")
@@ -86,18 +100,22 @@ class Stage:
     """A worker with its store, run in a thread until the tasks have ended."""
 
     def __init__(
-        self, *played: Event | Callable[[], Event | None] | None, lease_ms: int = 60_000, stall_s: float = 60
+        self,
+        *played: Event | Callable[[], Event | None] | None,
+        lease_ms: int = 60_000,
+        stall_s: float = 60,
+        one_model: bool = False,
     ) -> None:
         ids = iter(range(100))
         self.now = 0
         self.store = FaultyStore()
-        policy = Policy(lease_ms=lease_ms, max_attempts=2)
+        policy = Policy(lease_ms=lease_ms, max_attempts=2, run_length=2)
         self.tasks = Tasks(self.store, MODELS, lambda: self.now, lambda: str(next(ids)), lambda: 7, policy)
         self.child = ScriptedChild(list(played))
-        self.worker = Worker(self.tasks, self.child, stall_s=stall_s, drain_s=60)
+        self.worker = Worker(self.tasks, self.child, tuple(MODELS), stall_s=stall_s, drain_s=60, one_model=one_model)
 
-    def submitted(self) -> str:
-        accepted = self.tasks.submit(KEY, VideoRequest("wan2.2-t2v-plus", "a cat"))
+    def submitted(self, model: str = "wan2.2-t2v-plus") -> str:
+        accepted = self.tasks.submit(KEY, VideoRequest(model, "a cat"))
         accepted.on_disk.result(0)
         return accepted.task.id
 
@@ -117,7 +135,7 @@ class Stage:
 
 
 def test_it_orders_what_it_claimed_and_tells_how_it_went() -> None:
-    stage = Stage(Progress(0.5), Done(None), None, Done(VIDEO))
+    stage = Stage(Progress(0.5), None, Done(VIDEO))
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.video) == (State.SUCCEEDED, VIDEO)
     assert stage.child.orders == [Generate(task.id, 1, task.generation)]
@@ -223,3 +241,37 @@ def test_a_crash_that_comes_too_late_changes_nothing() -> None:
     stage.child.played[:] = [too_late]
     canceled, good = stage.ended(late_id, stage.submitted())
     assert (canceled.state, good.state) == (State.CANCELED, State.SUCCEEDED)
+
+
+def test_a_device_that_holds_one_model_serves_the_waiting_tasks_in_runs() -> None:
+    stage = Stage(one_model=True)
+    small, large = "wanx2.1-t2v-turbo", "wan2.2-t2v-plus"
+    submitted = [stage.submitted(model) for model in (small, large, small, large, small, small)]
+    ended = stage.ended(*submitted)
+    assert {task.state for task in ended} == {State.SUCCEEDED}
+    # Runs of two, as the policy says: neither task by task nor one model until it has no more.
+    assert stage.child.loads == [small, large, small]
+    made = [order.generation.model for order in stage.child.orders if isinstance(order, Generate)]
+    assert made == [small, small, large, large, small, small]
+
+
+def test_a_run_goes_on_while_nobody_waits_for_another_model() -> None:
+    stage = Stage(one_model=True)
+    stage.ended(*[stage.submitted("wanx2.1-t2v-plus") for _ in range(5)])
+    assert stage.child.loads == ["wanx2.1-t2v-plus"]
+
+
+def test_a_model_that_does_not_load_costs_no_task_an_attempt_and_holds_up_no_other() -> None:
+    stage = Stage(one_model=True)
+    stage.child.broken = {"wan2.2-t2v-plus"}
+    waits, served = stage.submitted("wan2.2-t2v-plus"), stage.submitted("wanx2.1-t2v-turbo")
+    (task,) = stage.ended(served)
+    assert task.state is State.SUCCEEDED
+    waiting = stage.tasks.find(waits)
+    assert (waiting.state, waiting.attempt) == (State.PENDING, 0)
+
+
+def test_an_engine_that_holds_every_model_is_loaded_once() -> None:
+    stage = Stage()
+    stage.ended(*[stage.submitted(model) for model in MODELS])
+    assert len(stage.child.loads) == 1

@@ -8,7 +8,8 @@ class Generation:
     """One video to make.
 
     `width` and `height` are pixels, `frames` is a count, `fps` is frames a second, `seed` is 0 to 2**31 - 1.
-    `prompt` is never blank; `negative_prompt` is "" where there is none.
+    `prompt` is never blank; `negative_prompt` is "" where there is none. `prompt_extend` allows the prompt to be
+    rewritten at more length before it is drawn, where the server can do that.
     """
 
     model: str
@@ -19,6 +20,7 @@ class Generation:
     frames: int
     fps: int
     seed: int
+    prompt_extend: bool = False
 
     @property
     def seconds(self) -> float:

@@ -1,12 +1,13 @@
 """Knows what the parts promise each other: the Protocols that `app.py` fills with implementations."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from wanserve.domain.account import Key
+from wanserve.domain.catalog import Size
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import State, Task, Usage
 
@@ -24,24 +25,35 @@ Report = Callable[[float], None]
 class Clip:
     """What an engine makes of a generation: exactly `generation.frames` frames, drawn as they are taken.
 
-    A frame may share its memory with the next one: use it before taking another. `notes` are plain sentences
-    for the user about what was drawn otherwise than asked.
+    A frame may share its memory with the next one: use it before taking another. Where `size` is given, the frames
+    are of that width and height, and are scaled to the generation's as they are encoded. `notes` are plain sentences
+    for the user about what was drawn otherwise than asked; the last of them may come with the last frame. `how` says
+    for the file's metadata how it was made, with nothing of the prompt in it.
     """
 
     frames: Iterator[Frame]
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
+    profile: str = ""
+    how: str = ""
+    size: Size | None = None
 
 
 class Engine(Protocol):
-    """Turns a generation into frames. Built and loaded once in a worker's child process, then used for many."""
+    """Turns a generation into frames. Built once in a worker's child process, in whose main thread all is called."""
 
     name: str
 
-    def load(self) -> None:
-        """Make ready to generate; may take minutes. Raises SetupError where this machine lacks something."""
+    def load(self, model: str) -> None:
+        """Make ready for this model's generations; may take minutes, and may let go of the model before.
+
+        Raises SetupError where this machine lacks something.
+        """
 
     def generate(self, generation: Generation, report: Report) -> Clip:
         """Draw the generation. Raises EngineFailed, or Canceled from `report`; both may come while frames are taken."""
+
+    def rest(self) -> None:
+        """Let go of what the last generation left behind, however it ended. Called after each."""
 
 
 class BlobStore(Protocol):
@@ -85,6 +97,9 @@ class TaskStore(Protocol):
 
     def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
         """The newest tasks in these states, newest first; of one account, or of all where it is None."""
+
+    def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
+        """Those of these models that have a task which `claim` would take, in the order in which it would."""
 
     def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
         """Take the next waiting task of these models for one attempt until `lease_ms`, or None.

@@ -66,7 +66,7 @@ class Recipe:
     `weights` is a folder in the diffusers layout or a hub id. `guidance_scale` and `boundary_ratio` are the
     authors': with two experts the first one, for high noise, serves the timesteps from `boundary_ratio` x 1000 on,
     guided by `guidance_scale`, and the second the rest, guided by `guidance_scale_2`. `frames` is 4k+1 at `fps` a second.
-    `distill` are the LoRA files of the profile `fast`. `gpus` work on one video together.
+    `distill` are the LoRA files of the profile `fast`. `tiled_decode` None: tiled where memory wants it.
     """
 
     weights: str
@@ -85,7 +85,7 @@ class Recipe:
     precision: Precision = Precision.AUTO
     loras: tuple[Lora, ...] = ()
     distill: Lora | None = None
-    gpus: int = 1
+    tiled_decode: bool | None = None
 
     @property
     def experts(self) -> int:

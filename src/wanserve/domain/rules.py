@@ -27,6 +27,7 @@ class VideoRequest:
     size: Size | None = None
     count: int | None = None
     seed: int | None = None
+    prompt_extend: bool | None = None
 
 
 def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Callable[[], int]) -> Generation:
@@ -55,6 +56,7 @@ def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Call
         frames=card.frames,
         fps=card.fps,
         seed=seed,
+        prompt_extend=request.prompt_extend is not False,
     )
 
 

@@ -32,12 +32,18 @@ LIVE = frozenset(state for state, following in NEXT.items() if following)
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A finished video: the blob's key, its size in bytes, the engine that made it, and what the engine noted."""
+    """A finished video: the blob's key, its size in bytes, the engine that made it, and what the engine noted.
+
+    `profile` is what the engine traded for speed or memory, "" where it has no such choice; `actual_prompt` is what
+    was drawn where that is not the task's own prompt.
+    """
 
     key: str
     size_bytes: int
     engine: str
     notes: tuple[str, ...] = ()
+    profile: str = ""
+    actual_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

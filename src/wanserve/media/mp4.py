@@ -13,9 +13,10 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
 import wanserve
+from wanserve.domain.catalog import Size
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
-from wanserve.domain.ports import Frame
+from wanserve.domain.ports import Clip, Frame
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -44,10 +45,11 @@ _KEY_FRAME_SECONDS = 2
 _PIXELS = {3: "rgb24", 4: "rgb0"}
 
 
-def write(path: Path, frames: Iterator[Frame], generation: Generation, tags: Mapping[str, str]) -> None:
-    """Encode the frames, taken one by one, into an MP4 file at `path`; a file that stood there is replaced.
+def write(path: Path, clip: Clip, generation: Generation, tags: Mapping[str, str]) -> None:
+    """Encode the clip's frames, taken one by one, into an MP4 file at `path`; a file that stood there is replaced.
 
-    Exactly `generation.frames` frames of `generation.width` x `generation.height` make `generation.seconds` of video.
+    Exactly `generation.frames` frames of the generation's size (or of `clip.size`, which are scaled to it) make
+    `generation.seconds` of video.
     Of `tags`, those named in `TAGS` are kept.
     Raises MediaFailed where the frames are not as many or not as large as that, or the file cannot be written.
     Whatever the iterator raises passes through unchanged. After any error there is no file at `path`.
@@ -55,8 +57,8 @@ def write(path: Path, frames: Iterator[Frame], generation: Generation, tags: Map
     with _media_errors(path):
         file = _File(path, "wb")
     try:
-        video = _Video(file, path, generation, tags)
-        for frame in frames:
+        video = _Video(file, path, generation, clip.size or (generation.width, generation.height), tags)
+        for frame in clip.frames:
             video.add(frame)
         video.finish()
     except BaseException:
@@ -68,8 +70,8 @@ def write(path: Path, frames: Iterator[Frame], generation: Generation, tags: Map
         raise
 
 
-def provenance(engine: str, generation: Generation) -> dict[str, str]:
-    """The tags that say what made the picture and that it was made, not filmed.
+def provenance(engine: str, generation: Generation, how: str = "") -> dict[str, str]:
+    """The tags that say what made the picture, and `how` in words, and that it was made, not filmed.
 
     The prompt is left out: whoever passes a video on need not pass on what they asked for.
     """
@@ -79,7 +81,7 @@ def provenance(engine: str, generation: Generation) -> dict[str, str]:
         "title": "Generated video",
         "artist": f"{program} ({engine})",
         "comment": f"{origin}.",
-        "description": f"{origin}, model {generation.model}, seed {generation.seed}.",
+        "description": f"{origin}, model {generation.model}, seed {generation.seed}{how and f', {how}'}.",
     }
 
 
@@ -97,10 +99,11 @@ class _File(FileIO):
 class _Video:
     """The file being written, its encoder and the one picture through which every frame goes."""
 
-    def __init__(self, file: FileIO, path: Path, generation: Generation, tags: Mapping[str, str]) -> None:
+    def __init__(self, file: FileIO, path: Path, generation: Generation, size: Size, tags: Mapping[str, str]) -> None:
         self._file = file
         self._path = path
         self._asked = generation
+        self._size = size
         self._count = 0
         self._pictures: dict[int, VideoFrame] = {}
         self._reformatter = VideoReformatter()
@@ -167,25 +170,23 @@ class _Video:
                 f" its shape is {shape} and its format {frame.format}"
             )
         height, width, channels = shape
-        if (width, height) != (self._asked.width, self._asked.height):
-            raise MediaFailed(
-                f"frame {self._count} is {width}x{height} instead of {self._asked.width}x{self._asked.height}"
-            )
+        if (width, height) != self._size:
+            raise MediaFailed(f"frame {self._count} is {width}x{height} instead of {self._size[0]}x{self._size[1]}")
         return channels
 
     def _picture(self, frame: Frame, channels: int) -> VideoFrame:
         """The frame as FFmpeg's own: one copy of the bytes, into memory that serves every frame of the clip."""
         picture = self._pictures.get(channels)
         if picture is None:
-            picture = VideoFrame(self._asked.width, self._asked.height, _PIXELS[channels])
+            picture = VideoFrame(*self._size, _PIXELS[channels])
             self._pictures[channels] = picture
         plane = picture.planes[0]
         source, target = frame.cast("B"), memoryview(plane)
-        row, line = self._asked.width * channels, plane.line_size
+        row, line = self._size[0] * channels, plane.line_size
         if row == line:
             target[:] = source
         else:
-            for y in range(self._asked.height):
+            for y in range(self._size[1]):
                 target[y * line : y * line + row] = source[y * row : (y + 1) * row]
         return picture
 
@@ -193,13 +194,17 @@ class _Video:
         """The picture in the encoder's colours, in memory of its own, as the encoder keeps some frames for a while."""
         # AREA averages the four pixels that share one chroma sample: as quick as BILINEAR, and off by at most 0.6 of
         # 255 on the art where BILINEAR is off by 12 and POINT by 40, which shows as a fringe at saturated edges.
+        # It would only repeat pixels where a picture grows: LANCZOS does not, and is sharper than BICUBIC.
+        grows = self._size != (self._asked.width, self._asked.height)
         return self._reformatter.reformat(
             picture,
+            width=self._asked.width,
+            height=self._asked.height,
             format="yuv420p",
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
             dst_colorspace=Colorspace.ITU709,
-            interpolation=Interpolation.AREA,
+            interpolation=Interpolation.LANCZOS if grows else Interpolation.AREA,
             threads=_THREADS,
         )
 

@@ -73,19 +73,18 @@ class MemoryTasks:
             found = [task for task in self._tasks.values() if task.state in states and account in (None, task.account)]
         return found[::-1][:limit]
 
+    def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
+        """See TaskStore."""
+        with self._lock:
+            return list(dict.fromkeys(task.generation.model for task in self._queue(models, max_running)))
+
     def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
         """See TaskStore."""
         with self._lock:
-            waiting = [
-                task
-                for task in self._tasks.values()
-                if task.state is State.PENDING and task.generation.model in models and self._may_run(task, max_running)
-            ]
-            if not waiting:
+            queue = self._queue(models, max_running)
+            if not queue:
                 return None
-            # min() keeps the first of equals, and the dict is in order of acceptance.
-            following = min(waiting, key=lambda task: self._count(State.RUNNING, task.account))
-            claimed = following.claimed(now_ms, lease_ms)
+            claimed = queue[0].claimed(now_ms, lease_ms)
             self._tasks[claimed.id] = claimed
             return claimed
 
@@ -164,6 +163,16 @@ class MemoryTasks:
             task.state is state and task.account == account and model in (None, task.generation.model)
             for task in self._tasks.values()
         )
+
+    def _queue(self, models: Collection[str], max_running: int | None) -> list[Task]:
+        """The tasks that may be claimed, the next one first."""
+        allowed = [
+            task
+            for task in self._tasks.values()
+            if task.state is State.PENDING and task.generation.model in models and self._may_run(task, max_running)
+        ]
+        # A sort keeps the order of equals, and the dict is in order of acceptance.
+        return sorted(allowed, key=lambda task: self._count(State.RUNNING, task.account))
 
     def _may_run(self, task: Task, max_running: int | None) -> bool:
         running = self._count(State.RUNNING, task.account, task.generation.model)

@@ -13,10 +13,10 @@ Row = tuple[Value, ...]
 Fetched = tuple[Any, ...]
 """A row as a driver hands it over: of the types that the migration gave its columns."""
 
-GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed"
+GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend"
 LIFE_COLUMNS: Final = (
     "state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,"
-    " video_key, video_bytes, engine, notes, failure_code, failure_message"
+    " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message"
 )
 NEW_COLUMNS: Final = f"id, account, submitted_ms, {GENERATION_COLUMNS}"
 TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}"
@@ -38,6 +38,8 @@ def life_row(task: Task) -> Row:
         video.size_bytes if video else None,
         video.engine if video else None,
         json.dumps(video.notes, ensure_ascii=False) if video else None,
+        video.profile if video else None,
+        video.actual_prompt if video else None,
         failure.code if failure else None,
         failure.message if failure else None,
     )
@@ -58,6 +60,7 @@ def new_row(task: Task) -> Row:
         made.frames,
         made.fps,
         made.seed,
+        made.prompt_extend,
     )
 
 
@@ -65,13 +68,13 @@ def read_task(row: Fetched) -> Task:
     """The task whose TASK_COLUMNS are in `row`."""
     (
         task_id, account, submitted_ms, model, prompt, negative_prompt, width, height, frames, fps, seed,
-        state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,
-        video_key, video_bytes, engine, notes, failure_code, failure_message,
+        prompt_extend, state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,
+        video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
     ) = row  # fmt: skip
     return Task(
         task_id,
         account,
-        Generation(model, prompt, negative_prompt, width, height, frames, fps, seed),
+        Generation(model, prompt, negative_prompt, width, height, frames, fps, seed, bool(prompt_extend)),
         submitted_ms,
         State(state),
         attempt,
@@ -80,7 +83,9 @@ def read_task(row: Fetched) -> Task:
         started_ms,
         ended_ms,
         lease_ms,
-        Video(video_key, video_bytes, engine, tuple(json.loads(notes))) if video_key else None,
+        Video(video_key, video_bytes, engine, tuple(json.loads(notes)), profile or "", actual_prompt)
+        if video_key
+        else None,
         Failure(failure_code, failure_message) if failure_code else None,
     )
 

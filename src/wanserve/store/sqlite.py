@@ -119,6 +119,11 @@ class SqliteTasks:
         values: dict[str, Value] = {"account": account, "states": json.dumps(list(states)), "limit": limit}
         return [read_task(row) for row in self._database.read(sql.NEWEST_TASKS, values)]
 
+    def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
+        """See TaskStore."""
+        values: dict[str, Value] = {"models": json.dumps(list(models)), "max_running": max_running}
+        return [model for (model,) in self._database.read(sql.WAITING_MODELS, values)]
+
     def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
         """See TaskStore."""
         values = {

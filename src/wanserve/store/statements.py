@@ -36,9 +36,9 @@ NEWEST_TASKS: Final = f"""
     ORDER BY seq DESC LIMIT :limit
 """
 
-# Takes the next task for one attempt. The lanes are walked by skipping from one to the next in the index, so the
-# cost follows the number of accounts that wait, not the number of tasks.
-CLAIM_TASK: Final = f"""
+# The oldest waiting task of each lane that may run. The lanes are walked by skipping from one to the next in the
+# index, so the cost follows the number of accounts that wait, not the number of tasks.
+_HEADS: Final = """
     WITH RECURSIVE lane (account, model) AS (
         SELECT * FROM (
             SELECT account, model FROM tasks WHERE state = 'PENDING' ORDER BY account, model LIMIT 1
@@ -52,8 +52,9 @@ CLAIM_TASK: Final = f"""
              ORDER BY account, model LIMIT 1)
         )
     ),
-    head AS (
+    counted AS (
         SELECT
+            model,
             (SELECT min(seq) FROM tasks
              WHERE state = 'PENDING' AND account = lane.account AND model = lane.model) AS seq,
             (SELECT count(*) FROM tasks INDEXED BY tasks_running
@@ -62,14 +63,28 @@ CLAIM_TASK: Final = f"""
              WHERE state = 'RUNNING' AND account = lane.account AND model = lane.model) AS running_of_lane,
             coalesce((SELECT max_running FROM accounts WHERE id = lane.account), :max_running) AS allowed
         FROM lane WHERE model IN (SELECT value FROM json_each(:models))
+    ),
+    head AS (
+        SELECT model, seq, running_of_account FROM counted WHERE allowed IS NULL OR running_of_lane < allowed
     )
+"""
+
+# Takes the next task for one attempt.
+CLAIM_TASK: Final = f"""
+    {_HEADS}
     UPDATE tasks
     SET state = 'RUNNING', attempt = attempt + 1, progress = 0, started_ms = :now_ms, lease_ms = :lease_ms
-    WHERE seq = (
-        SELECT seq FROM head WHERE allowed IS NULL OR running_of_lane < allowed
-        ORDER BY running_of_account, seq LIMIT 1
-    )
+    WHERE seq = (SELECT seq FROM head ORDER BY running_of_account, seq LIMIT 1)
     RETURNING {TASK_COLUMNS}
+"""
+
+# The models whose tasks a claim would take, the next one first.
+WAITING_MODELS: Final = f"""
+    {_HEADS}
+    SELECT model FROM (
+        SELECT model, row_number() OVER (ORDER BY running_of_account, seq) AS place FROM head
+    )
+    GROUP BY model ORDER BY min(place)
 """
 
 # The heartbeat. No row: the attempt has lost its lease, or a cancel came.

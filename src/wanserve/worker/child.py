@@ -1,4 +1,4 @@
-"""The child process: loads one engine once, then makes the videos that it is ordered to make.
+"""The child process: builds one engine, loads the models and makes the videos that it is ordered to.
 
 It knows no store and no HTTP. It ends when its pipe closes, so that none outlives its parent.
 """
@@ -24,11 +24,32 @@ from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.media import mp4, probe
 from wanserve.tasks import video_key
 from wanserve.telemetry import about, start_logging
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Order, Progress
+from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Load, Loaded, Order, Progress
 
 log = logging.getLogger("wanserve.worker.child")
 
-ENGINES: Final[dict[str, type[Engine]]] = {"animatic": AnimaticEngine}
+
+def animatic(charge: Charge) -> Engine:  # noqa: ARG001 - it has nothing to set
+    """The preview engine."""
+    return AnimaticEngine()
+
+
+def wan(charge: Charge) -> Engine:
+    """The real models. Raises SetupError where their libraries are not installed."""
+    # Imported here and in no other place: torch and diffusers take seconds, and a laptop has neither.
+    try:
+        from wanserve.engine.wan.quiet import silence_libraries  # noqa: PLC0415
+
+        silence_libraries()
+        from wanserve.engine.wan.engine import WanEngine  # noqa: PLC0415
+    except ImportError as error:
+        raise SetupError(
+            f"the wan engine lacks a library: {error}; install with pip install 'wanserve[wan]'"
+        ) from error
+    return WanEngine(charge.recipes)
+
+
+ENGINES: Final[dict[str, Callable[[Charge], Engine]]] = {"animatic": animatic, "wan": wan}
 UNSOUND: Final = frozenset({WanserveError.code, EngineExhausted.code, SetupError.code})
 """After these the process ends and a fresh one is started: memory or state may be broken."""
 
@@ -41,16 +62,16 @@ class Inbox:
 
     def __init__(self, pipe: "Connection[Event, Order]") -> None:
         self._pipe = pipe
-        self._generate: queue.SimpleQueue[Generate] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Load | Generate] = queue.SimpleQueue()
         self.cancel_asked = threading.Event()
 
     def start(self) -> None:
         """Begin to read."""
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
-    def next(self) -> Generate:
-        """Wait for the next video to make."""
-        return self._generate.get()
+    def next(self) -> Load | Generate:
+        """Wait for the next model to load or video to make."""
+        return self._work.get()
 
     def _read(self) -> None:
         while True:
@@ -63,7 +84,9 @@ class Inbox:
             match order:
                 case Generate():
                     self.cancel_asked.clear()
-                    self._generate.put(order)
+                    self._work.put(order)
+                case Load():
+                    self._work.put(order)
                 case Cancel():
                     self.cancel_asked.set()
                 case Charge():
@@ -74,7 +97,7 @@ class Inbox:
 
 @dataclass(slots=True)
 class Studio:
-    """Makes one video after another with one loaded engine."""
+    """Makes one video after another with one engine."""
 
     pipe: "Connection[Event, Order]"
     inbox: Inbox
@@ -83,16 +106,27 @@ class Studio:
     charge: Charge
     _told_at: float = field(default=0.0, init=False)
 
+    def obey(self, order: Load | Generate) -> Loaded | Done:
+        """Do what was ordered. Raises WanserveError."""
+        match order:
+            case Load():
+                self.engine.load(order.model)
+                return Loaded(order.model)
+            case Generate():
+                return Done(self.make(order))
+            case _:
+                assert_never(order)
+
     def make(self, order: Generate) -> Video:
         """Generate, encode, read back, store. Raises WanserveError."""
         made = order.generation
         unfinished = self.charge.scratch / f"{order.task_id}.{order.attempt}.mp4"
         clip = self.engine.generate(made, self._report)
-        mp4.write(unfinished, clip.frames, made, mp4.provenance(self.engine.name, made))
+        mp4.write(unfinished, clip, made, mp4.provenance(self.engine.name, made, clip.how))
         facts = probe.check(unfinished, made)
         key = video_key(order.task_id, order.attempt)
         self.blobs.put(key, unfinished)
-        return Video(key, facts.bytes, self.engine.name, clip.notes)
+        return Video(key, facts.bytes, self.engine.name, tuple(clip.notes), clip.profile)
 
     def _report(self, fraction: float) -> None:
         if self.inbox.cancel_asked.is_set():
@@ -103,10 +137,10 @@ class Studio:
             self.pipe.send(Progress(min(fraction, 1.0)))
 
 
-def outcome(work: Callable[[], Video | None]) -> Done | Crashed:
+def outcome(work: Callable[[], Loaded | Done]) -> Loaded | Done | Crashed:
     """Do the work and tell how it went: the outermost frame of this process, from which nothing escapes."""
     try:
-        return Done(work())
+        return work()
     except Canceled as error:
         return Crashed(error.code, str(error), error.retryable)
     except WanserveError as error:
@@ -130,15 +164,25 @@ def main() -> None:
     start_logging(charge.log_level)
     inbox = Inbox(pipe)
     inbox.start()
-    engine = ENGINES[charge.engine]()
+    try:
+        engine = ENGINES[charge.engine](charge)
+    except SetupError as error:
+        pipe.send(Crashed(error.code, str(error), error.retryable))
+        return
     studio = Studio(pipe, inbox, engine, DiskBlobs(charge.blobs), charge)
-    event = outcome(engine.load)
-    pipe.send(event)
-    while isinstance(event, Done) or event.code not in UNSOUND:
-        order = inbox.next()
-        with about(order.task_id):
-            event = outcome(partial(studio.make, order))
-        pipe.send(event)
+    while serve_next(studio):
+        pass
+
+
+def serve_next(studio: Studio) -> bool:
+    """Obey one order and tell how it went; False where this process should rather be replaced by a fresh one."""
+    order = studio.inbox.next()
+    with about(order.task_id if isinstance(order, Generate) else None):
+        event = outcome(partial(studio.obey, order))
+    # Only now is the error gone, and with it the frames of the stack that held what was being made.
+    studio.engine.rest()
+    studio.pipe.send(event)
+    return not (isinstance(event, Crashed) and event.code in UNSOUND)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,36 @@
 """The whole protocol between a worker and its child process. Plain values, pickled over one pipe.
 
-Down go orders: a Charge once, then Generate and Cancel. Up come events: Progress, Done, Crashed.
+Down go orders: a Charge once, then Load, Generate and Cancel. Up come events: Loaded, Progress, Done, Crashed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wanserve.domain.generation import Generation
+from wanserve.domain.recipe import Recipe
 from wanserve.domain.task import Video
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The first message: which engine to load, and where the finished files and the unfinished ones go."""
+    """The first message: which engine to build, and where the finished files and the unfinished ones go.
+
+    `recipes` are how each model's videos are made, by its name, for engines that look at them.
+    """
 
     engine: str
     blobs: Path
     scratch: Path
     log_level: str
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Make ready for this model's videos. One that is loaded already: `Loaded` comes at once."""
+
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,13 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """The engine is ready for this model's videos."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """The attempt lives, and this fraction of it is done, 0.0 to 1.0."""
 
@@ -43,9 +63,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The engine has loaded (`video` is None), or the ordered video is stored."""
+    """The ordered video is stored."""
 
-    video: Video | None
+    video: Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +77,5 @@ class Crashed:
     retryable: bool
 
 
-Order = Charge | Generate | Cancel
-Event = Progress | Done | Crashed
+Order = Charge | Load | Generate | Cancel
+Event = Loaded | Progress | Done | Crashed

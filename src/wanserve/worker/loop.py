@@ -3,14 +3,15 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.task import Failure, Task
-from wanserve.tasks import Tasks
+from wanserve.tasks import Run, Tasks
 from wanserve.telemetry import about
-from wanserve.worker.events import Cancel, Crashed, Done, Event, Generate, Progress
+from wanserve.worker.events import Cancel, Crashed, Done, Event, Generate, Loaded, Progress
 from wanserve.worker.leases import Lease
 from wanserve.worker.supervisor import Supervisor
 
@@ -22,21 +23,30 @@ POLL_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 1.0
 """How long a worker with nothing to do sleeps unless it is woken; other processes write tasks too."""
 
-CANCEL_SECONDS: Final = 10.0
-"""How long a child may take to its next step after a cancel, before it is killed."""
+AVOID_SECONDS: Final = 60.0
+"""How long a model that did not load is left alone while there are others to serve."""
 
 
 @dataclass(slots=True)
 class Worker:
-    """Serves tasks until `stop` is called. `stall_s` and `drain_s` are seconds."""
+    """Serves tasks of `models` until `stop` is called.
+
+    `one_model`: the engine holds one model at a time, and changing it is dear. `stall_s`, `drain_s` and `cancel_s`
+    are seconds; the last is how long a child may take to its next step after a cancel, before it is killed.
+    """
 
     tasks: Tasks
     child: Supervisor
+    models: Sequence[str]
     stall_s: float
     drain_s: float
+    cancel_s: float = 10.0
+    one_model: bool = False
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
     _drained_by_s: float = field(default=float("inf"), init=False)
     _seen: int = field(default=0, init=False)
+    _run: Run = field(default=Run(), init=False)
+    _avoided_to_s: dict[str, float] = field(default_factory=dict, init=False)
 
     def stop(self) -> None:
         """Claim nothing more; what runs has `drain_s` seconds, then it is given back. Callable from any thread."""
@@ -61,10 +71,11 @@ class Worker:
         try:
             if not self._child_ready():
                 return
-            task = self.tasks.claim(tuple(self.tasks.models))
+            task = self.tasks.claim([self.child.model] if self.one_model and self.child.model else self.models)
             if task is None:
                 self._idle()
                 return
+            self._run = self._run.followed_by(task.generation.model)
             with about(task.id):
                 self._attempt(task)
         except StoreUnavailable as error:
@@ -76,17 +87,32 @@ class Worker:
             self._stopping.wait(IDLE_SECONDS)
 
     def _child_ready(self) -> bool:
-        """Have a child with its engine loaded; False while it is not."""
+        """Have a child that is ready for the model to be served next; False while there is none."""
         if not self.child.running():
             if self._stopping.wait(self.child.pause_s()):
                 return False
             self.child.start()
-        if self.child.loaded:
-            return True
+        if self.child.loading is None:
+            wanted = self._wanted()
+            if self.child.model == wanted:
+                return True
+            self.child.load(wanted)
+        loading = self.child.loading
         event = self.child.next_event(POLL_SECONDS)
         if isinstance(event, Crashed):
-            log.error("the engine did not load: %s", event.message)
-        return self.child.loaded
+            log.error("the engine did not load %s: %s", loading, event.message)
+            self._avoided_to_s[loading or ""] = time.monotonic() + AVOID_SECONDS
+        elif isinstance(event, Loaded):
+            log.info("the engine is ready for %s", event.model)
+        return False
+
+    def _wanted(self) -> str:
+        """The model that the child should be ready for now."""
+        if not self.one_model:
+            return self.child.model or self.models[0]
+        now = time.monotonic()
+        usable = [model for model in self.models if self._avoided_to_s.get(model, now) <= now] or self.models
+        return self.tasks.next_model(usable, self._run) or self.child.model or usable[0]
 
     def _idle(self) -> None:
         # A child that dies while idle is seen here, and a fresh one loads before the next task comes.
@@ -129,11 +155,9 @@ class Worker:
     def _ended(self, task: Task, event: Event) -> bool:
         """Whether the event ends the attempt; its end is then written."""
         match event:
-            case Progress():
+            case Progress() | Loaded():
                 return False
             case Done():
-                if event.video is None:
-                    return False
                 if self.tasks.succeed(task, event.video):
                     log.info("attempt %d made %s", task.attempt, event.video.key)
                 else:
@@ -153,7 +177,7 @@ class Worker:
     def _silence(self) -> None:
         """Have the child stop what it makes; a child that does not is killed."""
         self.child.send(Cancel())
-        deadline = time.monotonic() + CANCEL_SECONDS
+        deadline = time.monotonic() + self.cancel_s
         while self.child.running() and time.monotonic() < deadline:
             event = self.child.next_event(POLL_SECONDS)
             if isinstance(event, Crashed | Done):

@@ -8,7 +8,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Final
 
-from wanserve.worker.events import Charge, Crashed, Done, Event, Order
+from wanserve.worker.events import Charge, Crashed, Event, Load, Loaded, Order
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +28,17 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection[Order, Event] | None = None
         self._failures = 0
+        self.model: str | None = None
+        """What this child is ready to make videos of."""
+
+        self.loading: str | None = None
+        """What it is getting ready for meanwhile."""
+
         self.loaded = False
+        """Whether a model was loaded in this child; it stays so while the next one is."""
+
         self.problem: str | None = None
-        """Why the engine is not loaded, where it failed to."""
+        """Why no engine is loaded, where it failed to."""
 
     @property
     def pid(self) -> int | None:
@@ -42,7 +50,7 @@ class Supervisor:
         return RESTART_SECONDS[min(self._failures, len(RESTART_SECONDS) - 1)]
 
     def start(self) -> None:
-        """Start a child, which loads its engine and then sends Done(None) or Crashed."""
+        """Start a child, which builds its engine; where it cannot, Crashed comes."""
         ours, theirs = Pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "wanserve.worker.child", str(theirs.fileno())],
@@ -57,6 +65,11 @@ class Supervisor:
     def running(self) -> bool:
         """Whether there is a child that was not seen to die."""
         return self._pipe is not None
+
+    def load(self, model: str) -> None:
+        """Have the child make ready for this model; Loaded or Crashed comes. The model before is ready no more."""
+        self.model, self.loading = None, model
+        self.send(Load(model))
 
     def send(self, order: Order) -> None:
         """Give an order. A child that is gone takes none; `next_event` then tells."""
@@ -77,10 +90,11 @@ class Supervisor:
             event = self._pipe.recv()
         except (EOFError, OSError):
             event = self._buried()
-        if isinstance(event, Done) and event.video is None:
-            self._failures, self.loaded, self.problem = 0, True, None
-        elif isinstance(event, Crashed) and not self.loaded:
-            self.problem = event.message
+        if isinstance(event, Loaded):
+            self._failures, self.problem = 0, None
+            self.model, self.loading, self.loaded = event.model, None, True
+        elif isinstance(event, Crashed) and self.model is None:
+            self.problem, self.loading, self.loaded = event.message, None, False
         return event
 
     def kill(self) -> None:
@@ -110,7 +124,7 @@ class Supervisor:
         if process is None:
             return "it was not there"
         self._failures += not self.loaded
-        self.loaded = False
+        self.model, self.loading, self.loaded = None, None, False
         try:
             code = process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

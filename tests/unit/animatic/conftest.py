@@ -15,7 +15,7 @@ Draw = Callable[..., list[Picture]]
 @pytest.fixture(scope="session")
 def engine() -> AnimaticEngine:
     loaded = AnimaticEngine()
-    loaded.load()
+    loaded.load("wan2.2-t2v-plus")
     return loaded
 
 

@@ -97,7 +97,7 @@ def test_the_same_bytes_in_another_process(draw: Draw) -> None:
     code = (
         "import hashlib; from wanserve.engine.animatic.engine import AnimaticEngine as E;"
         "from wanserve.domain.generation import Generation as G;"
-        "e = E(); e.load(); h = hashlib.sha256();"
+        "e = E(); e.load('m'); h = hashlib.sha256();"
         "g = G('m', 'a cat running in the forest', 'sun', 160, 96, 2, 8, 3);"
         "[h.update(f) for f in e.generate(g, lambda x: None).frames];"
         "print(h.hexdigest())"
@@ -268,7 +268,7 @@ def test_one_module_alone_knows_the_drawing_library() -> None:
 def test_drawing_needs_no_numpy_and_no_graphics_driver() -> None:
     code = (
         "import sys; from wanserve.engine.animatic.engine import AnimaticEngine as E;"
-        "from wanserve.domain.generation import Generation as G; e = E(); e.load();"
+        "from wanserve.domain.generation import Generation as G; e = E(); e.load('m');"
         "list(e.generate(G('m', 'a cat', '', 64, 64, 1, 8, 1), lambda x: None).frames);"
         "maps = open('/proc/self/maps').read() if sys.platform == 'linux' else '';"
         "sys.exit('numpy' in sys.modules or any(name in maps for name in ('libGL.', 'libEGL.', 'libX11.')))"

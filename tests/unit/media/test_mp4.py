@@ -16,7 +16,7 @@ import pytest
 
 from wanserve.domain.errors import Canceled, EngineFailed, MediaFailed
 from wanserve.domain.generation import Generation
-from wanserve.domain.ports import Frame
+from wanserve.domain.ports import Clip, Frame
 from wanserve.media import mp4
 
 Draw = Callable[..., Iterator[Frame]]
@@ -46,7 +46,7 @@ def test_an_independent_reader_agrees(tmp_path: Path, generation: Generation, dr
     if shutil.which("ffprobe") is None:
         pytest.skip("ffprobe is not installed")
     path = tmp_path / "clip.mp4"
-    mp4.write(path, draw(generation), generation, mp4.provenance("animatic", generation))
+    mp4.write(path, Clip(draw(generation)), generation, mp4.provenance("animatic", generation))
     command = ["ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_format", "-show_streams", str(path)]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     (stream,) = told["streams"]
@@ -67,7 +67,7 @@ def test_an_independent_reader_agrees(tmp_path: Path, generation: Generation, dr
 def test_the_index_comes_first(tmp_path: Path, generation: Generation, draw: Draw) -> None:
     """A player can begin before the whole file is there."""
     path = tmp_path / "clip.mp4"
-    mp4.write(path, draw(generation), generation, {})
+    mp4.write(path, Clip(draw(generation)), generation, {})
     data = path.read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")
 
@@ -75,7 +75,7 @@ def test_the_index_comes_first(tmp_path: Path, generation: Generation, draw: Dra
 def test_the_prompt_stays_private(tmp_path: Path, generation: Generation, draw: Draw) -> None:
     """The tags name the engine, never what was asked."""
     path = tmp_path / "clip.mp4"
-    mp4.write(path, draw(generation), generation, mp4.provenance("animatic", generation))
+    mp4.write(path, Clip(draw(generation)), generation, mp4.provenance("animatic", generation))
     assert b"kitten" not in path.read_bytes()
 
 
@@ -95,7 +95,7 @@ def test_colours_are_bt709_limited(
     """Widths whose rows FFmpeg pads (40 and 50) come out as straight as those it does not."""
     asked = replace(generation, width=width, frames=2)
     path = tmp_path / "clip.mp4"
-    mp4.write(path, flat(asked, colour), asked, {})
+    mp4.write(path, Clip(flat(asked, colour)), asked, {})
     for middle in decoded(path):
         assert all(abs(got - want) <= 1 for got, want in zip(middle, expected, strict=True)), middle
 
@@ -111,7 +111,7 @@ def test_frames_may_share_their_memory(tmp_path: Path, generation: Generation) -
             yield frame
 
     path = tmp_path / "clip.mp4"
-    mp4.write(path, brighter(), generation, {})
+    mp4.write(path, Clip(brighter()), generation, {})
     lumas = [middle[0] for middle in decoded(path)]
     assert lumas == pytest.approx([16 + number * 25 * 219 / 255 for number in range(10)], abs=1.5)
 
@@ -119,10 +119,10 @@ def test_frames_may_share_their_memory(tmp_path: Path, generation: Generation) -
 def test_same_frames_same_bytes(tmp_path: Path, generation: Generation, draw: Draw) -> None:
     """With three or four bytes a pixel, today or tomorrow, as long as the tags are the same too."""
     paths = [tmp_path / name for name in ("one.mp4", "two.mp4", "three.mp4", "four.mp4")]
-    mp4.write(paths[0], draw(generation), generation, {"title": "a"})
-    mp4.write(paths[1], draw(generation), generation, {"title": "a"})
-    mp4.write(paths[2], draw(generation, channels=3), generation, {"title": "a"})
-    mp4.write(paths[3], draw(generation), generation, {"title": "b"})
+    mp4.write(paths[0], Clip(draw(generation)), generation, {"title": "a"})
+    mp4.write(paths[1], Clip(draw(generation)), generation, {"title": "a"})
+    mp4.write(paths[2], Clip(draw(generation, channels=3)), generation, {"title": "a"})
+    mp4.write(paths[3], Clip(draw(generation)), generation, {"title": "b"})
     first, second, third, fourth = (path.read_bytes() for path in paths)
     assert first == second == third != fourth
 
@@ -133,7 +133,7 @@ def test_memory_is_free_at_once(tmp_path: Path, generation: Generation, draw: Dr
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
-        mp4.write(tmp_path / "clip.mp4", draw(generation), generation, {})
+        mp4.write(tmp_path / "clip.mp4", Clip(draw(generation)), generation, {})
         gc.collect()
         circles = [
             type(thing).__name__ for thing in gc.garbage if type(thing).__module__.startswith(("av", "wanserve"))
@@ -149,7 +149,7 @@ def test_one_frame_is_a_video(tmp_path: Path, generation: Generation, draw: Draw
     """The shortest clip lasts one frame."""
     asked = replace(generation, frames=1)
     path = tmp_path / "clip.mp4"
-    mp4.write(path, draw(asked), asked, {})
+    mp4.write(path, Clip(draw(asked)), asked, {})
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert (stream.frames, stream.duration, stream.time_base) == (1, 512, Fraction(1, 512 * 30))
@@ -159,7 +159,7 @@ def test_one_frame_is_a_video(tmp_path: Path, generation: Generation, draw: Draw
 def test_too_few_frames(tmp_path: Path, generation: Generation, draw: Draw, given: int) -> None:
     """The numbers are named and no file is left."""
     with pytest.raises(MediaFailed, match=f"gave {given} frames instead of 10"):
-        mp4.write(tmp_path / "clip.mp4", draw(generation, given), generation, {})
+        mp4.write(tmp_path / "clip.mp4", Clip(draw(generation, given)), generation, {})
     assert not any(tmp_path.iterdir())
 
 
@@ -167,7 +167,7 @@ def test_too_many_frames(tmp_path: Path, generation: Generation, draw: Draw) -> 
     """An engine that never stops is left at the first frame too many."""
     endless = draw(generation, 10**9)
     with pytest.raises(MediaFailed, match="more than 10 frames"):
-        mp4.write(tmp_path / "clip.mp4", endless, generation, {})
+        mp4.write(tmp_path / "clip.mp4", Clip(endless), generation, {})
     assert not any(tmp_path.iterdir())
 
 
@@ -184,7 +184,7 @@ def test_too_many_frames(tmp_path: Path, generation: Generation, draw: Draw) -> 
 def test_a_wrong_frame(tmp_path: Path, generation: Generation, frame: Frame, told: str) -> None:
     """What is wrong with it is named, and no file is left."""
     with pytest.raises(MediaFailed, match=told):
-        mp4.write(tmp_path / "clip.mp4", iter([frame]), generation, {})
+        mp4.write(tmp_path / "clip.mp4", Clip(iter([frame])), generation, {})
     assert not any(tmp_path.iterdir())
 
 
@@ -209,7 +209,7 @@ def test_the_engines_errors_pass_through(
 
     before = open_files()
     with pytest.raises(type(error)) as caught:
-        mp4.write(tmp_path / "clip.mp4", failing(), generation, {})
+        mp4.write(tmp_path / "clip.mp4", Clip(failing()), generation, {})
     assert caught.value is error
     assert not any(tmp_path.iterdir())
     assert open_files() == before
@@ -224,7 +224,7 @@ def test_a_path_that_cannot_be_written(tmp_path: Path, generation: Generation) -
         yield memoryview(b"")
 
     with pytest.raises(MediaFailed, match=r"cannot write clip\.mp4: No such file or directory"):
-        mp4.write(tmp_path / "missing" / "clip.mp4", frames(), generation, {})
+        mp4.write(tmp_path / "missing" / "clip.mp4", Clip(frames()), generation, {})
     assert next(drawn) == 0
 
 
@@ -237,7 +237,7 @@ def test_a_disk_that_fills_up(
 ) -> None:
     """A limit on the file's size stands in for the full disk: the same failure, at any byte of the file."""
     path = tmp_path / "clip.mp4"
-    mp4.write(path, draw(generation), generation, {})
+    mp4.write(path, Clip(draw(generation)), generation, {})
     whole = path.stat().st_size
     before = open_files()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -246,7 +246,7 @@ def test_a_disk_that_fills_up(
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
         try:
             with pytest.raises(MediaFailed, match=r"cannot write clip\.mp4: File too large"):
-                mp4.write(path, iter(frames), generation, {})
+                mp4.write(path, Clip(iter(frames)), generation, {})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert not any(tmp_path.iterdir()), room
@@ -257,7 +257,7 @@ def test_a_disk_that_fills_up(
 def test_a_size_that_the_codec_cannot_do(tmp_path: Path, generation: Generation) -> None:
     """Half a chroma sample is refused at once."""
     with pytest.raises(MediaFailed, match=r"cannot write clip\.mp4"):
-        mp4.write(tmp_path / "clip.mp4", iter(()), replace(generation, width=63), {})
+        mp4.write(tmp_path / "clip.mp4", Clip(iter(())), replace(generation, width=63), {})
     assert not any(tmp_path.iterdir())
 
 
@@ -271,7 +271,7 @@ def test_odd_names_and_tags(
     """A relative name that looks like a protocol, text beyond ASCII, half a surrogate pair; and not a word on stderr."""
     monkeypatch.chdir(tmp_path)
     path = Path("http:猫 %d.mp4")
-    mp4.write(path, draw(generation), generation, {"title": "月光の猫", "comment": "broken \ud83d here"})
+    mp4.write(path, Clip(draw(generation)), generation, {"title": "月光の猫", "comment": "broken \ud83d here"})
     with av.open(str(path.absolute())) as container:
         assert container.metadata["title"] == "月光の猫"
         assert container.metadata["comment"] == "broken ? here"
@@ -281,7 +281,9 @@ def test_odd_names_and_tags(
 def test_every_tag_is_kept(tmp_path: Path, generation: Generation, draw: Draw) -> None:
     """Each one of TAGS reads back as it was given, and no other is there."""
     tags = {name: f"the {name}" for name in mp4.TAGS}
-    mp4.write(tmp_path / "clip.mp4", draw(generation), generation, {**tags, "software": "lost", "encoder": "lost"})
+    mp4.write(
+        tmp_path / "clip.mp4", Clip(draw(generation)), generation, {**tags, "software": "lost", "encoder": "lost"}
+    )
     with av.open(str(tmp_path / "clip.mp4")) as container:
         assert {name: container.metadata.get(name) for name in mp4.TAGS} == tags
         assert "lost" not in container.metadata.values()

@@ -11,7 +11,7 @@ import pytest
 
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
-from wanserve.domain.ports import Frame
+from wanserve.domain.ports import Clip, Frame
 from wanserve.media import mp4, probe
 
 Draw = Callable[..., Iterator[Frame]]
@@ -21,7 +21,7 @@ Draw = Callable[..., Iterator[Frame]]
 def clip(tmp_path: Path, generation: Generation, draw: Draw) -> Path:
     """A sound file of the generation."""
     path = tmp_path / "clip.mp4"
-    mp4.write(path, draw(generation), generation, {"title": "a title"})
+    mp4.write(path, Clip(draw(generation)), generation, {"title": "a title"})
     return path
 
 

@@ -20,8 +20,8 @@ class AnimaticEngine:
         self._lexicon: Lexicon | None = None
         self._painter: Painter | None = None
 
-    def load(self) -> None:
-        """Read the words and the art; a tenth of a second. Loading twice is not an error."""
+    def load(self, model: str) -> None:
+        """Read the words and the art, the same for every model; a tenth of a second. Loading twice is not an error."""
         if self._painter is None:
             self._lexicon = load_lexicon()
             self._pack = load_pack()
@@ -34,3 +34,6 @@ class AnimaticEngine:
         board = plot(self._lexicon, generation.prompt, generation.negative_prompt)
         show = Show(self._painter, self._pack, board, generation)
         return Clip(show.frames(report), board.notes)
+
+    def rest(self) -> None:
+        """See Engine. A clip keeps nothing beyond its frames."""

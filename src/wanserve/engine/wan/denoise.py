@@ -1,0 +1,79 @@
+"""Stage 2: knows how noise becomes latents, by the pipeline's own loop, with a scheduler made for each generation."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from diffusers import UniPCMultistepScheduler, WanPipeline
+
+from wanserve.domain.framing import Framing
+from wanserve.domain.generation import Generation
+from wanserve.domain.recipe import Profile, Recipe
+
+FAST_STEPS: Final = 4
+FAST_SHIFT: Final = 5.0
+"""What the 4-step LoRAs were trained with: timesteps 999, 937, 833, 625. Source: Wan2.2-Lightning's configuration."""
+
+
+def denoise(
+    pipe: WanPipeline,
+    recipe: Recipe,
+    generation: Generation,
+    framing: Framing,
+    embeddings: tuple[torch.Tensor, torch.Tensor | None],
+    at_step: Callable[[float], None],
+) -> torch.Tensor:
+    """The latents of the video, (1, channels, latent frames, height / 8, width / 8), float32.
+
+    `embeddings` are the prompt's and, where `guided`, the negative prompt's. `at_step` is called after each step
+    with the fraction done; what it raises ends the loop and passes through.
+    """
+    # State of one generation: a scheduler that two share counts its steps wrong.
+    pipe.scheduler = scheduler(pipe, recipe)
+    steps = steps_of(recipe)
+    prompt, negative = embeddings
+
+    def after_step(_: WanPipeline, step: int, __: torch.Tensor, ___: dict[str, Any]) -> dict[str, Any]:
+        at_step((step + 1) / steps)
+        return {}
+
+    listens = guided(recipe)
+    latents: torch.Tensor = pipe(
+        prompt_embeds=prompt,
+        negative_prompt_embeds=negative,
+        width=framing.width,
+        height=framing.height,
+        num_frames=generation.frames,
+        num_inference_steps=steps,
+        guidance_scale=recipe.guidance_scale if listens else 1.0,
+        guidance_scale_2=recipe.guidance_scale_2 if listens and recipe.experts == 2 else None,
+        # On the CPU, whatever the device: a seed means the same noise on every machine.
+        generator=torch.Generator("cpu").manual_seed(generation.seed),
+        output_type="latent",
+        callback_on_step_end=after_step,
+        callback_on_step_end_tensor_inputs=[],
+    ).frames
+    return latents
+
+
+def guided(recipe: Recipe) -> bool:
+    """Whether the negative prompt is listened to. The distilled models take none: they were trained without."""
+    return recipe.profile is not Profile.FAST and recipe.guidance_scale > 1
+
+
+def steps_of(recipe: Recipe) -> int:
+    """How many steps are made."""
+    return FAST_STEPS if recipe.profile is Profile.FAST else recipe.steps
+
+
+def scheduler(pipe: WanPipeline, recipe: Recipe) -> UniPCMultistepScheduler:
+    """A fresh scheduler with the recipe's flow shift."""
+    if recipe.profile is not Profile.FAST:
+        return UniPCMultistepScheduler.from_config(pipe.scheduler.config, flow_shift=recipe.flow_shift)
+    # Plain Euler by way of UniPC: FlowMatchEulerDiscreteScheduler ends at timestep 24 where 625 was trained.
+    return UniPCMultistepScheduler.from_config(
+        pipe.scheduler.config,
+        flow_shift=FAST_SHIFT,
+        solver_order=1,
+        disable_corrector=list(range(FAST_STEPS)),
+    )

@@ -1,0 +1,150 @@
+"""Knows what this server offers: which engine serves which model on this machine, with which settings, and why."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from wanserve.domain.catalog import MODELS, ModelCard, Size
+from wanserve.domain.errors import SetupError
+from wanserve.domain.framing import framing
+from wanserve.domain.recipe import Recipe
+from wanserve.engine.wan.checkpoint import check_weights, find_weights
+from wanserve.settings import ModelSettings, Settings
+
+GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""What the drivers of NVIDIA, of AMD and of Windows' Linux put there: seen without loading a library of theirs."""
+
+LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One model: its card with the settings in force, and the engine that serves it, or None and why none does.
+
+    `folder` is where its weights are.
+    """
+
+    card: ModelCard
+    engine: str | None
+    why: str = ""
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine of this server, why it is that one in words for the user, and every model."""
+
+    engine: str
+    why: str
+    offers: tuple[Offer, ...]
+
+    @property
+    def cards(self) -> dict[str, ModelCard]:
+        """The models that are served, by name."""
+        return {offer.card.name: offer.card for offer in self.offers if offer.engine}
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """How the wan engine makes each served model's videos, with `weights` as the folder where they are."""
+        return {
+            offer.card.name: replace(offer.card.recipe, weights=str(offer.folder))
+            for offer in self.offers
+            if offer.engine and offer.folder
+        }
+
+
+def choose(settings: Settings) -> Choice:
+    """The engine and the models for these settings on this machine.
+
+    Raises SetupError where weights that the settings name are not there or not whole, or where the setting asks for
+    the wan engine and no model has weights.
+    """
+    if settings.engine == "animatic":
+        return _animatic("it is the setting")
+    if settings.engine == "auto":
+        if not any(Path(device).exists() for device in GPU_DEVICES):
+            return _animatic("auto: no GPU was found, and animatic needs none")
+        if missing := missing_libraries():
+            return _animatic(f"auto: a GPU is here, but {missing}")
+    offers = tuple(_wan(card, settings) for card in MODELS.values())
+    if any(offer.engine for offer in offers):
+        why = "it is the setting" if settings.engine == "wan" else "auto: a GPU and weights were found"
+        return Choice("wan", why, offers)
+    if settings.engine == "auto":
+        return _animatic("auto: a GPU is here, but no weights: see `wanserve models pull`")
+    raise SetupError(
+        f"the wan engine finds no weights: set them for a model in wanserve.toml, or run"
+        f" `wanserve models pull {offers[0].card.name}`"
+    )
+
+
+def missing_libraries() -> str | None:
+    """What the wan engine lacks, in words, or None."""
+    lacking = [name for name in LIBRARIES if find_spec(name) is None]
+    if not lacking:
+        return None
+    return f"{', '.join(lacking)} not installed: pip install 'wanserve[wan]'"
+
+
+def model_of(folder: Path) -> str:
+    """The model whose weights these are, by their shape and their number of experts. Raises SetupError."""
+    experts = 2 if (folder / "transformer_2").is_dir() else 1
+    geometry = check_weights(folder, experts).geometry
+    alike = [card for card in MODELS.values() if card.recipe.experts == experts]
+    return next((card.name for card in alike if card.recipe.geometry == geometry), alike[0].name)
+
+
+def as_told(offer: Offer) -> dict[str, object]:
+    """The model with the settings in force, in plain values; `steps` to `profile` are the wan engine's."""
+    card, recipe = offer.card, offer.card.recipe
+    return {
+        "name": card.name,
+        "engine": offer.engine,
+        "why": offer.why,
+        "weights": recipe.weights,
+        "steps": recipe.steps,
+        "guidance_scale": recipe.guidance_scale,
+        "guidance_scale_2": recipe.guidance_scale_2,
+        "flow_shift": recipe.flow_shift,
+        "boundary_ratio": recipe.boundary_ratio,
+        "fps": card.fps,
+        "frames": card.frames,
+        "negative_prompt": recipe.negative_prompt,
+        "profile": recipe.profile,
+        "default_size": "{}*{}".format(*card.default_size),
+        "sizes": {"{}*{}".format(*size): made(offer, size) for size in card.sizes},
+    }
+
+
+def made(offer: Offer, size: Size) -> str:
+    """How a video of this size is made, in words."""
+    return framing(size, offer.card.recipe.large_sizes).how if offer.engine == "wan" else "native"
+
+
+def _animatic(why: str) -> Choice:
+    return Choice("animatic", why, tuple(Offer(card, "animatic") for card in MODELS.values()))
+
+
+def _wan(card: ModelCard, settings: Settings, environ: Mapping[str, str] = os.environ) -> Offer:
+    """The model with the wan engine. Raises SetupError only for weights that the owner has set."""
+    own = settings.models.get(card.name, ModelSettings())
+    recipe = own.recipe(card.recipe)
+    card = replace(card, recipe=recipe, frames=recipe.frames, fps=recipe.fps)
+    folder = find_weights(recipe.weights, recipe.experts, settings.models_dir, card.name, environ)
+    problem = _problem(recipe, card.name, folder)
+    if problem and own.weights is not None:
+        raise SetupError(f"{card.name}: {problem}")
+    return Offer(card, None, problem) if problem else Offer(card, "wan", folder=folder)
+
+
+def _problem(recipe: Recipe, model: str, folder: Path | None) -> str:
+    if folder is None:
+        return f"the weights {recipe.weights} are not on this machine: run `wanserve models pull {model}`"
+    try:
+        check_weights(folder, recipe.experts)
+    except SetupError as error:
+        return str(error)
+    return ""
