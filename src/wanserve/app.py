@@ -15,6 +15,7 @@ from wanserve.blobs.store import DiskBlobs
 from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
+from wanserve.extension.chat import ChatEndpoint
 from wanserve.http.api import Door, application
 from wanserve.http.auth import Gate
 from wanserve.http.dialects.base import Dialect
@@ -90,7 +91,16 @@ def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS) -> C
 
 def charge_of(settings: Settings, choice: Choice) -> Charge:
     """What a worker's child is told of the settings."""
-    return Charge(choice.engine, settings.blobs_dir, settings.scratch_dir, settings.log_level, choice.recipes)
+    return Charge(
+        choice.engine, settings.blobs_dir, settings.scratch_dir, settings.log_level, choice.loadable, _llm(settings)
+    )
+
+
+def _llm(settings: Settings) -> ChatEndpoint | None:
+    if settings.llm_url is None or settings.llm_model is None:
+        return None
+    key = settings.llm_key.get_secret_value().strip() if settings.llm_key else None
+    return ChatEndpoint(settings.llm_url, settings.llm_model, key or None)
 
 
 def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:

@@ -47,10 +47,10 @@ class Choice:
         return {offer.card.name: offer.card for offer in self.offers if offer.engine}
 
     @property
-    def recipes(self) -> dict[str, Recipe]:
-        """How the wan engine makes each served model's videos, with `weights` as the folder where they are."""
+    def loadable(self) -> dict[str, ModelCard]:
+        """The models that have weights, by name, with `weights` as the folder where they are."""
         return {
-            offer.card.name: replace(offer.card.recipe, weights=str(offer.folder))
+            offer.card.name: replace(offer.card, recipe=replace(offer.card.recipe, weights=str(offer.folder)))
             for offer in self.offers
             if offer.engine and offer.folder
         }

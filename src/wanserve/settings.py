@@ -18,6 +18,12 @@ PREFIX: Final = "WANSERVE_"
 CLIENT_VARIABLES: Final = frozenset({"WANSERVE_URL", "WANSERVE_KEY"})
 """Read by the examples: a shell that has them set can start a server all the same."""
 
+Attention = Literal[
+    "native", "_native_cudnn", "_native_flash", "_native_efficient", "flash", "_flash_3", "sage",
+    "_sage_qk_int8_pv_fp16_cuda", "xformers",
+]  # fmt: skip
+"""Kernels by diffusers' names. Not there: those that fetch themselves from a hub at run time, and those known to make noise."""
+
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000)]
@@ -57,6 +63,8 @@ class ModelSettings(BaseModel):
     placement: Placement | None = None
     precision: Precision | None = None
     tiled_decode: bool | None = None
+    compile: bool | None = None
+    attention: Attention | None = None
     loras: tuple[LoraSettings, ...] = ()
     distill: LoraSettings | None = None
 
@@ -101,7 +109,7 @@ class Settings(BaseModel):
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
     run_length: Count = 10
     gpus_per_video: Annotated[int, Field(ge=1, le=64)] = 1
-    llm_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+(/[^?#]*)?$")] | None = None
+    llm_url: Annotated[str, Field(pattern=r"^https?://[^/?#@]+(/[^#]*)?$")] | None = None
     llm_key: SecretStr | None = None
     llm_model: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"

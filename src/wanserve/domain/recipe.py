@@ -66,7 +66,8 @@ class Recipe:
     `weights` is a folder in the diffusers layout or a hub id. `guidance_scale` and `boundary_ratio` are the
     authors': with two experts the first one, for high noise, serves the timesteps from `boundary_ratio` x 1000 on,
     guided by `guidance_scale`, and the second the rest, guided by `guidance_scale_2`. `frames` is 4k+1 at `fps` a second.
-    `distill` are the LoRA files of the profile `fast`. `tiled_decode` None: tiled where memory wants it.
+    `distill` are the LoRA files of the profile `fast`. `tiled_decode` None: tiled where memory wants it. `compile` None:
+    where it is known to pay. `attention` is a kernel by diffusers' name, None its own choice.
     """
 
     weights: str
@@ -86,6 +87,8 @@ class Recipe:
     loras: tuple[Lora, ...] = ()
     distill: Lora | None = None
     tiled_decode: bool | None = None
+    compile: bool | None = None
+    attention: str | None = None
 
     @property
     def experts(self) -> int:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Final, assert_never
@@ -21,6 +21,7 @@ from wanserve.domain.errors import Canceled, EngineExhausted, SetupError, Wanser
 from wanserve.domain.ports import BlobStore, Engine
 from wanserve.domain.task import Video
 from wanserve.engine.animatic.engine import AnimaticEngine
+from wanserve.extension.chat import extend
 from wanserve.media import mp4, probe
 from wanserve.tasks import video_key
 from wanserve.telemetry import about, start_logging
@@ -46,7 +47,7 @@ def wan(charge: Charge) -> Engine:
         raise SetupError(
             f"the wan engine lacks a library: {error}; install with pip install 'wanserve[wan]'"
         ) from error
-    return WanEngine(charge.recipes)
+    return WanEngine(charge.cards)
 
 
 ENGINES: Final[dict[str, Callable[[Charge], Engine]]] = {"animatic": animatic, "wan": wan}
@@ -118,15 +119,18 @@ class Studio:
                 assert_never(order)
 
     def make(self, order: Generate) -> Video:
-        """Generate, encode, read back, store. Raises WanserveError."""
+        """Write the prompt out where that is wished, generate, encode, read back, store. Raises WanserveError."""
         made = order.generation
+        if self.charge.llm is not None and made.prompt_extend:
+            made = replace(made, prompt=extend(self.charge.llm, made, self._report))
         unfinished = self.charge.scratch / f"{order.task_id}.{order.attempt}.mp4"
         clip = self.engine.generate(made, self._report)
         mp4.write(unfinished, clip, made, mp4.provenance(self.engine.name, made, clip.how))
         facts = probe.check(unfinished, made)
         key = video_key(order.task_id, order.attempt)
         self.blobs.put(key, unfinished)
-        return Video(key, facts.bytes, self.engine.name, tuple(clip.notes), clip.profile)
+        rewritten = made.prompt if made.prompt != order.generation.prompt else None
+        return Video(key, facts.bytes, self.engine.name, tuple(clip.notes), clip.profile, rewritten)
 
     def _report(self, fraction: float) -> None:
         if self.inbox.cancel_asked.is_set():

@@ -7,23 +7,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wanserve.domain.catalog import ModelCard
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import Recipe
 from wanserve.domain.task import Video
+from wanserve.extension.chat import ChatEndpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
     """The first message: which engine to build, and where the finished files and the unfinished ones go.
 
-    `recipes` are how each model's videos are made, by its name, for engines that look at them.
+    `cards` are the models with the settings in force, by name, for engines that look at them; `llm` writes short
+    prompts out at length, where there is one.
     """
 
     engine: str
     blobs: Path
     scratch: Path
     log_level: str
-    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    cards: Mapping[str, ModelCard] = field(default_factory=dict)
+    llm: ChatEndpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from diffusers import AutoencoderKLWan
 from wanserve.domain.framing import Framing
 from wanserve.domain.ports import Frame
 
+HOST: Final = torch.device("cpu")
+
 Cache: TypeAlias = "list[torch.Tensor | None]"
 """What the decoder's convolutions keep of the pictures before."""
 
@@ -52,8 +54,9 @@ def decoded_tiled(
 ) -> Iterator[torch.Tensor]:
     """Like `decoded`, a tile of `tile` pixels every `stride` at a time: less memory, and seams are blended.
 
-    Each tile has a cache of its own, so that all tiles of a latent frame are done before the next. The result is
-    that of `AutoencoderKLWan.tiled_decode`.
+    Each tile has a cache of its own, so that all tiles of a latent frame are done before the next; between their turns
+    the caches are in host memory, where the pictures of a long clip would not fit. The result is that of
+    `AutoencoderKLWan.tiled_decode`.
     """
     ratio = vae.spatial_compression_ratio
     rows = range(0, latents.shape[3], stride // ratio)
@@ -71,8 +74,9 @@ def decoded_tiled(
                     part = latents[:, :, number : number + 1, top : top + tile // ratio, left : left + tile // ratio]
                     with torch.no_grad():
                         quantised = vae.post_quant_conv(part)
-                    cache = caches[top, left]
+                    cache = _moved(caches[top, left], latents.device)
                     tiles[-1].append(_next_pictures(vae, quantised, cache, first=number == 0))
+                    caches[top, left] = _moved(cache, HOST)
             height, width = latents.shape[3] * ratio, latents.shape[4] * ratio
             yield _joined(vae, tiles, tile - stride, stride)[..., :height, :width].clamp(-1, 1)
     finally:
@@ -86,6 +90,11 @@ def _next_pictures(vae: AutoencoderKLWan, latent: torch.Tensor, cache: Cache, *,
     with torch.no_grad():
         pictures: torch.Tensor = vae.decoder(latent, feat_cache=cache, feat_idx=vae._conv_idx, first_chunk=first)
     return pictures
+
+
+def _moved(cache: Cache, device: torch.device) -> Cache:
+    # Some entries are marks ("Rep") of what the decoder has to do next, not tensors.
+    return [each.to(device) if isinstance(each, torch.Tensor) else each for each in cache]
 
 
 def _joined(vae: AutoencoderKLWan, tiles: list[list[torch.Tensor]], overlap: int, stride: int) -> torch.Tensor:

@@ -9,6 +9,8 @@ from diffusers import UniPCMultistepScheduler, WanPipeline
 from wanserve.domain.framing import Framing
 from wanserve.domain.generation import Generation
 from wanserve.domain.recipe import Profile, Recipe
+from wanserve.engine.wan.profiles import transformers_of
+from wanserve.engine.wan.watch import watched
 
 FAST_STEPS: Final = 4
 FAST_SHIFT: Final = 5.0
@@ -26,33 +28,38 @@ def denoise(
     """The latents of the video, (1, channels, latent frames, height / 8, width / 8), float32.
 
     `embeddings` are the prompt's and, where `guided`, the negative prompt's. `at_step` is called after each step
-    with the fraction done; what it raises ends the loop and passes through.
+    with the fraction done, and between the layers of each; what it raises ends the loop and passes through.
     """
     # State of one generation: a scheduler that two share counts its steps wrong.
     pipe.scheduler = scheduler(pipe, recipe)
     steps = steps_of(recipe)
     prompt, negative = embeddings
+    done = 0.0
 
     def after_step(_: WanPipeline, step: int, __: torch.Tensor, ___: dict[str, Any]) -> dict[str, Any]:
-        at_step((step + 1) / steps)
+        nonlocal done
+        done = (step + 1) / steps
+        at_step(done)
         return {}
 
     listens = guided(recipe)
-    latents: torch.Tensor = pipe(
-        prompt_embeds=prompt,
-        negative_prompt_embeds=negative,
-        width=framing.width,
-        height=framing.height,
-        num_frames=generation.frames,
-        num_inference_steps=steps,
-        guidance_scale=recipe.guidance_scale if listens else 1.0,
-        guidance_scale_2=recipe.guidance_scale_2 if listens and recipe.experts == 2 else None,
-        # On the CPU, whatever the device: a seed means the same noise on every machine.
-        generator=torch.Generator("cpu").manual_seed(generation.seed),
-        output_type="latent",
-        callback_on_step_end=after_step,
-        callback_on_step_end_tensor_inputs=[],
-    ).frames
+    layers = [block for transformer in transformers_of(pipe) for block in transformer.blocks]
+    with watched(layers, lambda _: at_step(done)):
+        latents: torch.Tensor = pipe(
+            prompt_embeds=prompt,
+            negative_prompt_embeds=negative,
+            width=framing.width,
+            height=framing.height,
+            num_frames=generation.frames,
+            num_inference_steps=steps,
+            guidance_scale=recipe.guidance_scale if listens else 1.0,
+            guidance_scale_2=recipe.guidance_scale_2 if listens and recipe.experts == 2 else None,
+            # On the CPU, whatever the device: a seed means the same noise on every machine.
+            generator=torch.Generator("cpu").manual_seed(generation.seed),
+            output_type="latent",
+            callback_on_step_end=after_step,
+            callback_on_step_end_tensor_inputs=[],
+        ).frames
     return latents
 
 
@@ -69,11 +76,12 @@ def steps_of(recipe: Recipe) -> int:
 def scheduler(pipe: WanPipeline, recipe: Recipe) -> UniPCMultistepScheduler:
     """A fresh scheduler with the recipe's flow shift."""
     if recipe.profile is not Profile.FAST:
-        return UniPCMultistepScheduler.from_config(pipe.scheduler.config, flow_shift=recipe.flow_shift)
+        return _unipc(pipe, flow_shift=recipe.flow_shift)
     # Plain Euler by way of UniPC: FlowMatchEulerDiscreteScheduler ends at timestep 24 where 625 was trained.
+    return _unipc(pipe, flow_shift=FAST_SHIFT, solver_order=1, disable_corrector=list(range(FAST_STEPS)))
+
+
+def _unipc(pipe: WanPipeline, **otherwise: Any) -> UniPCMultistepScheduler:
     return UniPCMultistepScheduler.from_config(
-        pipe.scheduler.config,
-        flow_shift=FAST_SHIFT,
-        solver_order=1,
-        disable_corrector=list(range(FAST_STEPS)),
+        pipe.scheduler.config, prediction_type="flow_prediction", use_flow_sigmas=True, **otherwise
     )

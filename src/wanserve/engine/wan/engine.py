@@ -1,25 +1,45 @@
 """Knows the wan engine: one pipeline in one thread, a generation in three stages, and a clean end of each."""
 
 import gc
+import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import torch
 from diffusers import WanPipeline
 
+from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.framing import Framing, framing
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame, Report
-from wanserve.domain.recipe import Recipe
-from wanserve.engine.wan.decode import decoded, frames_of, unnormalised
+from wanserve.domain.recipe import Placement, Profile
+from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
 from wanserve.engine.wan.denoise import denoise, guided, steps_of
-from wanserve.engine.wan.loading import load_pipeline
+from wanserve.engine.wan.loading import load_pipeline, retire
+from wanserve.engine.wan.machine import Machine, is_out_of_memory, look, told_where
+from wanserve.engine.wan.memory import Blocks, Plan, plan
+from wanserve.engine.wan.profiles import drop_residuals, transformers_of
 from wanserve.engine.wan.text import TextStage
+
+log = logging.getLogger(__name__)
 
 TEXT_DONE: Final = 0.03
 DENOISE_DONE: Final = 0.92
 """How far a generation is after each stage. On one H100, 14B at 720p takes 1,838 s, of which the VAE some 5 %."""
+
+RETRIED: Final = "decoded in tiles, as memory ran out"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that is ready: its card, where it was placed, the pipeline and its first stage."""
+
+    card: ModelCard
+    plan: Plan
+    pipe: WanPipeline
+    text: TextStage
 
 
 class WanEngine:
@@ -27,44 +47,51 @@ class WanEngine:
 
     name = "wan"
 
-    def __init__(self, recipes: Mapping[str, Recipe]) -> None:
-        self._recipes = recipes
-        self._model: str | None = None
-        self._pipe: WanPipeline | None = None
-        self._text: TextStage | None = None
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(self, cards: Mapping[str, ModelCard]) -> None:
+        """`cards` are the models by name, each recipe's `weights` a folder that was checked."""
+        self._cards = cards
+        self._loaded: Loaded | None = None
 
     def load(self, model: str) -> None:
-        """See Engine. The model before is let go first: two seldom fit."""
-        if model == self._model:
+        """See Engine. The model before is let go first: two seldom fit. Raises EngineExhausted where one does not."""
+        if self._loaded is not None and self._loaded.card.name == model:
             return
-        recipe = self._recipes.get(model)
-        if recipe is None:
+        card = self._cards.get(model)
+        if card is None:
             raise SetupError(f"{model} has no weights here")
-        self._model = self._pipe = self._text = None
+        self._loaded = None
         self.rest()
-        self._pipe = load_pipeline(recipe, self._device)
-        self._text = TextStage(self._pipe, self._device)
-        self._model = model
+        machine = look()
+        where = plan_for(card, machine)
+        log.info("%s on the %s: %s", model, machine.name, where.how)
+        device = torch.device(machine.kind)
+        with told_where(f"loading {model}"):
+            pipe = load_pipeline(card.recipe, where, device)
+        self._loaded = Loaded(card, where, pipe, TextStage(pipe, device))
 
     def generate(self, generation: Generation, report: Report) -> Clip:
         """See Engine. The text and the denoising are done when this returns, the decoding as frames are taken."""
-        if self._pipe is None or self._text is None or generation.model != self._model:
-            raise SetupError(f"the wan engine was asked for {generation.model}, and {self._model} is loaded")
-        recipe = self._recipes[generation.model]
+        loaded = self._loaded
+        if loaded is None or loaded.card.name != generation.model:
+            raise SetupError(f"the wan engine was asked for {generation.model}, which is not loaded")
+        recipe = loaded.card.recipe
         frame = framing((generation.width, generation.height), recipe.large_sizes)
-        embeddings = self._encoded(self._text, recipe, generation, report)
-        latents = denoise(
-            self._pipe,
-            recipe,
-            generation,
-            frame,
-            embeddings,
-            lambda done: report(TEXT_DONE + (DENOISE_DONE - TEXT_DONE) * done),
-        )
+        notes = [] if frame.how == "native" else [frame.how]
+        with told_where("reading the prompt"):
+            embeddings = _encoded(loaded, generation, report)
+        with told_where(f"denoising {frame.width}*{frame.height}, {generation.frames} frames"):
+            latents = denoise(
+                loaded.pipe,
+                recipe,
+                generation,
+                frame,
+                embeddings,
+                lambda done: report(TEXT_DONE + (DENOISE_DONE - TEXT_DONE) * done),
+            )
+        retire(loaded.pipe)
         return Clip(
-            frames=self._frames(self._pipe, latents, frame, report),
-            notes=() if frame.how == "native" else (frame.how,),
+            frames=_frames(loaded, latents, frame, report, notes),
+            notes=notes,
             profile=recipe.profile,
             how=f"profile {recipe.profile}, {steps_of(recipe)} steps, {frame.how}",
             size=(frame.cut_width, frame.cut_height),
@@ -72,35 +99,72 @@ class WanEngine:
 
     def rest(self) -> None:
         """See Engine."""
-        if self._pipe is not None:
-            clean(self._pipe)
+        if self._loaded is not None:
+            clean(self._loaded.pipe)
         gc.collect()
-        if self._device.type == "cuda":
+        if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _encoded(
-        self, text: TextStage, recipe: Recipe, generation: Generation, report: Report
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        listens = guided(recipe)
-        share = TEXT_DONE / (1 + listens)
-        prompt = text.encode(generation.prompt, lambda done: report(share * done))
-        if not listens:
-            return prompt, None
-        left_out = generation.negative_prompt or recipe.negative_prompt
-        return prompt, text.encode(left_out, lambda done: report(share * (1 + done)))
 
-    def _frames(self, pipe: WanPipeline, latents: torch.Tensor, frame: Framing, report: Report) -> Iterator[Frame]:
-        count = latents.shape[2]
-        for number, pictures in enumerate(decoded(pipe.vae, unnormalised(pipe.vae, latents))):
+def plan_for(card: ModelCard, machine: Machine) -> Plan:
+    """Where the model goes on this machine. Raises SetupError where it does not fit."""
+    if machine.kind == "cpu":
+        # One memory for all: there is nothing to keep elsewhere.
+        tiled = bool(card.recipe.tiled_decode)
+        blocks = Blocks.INT8 if card.recipe.profile is Profile.SMALL else Blocks.AS_LOADED
+        return Plan(Placement.WHOLE, blocks, tiled, pinned=False, device_bytes=0, host_bytes=0)
+    return plan(card, machine.free_bytes, machine.host_bytes, fp8=machine.fp8)
+
+
+def _encoded(loaded: Loaded, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
+    listens = guided(loaded.card.recipe)
+    share = TEXT_DONE / (1 + listens)
+    prompt = loaded.text.encode(generation.prompt, lambda done: report(share * done))
+    if not listens:
+        return prompt, None
+    left_out = generation.negative_prompt or loaded.card.recipe.negative_prompt
+    return prompt, loaded.text.encode(left_out, lambda done: report(share * (1 + done)))
+
+
+def _frames(loaded: Loaded, latents: torch.Tensor, frame: Framing, report: Report, notes: list[str]) -> Iterator[Frame]:
+    count = latents.shape[2]
+    with told_where(f"decoding {frame.width}*{frame.height}"):
+        for number, pictures in enumerate(_pictures(loaded, latents, notes)):
             report(DENOISE_DONE + (1 - DENOISE_DONE) * number / count)
             yield from frames_of(pictures, frame)
 
 
+def _pictures(loaded: Loaded, latents: torch.Tensor, notes: list[str]) -> Iterator[torch.Tensor]:
+    """The decoded pictures; where memory runs out on the way, the rest of them are decoded in tiles."""
+    vae = loaded.pipe.vae
+    scaled = unnormalised(vae, latents)
+    done = 0
+    if not loaded.plan.tiled:
+        try:
+            for pictures in decoded(vae, scaled):
+                done += 1
+                yield pictures
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("memory ran out after %d of %d latent frames: going on in tiles", done, latents.shape[2])
+        else:
+            return
+        notes.append(RETRIED)
+        gc.collect()
+        torch.cuda.empty_cache()
+    for number, pictures in enumerate(decoded_tiled(vae, scaled)):
+        # Those before are encoded already; the decoder has to see them all the same, as it remembers.
+        if number >= done:
+            yield pictures
+
+
 def clean(pipe: WanPipeline) -> None:
     """Forget what a generation left in the pipeline, however it ended; diffusers does so only after a success."""
-    for transformer in (pipe.transformer, pipe.transformer_2):
-        if transformer is not None:
-            transformer._reset_stateful_cache()
+    for transformer in transformers_of(pipe):
+        transformer._reset_stateful_cache()
     pipe.vae.clear_cache()
     pipe.maybe_free_model_hooks()
     pipe._interrupt = False
+    drop_residuals(pipe)
+    retire(pipe)

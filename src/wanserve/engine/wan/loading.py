@@ -1,24 +1,66 @@
-"""Knows how a checkpoint becomes a pipeline that is ready to generate, placed as the plan says."""
+"""Knows how a checkpoint becomes a pipeline that is ready to generate: its numbers, its place, its kernels."""
 
+from typing import Any, Final
+
+import accelerate
 import diffusers.utils.logging
 import torch
 import transformers.utils.logging
 from diffusers import WanPipeline
+from diffusers.hooks import apply_group_offloading
 
-from wanserve.domain.recipe import Precision, Recipe
+from wanserve.domain.errors import SetupError
+from wanserve.domain.recipe import Placement, Precision, Profile, Recipe
+from wanserve.engine.wan.memory import Plan
+from wanserve.engine.wan.profiles import add_cache, merge_loras, quantise, transformers_of
+
+HOST: Final = torch.device("cpu")
 
 
-def load_pipeline(recipe: Recipe, device: torch.device) -> WanPipeline:
-    """The pipeline of `recipe.weights`, a folder in the diffusers layout that was checked before."""
-    number = dtype(recipe.precision, device)
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
-    pipe = WanPipeline.from_pretrained(recipe.weights, dtype={"default": number}, local_files_only=True)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.to(device)
+def load_pipeline(recipe: Recipe, plan: Plan, device: torch.device) -> WanPipeline:
+    """The pipeline of `recipe.weights`, a folder in the diffusers layout that was checked before.
+
+    Raises SetupError where a LoRA file, the attention kernel or the libraries' own loading says no.
+    """
+    pipe = read(recipe, device)
+    merge_loras(pipe, recipe)
+    if recipe.attention is not None:
+        choose_attention(pipe, recipe.attention)
+    quantise(pipe, plan.blocks)
+    place(pipe, plan, device)
     if pipe.vae.dtype is torch.bfloat16:
         quicken_decoder(pipe)
+    if recipe.profile is Profile.BALANCED:
+        add_cache(pipe)
+    if compiles(recipe, plan, device):
+        for transformer in transformers_of(pipe):
+            # Dynamic: two compilations for any number of sizes; a size of its own each would compile again and again.
+            transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
     return pipe
+
+
+def read(recipe: Recipe, device: torch.device) -> WanPipeline:
+    """The pipeline in host memory, as it is on the disk. Raises SetupError."""
+    number = dtype(recipe.precision, device)
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+    try:
+        pipe = own_class(device).from_pretrained(
+            recipe.weights, dtype={"default": number, "vae": decoder_dtype(recipe, number)}, local_files_only=True
+        )
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{recipe.weights} cannot be loaded: {str(error).splitlines()[0]}") from error
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def own_class(device: torch.device) -> type[Any]:
+    """A pipeline class for one pipeline alone.
+
+    cache-dit patches the class of the pipeline that it serves, and would hold the weights of a model that was let go.
+    And parts that are not on the device do not mean that the work is to be done where they are.
+    """
+    return type(WanPipeline.__name__, (WanPipeline,), {"_execution_device": device})
 
 
 def dtype(precision: Precision, device: torch.device) -> torch.dtype:
@@ -26,6 +68,14 @@ def dtype(precision: Precision, device: torch.device) -> torch.dtype:
     if precision is Precision.AUTO:
         return torch.bfloat16 if has_bf16_units(device) else torch.float32
     return {Precision.BF16: torch.bfloat16, Precision.FP32: torch.float32}[precision]
+
+
+def decoder_dtype(recipe: Recipe, number: torch.dtype) -> torch.dtype:
+    """The VAE's number format. Wan 2.1 decodes in bf16 without a visible loss (MS-SSIM 0.9999); 2.2 is kept in fp32.
+
+    Sources: hao-ai-lab/FastVideo#1472, sgl-project/sglang#32697. The profile `small` has no room for fp32.
+    """
+    return torch.float32 if recipe.experts == 2 and recipe.profile is not Profile.SMALL else number
 
 
 def has_bf16_units(device: torch.device) -> bool:
@@ -36,9 +86,66 @@ def has_bf16_units(device: torch.device) -> bool:
     return device.type == "cpu" and bool(units)
 
 
+def choose_attention(pipe: WanPipeline, name: str) -> None:
+    """Set the attention kernel. Raises SetupError where this machine does not have it."""
+    try:
+        for transformer in transformers_of(pipe):
+            transformer.set_attention_backend(name)
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise SetupError(f"attention {name} cannot be had here: {str(error).splitlines()[0]}") from error
+
+
+def place(pipe: WanPipeline, plan: Plan, device: torch.device) -> None:
+    """Put each part where the plan wants it."""
+    pipe.vae.to(device)
+    if plan.placement is Placement.WHOLE:
+        pipe.to(device)
+        return
+    offload(pipe.text_encoder, plan, device)
+    if plan.placement is Placement.TEXT_OFF:
+        for transformer in transformers_of(pipe):
+            transformer.to(device)
+    elif plan.placement is Placement.PARTS:
+        before = None
+        for transformer in transformers_of(pipe):
+            _, before = accelerate.cpu_offload_with_hook(transformer, device, before)
+    else:
+        for transformer in transformers_of(pipe):
+            offload(transformer, plan, device)
+
+
+def offload(module: torch.nn.Module, plan: Plan, device: torch.device) -> None:
+    """Keep the module in host memory, each of its layers on the device only while it works."""
+    streams = device.type == "cuda"
+    apply_group_offloading(
+        module,
+        onload_device=device,
+        offload_device=HOST,
+        offload_type="leaf_level",
+        use_stream=streams,
+        # What is not pinned beforehand is pinned on its way: slower, and without a second copy of the weights.
+        low_cpu_mem_usage=streams and not plan.pinned,
+    )
+
+
+def retire(pipe: WanPipeline) -> None:
+    """Bring the experts back to host memory, where the plan keeps them between their turns."""
+    for transformer in transformers_of(pipe):
+        hook = getattr(transformer, "_hf_hook", None)
+        if hook is not None and isinstance(hook, accelerate.hooks.CpuOffload):
+            transformer.to(HOST)
+
+
 def quicken_decoder(pipe: WanPipeline) -> None:
     """Lay the VAE's 3-D convolutions out as its kernels like them. The numbers stay the same to rounding."""
     # Module by module: the whole VAE cannot be converted, as it has 2-D convolutions too.
     for module in pipe.vae.modules():
         if isinstance(module, torch.nn.Conv3d):
             module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
+
+
+def compiles(recipe: Recipe, plan: Plan, device: torch.device) -> bool:
+    """Whether the blocks are compiled: on a GPU, where the gain is, and neither with a cache nor while blocks move."""
+    if recipe.compile is not None:
+        return recipe.compile
+    return device.type == "cuda" and recipe.profile is not Profile.BALANCED and plan.placement is not Placement.GROUPS

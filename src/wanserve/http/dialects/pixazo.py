@@ -165,6 +165,7 @@ def read_submit(incoming: Incoming) -> VideoRequest:
         size=None if parameters.size is None else read_size(parameters.size),
         count=parameters.n,
         seed=parameters.seed,
+        prompt_extend=parameters.prompt_extend,
     )
 
 
@@ -202,8 +203,9 @@ def write_result(task: Task, outgoing: Outgoing) -> Json:
     body: dict[str, object] = {"request_id": outgoing.request_id, "output": output}
     if task.state is State.SUCCEEDED:
         made = task.generation
-        # Nobody rewrites prompts yet, so the actual prompt is the original one.
-        output |= {"video_url": outgoing.video_url, "orig_prompt": made.prompt, "actual_prompt": made.prompt}
+        # Never empty: where nobody wrote the prompt out, the original is what was drawn.
+        actual = (task.video and task.video.actual_prompt) or made.prompt
+        output |= {"video_url": outgoing.video_url, "orig_prompt": made.prompt, "actual_prompt": actual}
         body["usage"] = {
             "video_duration": round(made.seconds),
             "video_ratio": f"{made.width}*{made.height}",
