@@ -1,0 +1,329 @@
+"""The pull of a model: the real command against a hub on loopback, cut, stalled, refused, damaged and killed."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.hub import REVISION, Hub, serving
+from wanserve.domain.errors import SetupError
+from wanserve.engine.wan.checkpoint import Tensor, check_weights, find_weights, read_header
+from wanserve.engine.wan.pull import PIECE, fault, to_bf16
+
+ASSETS = Path(__file__).parents[1] / "assets"
+TINY, TINY_22, OWN = "Wan-AI/Tiny-Diffusers", "Wan-AI/Tiny22-Diffusers", "our/Tiny-Diffusers"
+TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
+ENCODER = "text_encoder/model.safetensors"
+WEIGHTS = [ENCODER, TRANSFORMER, "vae/diffusion_pytorch_model.safetensors"]
+CHUNK = 10 * 2**20
+"""Bytes that huggingface_hub reads before it writes any."""
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    """A hub with two models, and a third that the test may change."""
+    own = Path(shutil.copytree(ASSETS / "tiny-wan", tmp_path / "own"))
+    with serving({TINY: ASSETS / "tiny-wan", TINY_22: ASSETS / "tiny-wan22", OWN: own}) as hub:
+        yield hub
+
+
+class Puller:
+    """Runs the command, each time as a process of its own, with a home in which nothing is."""
+
+    def __init__(self, hub: Hub, home: Path) -> None:
+        self.models = home / "models"
+        self.folder = self.models / "turbo"
+        self.partial = self.models / "turbo.partial"
+        self.environ = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(home / "hf"), "HF_TOKEN": "hf_secret"}
+
+    def start(
+        self, hub_id: str = TINY, *more: str, first: tuple[str, ...] = (sys.executable,)
+    ) -> subprocess.Popen[str]:
+        """Begin to pull into `folder`."""
+        command = [*first, "-m", "wanserve.engine.wan.pull", hub_id, str(self.folder), *more]
+        return subprocess.Popen(
+            command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+
+    def __call__(self, hub_id: str = TINY, *more: str, first: tuple[str, ...] = (sys.executable,)) -> str:
+        """Pull to the end; what was said on stderr."""
+        with self.start(hub_id, *more, first=first) as process:
+            said, problem = process.communicate(timeout=120)
+        assert said == ""
+        assert process.returncode == bool(problem), problem
+        return problem
+
+    def fails(self, hub_id: str = TINY, *more: str) -> str:
+        """Pull, which must fail with one line and leave no folder; the line."""
+        problem = self(hub_id, *more)
+        assert problem.count("\n") == 1, problem
+        assert not self.folder.exists()
+        return problem
+
+
+@pytest.fixture
+def pull(hub: Hub, tmp_path: Path) -> Puller:
+    return Puller(hub, tmp_path)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+
+def rewrite(file: Path, names: dict[str, str], grown: dict[str, int] | None = None) -> None:
+    """Give tensors other names, and for a name in `grown` as many bytes of zeros in their place."""
+    content, tensors = file.read_bytes(), read_header(file)
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    data = b""
+    for name, tensor in tensors.items():
+        numbers = content[tensor.begin : tensor.end]
+        shape = list(tensor.shape)
+        if size := (grown or {}).get(name):
+            numbers, shape = bytes(size), [size // 4]
+        for new in names.get(name, name).split():
+            header[new] = {"dtype": tensor.dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(numbers)]}
+            data += numbers
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def make_large(hub: Hub) -> int:
+    """Let the transformer of `OWN` come in several chunks; its bytes."""
+    file = hub.repositories[OWN] / TRANSFORMER
+    rewrite(file, {}, {"blocks.0.ffn.net.0.proj.bias": 3 * CHUNK})
+    return file.stat().st_size
+
+
+def test_what_the_pipeline_needs_is_fetched_once_and_made_ready(hub: Hub, pull: Puller) -> None:
+    own = hub.repositories[OWN]
+    shutil.copytree(own / "transformer", own / "assets")
+    for name in ("README.md", "text_encoder/pytorch_model.bin", "transformer/diffusion_pytorch_model.fp16.safetensors"):
+        (own / name).write_bytes(b"unwanted")
+    assert pull(OWN) == ""
+    tokens = {asked.content: asked.token for asked in hub.asked if asked.name}
+    assert tokens == {False: "Bearer hf_secret", True: None}, "the content network is another host"
+    tiny = files(ASSETS / "tiny-wan")
+    assert hub.fetched() == tiny
+    ready = "text_encoder/model-00001-of-00001.safetensors", "text_encoder/model.safetensors.index.json"
+    assert files(pull.folder) == sorted({*tiny, *ready, "pulled.json"} - {ENCODER})
+    assert not pull.partial.exists()
+    assert check_weights(pull.folder, 1).text_encoder.dtype == "BF16"
+    assert json.loads((pull.folder / "pulled.json").read_text()) == {"hub_id": OWN, "revision": REVISION}
+    assert find_weights(OWN, 1, pull.models, "turbo", pull.environ) == pull.folder
+
+    before = {name: (pull.folder / name).stat().st_mtime_ns for name in files(pull.folder)}
+    assert pull(OWN) == ""
+    assert hub.fetched() == []
+    assert {name: (pull.folder / name).stat().st_mtime_ns for name in files(pull.folder)} == before
+    assert "turbo holds our/Tiny-Diffusers: remove it to fetch Wan-AI/Tiny-Diffusers" in pull(TINY)
+
+
+def test_a_model_of_two_experts_is_pulled_as_one(hub: Hub, pull: Puller) -> None:
+    assert "has two transformers" in pull.fails(TINY_22)
+    assert not set(hub.fetched()) & set(WEIGHTS), "which was seen before the weights were fetched"
+    assert pull(TINY_22, "2") == ""
+    assert check_weights(pull.folder, 2).transformer_2 is not None
+
+
+def test_a_cut_connection_is_taken_up_where_it_was_cut(hub: Hub, pull: Puller) -> None:
+    size = make_large(hub)
+    hub.cuts[TRANSFORMER] = 2 * CHUNK + 5
+    with pull.start(OWN) as process:
+        assert "Trying to resume download" in process.communicate(timeout=60)[1]
+    asked = [one.begin for one in hub.asked if one.name == TRANSFORMER and one.content]
+    assert asked == [0, 2 * CHUNK]
+    assert (pull.folder / TRANSFORMER).stat().st_size == size
+    assert (pull.folder / TRANSFORMER).read_bytes() == (hub.repositories[OWN] / TRANSFORMER).read_bytes()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_stopped_pull_has_fetched_is_not_fetched_again(hub: Hub, pull: Puller, end: signal.Signals) -> None:
+    make_large(hub)
+    hub.stalls[TRANSFORMER] = 2 * CHUNK + 5
+    part = pull.partial / f"{TRANSFORMER}.part"
+    with pull.start(OWN) as process:
+        assert hub.stalled.wait(60)
+        while not (part.exists() and part.stat().st_size == 2 * CHUNK and (pull.partial / WEIGHTS[2]).exists()):
+            assert process.poll() is None
+        process.send_signal(end)
+        problem = process.communicate(timeout=60)[1]
+    if end is not signal.SIGKILL:
+        assert (problem, process.returncode) == (f"fetching {OWN} was stopped: run this again to go on\n", 1)
+    assert not pull.folder.exists()
+    assert find_weights(OWN, 1, pull.models, "turbo", pull.environ) is None
+    here = {name for name in files(pull.partial) if not name.endswith(".part")}
+    hub.fetched()
+    assert pull(OWN) == ""
+    begins = [asked.begin for asked in hub.asked if asked.name == TRANSFORMER and asked.content]
+    assert begins == [2 * CHUNK]
+    assert not here & set(hub.fetched())
+    assert (pull.folder / TRANSFORMER).read_bytes() == (hub.repositories[OWN] / TRANSFORMER).read_bytes()
+
+
+def test_a_pull_keeps_to_the_revision_that_it_began_with(hub: Hub, pull: Puller) -> None:
+    hub.lies[TRANSFORMER] = bytes((ASSETS / "tiny-wan" / TRANSFORMER).stat().st_size)
+    pull.fails()
+    hub.asked.clear()
+    hub.lies.clear()
+    pull()
+    assert f"/api/models/{TINY}/revision/{REVISION}" in [asked.path for asked in hub.asked]
+    pull.folder.rename(pull.partial)
+    assert f"turbo.partial holds a part of {TINY}: remove it to fetch {OWN}" in pull.fails(OWN)
+
+
+def test_only_one_process_fetches_into_a_folder(hub: Hub, pull: Puller) -> None:
+    hub.stalls[TRANSFORMER] = 1
+    with pull.start() as first:
+        assert hub.stalled.wait(60)
+        assert f"another process is fetching into {pull.partial}" in pull.fails()
+        first.kill()
+
+
+def test_a_repository_that_the_hub_denies_is_one_line(hub: Hub, pull: Puller) -> None:
+    denials = {
+        (404, "RepoNotFound"): f"has no {TINY}, or it is private: check the name, or set HF_TOKEN",
+        (401, "RepoNotFound"): f"has no {TINY}, or it is private: check the name, or set HF_TOKEN",
+        (403, "GatedRepo"): f"{TINY} asks to accept its terms: do so at {hub.url}/{TINY} and set HF_TOKEN",
+        (401, ""): f"{hub.url} refuses the token: set HF_TOKEN anew",
+        (404, "RevisionNotFound"): "that was begun is gone: remove the partial folder",
+        (500, "Down"): "broke off: HfHubHTTPError",
+    }
+    for denial, told in denials.items():
+        hub.refuses[TINY] = denial
+        assert told in pull.fails()
+
+
+def test_no_network_no_name_and_no_packages_are_one_line_each(hub: Hub, pull: Puller) -> None:
+    assert "HFValidationError" in pull.fails("a/b/c")
+    assert "http://127.0.0.1" in pull.fails("no/such"), "which also tells where it was looked for"
+    pull.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
+    assert "from http://127.0.0.1:9 broke off: ConnectError" in pull.fails()
+    # Without site packages: where the extra is not installed.
+    pull.environ["PYTHONPATH"] = str(Path(__file__).parents[2] / "src")
+    assert pull(first=(sys.executable, "-S")).endswith("is not installed: pip install 'wanserve[wan]'\n")
+
+
+def test_a_foreign_repository_is_refused_before_its_weights_are_fetched(hub: Hub, pull: Puller) -> None:
+    index = hub.repositories[OWN] / "model_index.json"
+    index.write_text(index.read_text().replace('"WanPipeline"', '"FluxPipeline"'))
+    assert "describes FluxPipeline, not WanPipeline" in pull.fails(OWN)
+    index.unlink()
+    assert f"{OWN} has no model_index.json: take the repository of the same name that ends in -Di" in pull.fails(OWN)
+    assert not set(hub.fetched()) & set(WEIGHTS)
+    assert pull() == "", "nothing of it is in the way of the right one"
+    check_weights(pull.folder, 1)
+
+
+def test_a_file_that_arrives_damaged_is_fetched_anew(hub: Hub, pull: Puller) -> None:
+    right = (ASSETS / "tiny-wan" / TRANSFORMER).read_bytes()
+    hub.lies[TRANSFORMER] = right[:-1] + b"?"
+    assert f"{TRANSFORMER} of {TINY} arrived damaged: run this again" in pull.fails()
+    hub.lies = {TRANSFORMER: right[:-1]}
+    assert "broke off: OSError: Consistency check failed" in pull.fails()
+    hub.lies = {TRANSFORMER: right + b"more"}
+    assert "broke off" in pull.fails()
+    hub.lies.clear()
+    assert pull() == ""
+    assert (pull.folder / TRANSFORMER).read_bytes() == right
+
+
+def test_weights_that_are_broken_on_the_hub_do_not_become_a_folder(hub: Hub, pull: Puller) -> None:
+    file = hub.repositories[OWN] / TRANSFORMER
+    file.write_bytes(file.read_bytes()[:-10])
+    assert f"{TRANSFORMER} is cut short" in pull.fails(OWN)
+
+
+def test_a_disk_without_room_is_told_before_and_a_full_one_keeps_what_it_has(hub: Hub, pull: Puller) -> None:
+    hub.claims[TRANSFORMER] = 10**15
+    assert f"GB free, and fetching {TINY} takes 1000001." in pull.fails()
+    assert not set(hub.fetched()) & set(WEIGHTS)
+    hub.claims.clear()
+    # The kernel refuses to let a file grow beyond 300 kB, and says so in the words of another error than a full disk's.
+    limited = ("bash", "-c", 'ulimit -f 300; exec "$0" "$@"', sys.executable)
+    assert "broke off: OSError: [Errno 27] File too large; what has arrived is kept" in pull(first=limited)
+    assert fault(OSError(errno.ENOSPC, "No space left"), TINY).startswith("the disk is full: make room; what has arri")
+    assert pull() == ""
+    check_weights(pull.folder, 1)
+
+
+def test_a_pull_that_died_between_two_steps_of_the_conversion_converts_and_fetches_nothing_again(
+    hub: Hub, pull: Puller
+) -> None:
+    pull()
+    hub.fetched()
+    converted = (pull.folder / "text_encoder" / "model-00001-of-00001.safetensors").read_bytes()
+    pull.folder.rename(pull.partial)
+    encoder = pull.partial / "text_encoder"
+    states: dict[str, dict[str, Path | None]] = {
+        "while it converted": {"text_encoder": ASSETS / "tiny-wan" / "text_encoder", "text_encoder.unfinished": None},
+        "once it had converted": {"text_encoder": ASSETS / "tiny-wan" / "text_encoder", "text_encoder.bf16": encoder},
+        "before the name was changed": {"text_encoder.bf16": encoder},
+        "before the folder's name was changed": {"text_encoder": encoder},
+    }
+    kept = Path(shutil.move(encoder, pull.models / "kept"))
+    for died, state in states.items():
+        shutil.rmtree(encoder, ignore_errors=True)
+        for name, source in state.items():
+            if source is None:
+                (pull.partial / name).mkdir()
+            else:
+                shutil.copytree(kept if source == encoder else source, pull.partial / name)
+        assert pull() == "", died
+        assert hub.fetched() == [], died
+        assert (pull.folder / "text_encoder" / "model-00001-of-00001.safetensors").read_bytes() == converted, died
+        assert not {"text_encoder.bf16", "text_encoder.unfinished"} & {path.name for path in pull.folder.iterdir()}
+        pull.folder.rename(pull.partial)
+
+
+def test_the_converted_text_encoder_loads_with_the_same_numbers_whatever_its_embedding_is_called(
+    hub: Hub, pull: Puller
+) -> None:
+    file = hub.repositories[OWN] / ENCODER
+    pairs: list[str] = []
+    for names in ("shared.weight", "encoder.embed_tokens.weight", "shared.weight encoder.embed_tokens.weight"):
+        shutil.copy(ASSETS / "tiny-wan" / ENCODER, file)
+        rewrite(file, {"shared.weight": names})
+        assert pull(OWN) == ""
+        ready = pull.folder.rename(pull.models / str(len(pairs))) / "text_encoder"
+        assert json.loads((ready / "config.json").read_text())["dtype"] == "bfloat16"
+        fetched = shutil.copytree(file.parent, pull.models / f"{len(pairs)}-fetched")
+        pairs += [str(fetched), str(ready)]
+    command = [sys.executable, "-m", "tests.integration.encoders", *pairs]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert told["rounds_alike"]
+    assert [(one["dtype"], one["same"]) for one in told["encoders"]] == [("torch.bfloat16", True)] * 3
+    assert min(one["embedding"] for one in told["encoders"]) > 0.5
+
+
+def test_a_text_encoder_is_cut_into_files_of_a_given_size_and_other_formats_stay(tmp_path: Path) -> None:
+    part = Path(shutil.copytree(ASSETS / "tiny-wan" / "text_encoder", tmp_path / "part"))
+    rewrite(part / "model.safetensors", {}, {"encoder.final_layer_norm.weight": 2 * PIECE + 4})
+    whole = read_header(part / "model.safetensors")
+    to_bf16(part, tmp_path / "ready", shard=20_000)
+    shards = sorted((tmp_path / "ready").glob("*.safetensors"))
+    assert len(shards) == 5
+    assert shards[-1].name == "model-00005-of-00005.safetensors"
+    found: dict[str, Tensor] = {}
+    for shard in shards:
+        tensors = read_header(shard)
+        size = sum(tensor.end - tensor.begin for tensor in tensors.values())
+        assert size <= 20_000 or len(tensors) == 1
+        found |= tensors
+    assert {name: tensor.shape for name, tensor in found.items()} == {name: t.shape for name, t in whole.items()}
+    assert {tensor.dtype for tensor in found.values()} == {"BF16"}
+    again = tmp_path / "again"
+    to_bf16(tmp_path / "ready", again)
+    assert {
+        name: tensor.dtype for name, tensor in read_header(next(again.glob("*.safetensors"))).items()
+    } == dict.fromkeys(found, "BF16")
+    (part / "model.safetensors").unlink()
+    with pytest.raises(SetupError, match=r"model.safetensors is missing"):
+        to_bf16(part, tmp_path / "none")

@@ -1,0 +1,322 @@
+"""The weights on disk: found where they may lie, and each way of being no whole text-to-video model told in one line."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wanserve.domain.errors import SetupError
+from wanserve.domain.recipe import GEOMETRY_14B, Geometry
+from wanserve.engine.wan.checkpoint import Checkpoint, Part, check_weights, find_weights, read_header
+
+ASSETS = Path(__file__).parents[2] / "assets"
+HUB_ID = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
+TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    """Weights of one expert, which a test may break."""
+    return Path(shutil.copytree(ASSETS / "tiny-wan", tmp_path / "one"))
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """Weights of two experts, which a test may break."""
+    return Path(shutil.copytree(ASSETS / "tiny-wan22", tmp_path / "two"))
+
+
+def change(file: Path, **settings: Any) -> None:
+    """Change settings of a JSON file."""
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | settings), "utf-8")
+
+
+def instead(path: Path, content: str | None) -> None:
+    """Put a file in the place of what is there; without content, an empty folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_text(content, "utf-8")
+
+
+def write_tensors(file: Path, tensors: dict[str, tuple[str, list[int], int]]) -> None:
+    """A safetensors file of zeros; each tensor told as format, shape, bytes."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, (dtype, shape, size) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + bytes(end))
+
+
+def shard(part: Path, stem: str) -> list[Path]:
+    """Cut the part's weights into two files with an index, as the large repositories have them."""
+    whole = part / f"{stem}.safetensors"
+    tensors = {name: (t.dtype, list(t.shape), t.end - t.begin) for name, t in read_header(whole).items()}
+    whole.unlink()
+    halves = [dict(list(tensors.items())[:5]), dict(list(tensors.items())[5:])]
+    files = [part / f"{stem}-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    for file, half in zip(files, halves, strict=True):
+        write_tensors(file, half)
+    places = {name: file.name for file, half in zip(files, halves, strict=True) for name in half}
+    (part / f"{stem}.safetensors.index.json").write_text(json.dumps({"weight_map": places}), "utf-8")
+    return files
+
+
+def test_whole_weights_tell_their_shape_and_the_size_of_their_parts(one: Path, two: Path) -> None:
+    assert check_weights(one, 1) == Checkpoint(
+        folder=one,
+        geometry=Geometry(layers=4, dim=48, heads=4, ffn=64),
+        transformer=Part(534_936, 130_928, "F32"),
+        transformer_2=None,
+        text_encoder=Part(151_560, 37_280, "F32"),
+        vae=Part(732_516, 179_295, "F32"),
+    )
+    found = check_weights(two, 2)
+    assert found.geometry.experts == 2
+    assert found.transformer_2 == found.transformer
+    assert not found.is_real
+
+
+def test_the_shape_of_the_authors_models_is_known(two: Path) -> None:
+    for part in ("transformer", "transformer_2"):
+        change(two / part / "config.json", num_layers=40, num_attention_heads=40, attention_head_dim=128, ffn_dim=13824)
+        tensors = {f"blocks.{layer}.ffn.net.2.bias": ("BF16", [1], 2) for layer in range(GEOMETRY_14B.layers)}
+        write_tensors(two / part / "diffusion_pytorch_model.safetensors", tensors)
+    found = check_weights(two, 2)
+    assert found.is_real
+    assert (found.transformer.dtype, found.transformer.parameters) == ("BF16", 40)
+
+
+def test_weights_in_several_files_are_followed_by_their_index(one: Path) -> None:
+    files = [
+        *shard(one / "transformer", "diffusion_pytorch_model"),
+        *shard(one / "text_encoder", "model"),
+    ]
+    assert check_weights(one, 1).transformer.bytes == sum(file.stat().st_size for file in files[:2])
+    files[3].unlink()
+    with pytest.raises(SetupError, match=r"model-00002-of-00002.safetensors is missing"):
+        check_weights(one, 1)
+
+
+def test_a_shard_that_lacks_what_the_index_promises_is_told(one: Path) -> None:
+    _, second = shard(one / "transformer", "diffusion_pytorch_model")
+    write_tensors(second, {"stranger": ("F32", [1], 4)})
+    with pytest.raises(
+        SetupError, match=r"00002-of-00002.safetensors lacks blocks.0.attn1.to_out.0.weight, which the in"
+    ):
+        check_weights(one, 1)
+
+
+def test_both_names_of_the_embedding_are_taken_and_none_is_not(one: Path) -> None:
+    file = one / "text_encoder" / "model.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b'"shared.weight":', b'"shared.wright":'))
+    with pytest.raises(SetupError, match=r"text_encoder lacks encoder.embed_tokens.weight and shared.weight"):
+        check_weights(one, 1)
+    tensors = {name: (t.dtype, list(t.shape), t.end - t.begin) for name, t in read_header(file).items()}
+    tensors["encoder.embed_tokens.weight"] = tensors.pop("shared.wright")
+    write_tensors(file, tensors)
+    assert check_weights(one, 1).text_encoder.parameters == 37_280
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no folder": (shutil.rmtree, "one is no folder"),
+    "a file for a folder": (lambda one: instead(one, ""), "one is no folder"),
+    "an empty folder": (lambda one: instead(one, None), "model_index.json is missing"),
+    "the authors' layout": (
+        lambda one: (one / "model_index.json").rename(one / "Wan2.1_VAE.pth"),
+        "the authors' own layout; take the repository of the same name that ends in -Diffusers",
+    ),
+    "an index that is no JSON": (
+        lambda one: (one / "model_index.json").write_text('{"_class'),
+        "model_index.json is no valid JSON",
+    ),
+    "an index that is binary": (
+        lambda one: (one / "model_index.json").write_bytes(b"\xff\xfe\x00"),
+        "model_index.json is no valid JSON",
+    ),
+    "an index that is a list": (lambda one: (one / "model_index.json").write_text("[]"), "holds no JSON object"),
+    "another pipeline": (
+        lambda one: change(one / "model_index.json", _class_name="FluxPipeline"),
+        "describes FluxPipeline, not WanPipeline",
+    ),
+    "image to video": (
+        lambda one: change(one / "model_index.json", _class_name="WanImageToVideoPipeline"),
+        "describes WanImageToVideoPipeline, not WanPipeline",
+    ),
+    "image to video by its encoder": (
+        lambda one: change(one / "model_index.json", image_encoder=["transformers", "CLIPVisionModel"]),
+        "image-to-video",
+    ),
+    "image to video by its channels": (
+        lambda one: change(one / "transformer" / "config.json", in_channels=36),
+        "transformer/config.json has in_channels 36, not 16",
+    ),
+    "TI2V-5B": (lambda one: change(one / "model_index.json", expand_timesteps=True), "TI2V-5B"),
+    "the VAE of TI2V-5B": (
+        lambda one: change(one / "vae" / "config.json", z_dim=48),
+        "vae/config.json has z_dim 48, not 16",
+    ),
+    "no text encoder in the index": (
+        lambda one: change(one / "model_index.json", text_encoder=[None, None]),
+        "model_index.json names no text_encoder",
+    ),
+    "another transformer": (
+        lambda one: change(one / "transformer" / "config.json", _class_name="WanVACETransformer3DModel"),
+        "describes WanVACETransformer3DModel, not WanTransformer3DModel",
+    ),
+    "another text encoder": (
+        lambda one: change(one / "text_encoder" / "config.json", architectures=["T5EncoderModel"]),
+        "describes ['T5EncoderModel'], not UMT5EncoderModel",
+    ),
+    "no part": (lambda one: shutil.rmtree(one / "vae"), "vae/config.json is missing"),
+    "no count": (
+        lambda one: change(one / "transformer" / "config.json", ffn_dim="many"),
+        "transformer/config.json has ffn_dim 'many', which is no count",
+    ),
+    "no tokenizer": (lambda one: (one / "tokenizer" / "tokenizer.json").unlink(), "neither tokenizer.json nor"),
+    "no scheduler": (lambda one: shutil.rmtree(one / "scheduler"), "scheduler_config.json is missing"),
+    "no weights": (lambda one: (one / TRANSFORMER).unlink(), f"{TRANSFORMER} is missing"),
+    "an index of nothing": (
+        lambda one: (one / "vae" / "diffusion_pytorch_model.safetensors.index.json").write_text("{}"),
+        "index.json has no weight_map",
+    ),
+    "a layer less": (
+        lambda one: change(one / "transformer" / "config.json", num_layers=5),
+        "transformer lacks the weights of blocks.4",
+    ),
+    "cut short": (
+        lambda one: (one / TRANSFORMER).write_bytes((one / TRANSFORMER).read_bytes()[:-1]),
+        f"{TRANSFORMER} is cut short: 534935 bytes instead of 534936",
+    ),
+    "cut short in its header": (
+        lambda one: (one / TRANSFORMER).write_bytes((one / TRANSFORMER).read_bytes()[:100]),
+        f"{TRANSFORMER} is no safetensors file, or its header is damaged",
+    ),
+    "longer": (
+        lambda one: (one / TRANSFORMER).write_bytes((one / TRANSFORMER).read_bytes() + b"\0"),
+        f"{TRANSFORMER} is longer than its header says",
+    ),
+    "empty": (lambda one: (one / TRANSFORMER).write_bytes(b""), f"{TRANSFORMER} is no safetensors file"),
+    "a page of HTML": (
+        lambda one: (one / TRANSFORMER).write_text("<html><body>Please log in</body></html>"),
+        f"{TRANSFORMER} is no safetensors file",
+    ),
+    "a header of another shape": (
+        lambda one: (one / TRANSFORMER).write_bytes((20).to_bytes(8, "little") + b'{"a":{"dtype":"F32"}}'[:20]),
+        f"{TRANSFORMER} is no safetensors file",
+    ),
+    "no tensor": (
+        lambda one: write_tensors(one / "vae/diffusion_pytorch_model.safetensors", {}),
+        "vae holds no tensor",
+    ),
+    "a folder for a file": (
+        lambda one: instead(one / TRANSFORMER, None),
+        f"{TRANSFORMER} cannot be read: Is a directory",
+    ),
+    "a pointer of Git LFS": (
+        lambda one: (one / TRANSFORMER).write_text(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+        ),
+        f"{TRANSFORMER} is a pointer of Git LFS, not the weights: run `git lfs pull`",
+    ),
+}
+
+
+@pytest.mark.parametrize(("breaks", "told"), BROKEN.values(), ids=BROKEN)
+def test_what_is_broken_or_foreign_is_told_in_one_line(one: Path, breaks: Callable[[Path], object], told: str) -> None:
+    breaks(one)
+    with pytest.raises(SetupError) as caught:
+        check_weights(one, 1)
+    assert told in str(caught.value)
+    assert str(one) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_number_of_experts_must_be_the_models(one: Path, two: Path) -> None:
+    with pytest.raises(SetupError, match=r"one/model_index.json has no transformer_2"):
+        check_weights(one, 2)
+    with pytest.raises(SetupError, match=r"two/model_index.json has two transformers"):
+        check_weights(two, 1)
+    change(two / "transformer_2" / "config.json", ffn_dim=32)
+    with pytest.raises(SetupError, match=r"transformer_2/config.json describes another shape"):
+        check_weights(two, 2)
+
+
+def test_a_local_folder_is_taken_as_it_is(one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_weights(str(one), 1, Path("none"), "model", {}) == one
+    monkeypatch.setenv("HOME", str(one.parent))
+    assert find_weights("~/one", 1, Path("none"), "model", {}) == one
+    monkeypatch.chdir(one.parent)
+    assert find_weights("one", 1, Path("none"), "model", {}) == one
+    (one / "model_index.json").unlink()
+    assert find_weights(str(one), 1, Path("none"), "model", {}) == one, (
+        "what is wrong with it is check_weights' to tell"
+    )
+
+
+@pytest.mark.parametrize(
+    "weights", ["/no/such/folder", "~nobody-of-this-name/x", "model", "../x/y", "a/b/c", "a/" + "b" * 300, ""]
+)
+def test_what_is_neither_a_folder_nor_a_hub_id_is_nowhere(weights: str, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    assert find_weights(weights, 1, tmp_path / "models", "model", {"HF_HOME": str(tmp_path)}) is None
+
+
+def test_pulled_weights_are_found_under_the_models_name_and_not_while_they_are_fetched(one: Path) -> None:
+    models = one.parent / "models"
+    environ = {"HF_HOME": str(one.parent)}
+    shutil.copytree(one, models / "turbo.partial")
+    assert find_weights(HUB_ID, 1, models, "turbo", environ) is None
+    (models / "turbo.partial").rename(models / "turbo")
+    assert find_weights(HUB_ID, 1, models, "turbo", environ) == models / "turbo", "put there by hand"
+    (models / "turbo" / "pulled.json").write_text(json.dumps({"hub_id": HUB_ID, "revision": "0"}))
+    assert find_weights(HUB_ID, 1, models, "turbo", environ) == models / "turbo"
+    assert find_weights("Wan-AI/Another", 1, models, "turbo", environ) is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "below"),
+    [
+        ("HF_HUB_CACHE", "."),
+        ("HUGGINGFACE_HUB_CACHE", "."),
+        ("HF_HOME", "hub"),
+        ("XDG_CACHE_HOME", "huggingface/hub"),
+        ("HOME", ".cache/huggingface/hub"),
+    ],
+)
+def test_the_cache_of_hugging_face_is_looked_into_where_a_snapshot_is_whole(
+    one: Path, variable: str, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = one.parent / "home"
+    repository = home / below / "models--Wan-AI--Wan2.1-T2V-1.3B-Diffusers"
+    snapshot = repository / "snapshots" / "abc"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc")
+    monkeypatch.setenv("HOME", str(home))
+    environ = {variable: str(home)}
+    assert find_weights(HUB_ID, 1, one.parent / "models", "turbo", environ) is None
+    shutil.copytree(one, snapshot)
+    assert find_weights(HUB_ID, 1, one.parent / "models", "turbo", environ) == snapshot
+    assert find_weights("Wan-AI/Another", 1, one.parent / "models", "turbo", environ) is None
+    (snapshot / TRANSFORMER).unlink()
+    assert find_weights(HUB_ID, 1, one.parent / "models", "turbo", environ) is None, "its download broke off"
+
+
+def test_the_check_loads_nothing_beside_the_standard_library() -> None:
+    code = (
+        "import sys, wanserve.engine.wan.checkpoint; print({'torch', 'numpy', 'huggingface_hub'} & sys.modules.keys())"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "set()"
