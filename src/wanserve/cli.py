@@ -21,12 +21,13 @@ from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.task import Task
 from wanserve.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
-from wanserve.offers import as_told, choose
+from wanserve.offers import as_told, choose, pull_weights
 from wanserve.server import serve
 from wanserve.settings import Settings, load
 from wanserve.telemetry import start_logging
 
 WIDE: Final = 1000
+MARKS: Final = {True: "ok     ", False: "MISSING", None: "-      "}
 
 Arguments = argparse.Namespace
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -132,8 +133,13 @@ def _add_tasks(commands: Commands) -> None:
 def _add_tellers(commands: Commands) -> None:
     usage = _with_json(_with_data(_add(commands, "usage", "print the ledger: one row a video", run_usage)))
     usage.add_argument("--account", metavar="A", help="of this account only")
-    models = _add(commands, "models", "list the models and which engine serves each", run_models)
-    _with_json(models)
+    models = _add(commands, "models", "list the models with their settings, or fetch the weights of one", run_models)
+    _with_json(_with_data(models))
+    pull = _with_data(
+        _add(models.add_subparsers(metavar="COMMAND"), "pull", "fetch a model's weights", run_models_pull)
+    )
+    pull.add_argument("name", metavar="NAME", choices=list(MODELS), help=", ".join(MODELS))
+    pull.add_argument("--weights", metavar="HUB_ID", help="another hub id than the setting's")
     doctor = _with_data(_add(commands, "doctor", "tell what this machine can run and what is missing", run_doctor))
     _with_json(doctor)
 
@@ -249,6 +255,11 @@ def run_models(arguments: Arguments) -> None:
     _print_rows(rows, as_json=arguments.json)
 
 
+def run_models_pull(arguments: Arguments) -> int:
+    """`wanserve models pull`."""
+    return pull_weights(_settings(arguments), arguments.name, arguments.weights)
+
+
 def run_doctor(arguments: Arguments) -> int:
     """`wanserve doctor`: exit status 1 where something is missing."""
     findings = examine(_settings(arguments))
@@ -256,8 +267,8 @@ def run_doctor(arguments: Arguments) -> int:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
         for finding in findings:
-            print(f"{'ok     ' if finding.fine else 'MISSING'} {finding.about}: {finding.says}")
-    return 0 if all(finding.fine for finding in findings) else 1
+            print(f"{MARKS[finding.fine]} {finding.about}: {finding.says}")
+    return 1 if any(finding.fine is False for finding in findings) else 0
 
 
 def _settings(arguments: Arguments) -> Settings:
@@ -287,6 +298,12 @@ def _flat(task: Task) -> dict[str, object]:
     return shown
 
 
+def _cell(told: object) -> str:
+    if isinstance(told, dict):
+        return ", ".join(name if says == "native" else f"{name} ({says})" for name, says in told.items())
+    return ", ".join(told) if isinstance(told, list) else str(told or "")
+
+
 def _print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
@@ -296,6 +313,6 @@ def _print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
         return
     table = Table(*rows[0], box=None)
     for row in rows:
-        table.add_row(*(", ".join(told) if isinstance(told, list) else str(told or "") for told in row.values()))
+        table.add_row(*(_cell(told) for told in row.values()))
     # Into a pipe or a file no column is ever cut.
     Console(width=None if sys.stdout.isatty() else WIDE).print(table)

@@ -1,20 +1,24 @@
 """Tells in words what this machine can run and what is missing."""
 
+import json
 import os
 import platform
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wanserve import __version__
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
+from wanserve.engine.wan.memory import plan
 from wanserve.generate import make
-from wanserve.offers import Choice, choose
+from wanserve.offers import Choice, Offer, choose, missing_libraries, wan_offers
 from wanserve.settings import Settings
 
 ROOM_BYTES: Final = 1_000_000_000
@@ -25,13 +29,16 @@ SQLITE_NEEDED: Final = (3, 37, 0)
 
 TRIAL: Final = Generation("trial", "a cat", "", width=64, height=64, frames=5, fps=5, seed=1)
 
+CORE_HOURS: Final = 29
+"""What one 480p clip of the smallest model takes on a server CPU: 28 PFLOP at 270 GFLOP/s a core in bf16. Computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was looked at. `fine` is None where something is not there and nothing set needs it."""
 
     about: str
-    fine: bool
+    fine: bool | None
     says: str
 
 
@@ -49,6 +56,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("engine", True, f"{choice.engine}: {choice.why}")
         yield _making(settings, choice)
+    yield from _real_models(settings)
     yield _sqlite()
     yield from _folder(settings.data_dir)
 
@@ -62,7 +70,7 @@ def _making(settings: Settings, choice: Choice) -> Finding:
                 settings, in_one_step(choice), replace(TRIAL, model=model), Path(folder) / "trial.mp4", lambda *_: None
             )
         except (WanserveError, OSError) as error:
-            return Finding("video", False, f"a trial clip could not be made: {error}")
+            return Finding("video", False, f"a trial clip of {model} could not be made: {error}")
     return Finding("video", True, f"a trial clip of {TRIAL.frames} frames of {model} was drawn, encoded and read back")
 
 
@@ -72,6 +80,54 @@ def in_one_step(choice: Choice) -> Choice:
         replace(offer, card=replace(offer.card, recipe=replace(offer.card.recipe, steps=1))) for offer in choice.offers
     )
     return replace(choice, offers=tuple(offers))
+
+
+def _real_models(settings: Settings) -> Iterator[Finding]:
+    """What the wan engine could do here, whether or not it serves: its libraries, the device, each model."""
+    needed = settings.engine == "wan"
+    if missing := missing_libraries():
+        yield Finding("wan libraries", False if needed else None, missing)
+        return
+    try:
+        machine = look()
+    except SetupError as error:
+        yield Finding("wan libraries", False if needed else None, str(error))
+        return
+    gpu = machine["kind"] != "cpu"
+    free = f"{machine['free_bytes'] / 1e9:.1f} of {machine['total_bytes'] / 1e9:.1f} GB free"
+    yield Finding(
+        "device", True if gpu else None, f"{machine['name']}, {free}" if gpu else f"no GPU; the CPU has {free}"
+    )
+    for offer in wan_offers(settings, strict=False):
+        yield _model(offer, machine, needed=needed)
+
+
+def _model(offer: Offer, machine: dict[str, Any], *, needed: bool) -> Finding:
+    about = f"model {offer.card.name}"
+    absent = offer.engine is None
+    where = f"a CPU takes about {CORE_HOURS} core-hours and more for one clip: for tests only"
+    fits = True
+    if machine["kind"] != "cpu":
+        try:
+            where = plan(offer.card, machine["free_bytes"], machine["host_bytes"], fp8=machine["fp8"]).how
+        except SetupError as error:
+            where, fits = str(error), False
+    if absent:
+        return Finding(about, None, f"{offer.why}; here: {where}")
+    if not fits:
+        return Finding(about, False if needed else None, where)
+    return Finding(about, True, f"profile {offer.card.recipe.profile}, weights in {offer.folder}; {where}")
+
+
+def look() -> dict[str, Any]:
+    """The device as a process of its own sees it, since this one must not load torch. Raises SetupError."""
+    asked = [sys.executable, "-m", "wanserve.engine.wan.machine"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        raise SetupError(f"torch does not start: {last}")
+    machine: dict[str, Any] = json.loads(done.stdout)
+    return machine
 
 
 def _sqlite() -> Finding:

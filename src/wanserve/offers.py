@@ -1,6 +1,8 @@
 """Knows what this server offers: which engine serves which model on this machine, with which settings, and why."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -63,18 +65,18 @@ def choose(settings: Settings) -> Choice:
     the wan engine and no model has weights.
     """
     if settings.engine == "animatic":
-        return _animatic("it is the setting")
+        return _animatic(settings, "it is the setting")
     if settings.engine == "auto":
         if not any(Path(device).exists() for device in GPU_DEVICES):
-            return _animatic("auto: no GPU was found, and animatic needs none")
+            return _animatic(settings, "auto: no GPU was found, and animatic needs none")
         if missing := missing_libraries():
-            return _animatic(f"auto: a GPU is here, but {missing}")
-    offers = tuple(_wan(card, settings) for card in MODELS.values())
+            return _animatic(settings, f"auto: a GPU is here, but {missing}")
+    offers = wan_offers(settings)
     if any(offer.engine for offer in offers):
         why = "it is the setting" if settings.engine == "wan" else "auto: a GPU and weights were found"
         return Choice("wan", why, offers)
     if settings.engine == "auto":
-        return _animatic("auto: a GPU is here, but no weights: see `wanserve models pull`")
+        return _animatic(settings, "auto: a GPU is here, but no weights: see `wanserve models pull`")
     raise SetupError(
         f"the wan engine finds no weights: set them for a model in wanserve.toml, or run"
         f" `wanserve models pull {offers[0].card.name}`"
@@ -87,6 +89,22 @@ def missing_libraries() -> str | None:
     if not lacking:
         return None
     return f"{', '.join(lacking)} not installed: pip install 'wanserve[wan]'"
+
+
+def pull_weights(settings: Settings, model: str, hub_id: str | None = None) -> int:
+    """Fetch the model's weights to where the server looks for them; the exit status of the process that does it.
+
+    Raises SetupError where the setting is a folder, which there is no fetching.
+    """
+    recipe = _recipe(MODELS[model], settings)
+    wanted = hub_id or recipe.weights
+    if Path(wanted).expanduser().is_dir():
+        raise SetupError(f"the weights of {model} are set to the folder {wanted}: there is nothing to fetch")
+    if missing := missing_libraries():
+        raise SetupError(missing)
+    settings.models_dir.mkdir(parents=True, exist_ok=True)
+    asked = [sys.executable, "-m", "wanserve.engine.wan.pull", wanted, str(settings.models_dir / model)]
+    return subprocess.run([*asked, str(recipe.experts)], check=False).returncode
 
 
 def model_of(folder: Path) -> str:
@@ -124,18 +142,27 @@ def made(offer: Offer, size: Size) -> str:
     return framing(size, offer.card.recipe.large_sizes).how if offer.engine == "wan" else "native"
 
 
-def _animatic(why: str) -> Choice:
-    return Choice("animatic", why, tuple(Offer(card, "animatic") for card in MODELS.values()))
+def wan_offers(settings: Settings, *, strict: bool = True) -> tuple[Offer, ...]:
+    """Every model with the wan engine. Where `strict`, raises SetupError for weights that the owner has set."""
+    return tuple(_wan(card, settings, os.environ, strict=strict) for card in MODELS.values())
 
 
-def _wan(card: ModelCard, settings: Settings, environ: Mapping[str, str] = os.environ) -> Offer:
-    """The model with the wan engine. Raises SetupError only for weights that the owner has set."""
+def _animatic(settings: Settings, why: str) -> Choice:
+    cards = (replace(card, recipe=_recipe(card, settings)) for card in MODELS.values())
+    return Choice("animatic", why, tuple(Offer(card, "animatic") for card in cards))
+
+
+def _recipe(card: ModelCard, settings: Settings) -> Recipe:
+    return settings.models.get(card.name, ModelSettings()).recipe(card.recipe)
+
+
+def _wan(card: ModelCard, settings: Settings, environ: Mapping[str, str], *, strict: bool) -> Offer:
     own = settings.models.get(card.name, ModelSettings())
-    recipe = own.recipe(card.recipe)
+    recipe = _recipe(card, settings)
     card = replace(card, recipe=recipe, frames=recipe.frames, fps=recipe.fps)
     folder = find_weights(recipe.weights, recipe.experts, settings.models_dir, card.name, environ)
     problem = _problem(recipe, card.name, folder)
-    if problem and own.weights is not None:
+    if problem and strict and own.weights is not None:
         raise SetupError(f"{card.name}: {problem}")
     return Offer(card, None, problem) if problem else Offer(card, "wan", folder=folder)
 
