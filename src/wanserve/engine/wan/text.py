@@ -22,8 +22,9 @@ REMEMBERED: Final = 64
 class TextStage:
     """The text encoder of one pipeline. `device` is where embeddings are wanted."""
 
-    def __init__(self, pipe: WanPipeline, device: torch.device) -> None:
+    def __init__(self, pipe: WanPipeline, device: torch.device, remembered: int = REMEMBERED) -> None:
         self._pipe = pipe
+        self._capacity = remembered
         self._device = device
         self._remembered: OrderedDict[str, torch.Tensor] = OrderedDict()
 
@@ -42,7 +43,7 @@ class TextStage:
                     text, do_classifier_free_guidance=False, max_sequence_length=TEXT_TOKENS, device=self._device
                 )
             self._remembered[text] = embeddings.cpu()
-            if len(self._remembered) > REMEMBERED:
+            if len(self._remembered) > self._capacity:
                 self._remembered.popitem(last=False)
         self._remembered.move_to_end(text)
         return embeddings.to(self._device)

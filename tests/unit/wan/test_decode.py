@@ -1,0 +1,135 @@
+"""Stage 3: the VAE's own pictures, a latent frame at a time; tiled the same; and no cache is left behind."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.unit.wan.conftest import SMALL, TURBO, nothing, pictures, ready, tiny_card
+from wanserve.domain.errors import EngineExhausted
+from wanserve.domain.framing import framing
+from wanserve.domain.recipe import LargeSizes
+from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
+from wanserve.engine.wan.engine import RETRIED, WanEngine
+
+Stock = Callable[[str], Any]
+
+
+@pytest.fixture
+def vae(stock: Stock) -> Any:
+    return stock(TURBO).vae
+
+
+def latents(frames: int = 3, height: int = 8, width: int = 12) -> torch.Tensor:
+    return torch.randn(1, 16, frames, height, width, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_frame_by_frame_is_decode_bit_for_bit(frames: int, vae: Any) -> None:
+    with torch.no_grad():
+        whole = vae.decode(latents(frames), return_dict=False)[0]
+    chunks = list(decoded(vae, latents(frames)))
+    assert [chunk.shape[2] for chunk in chunks] == [1] + [4] * (frames - 1)
+    assert torch.equal(torch.cat(chunks, dim=2), whole)
+
+
+@pytest.mark.parametrize(("tile", "stride"), [(64, 48), (512, 448)])
+def test_tile_by_tile_is_tiled_decode_bit_for_bit(tile: int, stride: int, vae: Any) -> None:
+    z = latents(3, 10, 14)
+    vae.enable_tiling(tile, tile, stride, stride)
+    try:
+        with torch.no_grad():
+            whole = vae.tiled_decode(z, return_dict=False)[0]
+    finally:
+        vae.disable_tiling()
+    assert torch.equal(torch.cat(list(decoded_tiled(vae, z, tile, stride)), dim=2), whole)
+
+
+@pytest.mark.parametrize("decode", [decoded, decoded_tiled])
+def test_closed_early_it_leaves_no_cache(decode: Callable[..., Any], vae: Any) -> None:
+    taken = decode(vae, latents())
+    next(taken)
+    taken.close()
+    assert all(each is None for each in vae._feat_map)
+
+
+def test_decoding_leaves_gradients_as_they_were(vae: Any) -> None:
+    taken = decoded(vae, latents())
+    next(taken)
+    assert torch.is_grad_enabled()
+    taken.close()
+
+
+def test_an_error_in_stock_decode_leaves_a_full_cache_and_cleaning_empties_it(turbo: WanEngine) -> None:
+    # Why the engine cleans after any end: at 720p that is gigabytes.
+    assert turbo._loaded is not None
+    own = turbo._loaded.pipe.vae
+    calls = []
+
+    def fail_at_the_second(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("broken")
+
+    hook = own.decoder.register_forward_pre_hook(fail_at_the_second)
+    with pytest.raises(RuntimeError, match="broken"), torch.no_grad():
+        own.decode(latents())
+    hook.remove()
+    assert any(each is not None for each in own._feat_map)
+    turbo.rest()
+    assert all(each is None for each in own._feat_map)
+
+
+def test_frames_are_cut_to_the_middle() -> None:
+    picture = torch.zeros(1, 3, 1, 1088, 1920)
+    picture[:, :, :, :4] = picture[:, :, :, -4:] = 1.0
+    frames = [np.array(frame) for frame in frames_of(picture, framing((1920, 1080), LargeSizes.NATIVE))]
+    assert [frame.shape for frame in frames] == [(1080, 1920, 3)]
+    assert set(np.unique(frames[0])) == {128}
+    upright = [np.array(f) for f in frames_of(torch.zeros(1, 3, 4, 1920, 1088), framing((1080, 1920), LargeSizes.NATIVE))]
+    assert [frame.shape for frame in upright] == [(1920, 1080, 3)] * 4
+
+
+def starve(engine: WanEngine, pixels: int, after: int = 0) -> None:
+    """Let the decoder run out of memory on latents of more than so many numbers, from its call number `after` on."""
+    assert engine._loaded is not None
+    calls = []
+
+    def allocate(_: object, given: tuple[torch.Tensor, ...]) -> None:
+        calls.append(1)
+        if len(calls) > after and given[0].shape[-1] * given[0].shape[-2] > pixels:
+            raise torch.OutOfMemoryError("no memory for the picture")
+
+    engine._loaded.pipe.vae.decoder.register_forward_pre_hook(allocate)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_where_memory_runs_out_the_rest_is_decoded_in_tiles(after: int, turbo: WanEngine) -> None:
+    wide = replace(SMALL, width=640, height=16, frames=9)
+    engine = ready(tiny_card(TURBO, steps=1))
+    starve(engine, 64 * 2, after)
+    clip = engine.generate(wide, nothing)
+    tiled = pictures(clip)
+    assert list(clip.notes) == [RETRIED]
+    untiled = pictures(ready(tiny_card(TURBO, steps=1)).generate(wide, nothing))
+    assert tiled.shape == untiled.shape == (9, 16, 640, 3)
+    # Tiles see less of the picture around them: alike, not equal.
+    assert np.abs(tiled.astype(int) - untiled).mean() < 6
+
+
+def test_where_tiles_do_not_fit_either_the_attempt_fails_with_the_numbers() -> None:
+    engine = ready(tiny_card(TURBO, steps=1))
+    starve(engine, 0)
+    with pytest.raises(EngineExhausted, match=r"out of memory while decoding 96\*64: \d+\.\d of \d+\.\d GB of the CPU"):
+        pictures(engine.generate(SMALL, nothing))
+    engine.rest()
+
+
+def test_latents_are_unnormalised_as_the_pipeline_does(vae: Any) -> None:
+    z = latents()
+    mean = torch.tensor(vae.config.latents_mean).view(1, 16, 1, 1, 1)
+    deviation = torch.tensor(vae.config.latents_std).view(1, 16, 1, 1, 1)
+    assert torch.allclose(unnormalised(vae, z), z * deviation + mean, atol=1e-5)

@@ -1,0 +1,105 @@
+"""Stage 1: cleaned as the authors do, encoded once, stopped between layers; and the encoder's own trap."""
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import UMT5Config, UMT5EncoderModel
+
+from tests.unit.wan.conftest import SMALL, TURBO, nothing, ready, tiny_card
+from wanserve.domain.errors import Canceled
+from wanserve.engine.wan.engine import WanEngine
+from wanserve.engine.wan.text import TextStage
+
+
+@pytest.fixture
+def text(turbo: WanEngine) -> TextStage:
+    assert turbo._loaded is not None
+    return TextStage(turbo._loaded.pipe, torch.device("cpu"))
+
+
+def count_calls(text: TextStage) -> list[int]:
+    calls: list[int] = []
+    text._pipe.text_encoder.register_forward_pre_hook(lambda *_: calls.append(1))
+    return calls
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["a cat & a dog", "a cat &amp; a dog", "a cat &amp;amp; a dog", "  a cat\n&\ta  dog ", "a cat ＆ a dog"],
+)
+def test_prompts_that_the_authors_clean_to_the_same_text_give_the_same_embeddings(
+    written: str, text: TextStage
+) -> None:
+    calls = count_calls(text)
+    expected = text.encode("a cat & a dog", nothing)
+    assert torch.equal(text.encode(written, nothing), expected)
+    assert len(calls) == 1
+
+
+def test_mangled_letters_are_mended(text: TextStage) -> None:
+    # What ftfy is for: UTF-8 that somebody read as Latin-1. Without ftfy diffusers leaves it so, without a word.
+    assert torch.equal(text.encode("a cafÃ© at night", nothing), text.encode("a café at night", nothing))
+
+
+def test_embeddings_are_512_tokens_with_zeros_behind_the_prompt(text: TextStage) -> None:
+    embeddings = text.encode("a cat", nothing)
+    assert embeddings.shape == (1, 512, 32)
+    tokens = len(text._pipe.tokenizer("a cat").input_ids)
+    assert embeddings[0, :tokens].abs().sum(1).min() > 0
+    assert not embeddings[0, tokens:].any()
+
+
+def test_only_so_many_are_remembered_the_latest_used(text: TextStage) -> None:
+    text = TextStage(text._pipe, torch.device("cpu"), remembered=3)
+    calls = count_calls(text)
+    for number in range(4):
+        text.encode("kept", nothing)
+        text.encode(f"prompt {number}", nothing)
+    assert len(text._remembered) == 3
+    made = len(calls)
+    text.encode("kept", nothing)
+    assert len(calls) == made
+    text.encode("prompt 0", nothing)
+    assert len(calls) == made + 1
+
+
+def test_a_cancel_is_seen_between_two_layers(text: TextStage) -> None:
+    told: list[float] = []
+
+    def cancel_at_the_second(fraction: float) -> None:
+        told.append(fraction)
+        if fraction > 0:
+            raise Canceled("asked")
+
+    with pytest.raises(Canceled):
+        text.encode("a new prompt", cancel_at_the_second)
+    assert told == [0.0, 0.5]
+    # Nothing half-made is remembered, and no hook stays behind.
+    assert text.encode("a new prompt", told.append).any()
+    assert told == [0.0, 0.5, 0.0, 0.5]
+    assert not any(block._forward_pre_hooks for block in text._pipe.text_encoder.encoder.block)
+
+
+def test_the_negative_prompt_is_not_read_where_there_is_no_guidance() -> None:
+    engine = ready(tiny_card(TURBO, guidance_scale=1.0))
+    assert engine._loaded is not None
+    calls = count_calls(engine._loaded.text)
+    engine.generate(SMALL, nothing)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("kept", ["shared.weight", "encoder.embed_tokens.weight"])
+def test_the_encoder_loads_its_embedding_under_either_name(kept: str, tmp_path: Any) -> None:
+    # Early transformers 5 left it zero for Wan's files, and every video was of nothing: huggingface/transformers#43880.
+    from safetensors.torch import save_file
+
+    model = UMT5EncoderModel(UMT5Config(vocab_size=64, d_model=16, d_kv=4, d_ff=32, num_layers=1, num_heads=4))
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items() if "embed" not in name}
+    weights.pop("shared.weight", None)
+    weights[kept] = model.shared.weight.detach().clone()
+    model.config.save_pretrained(tmp_path)
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    loaded = UMT5EncoderModel.from_pretrained(tmp_path)
+    assert torch.equal(loaded.encoder.embed_tokens.weight, model.shared.weight)
+    assert loaded.encoder.embed_tokens.weight.any()
