@@ -1,0 +1,127 @@
+"""Day after day: no memory is kept from one generation to the next, however each of them ended."""
+
+import gc
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from tests.unit.wan.conftest import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from wanserve.domain.errors import Canceled
+from wanserve.domain.generation import Generation
+from wanserve.domain.recipe import Profile
+from wanserve.engine.wan.engine import WanEngine
+
+ROUNDS = 50
+SIZES = ((96, 64), (64, 48), (48, 112), (128, 64))
+GROWTH_MB = 40
+"""What the allocator may keep for itself after the warm-up; one forgotten clip a round would be more than that."""
+
+
+def tensors() -> int:
+    """How many tensors live in this process, and how many numbers are in them."""
+    gc.collect()
+    return sum(each.numel() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
+
+
+def rss_mb() -> float:
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def cancel_at(limit: float) -> Any:
+    def report(fraction: float) -> None:
+        if fraction >= limit:
+            raise Canceled("asked")
+
+    return report
+
+
+class Broken(Exception):
+    """Something that the engine never raises itself."""
+
+
+def live(engine: WanEngine, number: int) -> None:
+    """One generation, which ends as its number says: whole, canceled in a stage, given up on, or by an error."""
+    width, height = SIZES[number % len(SIZES)]
+    asked = replace(
+        SMALL, model=engine._loaded.card.name if engine._loaded else "", width=width, height=height, seed=number
+    )
+    try:
+        end(engine, asked, number % 6)
+    except (Canceled, Broken):
+        pass
+    # As the child does: only once the error, which holds the frames of the stack, is gone.
+    engine.rest()
+
+
+def end(engine: WanEngine, asked: Generation, how: int) -> None:
+    if how == 0:
+        assert len(pictures(engine.generate(asked, nothing))) == 9
+    elif how == 1:
+        # A prompt that is not remembered, so that the encoder works.
+        engine.generate(replace(asked, prompt=f"canceled {asked.seed}"), cancel_at(0.0))
+    elif how == 2:
+        engine.generate(asked, cancel_at(0.5))
+    elif how == 3:
+        list(engine.generate(asked, cancel_at(0.95)).frames)
+    elif how == 4:
+        # The encoder fails and takes no more frames.
+        list(islice(engine.generate(asked, nothing).frames, 3))
+    else:
+        broken(engine, asked)
+
+
+def broken(engine: WanEngine, asked: Generation) -> None:
+    """An error in the middle of the decoder."""
+    assert engine._loaded is not None
+    calls: Iterator[int] = iter(range(100))
+
+    def fail_at_the_second(*_: object) -> None:
+        if next(calls) == 1:
+            raise Broken
+
+    hook = engine._loaded.pipe.vae.decoder.register_forward_pre_hook(fail_at_the_second)
+    try:
+        list(engine.generate(asked, nothing).frames)
+    finally:
+        hook.remove()
+
+
+@pytest.mark.parametrize(("model", "profile"), [(TURBO, Profile.EXACT), (PLUS, Profile.BALANCED)])
+def test_fifty_generations_of_every_end_leave_nothing(model: str, profile: Profile) -> None:
+    engine = ready(tiny_card(model, profile=profile, steps=6))
+    for number in range(12):
+        live(engine, number)
+    remembered, before, numbers = len(engine._loaded.text._remembered) if engine._loaded else 0, rss_mb(), tensors()
+    for number in range(ROUNDS):
+        live(engine, number)
+    assert engine._loaded is not None
+    # What may grow is what is meant to: embeddings, as many as are remembered.
+    more = (len(engine._loaded.text._remembered) - remembered) * 512 * 32
+    assert tensors() - numbers <= more
+    assert rss_mb() - before < GROWTH_MB
+    good = replace(SMALL, model=model)
+    once = pictures(engine.generate(good, nothing))
+    engine.rest()
+    assert np.array_equal(once, pictures(ready(tiny_card(model, profile=profile, steps=6)).generate(good, nothing)))
+
+
+def test_a_model_that_is_let_go_is_gone() -> None:
+    engine = WanEngine({name: tiny_card(name, profile=Profile.BALANCED) for name in (TURBO, PLUS)})
+    engine.load(TURBO)
+    pictures(engine.generate(SMALL, nothing))
+    engine.rest()
+    numbers = tensors()
+    for _ in range(3):
+        engine.load(PLUS)
+        pictures(engine.generate(replace(SMALL, model=PLUS), nothing))
+        engine.rest()
+        engine.load(TURBO)
+        pictures(engine.generate(SMALL, nothing))
+        engine.rest()
+    assert tensors() <= numbers
