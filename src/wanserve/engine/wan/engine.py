@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -17,6 +17,7 @@ from wanserve.domain.ports import Clip, Frame, Report
 from wanserve.domain.recipe import Placement, Profile
 from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
 from wanserve.engine.wan.denoise import denoise, guided, steps_of
+from wanserve.engine.wan.group import Group
 from wanserve.engine.wan.loading import load_pipeline, retire
 from wanserve.engine.wan.machine import Machine, is_out_of_memory, look, told_where
 from wanserve.engine.wan.memory import Blocks, Plan, plan
@@ -47,9 +48,11 @@ class WanEngine:
 
     name = "wan"
 
-    def __init__(self, cards: Mapping[str, ModelCard]) -> None:
-        """`cards` are the models by name, each recipe's `weights` a folder that was checked."""
+    def __init__(self, cards: Mapping[str, ModelCard], gpus: int = 1) -> None:
+        """`cards` are the models by name, each recipe's `weights` a folder that was checked; `gpus` make one video."""
         self._cards = cards
+        self._gpus = gpus
+        self._group = Group(gpus) if gpus > 1 else None
         self._loaded: Loaded | None = None
 
     def load(self, model: str) -> None:
@@ -62,11 +65,15 @@ class WanEngine:
         self._loaded = None
         self.rest()
         machine = look()
-        where = plan_for(card, machine)
+        # What each rank keeps in host memory, it keeps for itself.
+        where = plan_for(card, replace(machine, host_bytes=machine.host_bytes // self._gpus))
         log.info("%s on the %s: %s", model, machine.name, where.how)
         device = torch.device(machine.kind)
         with told_where(f"loading {model}"):
-            pipe = load_pipeline(card.recipe, where, device)
+            if self._group is None:
+                pipe = load_pipeline(card.recipe, where, device)
+            else:
+                pipe = self._group.load(card, where, device)
         self._loaded = Loaded(card, where, pipe, TextStage(pipe, device))
 
     def generate(self, generation: Generation, report: Report) -> Clip:
@@ -80,7 +87,7 @@ class WanEngine:
         with told_where("reading the prompt"):
             embeddings = _encoded(loaded, generation, report)
         with told_where(f"denoising {frame.width}*{frame.height}, {generation.frames} frames"):
-            latents = denoise(
+            latents = (self._group.denoise if self._group else denoise)(
                 loaded.pipe,
                 recipe,
                 generation,
@@ -166,5 +173,7 @@ def clean(pipe: WanPipeline) -> None:
     pipe.vae.clear_cache()
     pipe.maybe_free_model_hooks()
     pipe._interrupt = False
+    # The old one holds the last steps' latents.
+    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
     drop_residuals(pipe)
     retire(pipe)
