@@ -92,7 +92,13 @@ def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS) -> C
 def charge_of(settings: Settings, choice: Choice) -> Charge:
     """What a worker's child is told of the settings."""
     return Charge(
-        choice.engine, settings.blobs_dir, settings.scratch_dir, settings.log_level, choice.loadable, _llm(settings)
+        choice.engine,
+        settings.blobs_dir,
+        settings.scratch_dir,
+        settings.log_level,
+        choice.loadable,
+        _llm(settings),
+        settings.gpus_per_video,
     )
 
 

@@ -47,7 +47,7 @@ def wan(charge: Charge) -> Engine:
         raise SetupError(
             f"the wan engine lacks a library: {error}; install with pip install 'wanserve[wan]'"
         ) from error
-    return WanEngine(charge.cards)
+    return WanEngine(charge.cards, charge.gpus)
 
 
 ENGINES: Final[dict[str, Callable[[Charge], Engine]]] = {"animatic": animatic, "wan": wan}

@@ -18,7 +18,7 @@ class Charge:
     """The first message: which engine to build, and where the finished files and the unfinished ones go.
 
     `cards` are the models with the settings in force, by name, for engines that look at them; `llm` writes short
-    prompts out at length, where there is one.
+    prompts out at length, where there is one; `gpus` make one video together.
     """
 
     engine: str
@@ -27,6 +27,7 @@ class Charge:
     log_level: str
     cards: Mapping[str, ModelCard] = field(default_factory=dict)
     llm: ChatEndpoint | None = None
+    gpus: int = 1
 
 
 @dataclass(frozen=True, slots=True)

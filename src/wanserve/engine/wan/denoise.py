@@ -24,11 +24,13 @@ def denoise(
     framing: Framing,
     embeddings: tuple[torch.Tensor, torch.Tensor | None],
     at_step: Callable[[float], None],
+    at_layer: Callable[[float], None] | None = None,
 ) -> torch.Tensor:
     """The latents of the video, (1, channels, latent frames, height / 8, width / 8), float32.
 
     `embeddings` are the prompt's and, where `guided`, the negative prompt's. `at_step` is called after each step
-    with the fraction done, and between the layers of each; what it raises ends the loop and passes through.
+    with the fraction done, and so is `at_layer`, by default the same, between the layers of each; what they raise
+    ends the loop and passes through.
     """
     # State of one generation: a scheduler that two share counts its steps wrong.
     pipe.scheduler = scheduler(pipe, recipe)
@@ -44,7 +46,7 @@ def denoise(
 
     listens = guided(recipe)
     layers = [block for transformer in transformers_of(pipe) for block in transformer.blocks]
-    with watched(layers, lambda _: at_step(done)):
+    with watched(layers, lambda _: (at_layer or at_step)(done)):
         latents: torch.Tensor = pipe(
             prompt_embeds=prompt,
             negative_prompt_embeds=negative,

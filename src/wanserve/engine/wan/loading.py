@@ -17,12 +17,13 @@ from wanserve.engine.wan.profiles import add_cache, merge_loras, quantise, trans
 HOST: Final = torch.device("cpu")
 
 
-def load_pipeline(recipe: Recipe, plan: Plan, device: torch.device) -> WanPipeline:
+def load_pipeline(recipe: Recipe, plan: Plan, device: torch.device, *, reads: bool = True) -> WanPipeline:
     """The pipeline of `recipe.weights`, a folder in the diffusers layout that was checked before.
 
-    Raises SetupError where a LoRA file, the attention kernel or the libraries' own loading says no.
+    Without `reads` it has no text encoder, whose memory it saves, and takes embeddings only. Raises
+    SetupError where a LoRA file, the attention kernel or the libraries' own loading says no.
     """
-    pipe = read(recipe, device)
+    pipe = read(recipe, device, reads=reads)
     merge_loras(pipe, recipe)
     if recipe.attention is not None:
         choose_attention(pipe, recipe.attention)
@@ -39,14 +40,17 @@ def load_pipeline(recipe: Recipe, plan: Plan, device: torch.device) -> WanPipeli
     return pipe
 
 
-def read(recipe: Recipe, device: torch.device) -> WanPipeline:
+def read(recipe: Recipe, device: torch.device, *, reads: bool = True) -> WanPipeline:
     """The pipeline in host memory, as it is on the disk. Raises SetupError."""
     number = dtype(recipe.precision, device)
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()
     try:
         pipe = own_class(device).from_pretrained(
-            recipe.weights, dtype={"default": number, "vae": decoder_dtype(recipe, number)}, local_files_only=True
+            recipe.weights,
+            dtype={"default": number, "vae": decoder_dtype(recipe, number)},
+            local_files_only=True,
+            **({} if reads else {"text_encoder": None, "tokenizer": None}),
         )
     except (OSError, ValueError) as error:
         raise SetupError(f"{recipe.weights} cannot be loaded: {str(error).splitlines()[0]}") from error
@@ -101,7 +105,8 @@ def place(pipe: WanPipeline, plan: Plan, device: torch.device) -> None:
     if plan.placement is Placement.WHOLE:
         pipe.to(device)
         return
-    offload(pipe.text_encoder, plan, device)
+    if pipe.text_encoder is not None:
+        offload(pipe.text_encoder, plan, device)
     if plan.placement is Placement.TEXT_OFF:
         for transformer in transformers_of(pipe):
             transformer.to(device)

@@ -1,0 +1,212 @@
+"""Two processes that make one video: what comes of it, a cancel, and that neither outlives the other."""
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from wanserve.domain.catalog import MODELS
+from wanserve.domain.errors import Canceled, SetupError
+from wanserve.domain.generation import Generation
+from wanserve.domain.recipe import GEOMETRY_1_3B, GEOMETRY_14B, Precision
+from wanserve.engine.wan.shares import allowed, check_shares
+from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
+from wanserve.worker.supervisor import DIED, Supervisor
+
+ASSETS = Path(__file__).parents[1] / "assets"
+TURBO = "wanx2.1-t2v-turbo"
+PLUS = "wan2.2-t2v-plus"
+WEIGHTS = {TURBO: "tiny-wan", PLUS: "tiny-wan22"}
+PATIENCE_S = 120
+STEPS = 8
+LONG = Generation(TURBO, "a cat", "", 512, 512, 33, 16, 3)
+
+
+class Child:
+    """The worker's child process with so many ranks, and where its videos are."""
+
+    def __init__(self, folder: Path, gpus: int) -> None:
+        for name in ("blobs", "scratch"):
+            (folder / name).mkdir(parents=True)
+        cards = {}
+        for model, weights in WEIGHTS.items():
+            settings = {"weights": str(ASSETS / weights), "steps": STEPS, "precision": Precision.FP32}
+            cards[model] = replace(MODELS[model], recipe=replace(MODELS[model].recipe, **settings))
+        self.blobs = folder / "blobs"
+        self.supervisor = Supervisor(Charge("wan", self.blobs, folder / "scratch", "critical", cards, gpus=gpus))
+        self.made = 0
+
+    def begin(self, model: str = TURBO) -> None:
+        """Have it load the model, in a fresh process where there is none."""
+        if not self.supervisor.running():
+            self.supervisor.start()
+        self.supervisor.load(model)
+
+    def told(self) -> Event:
+        """What it says next."""
+        event = self.supervisor.next_event(PATIENCE_S)
+        assert event is not None, "the child is silent"
+        return event
+
+    def ended(self) -> Event:
+        """The event that ends what was ordered."""
+        while isinstance(event := self.told(), Progress):
+            pass
+        return event
+
+    def draw(self, generation: Generation) -> None:
+        """Order the video."""
+        self.made += 1
+        self.supervisor.send(Generate("task", self.made, generation))
+
+    def video(self) -> bytes:
+        """The file of the video that was ordered."""
+        done = self.ended()
+        assert isinstance(done, Done), done
+        return (self.blobs / done.video.key).read_bytes()
+
+    def denoising(self, generation: Generation) -> None:
+        """Order the video, and wait until it is being denoised."""
+        self.draw(generation)
+        while True:
+            event = self.told()
+            assert isinstance(event, Progress)
+            if event.fraction > 0.1:
+                return
+
+    @property
+    def pids(self) -> list[int]:
+        """The first rank's process, and the peers'."""
+        assert self.supervisor.pid is not None
+        return [self.supervisor.pid, *(peer.pid for peer in psutil.Process(self.supervisor.pid).children())]
+
+
+@pytest.fixture(scope="module")
+def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Child]]:
+    """Started at once: one that works alone, one of two ranks, and one of three, among which four heads do not divide."""
+    made = {gpus: Child(tmp_path_factory.mktemp(f"ranks{gpus}"), gpus) for gpus in (1, 2, 3)}
+    for child in made.values():
+        child.begin()
+    yield made
+    for child in made.values():
+        child.supervisor.close()
+
+
+@pytest.fixture(scope="module")
+def alone(children: dict[int, Child]) -> Child:
+    assert children[1].ended() == Loaded(TURBO)
+    return children[1]
+
+
+@pytest.fixture(scope="module")
+def group(children: dict[int, Child]) -> Child:
+    assert children[2].ended() == Loaded(TURBO)
+    return children[2]
+
+
+def end_of(pid: int) -> int:
+    """A file that becomes readable when the process ends."""
+    return os.pidfd_open(pid)
+
+
+def has_ended(end: int) -> bool:
+    """Whether the process ends, soon."""
+    readable, _, _ = select.select([end], [], [], PATIENCE_S)
+    os.close(end)
+    return bool(readable)
+
+
+def the_same(alone: Child, group: Child, generation: Generation) -> bool:
+    """Whether both make the same file of it, to the byte."""
+    alone.draw(generation)
+    group.draw(generation)
+    return alone.video() == group.video()
+
+
+def test_heads_that_do_not_divide_are_refused_with_the_numbers_that_do(children: dict[int, Child]) -> None:
+    crashed = children[3].ended()
+    assert isinstance(crashed, Crashed)
+    assert (crashed.code, crashed.retryable) == (SetupError.code, False)
+    assert crashed.message == f"{TURBO} has 4 attention heads, which 3 GPUs cannot share evenly; 1, 2 or 4 can"
+
+
+@pytest.mark.parametrize(("width", "height", "frames"), [(96, 64, 9), (64, 112, 9), (80, 48, 9), (48, 48, 1)])
+def test_two_ranks_make_what_one_makes(alone: Child, group: Child, width: int, height: int, frames: int) -> None:
+    """The last two sizes have an odd number of tokens, which two ranks cannot share evenly."""
+    assert the_same(alone, group, Generation(TURBO, "a cat", "", width, height, frames, 16, 5))
+
+
+def test_a_cancel_stops_both_ranks_and_both_go_on_with_another_size(alone: Child, group: Child) -> None:
+    pids = group.pids
+    assert len(pids) == 2
+    for number in range(2):
+        group.denoising(LONG)
+        group.supervisor.send(Cancel())
+        crashed = group.ended()
+        assert isinstance(crashed, Crashed)
+        assert crashed.code == Canceled.code
+        assert the_same(alone, group, Generation(TURBO, "a dog", "rain", 64, 80, 5, 16, number))
+    assert group.pids == pids
+
+
+def test_two_ranks_share_two_experts_too(alone: Child, group: Child) -> None:
+    pids = group.pids
+    for child in (alone, group):
+        child.begin(PLUS)
+    for child in (alone, group):
+        assert child.ended() == Loaded(PLUS)
+    assert the_same(alone, group, Generation(PLUS, "a cat", "", 96, 64, 9, 16, 5))
+    assert the_same(alone, group, Generation(PLUS, "a cat", "", 48, 48, 9, 16, 5))
+    assert group.pids == pids
+
+
+def test_the_first_rank_ends_with_its_peer(group: Child) -> None:
+    first, peer = group.pids
+    end = end_of(first)
+    os.kill(peer, signal.SIGKILL)
+    assert has_ended(end)
+    assert group.ended() == Crashed(DIED, "the worker's process ended: exit status 1", retryable=True)
+
+
+def test_the_first_rank_ends_with_its_peer_while_they_work(group: Child) -> None:
+    group.begin()
+    assert group.ended() == Loaded(TURBO)
+    group.denoising(LONG)
+    first, peer = group.pids
+    end = end_of(first)
+    os.kill(peer, signal.SIGKILL)
+    assert has_ended(end)
+    # It may have come to say what broke before it ended.
+    crashed = group.ended()
+    assert isinstance(crashed, Crashed)
+    assert crashed.retryable
+    group.supervisor.kill()
+
+
+def test_no_peer_outlives_the_first_rank_whatever_they_do(group: Child) -> None:
+    group.begin()
+    assert group.ended() == Loaded(TURBO)
+    group.denoising(LONG)
+    first, peer = group.pids
+    end = end_of(peer)
+    os.kill(first, signal.SIGKILL)
+    assert has_ended(end)
+    assert group.ended() == Crashed(DIED, "the worker's process ended: killed by SIGKILL", retryable=True)
+
+
+@pytest.mark.parametrize(
+    ("heads", "numbers"),
+    [(GEOMETRY_1_3B.heads, [2, 3, 4, 6, 12]), (GEOMETRY_14B.heads, [2, 4, 5, 8, 10, 20, 40]), (4, [2, 4]), (1, [])],
+)
+def test_the_heads_decide_how_many_devices_can_share(heads: int, numbers: list[int]) -> None:
+    assert allowed(heads) == numbers
+    for gpus in (1, *numbers):
+        check_shares("some model", heads, gpus)
+    for gpus in set(range(1, 65)) - {1, *numbers}:
+        with pytest.raises(SetupError, match=f"some model has {heads} attention heads, which {gpus} GPUs cannot"):
+            check_shares("some model", heads, gpus)
