@@ -12,7 +12,7 @@ from typing import Final
 from wanserve.domain.catalog import MODELS, ModelCard, Size
 from wanserve.domain.errors import SetupError
 from wanserve.domain.framing import framing
-from wanserve.domain.recipe import Recipe
+from wanserve.domain.recipe import Profile, Recipe
 from wanserve.engine.wan.checkpoint import check_weights, find_weights
 from wanserve.settings import ModelSettings, Settings
 
@@ -26,7 +26,7 @@ LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
 class Offer:
     """One model: its card with the settings in force, and the engine that serves it, or None and why none does.
 
-    `folder` is where its weights are.
+    `folder` is where its weights are, whole or not.
     """
 
     card: ModelCard
@@ -61,8 +61,8 @@ class Choice:
 def choose(settings: Settings) -> Choice:
     """The engine and the models for these settings on this machine.
 
-    Raises SetupError where weights that the settings name are not there or not whole, or where the setting asks for
-    the wan engine and no model has weights.
+    Raises SetupError where weights or LoRA files that the settings name are not there or not whole, or where the
+    setting asks for the wan engine and no model has weights.
     """
     if settings.engine == "animatic":
         return _animatic(settings, "it is the setting")
@@ -75,10 +75,12 @@ def choose(settings: Settings) -> Choice:
     if any(offer.engine for offer in offers):
         why = "it is the setting" if settings.engine == "wan" else "auto: a GPU and weights were found"
         return Choice("wan", why, offers)
+    broken = next((f"{offer.card.name}: {offer.why}" for offer in offers if offer.folder), None)
     if settings.engine == "auto":
-        return _animatic(settings, "auto: a GPU is here, but no weights: see `wanserve models pull`")
+        return _animatic(settings, f"auto: a GPU is here, but {broken or 'no weights: see `wanserve models pull`'}")
     raise SetupError(
-        f"the wan engine finds no weights: set them for a model in wanserve.toml, or run"
+        broken
+        or f"the wan engine finds no weights: set them for a model in wanserve.toml, or run"
         f" `wanserve models pull {offers[0].card.name}`"
     )
 
@@ -162,16 +164,37 @@ def _wan(card: ModelCard, settings: Settings, environ: Mapping[str, str], *, str
     card = replace(card, recipe=recipe, frames=recipe.frames, fps=recipe.fps)
     folder = find_weights(recipe.weights, recipe.experts, settings.models_dir, card.name, environ)
     problem = _problem(recipe, card.name, folder)
-    if problem and strict and own.weights is not None:
-        raise SetupError(f"{card.name}: {problem}")
-    return Offer(card, None, problem) if problem else Offer(card, "wan", folder=folder)
+    fault = problem if own.weights is not None else ""
+    if not problem:
+        problem = fault = _lora_fault(recipe)
+    if fault and strict:
+        raise SetupError(f"{card.name}: {fault}")
+    return Offer(card, None if problem else "wan", problem, folder)
 
 
 def _problem(recipe: Recipe, model: str, folder: Path | None) -> str:
+    if folder is None and recipe.weights.startswith(("/", "~", ".")):
+        return f"there is no folder {recipe.weights}, where its weights should be"
     if folder is None:
         return f"the weights {recipe.weights} are not on this machine: run `wanserve models pull {model}`"
     try:
         check_weights(folder, recipe.experts)
     except SetupError as error:
         return str(error)
+    return ""
+
+
+def _lora_fault(recipe: Recipe) -> str:
+    """What is wrong with the LoRA files that are set, in words, as far as it is seen without reading them; else empty."""
+    if recipe.profile is Profile.FAST and recipe.distill is None:
+        return "the profile fast needs the LoRA of a 4-step distillation: set distill.file"
+    distilled = (recipe.distill,) if recipe.profile is Profile.FAST and recipe.distill else ()
+    for each in (*distilled, *recipe.loras):
+        if each.file_2 is None and recipe.experts == 2:
+            return f"the LoRA {each.file} is for the first transformer: set file_2 for the second one too"
+        if each.file_2 is not None and recipe.experts == 1:
+            return f"the LoRA {each.file_2} is for a second transformer, and this model has one"
+        for file in filter(None, (each.file, each.file_2)):
+            if not Path(file).is_file():
+                return f"there is no LoRA file {file}"
     return ""
