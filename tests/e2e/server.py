@@ -25,10 +25,16 @@ def environment(**settings: str) -> dict[str, str]:
     return ours | {f"WANSERVE_{name.upper()}": value for name, value in settings.items()}
 
 
-def wanserve(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
+def wanserve(*arguments: str, cwd: str | Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end; in `cwd` there may be a wanserve.toml."""
     return subprocess.run(
-        [WANSERVE, *arguments], env=environment(**settings), capture_output=True, text=True, timeout=120, check=False
+        [WANSERVE, *arguments],
+        cwd=cwd,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
     )
 
 
@@ -43,9 +49,16 @@ class Server:
     key: str = ""
     http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
 
-    def submit(self, prompt: str = "a cat", size: str = "640*480", key: str | None = None, **more: object) -> str:
+    def submit(
+        self,
+        prompt: str = "a cat",
+        size: str = "640*480",
+        key: str | None = None,
+        model: str = "wan2.2-t2v-plus",
+        **more: object,
+    ) -> str:
         """Submit a task and return its id."""
-        body = {"model": "wan2.2-t2v-plus", "input": {"prompt": prompt}, "parameters": {"size": size, **more}}
+        body = {"model": model, "input": {"prompt": prompt}, "parameters": {"size": size, **more}}
         answer = self.post(SUBMIT, body, key)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["output"]["task_id"])
@@ -95,13 +108,16 @@ class Server:
             self.http.close()
 
 
-def start(data_dir: Path, *arguments: str, **settings: str) -> Server:
-    """Start `wanserve serve` on a free port and wait until it listens and is ready."""
+def start(
+    data_dir: Path, *arguments: str, cwd: str | Path | None = None, ready: bool = True, **settings: str
+) -> Server:
+    """Start `wanserve serve` on a free port, in `cwd`, and wait until it listens and, where `ready`, is ready."""
     log = data_dir.parent / f"{data_dir.name}.log"
     with log.open("ab") as stderr:
         size = stderr.tell()
         process = subprocess.Popen(
             [WANSERVE, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
+            cwd=cwd,
             env=environment(**settings),
             stderr=stderr,
             stdout=stderr,
@@ -112,7 +128,7 @@ def start(data_dir: Path, *arguments: str, **settings: str) -> Server:
         text = log.read_bytes()[size:].decode()
         if listening := re.search(r"listening at (http://[\d.:]+)", text):
             server.url = listening[1]
-            if server.ready():
+            if not ready or server.ready():
                 break
         time.sleep(0.05)
     else:
@@ -124,9 +140,11 @@ def start(data_dir: Path, *arguments: str, **settings: str) -> Server:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path, *arguments: str, **settings: str) -> Iterator[Server]:
+def running(
+    data_dir: Path, *arguments: str, cwd: str | Path | None = None, ready: bool = True, **settings: str
+) -> Iterator[Server]:
     """A server for the length of a block."""
-    server = start(data_dir, *arguments, **settings)
+    server = start(data_dir, *arguments, cwd=cwd, ready=ready, **settings)
     try:
         yield server
     finally:

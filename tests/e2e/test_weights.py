@@ -1,0 +1,251 @@
+"""The weights of the wan engine as their owner meets them: set, pulled, listed, examined, and refused in one line."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.server import running, wanserve
+from tests.integration.hub import serving
+from wanserve.domain.generation import Generation
+from wanserve.domain.recipe import NEGATIVE_PROMPT
+from wanserve.media import probe
+
+ASSETS = Path(__file__).parents[1] / "assets"
+TINY, TINY22 = ASSETS / "tiny-wan", ASSETS / "tiny-wan22"
+TURBO, PLUS_2_1, PLUS = "wanx2.1-t2v-turbo", "wanx2.1-t2v-plus", "wan2.2-t2v-plus"
+TURBO_ID = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
+TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a command runs: no weights in any cache, no GPU, and yet no wanserve.toml."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
+    (tmp_path / "here").mkdir()
+    return tmp_path / "here"
+
+
+def configure(folder: Path, text: str = "", **tables: str) -> None:
+    """Write a wanserve.toml for the wan engine, with a table of settings for some of the models."""
+    names = {"turbo": TURBO, "plus_2_1": PLUS_2_1, "plus": PLUS}
+    models = (f'[models."{names[name]}"]\n{settings}\n' for name, settings in tables.items())
+    (folder / "wanserve.toml").write_text("\n".join(['engine = "wan"', text, *models]))
+
+
+def weights(path: Path) -> str:
+    return f'weights = "{path}"'
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    """The one line of a command that fails, and that has touched nothing."""
+    before = sorted(folder.rglob("*"))
+    done = wanserve(*arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"wanserve: [^\n]+\n", done.stderr), done.stderr
+    assert sorted(folder.rglob("*")) == before
+    return done.stderr.removeprefix("wanserve: ").removesuffix("\n")
+
+
+def start_refused(folder: Path) -> str:
+    return refused(folder, "serve", "--port", "0", "--data-dir", str(folder / "data"))
+
+
+def told(folder: Path, *arguments: str) -> Any:
+    """What a command that goes well prints as JSON."""
+    done = wanserve(*arguments, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def cut_short(folder: Path) -> str:
+    """Weights of which one file is not whole; the file."""
+    shutil.copytree(TINY, folder)
+    file = folder / TRANSFORMER
+    file.write_bytes(file.read_bytes()[:-10])
+    return str(file)
+
+
+def test_weights_that_cannot_be_loaded_stop_the_start_in_one_line(folder: Path) -> None:
+    configure(folder, turbo=weights(folder / "nowhere"))
+    assert start_refused(folder) == f"{TURBO}: there is no folder {folder}/nowhere, where its weights should be"
+
+    configure(folder, turbo='weights = "nobody/nothing"')
+    assert start_refused(folder).startswith(
+        f"{TURBO}: the weights nobody/nothing are not on this machine: run `wanserv"
+    )
+
+    file = cut_short(folder / "cut")
+    configure(folder, turbo=weights(folder / "cut"))
+    assert re.fullmatch(f"{TURBO}: {file} is cut short: \\d+ bytes instead of \\d+; remove .*", start_refused(folder))
+
+    foreign = Path(shutil.copytree(TINY, folder / "foreign"))
+    index = foreign / "model_index.json"
+    index.write_text(index.read_text().replace('"WanPipeline"', '"FluxPipeline"'))
+    configure(folder, turbo=weights(foreign))
+    assert start_refused(folder).startswith(f"{TURBO}: {index} describes FluxPipeline, not WanPipeline")
+
+    configure(folder, plus=weights(TINY))
+    assert start_refused(folder).startswith(f"{PLUS}: {TINY}/model_index.json has no transformer_2: this model takes")
+
+    configure(folder, turbo=weights(TINY), plus_2_1=weights(TINY22))
+    assert start_refused(folder).startswith(f"{PLUS_2_1}: {TINY22}/model_index.json has two transformers")
+
+
+def test_an_engine_without_any_weights_stops_the_start(folder: Path) -> None:
+    configure(folder, turbo="steps = 2")
+    missing = (
+        f"the wan engine finds no weights: set them for a model in wanserve.toml, or run `wanserve models pull {PLUS}`"
+    )
+    assert start_refused(folder) == missing
+    assert refused(folder, "models", "--json") == missing
+    assert refused(folder, "generate", "a cat", "--engine", "wan") == missing
+
+
+def test_pulled_weights_that_broke_are_told_where_there_are_no_others(folder: Path) -> None:
+    configure(folder)
+    file = cut_short(folder / "data" / "models" / TURBO)
+    assert start_refused(folder).startswith(f"{TURBO}: {file} is cut short")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "says"),
+    [
+        ("turbo", 'steps = "many"', f"models.{TURBO}.steps: "),
+        ("turbo", "steps = 0", f"models.{TURBO}.steps: "),
+        ("turbo", "frames = 16", f"models.{TURBO}.frames: must be one more than a multiple of 4, such as 17, 49 or 81"),
+        ("turbo", 'profile = "quick"', f"models.{TURBO}.profile: .*'exact', 'balanced', 'fast' or 'small'"),
+        ("plus", "guidance_scale_3 = 1", f"models.{PLUS}.guidance_scale_3: there is no such setting"),
+        ("plus", "boundary_ratio = 1.5", f"models.{PLUS}.boundary_ratio: "),
+        ("turbo", 'attention = "loud"', f"models.{TURBO}.attention: "),
+        (
+            "turbo",
+            'profile = "fast"',
+            f"{TURBO}: the profile fast needs the LoRA of a 4-step distillation: set distill.fi",
+        ),
+        (
+            "turbo",
+            'loras = [{ file = "/nowhere/a.safetensors" }]',
+            f"{TURBO}: there is no LoRA file /nowhere/a.safetensor",
+        ),
+        ("turbo", 'loras = [{ file_2 = "b" }]', f"models.{TURBO}.loras.0.file: "),
+        ("turbo", 'loras = [{ file = "a", file_2 = "b" }]', f"{TURBO}: the LoRA b is for a second transformer"),
+        ("plus", 'loras = [{ file = "a" }]', f"{PLUS}: the LoRA a is for the first transformer: set file_2"),
+    ],
+)
+def test_a_models_setting_that_is_none_stops_the_start_with_its_name(
+    folder: Path, name: str, settings: str, says: str
+) -> None:
+    configure(folder, **{name: f"{weights(TINY22 if name == 'plus' else TINY)}\n{settings}"})
+    assert re.match(says, start_refused(folder))
+
+
+def test_a_table_of_a_model_that_is_none_stops_the_start(folder: Path) -> None:
+    (folder / "wanserve.toml").write_text('[models."sora"]\nsteps = 2\n')
+    assert start_refused(folder).startswith(
+        f"models (WANSERVE_MODELS): there is no model sora: there are {PLUS}, {TURBO}"
+    )
+
+
+def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
+    out = ("-o", "out.mp4")
+    wan = ("generate", "a cat", "--weights", str(TINY), *out)
+    assert refused(folder, *wan, "--frames", "16").startswith(f"models.{TURBO}.frames: must be one more than a mul")
+    assert refused(folder, *wan, "--steps", "0").startswith(f"models.{TURBO}.steps: ")
+    assert refused(folder, *wan, "--size", "1920*1080").startswith(f"size: {TURBO} makes 640*480, ")
+    assert refused(folder, *wan, "--model", PLUS).startswith(f"{PLUS}: {TINY}/model_index.json has no transformer_2")
+    cut_short(folder / "cut")
+    assert refused(folder, "generate", "a cat", "--weights", "cut", *out).startswith(f"cut/{TRANSFORMER} is cut short")
+    assert refused(folder, "generate", "a cat", "--weights", "nowhere", *out).startswith("nowhere is no folder")
+    for engine in ("animatic", "auto"):
+        steps = ("--engine", engine, "--steps", "3")
+        only = "steps: only the wan engine takes it, and here it is animatic"
+        assert refused(folder, "generate", "a cat", *steps, *out) == only
+
+
+def test_models_tell_the_authors_settings_and_what_is_set_otherwise(folder: Path) -> None:
+    configure(folder, turbo=weights(TINY), plus=weights(TINY22), plus_2_1=weights(TINY))
+    rows = {row["name"]: row for row in told(folder, "models")}
+    authors = {
+        TURBO: (50, 6.0, None, 8.0, None),
+        PLUS_2_1: (50, 5.0, None, 5.0, None),
+        PLUS: (40, 4.0, 3.0, 12.0, 0.875),
+    }
+    columns = ("steps", "guidance_scale", "guidance_scale_2", "flow_shift", "boundary_ratio")
+    assert {name: tuple(row[column] for column in columns) for name, row in rows.items()} == authors
+    for row in rows.values():
+        assert (row["engine"], row["fps"], row["frames"], row["profile"]) == ("wan", 16, 81, "exact")
+        assert row["negative_prompt"] == NEGATIVE_PROMPT
+    assert rows[PLUS]["weights"] == str(TINY22)
+    assert rows[PLUS]["sizes"]["640*480"] == "native"
+    assert rows[PLUS]["sizes"]["1920*1080"] == "drawn at 1280*720, scaled to 1920*1080"
+    assert rows[TURBO]["sizes"]["1280*720"] == "native"
+
+    own = "steps = 30\nguidance_scale = 3.5\nguidance_scale_2 = 2\nflow_shift = 7\nboundary_ratio = 0.9\n"
+    more = 'frames = 49\nnegative_prompt = "fog"\nprofile = "balanced"\nlarge_sizes = "native"'
+    configure(folder, plus=f"{weights(TINY22)}\n{own}{more}")
+    rows = {row["name"]: row for row in told(folder, "models")}
+    assert tuple(rows[PLUS][column] for column in columns) == (30, 3.5, 2.0, 7.0, 0.9)
+    assert [rows[PLUS][name] for name in ("frames", "negative_prompt", "profile")] == [49, "fog", "balanced"]
+    assert rows[PLUS]["sizes"]["1920*1080"] == "drawn at 1920*1088, cut to 1920*1080"
+    assert (rows[TURBO]["engine"], rows[TURBO]["steps"], rows[TURBO]["weights"]) == (None, 50, TURBO_ID)
+    assert "run `wanserve models pull" in rows[TURBO]["why"]
+
+
+def test_doctor_tells_of_each_model_what_is_there_and_what_is_missing(folder: Path) -> None:
+    configure(folder, turbo=weights(TINY))
+    findings = {finding["about"]: finding for finding in told(folder, "doctor", "--data-dir", str(folder / "data"))}
+    assert findings["engine"]["says"] == "wan: it is the setting"
+    assert f"a trial clip of 5 frames of {TURBO} was drawn" in findings["video"]["says"]
+    assert findings["device"]["says"].startswith("no GPU; the CPU has ")
+    assert findings[f"model {TURBO}"]["fine"]
+    assert findings[f"model {TURBO}"]["says"].startswith(f"profile exact, weights in {TINY}; a CPU takes ")
+    for model in (PLUS, PLUS_2_1):
+        assert findings[f"model {model}"]["fine"] is None
+        assert f"are not on this machine: run `wanserve models pull {model}`" in findings[f"model {model}"]["says"]
+    assert not (folder / "data").exists()
+
+
+def test_doctor_names_weights_that_are_broken_and_exits_1(folder: Path) -> None:
+    file = cut_short(folder / "cut")
+    configure(folder, turbo=weights(folder / "cut"))
+    done = wanserve("doctor", "--json", "--data-dir", str(folder / "data"), cwd=folder)
+    assert done.returncode == 1
+    findings = {finding["about"]: finding for finding in json.loads(done.stdout)}
+    assert findings["engine"]["fine"] is False
+    assert findings["engine"]["says"].startswith(f"{TURBO}: {file} is cut short")
+    assert f"{file} is cut short" in findings[f"model {TURBO}"]["says"]
+
+
+def test_what_was_pulled_is_served_with_no_weights_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(folder, turbo="steps = 1\nframes = 1")
+    data = ("--data-dir", str(folder / "data"))
+    with serving({TURBO_ID: TINY}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        unknown = wanserve("models", "pull", PLUS, *data, cwd=folder)
+        assert (unknown.returncode, unknown.stdout, unknown.stderr.count("\n")) == (1, "", 1)
+        assert "has no Wan-AI/Wan2.2-T2V-A14B-Diffusers" in unknown.stderr
+        pulled = wanserve("models", "pull", TURBO, *data, cwd=folder)
+        assert pulled.returncode == 0, pulled.stderr
+    # The hub is gone: what was pulled is all that is needed.
+    rows = {row["name"]: row for row in told(folder, "models", *data)}
+    assert {name: row["engine"] for name, row in rows.items()} == {TURBO: "wan", PLUS: None, PLUS_2_1: None}
+    assert rows[TURBO]["weights"] == TURBO_ID
+    with running(folder / "data", cwd=folder) as server:
+        output = server.wait(server.submit(model=TURBO, seed=1), "SUCCEEDED")
+        file = folder / "made.mp4"
+        file.write_bytes(server.http.get(str(output["video_url"])).content)
+    facts = probe.check(file, Generation(TURBO, "a cat", "", 640, 480, frames=1, fps=16, seed=1))
+    assert f"engine wan, model {TURBO}, seed 1, profile exact, 1 steps" in facts.tags["description"]
+
+
+def test_a_folder_is_not_pulled(folder: Path) -> None:
+    configure(folder, turbo=weights(TINY))
+    told_why = f"the weights of {TURBO} are set to the folder {TINY}: there is nothing to fetch"
+    assert refused(folder, "models", "pull", TURBO, "--data-dir", str(folder / "data")) == told_why
