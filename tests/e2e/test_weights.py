@@ -3,12 +3,14 @@
 import json
 import re
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.server import running, wanserve
+from tests.e2e.server import Server, running, wanserve
 from tests.integration.hub import serving
 from wanserve.domain.generation import Generation
 from wanserve.domain.recipe import NEGATIVE_PROMPT
@@ -62,6 +64,13 @@ def told(folder: Path, *arguments: str) -> Any:
     done = wanserve(*arguments, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def until(condition: Callable[[], object], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
 
 
 def cut_short(folder: Path) -> str:
@@ -167,6 +176,26 @@ def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
         steps = ("--engine", engine, "--steps", "3")
         only = "steps: only the wan engine takes it, and here it is animatic"
         assert refused(folder, "generate", "a cat", *steps, *out) == only
+
+
+def test_what_is_found_at_loading_is_told_by_readyz_and_the_task_waits(folder: Path) -> None:
+    # A kernel for GPUs alone: that it cannot be had here shows when the model is loaded.
+    configure(folder, turbo=f'{weights(TINY)}\nattention = "_flash_3"')
+    with running(folder / "data", cwd=folder, ready=False) as server:
+        until(lambda: len(failures(server)) >= 1)
+        task_id = server.submit(model=TURBO)
+        until(lambda: len(failures(server)) >= 2)
+        health = server.http.get(f"{server.url}/readyz")
+        assert health.status_code == 503
+        (worker,) = health.json()["workers"]
+        assert worker["problem"].startswith("attention _flash_3 cannot be had here: ")
+        assert [each for each in failures(server) if "attention _flash_3 cannot be had here" not in each] == []
+        assert server.poll(task_id)["task_status"] == "PENDING"
+
+
+def failures(server: Server) -> list[str]:
+    """The log's lines of loads that failed."""
+    return re.findall(rf"the engine did not load {TURBO}: .*", server.log.read_text())
 
 
 def test_models_tell_the_authors_settings_and_what_is_set_otherwise(folder: Path) -> None:
