@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import clip, install, memory, polls, start, submits
+from bench import clip, install, memory, polls, start, submits, wan
 from bench.result import Result, commit, machine
 
 
@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "start": start.run,
         "clip": clip.run,
         "install": install.run,
+        "wan": wan.run,
         "memory": partial(memory.run, polls=arguments.polls),
     }
     if unknown := set(arguments.names) - set(benches):

@@ -30,7 +30,7 @@ def load_pipeline(recipe: Recipe, plan: Plan, device: torch.device, *, reads: bo
     quantise(pipe, plan.blocks)
     place(pipe, plan, device)
     if pipe.vae.dtype is torch.bfloat16:
-        quicken_decoder(pipe)
+        quicken_decoder(pipe.vae)
     if recipe.profile is Profile.BALANCED:
         add_cache(pipe)
     if compiles(recipe, plan, device):
@@ -141,10 +141,10 @@ def retire(pipe: WanPipeline) -> None:
             transformer.to(HOST)
 
 
-def quicken_decoder(pipe: WanPipeline) -> None:
+def quicken_decoder(vae: torch.nn.Module) -> None:
     """Lay the VAE's 3-D convolutions out as its kernels like them. The numbers stay the same to rounding."""
     # Module by module: the whole VAE cannot be converted, as it has 2-D convolutions too.
-    for module in pipe.vae.modules():
+    for module in vae.modules():
         if isinstance(module, torch.nn.Conv3d):
             module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
 
