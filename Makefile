@@ -4,9 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo serve test check bench clean
+.PHONY: install wan demo serve test check bench clean
 
 install: .venv/installed
+
+# The real models: PyTorch and what comes with it, some gigabytes where there is a GPU.
+wan: .venv/installed-wan
 
 demo: .venv/installed
 	$(BIN)/python scripts/demo.py
@@ -41,6 +44,10 @@ clean:
 	$(PIP) --editable .
 	touch $@
 
-.venv/installed-dev: .venv/installed
-	$(PIP) --editable '.[dev]'
+.venv/installed-wan: .venv/installed
+	$(PIP) --editable '.[wan]'
+	touch $@
+
+.venv/installed-dev: .venv/installed-wan
+	$(PIP) --editable '.[dev,wan]'
 	touch $@
