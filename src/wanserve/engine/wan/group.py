@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import assert_never
+from typing import Final, assert_never
 
 import torch
 from diffusers import WanPipeline
@@ -34,6 +34,9 @@ from wanserve.engine.wan.ranks import Rank, join, open_store
 from wanserve.engine.wan.shares import check_shares
 
 log = logging.getLogger(__name__)
+
+GRACE_S: Final = 2.0
+"""How long this rank has to fail by itself once a peer has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Group:
         self._rank: Rank | None = None
         self._members: list[Member] = []
         self._answers: queue.SimpleQueue[Ready | Refused] = queue.SimpleQueue()
-        self._ending = False
+        self._ending = threading.Event()
 
     def load(self, card: ModelCard, plan: Plan, device: torch.device) -> WanPipeline:
         """This rank's pipeline of the model, once all ranks have theirs; the peers are started where there are none.
@@ -138,7 +141,8 @@ class Group:
                 try:
                     answer = pipe.recv()
                 except (EOFError, OSError):
-                    if self._ending:
+                    # What broke the peer may break this rank too, which can tell more of it than its death does.
+                    if self._ending.wait(GRACE_S):
                         return
                     log.error("rank %d of %d ended: the whole group does", pipes[pipe], self._size)
                     os._exit(1)
@@ -155,7 +159,7 @@ class Group:
 
     def _end(self) -> None:
         """End the peers at once, whatever they do."""
-        self._ending = True
+        self._ending.set()
         for member in self._members:
             member.process.kill()
         for member in self._members:

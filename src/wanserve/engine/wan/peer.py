@@ -37,6 +37,7 @@ class Upward(logging.Handler):
 
     def __init__(self, pipe: "Connection[Answer, Order]") -> None:
         super().__init__()
+        self.setFormatter(logging.Formatter("%(message)s"))
         self._pipe = pipe
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -121,8 +122,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         serve(Connection(int(sys.argv[1])))
-    except Exception as error:
-        log.exception("a peer failed: %s", error)  # noqa: TRY401 - the trace may be long, and this is its first line
+    except EngineExhausted as error:
+        log.error("a peer failed: %s", error)
+    except Exception:
+        log.exception("a peer failed")
     # Not by an ordinary end, at which libraries may wait for the other ranks.
     os._exit(1)
 
