@@ -157,10 +157,10 @@ def run_generate(arguments: Arguments) -> None:
     console = Console(stderr=True)
     notes: tuple[str, ...] = ()
     with progress_bar(console) as advance:
+        flags = WanFlags(arguments.weights, arguments.steps, arguments.frames)
         if arguments.url:
-            generate_through(Client(arguments.url, arguments.key or ""), wish, advance)
+            generate_through(Client(arguments.url, arguments.key or ""), wish, flags, advance)
         else:
-            flags = WanFlags(arguments.weights, arguments.steps, arguments.frames)
             notes = generate_locally(*in_force(wish, arguments.engine, flags), advance).notes
     for note in notes:
         console.print(f"note: {note}", markup=False, highlight=False)

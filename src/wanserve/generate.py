@@ -113,8 +113,10 @@ def _made(child: Supervisor, generation: Generation, advance: Advance) -> Video:
                 raise EngineFailed("the engine reported nothing for an hour")
 
 
-def generate_through(client: Client, wish: Wish, advance: Advance) -> None:
+def generate_through(client: Client, wish: Wish, flags: WanFlags, advance: Advance) -> None:
     """Have a running server make the video, and download it. Raises InvalidRequest, ServerRefused."""
+    for name in flags.given():
+        raise InvalidRequest(name, "is the server's own to set: leave it out, or leave out --url")
     _require_folder(wish.output)
     parameters = {"size": wish.size, "seed": wish.seed}
     task_id = client.submit(

@@ -155,15 +155,14 @@ def _animatic(settings: Settings, why: str) -> Choice:
 
 
 def _recipe(card: ModelCard, settings: Settings) -> Recipe:
-    return settings.models.get(card.name, ModelSettings()).recipe(card.recipe)
+    return settings.models.get(card.name, ModelSettings()).recipe(card.recipe).profiled()
 
 
 def _wan(card: ModelCard, settings: Settings, environ: Mapping[str, str], *, strict: bool) -> Offer:
     own = settings.models.get(card.name, ModelSettings())
     recipe = _recipe(card, settings)
     card = replace(card, recipe=recipe, frames=recipe.frames, fps=recipe.fps)
-    folder = find_weights(recipe.weights, recipe.experts, settings.models_dir, card.name, environ)
-    problem = _problem(recipe, card.name, folder)
+    folder, problem = _found(card, settings.models_dir, environ)
     fault = problem if own.weights is not None else ""
     if not problem:
         problem = fault = _lora_fault(recipe)
@@ -172,16 +171,19 @@ def _wan(card: ModelCard, settings: Settings, environ: Mapping[str, str], *, str
     return Offer(card, None if problem else "wan", problem, folder)
 
 
-def _problem(recipe: Recipe, model: str, folder: Path | None) -> str:
-    if folder is None and recipe.weights.startswith(("/", "~", ".")):
-        return f"there is no folder {recipe.weights}, where its weights should be"
-    if folder is None:
-        return f"the weights {recipe.weights} are not on this machine: run `wanserve models pull {model}`"
+def _found(card: ModelCard, models_dir: Path, environ: Mapping[str, str]) -> tuple[Path | None, str]:
+    """The folder of the model's weights, and what is wrong with them, in words; else empty."""
+    recipe, folder = card.recipe, None
     try:
-        check_weights(folder, recipe.experts)
+        folder = find_weights(recipe.weights, recipe.experts, models_dir, card.name, environ)
+        if folder is not None:
+            check_weights(folder, recipe.experts)
+            return folder, ""
     except SetupError as error:
-        return str(error)
-    return ""
+        return folder, str(error)
+    if recipe.weights.startswith(("/", "~", ".")):
+        return None, f"there is no folder {recipe.weights}, where its weights should be"
+    return None, f"the weights {recipe.weights} are not on this machine: run `wanserve models pull {card.name}`"
 
 
 def _lora_fault(recipe: Recipe) -> str:

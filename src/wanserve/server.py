@@ -43,6 +43,8 @@ def serve(settings: Settings, *, with_worker: bool = True) -> None:
         for offer in choice.offers:
             if offer.engine is None:
                 log.info("model %s is not served: %s", offer.card.name, offer.why)
+                if core.tasks.store.waiting([offer.card.name], None):
+                    log.warning("tasks of %s wait, from when it was served, until it is again", offer.card.name)
         log.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
         asyncio.run(_run(parts, host, port))
 

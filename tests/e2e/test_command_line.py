@@ -127,7 +127,7 @@ def test_doctor_says_what_this_machine_can_run(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
     findings = json.loads(told("doctor", "--json", *data))
     assert {"engine", "video", "SQLite", "data directory", "disk"} <= {finding["about"] for finding in findings}
-    assert all(finding["fine"] for finding in findings)
+    assert all(finding["fine"] is not False for finding in findings)
     assert "animatic" in told("doctor", *data)
     assert not (tmp_path / "data").exists()
     (tmp_path / "file").touch()

@@ -95,8 +95,7 @@ def test_its_death_is_told_once_and_a_fresh_one_loads(child: Supervisor) -> None
     child.start()
     child.load("wanx2.1-t2v-plus")
     assert ended(child) == Loaded("wanx2.1-t2v-plus")
-    assert child.loaded
-    assert child.model == "wanx2.1-t2v-plus"
+    assert (child.loaded, child.model) == (True, "wanx2.1-t2v-plus")
 
 
 def test_a_child_that_dies_by_itself_is_a_crash_with_its_status(child: Supervisor) -> None:

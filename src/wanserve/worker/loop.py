@@ -102,6 +102,8 @@ class Worker:
         if isinstance(event, Crashed):
             log.error("the engine did not load %s: %s", loading, event.message)
             self._avoided_to_s[loading or ""] = time.monotonic() + AVOID_SECONDS
+            # It ends by itself. Given another order meanwhile, its end would be told as the reason.
+            self.child.close()
         elif isinstance(event, Loaded):
             log.info("the engine is ready for %s", event.model)
         return False

@@ -33,8 +33,8 @@ SMALL = Generation(TURBO, "a cat  &amp; a dog", "", 96, 64, 9, 16, 5)
 
 def tiny_card(model: str = TURBO, **otherwise: Any) -> ModelCard:
     """The model's card with tiny weights, in fp32 and few steps, and what else is set otherwise."""
-    settings = {"weights": str(WEIGHTS[model]), "steps": 4, "precision": Precision.FP32} | otherwise
-    return replace(MODELS[model], recipe=replace(MODELS[model].recipe, **settings))
+    settings: dict[str, Any] = {"weights": str(WEIGHTS[model]), "steps": 4, "precision": Precision.FP32}
+    return replace(MODELS[model], recipe=replace(MODELS[model].recipe, **(settings | otherwise)).profiled())
 
 
 def ready(*cards: ModelCard) -> WanEngine:

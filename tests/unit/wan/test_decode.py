@@ -57,7 +57,7 @@ def test_closed_early_it_leaves_no_cache(decode: Callable[..., Any], vae: Any) -
 
 
 def test_decoding_leaves_gradients_as_they_were(vae: Any) -> None:
-    taken = decoded(vae, latents())
+    taken: Any = decoded(vae, latents())
     next(taken)
     assert torch.is_grad_enabled()
     taken.close()
@@ -89,7 +89,9 @@ def test_frames_are_cut_to_the_middle() -> None:
     frames = [np.array(frame) for frame in frames_of(picture, framing((1920, 1080), LargeSizes.NATIVE))]
     assert [frame.shape for frame in frames] == [(1080, 1920, 3)]
     assert set(np.unique(frames[0])) == {128}
-    upright = [np.array(f) for f in frames_of(torch.zeros(1, 3, 4, 1920, 1088), framing((1080, 1920), LargeSizes.NATIVE))]
+    upright = [
+        np.array(f) for f in frames_of(torch.zeros(1, 3, 4, 1920, 1088), framing((1080, 1920), LargeSizes.NATIVE))
+    ]
     assert [frame.shape for frame in upright] == [(1920, 1080, 3)] * 4
 
 

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -55,10 +56,8 @@ def live(engine: WanEngine, number: int) -> None:
     asked = replace(
         SMALL, model=engine._loaded.card.name if engine._loaded else "", width=width, height=height, seed=number
     )
-    try:
+    with suppress(Canceled, Broken):
         end(engine, asked, number % 6)
-    except (Canceled, Broken):
-        pass
     # As the child does: only once the error, which holds the frames of the stack, is gone.
     engine.rest()
 

@@ -14,7 +14,9 @@ from wanserve.domain.recipe import Lora
 from wanserve.engine.wan import lora as merging
 from wanserve.engine.wan.engine import WanEngine
 
-LAYERS = tuple(f"blocks.{block}.{name}" for block in range(4) for name in ("attn1.to_q", "attn2.to_v", "ffn.net.0.proj"))
+LAYERS = tuple(
+    f"blocks.{block}.{name}" for block in range(4) for name in ("attn1.to_q", "attn2.to_v", "ffn.net.0.proj")
+)
 SIZES = {"attn1.to_q": (48, 48), "attn2.to_v": (48, 48), "ffn.net.0.proj": (48, 64)}
 RANK = 2
 

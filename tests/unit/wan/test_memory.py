@@ -27,7 +27,9 @@ def test_weights_are_as_large_as_the_files() -> None:
     assert needs(card(TURBO), Blocks.AS_LOADED).transformer / GIB == pytest.approx(2.64, rel=0.01)
     assert needs(card(PLUS_21), Blocks.AS_LOADED).transformer / GIB == pytest.approx(26.6, rel=0.01)
     assert needs(card(PLUS_21), Blocks.INT8).transformer / GIB == pytest.approx(13.5, rel=0.01)
-    assert needs(card(PLUS_21, precision=Precision.FP32), Blocks.AS_LOADED).transformer / GIB == pytest.approx(53.2, rel=0.01)
+    assert needs(card(PLUS_21, precision=Precision.FP32), Blocks.AS_LOADED).transformer / GIB == pytest.approx(
+        53.2, rel=0.01
+    )
     assert needs(card(PLUS_22), Blocks.AS_LOADED).text / GIB == pytest.approx(10.6, rel=0.01)
 
 

@@ -33,7 +33,7 @@ def distill(tmp_path: Path) -> tuple[Lora, Lora]:
 
 
 def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stock) -> None:
-    ours = scheduler(stock(PLUS), replace(tiny_card(PLUS).recipe, profile=Profile.FAST))
+    ours = scheduler(stock(PLUS), tiny_card(PLUS, profile=Profile.FAST).recipe)
     ours.set_timesteps(4)
     # Trained: 1000, 937.5, 833.3, 625.
     assert ours.timesteps.tolist() == [999, 937, 833, 625]
@@ -44,7 +44,7 @@ def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stoc
 
 
 def test_four_distilled_steps_are_plain_euler(stock: Stock) -> None:
-    ours = scheduler(stock(TURBO), replace(tiny_card().recipe, profile=Profile.FAST))
+    ours = scheduler(stock(TURBO), tiny_card(profile=Profile.FAST).recipe)
     ours.set_timesteps(4)
     generator = torch.Generator().manual_seed(3)
     latents = by_hand = torch.randn(1, 16, 1, 4, 4, generator=generator)
@@ -119,9 +119,7 @@ def test_after_a_cancel_another_size_is_drawn_as_if_nothing_had_been(model: str,
 
 def test_a_model_that_was_let_go_leaves_nothing_of_its_cache_in_the_next() -> None:
     # cache-dit patches the pipeline's class: with one class for all, the next pipeline runs through the last one's cache.
-    engine = WanEngine(
-        {TURBO: tiny_card(TURBO, profile=Profile.BALANCED, steps=12), PLUS: tiny_card(PLUS, steps=4)}
-    )
+    engine = WanEngine({TURBO: tiny_card(TURBO, profile=Profile.BALANCED, steps=12), PLUS: tiny_card(PLUS, steps=4)})
     fresh = pictures(ready(tiny_card(PLUS, steps=4)).generate(replace(SMALL, model=PLUS), nothing))
     engine.load(TURBO)
     once = pictures(engine.generate(SMALL, nothing))
@@ -180,7 +178,9 @@ def test_compiled_blocks_are_compiled_twice_for_any_number_of_sizes(stock: Stock
 
 def test_the_number_format_follows_the_device_and_the_setting() -> None:
     for precision, expected in ((Precision.FP32, torch.float32), (Precision.BF16, torch.bfloat16)):
-        assert read(tiny_card(precision=precision).recipe, CPU).transformer.blocks[0].ffn.net[2].weight.dtype is expected
+        assert (
+            read(tiny_card(precision=precision).recipe, CPU).transformer.blocks[0].ffn.net[2].weight.dtype is expected
+        )
     by_itself = read(tiny_card(precision=Precision.AUTO).recipe, CPU).transformer.blocks[0].ffn.net[2].weight.dtype
     assert by_itself is (torch.bfloat16 if has_bf16_units(CPU) else torch.float32)
 
@@ -198,7 +198,7 @@ def test_the_second_generation_is_decoded_in_fp32(model: str, expected: torch.dt
 
 
 def test_an_attention_kernel_that_is_not_here_is_refused() -> None:
-    assert ready(tiny_card(attention="native"))
+    ready(tiny_card(attention="native"))
     with pytest.raises(SetupError, match="attention _flash_3 cannot be had here"):
         ready(tiny_card(attention="_flash_3"))
 

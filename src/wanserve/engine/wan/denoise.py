@@ -1,7 +1,7 @@
 """Stage 2: knows how noise becomes latents, by the pipeline's own loop, with a scheduler made for each generation."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import torch
 from diffusers import UniPCMultistepScheduler, WanPipeline
@@ -11,10 +11,6 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.recipe import Profile, Recipe
 from wanserve.engine.wan.profiles import transformers_of
 from wanserve.engine.wan.watch import watched
-
-FAST_STEPS: Final = 4
-FAST_SHIFT: Final = 5.0
-"""What the 4-step LoRAs were trained with: timesteps 999, 937, 833, 625. Source: Wan2.2-Lightning's configuration."""
 
 
 def denoise(
@@ -34,17 +30,15 @@ def denoise(
     """
     # State of one generation: a scheduler that two share counts its steps wrong.
     pipe.scheduler = scheduler(pipe, recipe)
-    steps = steps_of(recipe)
     prompt, negative = embeddings
     done = 0.0
 
     def after_step(_: WanPipeline, step: int, __: torch.Tensor, ___: dict[str, Any]) -> dict[str, Any]:
         nonlocal done
-        done = (step + 1) / steps
+        done = (step + 1) / recipe.steps
         at_step(done)
         return {}
 
-    listens = guided(recipe)
     layers = [block for transformer in transformers_of(pipe) for block in transformer.blocks]
     with watched(layers, lambda _: (at_layer or at_step)(done)):
         latents: torch.Tensor = pipe(
@@ -53,9 +47,9 @@ def denoise(
             width=framing.width,
             height=framing.height,
             num_frames=generation.frames,
-            num_inference_steps=steps,
-            guidance_scale=recipe.guidance_scale if listens else 1.0,
-            guidance_scale_2=recipe.guidance_scale_2 if listens and recipe.experts == 2 else None,
+            num_inference_steps=recipe.steps,
+            guidance_scale=recipe.guidance_scale,
+            guidance_scale_2=recipe.guidance_scale_2 if recipe.experts == 2 else None,
             # On the CPU, whatever the device: a seed means the same noise on every machine.
             generator=torch.Generator("cpu").manual_seed(generation.seed),
             output_type="latent",
@@ -67,12 +61,7 @@ def denoise(
 
 def guided(recipe: Recipe) -> bool:
     """Whether the negative prompt is listened to. The distilled models take none: they were trained without."""
-    return recipe.profile is not Profile.FAST and recipe.guidance_scale > 1
-
-
-def steps_of(recipe: Recipe) -> int:
-    """How many steps are made."""
-    return FAST_STEPS if recipe.profile is Profile.FAST else recipe.steps
+    return recipe.guidance_scale > 1
 
 
 def scheduler(pipe: WanPipeline, recipe: Recipe) -> UniPCMultistepScheduler:
@@ -80,7 +69,7 @@ def scheduler(pipe: WanPipeline, recipe: Recipe) -> UniPCMultistepScheduler:
     if recipe.profile is not Profile.FAST:
         return _unipc(pipe, flow_shift=recipe.flow_shift)
     # Plain Euler by way of UniPC: FlowMatchEulerDiscreteScheduler ends at timestep 24 where 625 was trained.
-    return _unipc(pipe, flow_shift=FAST_SHIFT, solver_order=1, disable_corrector=list(range(FAST_STEPS)))
+    return _unipc(pipe, flow_shift=recipe.flow_shift, solver_order=1, disable_corrector=list(range(recipe.steps)))
 
 
 def _unipc(pipe: WanPipeline, **otherwise: Any) -> UniPCMultistepScheduler:

@@ -16,7 +16,7 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame, Report
 from wanserve.domain.recipe import Placement, Profile
 from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
-from wanserve.engine.wan.denoise import denoise, guided, steps_of
+from wanserve.engine.wan.denoise import denoise, guided
 from wanserve.engine.wan.group import Group
 from wanserve.engine.wan.loading import load_pipeline, retire
 from wanserve.engine.wan.machine import Machine, is_out_of_memory, look, told_where
@@ -100,7 +100,7 @@ class WanEngine:
             frames=_frames(loaded, latents, frame, report, notes),
             notes=notes,
             profile=recipe.profile,
-            how=f"profile {recipe.profile}, {steps_of(recipe)} steps, {frame.how}",
+            how=f"profile {recipe.profile}, {recipe.steps} step{'' if recipe.steps == 1 else 's'}, {frame.how}",
             size=(frame.cut_width, frame.cut_height),
         )
 
