@@ -1,14 +1,15 @@
 """The composition root: builds the running parts from the settings. The only file that picks implementations."""
 
+import os
 import random
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.types import ASGIApp
 
-from wanserve import __version__
+from wanserve import __version__, devices
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.links import load_secret
 from wanserve.blobs.store import DiskBlobs
@@ -109,13 +110,21 @@ def _llm(settings: Settings) -> ChatEndpoint | None:
     return ChatEndpoint(settings.llm_url, settings.llm_model, key or None)
 
 
-def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
-    """Build a server on the core. Raises SetupError."""
-    blobs = DiskBlobs(settings.blobs_dir)
+def _devices(settings: Settings, choice: Choice) -> dict[str, tuple[str, ...]]:
+    """The devices of each worker, by a name for people; () leaves a worker what it sees. Raises SetupError."""
+    if choice.engine != "wan":
+        return {"cpu": ()}
+    named = [name.strip() for name in settings.devices.split(",")] if settings.devices else devices.found(os.environ)
+    if not named:
+        return {"gpu" if devices.has_gpu() else "cpu": ()}
+    return {f"gpu {','.join(group)}": group for group in devices.groups(named, settings.gpus_per_video)}
+
+
+def _worker(settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...]) -> Worker:
     heavy = choice.engine == "wan"
-    worker = Worker(
+    return Worker(
         core.tasks,
-        Supervisor(charge_of(settings, choice)),
+        Supervisor(replace(charge_of(settings, choice), devices=seen)),
         models=tuple(choice.cards),
         stall_s=settings.stall_seconds,
         drain_s=settings.drain_seconds,
@@ -123,10 +132,17 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         cancel_s=settings.stall_seconds if heavy else 10.0,
         one_model=heavy,
     )
-    workers = [worker] if with_worker else []
+
+
+def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
+    """Build a server on the core. Raises SetupError."""
+    blobs = DiskBlobs(settings.blobs_dir)
+    workers = {name: _worker(settings, core, choice, seen) for name, seen in _devices(settings, choice).items()}
+    if not with_worker:
+        workers = {}
 
     def health() -> list[WorkerHealth]:
-        return [WorkerHealth("cpu", worker.child.loaded, worker.child.problem) for worker in workers]
+        return [WorkerHealth(name, worker.child.loaded, worker.child.problem) for name, worker in workers.items()]
 
     signer = Signer(load_secret(settings.data_dir / "link-secret"))
     links = Links(signer, settings.public_url, core.tasks.policy.retention_ms)
@@ -144,7 +160,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     )
     files = Files(signer, blobs, now_ms)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid)
-    return Parts(core, app, choice, workers, Sweeper(core.tasks, blobs, settings.scratch_dir))
+    return Parts(core, app, choice, list(workers.values()), Sweeper(core.tasks, blobs, settings.scratch_dir))
 
 
 def now_ms() -> int:

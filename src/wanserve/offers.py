@@ -9,15 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from wanserve.devices import has_gpu
 from wanserve.domain.catalog import MODELS, ModelCard, Size
 from wanserve.domain.errors import SetupError
 from wanserve.domain.framing import framing
 from wanserve.domain.recipe import Profile, Recipe
 from wanserve.engine.wan.checkpoint import check_weights, find_weights
 from wanserve.settings import ModelSettings, Settings
-
-GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""What the drivers of NVIDIA, of AMD and of Windows' Linux put there: seen without loading a library of theirs."""
 
 LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
 
@@ -67,7 +65,7 @@ def choose(settings: Settings) -> Choice:
     if settings.engine == "animatic":
         return _animatic(settings, "it is the setting")
     if settings.engine == "auto":
-        if not any(Path(device).exists() for device in GPU_DEVICES):
+        if not has_gpu():
             return _animatic(settings, "auto: no GPU was found, and animatic needs none")
         if missing := missing_libraries():
             return _animatic(settings, f"auto: a GPU is here, but {missing}")

@@ -108,6 +108,7 @@ class Settings(BaseModel):
     stall_seconds: Seconds = 300
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
     run_length: Count = 10
+    devices: Annotated[str, Field(pattern=r"^[\w:-]+( *, *[\w:-]+)*$")] | None = None
     gpus_per_video: Annotated[int, Field(ge=1, le=64)] = 1
     llm_url: Annotated[str, Field(pattern=r"^https?://[^/?#@]+(/[^#]*)?$")] | None = None
     llm_key: SecretStr | None = None

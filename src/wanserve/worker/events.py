@@ -18,7 +18,8 @@ class Charge:
     """The first message: which engine to build, and where the finished files and the unfinished ones go.
 
     `cards` are the models with the settings in force, by name, for engines that look at them; `llm` writes short
-    prompts out at length, where there is one; `gpus` make one video together.
+    prompts out at length, where there is one; `gpus` make one video together;
+    `devices` are those that the child may see, by their names; all, where none is named.
     """
 
     engine: str
@@ -28,6 +29,7 @@ class Charge:
     cards: Mapping[str, ModelCard] = field(default_factory=dict)
     llm: ChatEndpoint | None = None
     gpus: int = 1
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Knows one child process from the parent's side: starts it, talks with it, and notices when it is gone."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Final
 
+from wanserve.devices import VISIBLE
 from wanserve.worker.events import Charge, Crashed, Event, Load, Loaded, Order
 
 log = logging.getLogger(__name__)
@@ -55,12 +57,16 @@ class Supervisor:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "wanserve.worker.child", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
+            env=self._environment(),
             stdin=subprocess.DEVNULL,
         )
         # Only the child holds its end now: when it dies, our end reads EOF; when we die, its end does.
         theirs.close()
         self._pipe = ours
         ours.send(self._charge)
+
+    def _environment(self) -> dict[str, str] | None:
+        return {**os.environ, VISIBLE: ",".join(self._charge.devices)} if self._charge.devices else None
 
     def running(self) -> bool:
         """Whether there is a child that was not seen to die."""
