@@ -287,3 +287,34 @@ def test_every_tag_is_kept(tmp_path: Path, generation: Generation, draw: Draw) -
     with av.open(str(tmp_path / "clip.mp4")) as container:
         assert {name: container.metadata.get(name) for name in mp4.TAGS} == tags
         assert "lost" not in container.metadata.values()
+
+
+def test_frames_of_another_size_are_scaled_smoothly(tmp_path: Path, generation: Generation) -> None:
+    """Twice as wide and high, a sharp edge becomes a ramp: no pixel is just repeated."""
+    asked = replace(generation, width=64, height=32, frames=1)
+    pixels = bytearray(32 * 16 * 3)
+    for y in range(16):
+        pixels[(y * 32 + 16) * 3 : (y + 1) * 32 * 3] = b"\xff" * 48
+    frame = memoryview(pixels).cast("B", (16, 32, 3))
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, Clip(iter([frame]), size=(32, 16)), asked, {})
+    with av.open(str(path)) as container:
+        (picture,) = list(container.decode(video=0))
+    assert (picture.width, picture.height) == (64, 32)
+    plane = picture.planes[0]
+    row = list(memoryview(plane)[16 * plane.line_size : 16 * plane.line_size + 64])
+    assert row[4] <= 20
+    assert row[-4] >= 230
+    steps = {value for value in row if 40 < value < 210}
+    assert len(steps) >= 2
+
+
+def test_scaled_frames_are_held_to_the_size_that_was_told(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    with pytest.raises(MediaFailed, match=f"is {generation.width}x{generation.height} instead of 32x16"):
+        mp4.write(tmp_path / "clip.mp4", Clip(draw(generation), size=(32, 16)), generation, {})
+
+
+def test_how_it_was_made_stands_in_the_description(generation: Generation) -> None:
+    told = mp4.provenance("wan", generation, "profile exact, drawn at 1280*720")["description"]
+    assert told.endswith(f"seed {generation.seed}, profile exact, drawn at 1280*720.")
+    assert mp4.provenance("wan", generation)["description"].endswith(f"seed {generation.seed}.")
