@@ -1,6 +1,5 @@
 """The composition root: builds the running parts from the settings. The only file that picks implementations."""
 
-import os
 import random
 import secrets
 import time
@@ -26,7 +25,7 @@ from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.keys import Keys
 from wanserve.offers import Choice
-from wanserve.settings import Settings
+from wanserve.settings import Settings, surroundings
 from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
 from wanserve.tasks import Tasks
 from wanserve.worker.events import Charge
@@ -114,7 +113,9 @@ def _devices(settings: Settings, choice: Choice) -> dict[str, tuple[str, ...]]:
     """The devices of each worker, by a name for people; () leaves a worker what it sees. Raises SetupError."""
     if choice.engine != "wan":
         return {"cpu": ()}
-    named = [name.strip() for name in settings.devices.split(",")] if settings.devices else devices.found(os.environ)
+    named = (
+        [name.strip() for name in settings.devices.split(",")] if settings.devices else devices.found(surroundings())
+    )
     if not named:
         return {"gpu" if devices.has_gpu() else "cpu": ()}
     return {f"gpu {','.join(group)}": group for group in devices.groups(named, settings.gpus_per_video)}

@@ -1,9 +1,7 @@
 """Knows what this server offers: which engine serves which model on this machine, with which settings, and why."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +13,7 @@ from wanserve.domain.errors import SetupError
 from wanserve.domain.framing import framing
 from wanserve.domain.recipe import Profile, Recipe
 from wanserve.engine.wan.checkpoint import check_weights, find_weights
-from wanserve.settings import ModelSettings, Settings
+from wanserve.settings import ModelSettings, Settings, surroundings
 
 LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
 
@@ -144,7 +142,7 @@ def made(offer: Offer, size: Size) -> str:
 
 def wan_offers(settings: Settings, *, strict: bool = True) -> tuple[Offer, ...]:
     """Every model with the wan engine. Where `strict`, raises SetupError for weights that the owner has set."""
-    return tuple(_wan(card, settings, os.environ, strict=strict) for card in MODELS.values())
+    return tuple(_wan(card, settings, strict=strict) for card in MODELS.values())
 
 
 def _animatic(settings: Settings, why: str) -> Choice:
@@ -156,11 +154,11 @@ def _recipe(card: ModelCard, settings: Settings) -> Recipe:
     return settings.models.get(card.name, ModelSettings()).recipe(card.recipe).profiled()
 
 
-def _wan(card: ModelCard, settings: Settings, environ: Mapping[str, str], *, strict: bool) -> Offer:
+def _wan(card: ModelCard, settings: Settings, *, strict: bool) -> Offer:
     own = settings.models.get(card.name, ModelSettings())
     recipe = _recipe(card, settings)
     card = replace(card, recipe=recipe, frames=recipe.frames, fps=recipe.fps)
-    folder, problem = _found(card, settings.models_dir, environ)
+    folder, problem = _found(card, settings.models_dir)
     fault = problem if own.weights is not None else ""
     if not problem:
         problem = fault = _lora_fault(recipe)
@@ -169,11 +167,11 @@ def _wan(card: ModelCard, settings: Settings, environ: Mapping[str, str], *, str
     return Offer(card, None if problem else "wan", problem, folder)
 
 
-def _found(card: ModelCard, models_dir: Path, environ: Mapping[str, str]) -> tuple[Path | None, str]:
+def _found(card: ModelCard, models_dir: Path) -> tuple[Path | None, str]:
     """The folder of the model's weights, and what is wrong with them, in words; else empty."""
     recipe, folder = card.recipe, None
     try:
-        folder = find_weights(recipe.weights, recipe.experts, models_dir, card.name, environ)
+        folder = find_weights(recipe.weights, recipe.experts, models_dir, card.name, surroundings())
         if folder is not None:
             check_weights(folder, recipe.experts)
             return folder, ""

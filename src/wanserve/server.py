@@ -17,8 +17,9 @@ from wanserve.app import Parts, build, make_folders, open_core
 from wanserve.domain.errors import SetupError
 from wanserve.http.listener import free_address, listen
 from wanserve.keys import Keys
-from wanserve.offers import choose
+from wanserve.offers import Choice, choose
 from wanserve.settings import Settings
+from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,18 @@ def serve(settings: Settings, *, with_worker: bool = True) -> None:
         gc.collect()
         gc.freeze()
         log.info("engine %s: %s", choice.engine, choice.why)
-        for offer in choice.offers:
-            if offer.engine is None:
-                log.info("model %s is not served: %s", offer.card.name, offer.why)
-                if core.tasks.store.waiting([offer.card.name], None):
-                    log.warning("tasks of %s wait, from when it was served, until it is again", offer.card.name)
+        tell_unserved(choice, core.tasks)
         log.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
         asyncio.run(_run(parts, host, port))
+
+
+def tell_unserved(choice: Choice, tasks: Tasks) -> None:
+    """Log which models are not served, and why, and whether tasks wait for them."""
+    for offer in choice.offers:
+        if offer.engine is None:
+            log.info("model %s is not served: %s", offer.card.name, offer.why)
+            if tasks.store.waiting([offer.card.name], None):
+                log.warning("tasks of %s wait, from when it was served, until it is again", offer.card.name)
 
 
 @contextmanager

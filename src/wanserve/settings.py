@@ -190,6 +190,11 @@ def load(
         raise SetupError(": ".join(filter(None, (where, problem.removeprefix("Value error, "))))) from error
 
 
+def surroundings() -> Mapping[str, str]:
+    """The environment, for what is not ours to set in it: where other programs keep weights, which GPUs are visible."""
+    return os.environ
+
+
 def _from_file(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))

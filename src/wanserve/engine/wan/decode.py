@@ -5,6 +5,7 @@ pinned for it, and a test holds the result to `decode`'s, bit for bit.
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Final, TypeAlias
 
 import torch
@@ -61,23 +62,22 @@ def decoded_tiled(
     ratio = vae.spatial_compression_ratio
     rows = range(0, latents.shape[3], stride // ratio)
     columns = range(0, latents.shape[4], stride // ratio)
+    height, width = latents.shape[3] * ratio, latents.shape[4] * ratio
     vae.clear_cache()
-    caches: dict[tuple[int, int], Cache] = {
-        (top, left): [None] * len(vae._feat_map) for top in rows for left in columns
-    }
+    caches: dict[tuple[int, int], Cache] = {each: [None] * len(vae._feat_map) for each in product(rows, columns)}
+
+    def next_tile(number: int, top: int, left: int) -> torch.Tensor:
+        part = latents[:, :, number : number + 1, top : top + tile // ratio, left : left + tile // ratio]
+        with torch.no_grad():
+            quantised = vae.post_quant_conv(part)
+        cache = _moved(caches[top, left], latents.device)
+        pictures = _next_pictures(vae, quantised, cache, first=number == 0)
+        caches[top, left] = _moved(cache, HOST)
+        return pictures
+
     try:
         for number in range(latents.shape[2]):
-            tiles: list[list[torch.Tensor]] = []
-            for top in rows:
-                tiles.append([])
-                for left in columns:
-                    part = latents[:, :, number : number + 1, top : top + tile // ratio, left : left + tile // ratio]
-                    with torch.no_grad():
-                        quantised = vae.post_quant_conv(part)
-                    cache = _moved(caches[top, left], latents.device)
-                    tiles[-1].append(_next_pictures(vae, quantised, cache, first=number == 0))
-                    caches[top, left] = _moved(cache, HOST)
-            height, width = latents.shape[3] * ratio, latents.shape[4] * ratio
+            tiles = [[next_tile(number, top, left) for left in columns] for top in rows]
             yield _joined(vae, tiles, tile - stride, stride)[..., :height, :width].clamp(-1, 1)
     finally:
         caches.clear()

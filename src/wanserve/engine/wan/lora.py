@@ -6,6 +6,7 @@ import safetensors
 import safetensors.torch
 import torch
 from diffusers import WanPipeline
+from peft.tuners.lora import LoraLayer
 
 from wanserve.domain.errors import SetupError
 from wanserve.domain.recipe import Lora
@@ -33,7 +34,7 @@ def merge_file(pipe: WanPipeline, part: str, file: str, strength: float) -> None
     except (ValueError, RuntimeError, KeyError) as error:
         # Of another model's: shapes or names that do not fit. The library's text goes over many lines.
         raise SetupError(f"{file} is no LoRA of this model: {str(error).splitlines()[0][:200]}") from error
-    wanted, taken = modules_in(weights), modules_taken(getattr(pipe, part))
+    wanted, taken = modules_in(weights), modules_taken(pipe.components[part])
     if not wanted or wanted - taken:
         pipe.unload_lora_weights()
         missed = ", ".join(sorted(wanted - taken)[:3])
@@ -65,5 +66,5 @@ def modules_taken(transformer: torch.nn.Module) -> set[str]:
     return {
         name
         for name, module in transformer.named_modules()
-        if ADAPTER in getattr(module, "lora_A", ()) or ADAPTER in getattr(module, "lora_B", ())
+        if isinstance(module, LoraLayer) and ADAPTER in module.lora_A
     }

@@ -3,14 +3,16 @@
 The figures are estimates, held by tests to what the authors and others published; none was measured by us on a GPU.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 from typing import Final
 
 from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.framing import framing
-from wanserve.domain.recipe import Geometry, Placement, Precision, Profile
+from wanserve.domain.recipe import Geometry, Placement, Precision, Profile, Recipe
 
 TEXT_ENCODER_PARAMETERS: Final = 5_680_000_000
 VAE_PARAMETERS: Final = 126_900_000
@@ -90,23 +92,9 @@ def plan(card: ModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False
 
     What the recipe sets stands. `fp8`: the device computes in fp8. Raises SetupError, with the numbers, where none fits.
     """
-    recipe = card.recipe
-    formats = [Blocks.AS_LOADED]
-    if recipe.profile is Profile.SMALL:
-        formats.insert(0, Blocks.FP8 if fp8 else Blocks.INT8)
-    tilings = [False, True] if recipe.tiled_decode is None else [recipe.tiled_decode]
-    if recipe.profile is Profile.SMALL:
-        tilings.sort(reverse=True)
-    placements = [each for each in Placement if each is not Placement.AUTO]
-    if recipe.placement is not Placement.AUTO:
-        placements = [recipe.placement]
     tried = [
         _planned(needs(card, blocks), placement, blocks, host_bytes, tiled=tiled)
-        for blocks in formats
-        for tiled in tilings
-        for placement in placements
-        # Tensors of quantised blocks are not known to survive the way in and out a block at a time.
-        if not (placement is Placement.GROUPS and blocks is not Blocks.AS_LOADED)
+        for blocks, tiled, placement in _choices(card.recipe, fp8=fp8)
     ]
     for each in tried:
         if each.device_bytes <= free_bytes and each.host_bytes <= host_bytes:
@@ -116,6 +104,19 @@ def plan(card: ModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False
         f"{card.name} needs {least.device_bytes / 1e9:.1f} GB of the device and {least.host_bytes / 1e9:.1f} GB of the"
         f" host; {free_bytes / 1e9:.1f} GB and {host_bytes / 1e9:.1f} GB are free"
     )
+
+
+def _choices(recipe: Recipe, *, fp8: bool) -> Iterator[tuple[Blocks, bool, Placement]]:
+    """What may be tried, the most wanted first: the blocks' format, whether tiled, and where the weights are."""
+    small = recipe.profile is Profile.SMALL
+    formats = [Blocks.FP8 if fp8 else Blocks.INT8, Blocks.AS_LOADED] if small else [Blocks.AS_LOADED]
+    tilings = [small, not small] if recipe.tiled_decode is None else [recipe.tiled_decode]
+    anywhere = recipe.placement is Placement.AUTO
+    placements = [each for each in Placement if each is not Placement.AUTO] if anywhere else [recipe.placement]
+    for blocks, tiled, placement in product(formats, tilings, placements):
+        # Tensors of quantised blocks are not known to survive the way in and out a block at a time.
+        if blocks is Blocks.AS_LOADED or placement is not Placement.GROUPS:
+            yield blocks, tiled, placement
 
 
 def needs(card: ModelCard, blocks: Blocks) -> Needs:
