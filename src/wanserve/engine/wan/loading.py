@@ -1,5 +1,7 @@
 """Knows how a checkpoint becomes a pipeline that is ready to generate: its numbers, its place, its kernels."""
 
+import logging
+import shutil
 from typing import Any, Final
 
 import accelerate
@@ -13,6 +15,8 @@ from wanserve.domain.errors import SetupError
 from wanserve.domain.recipe import Placement, Precision, Profile, Recipe
 from wanserve.engine.wan.memory import Plan
 from wanserve.engine.wan.profiles import add_cache, merge_loras, quantise, transformers_of
+
+log = logging.getLogger(__name__)
 
 HOST: Final = torch.device("cpu")
 
@@ -153,4 +157,10 @@ def compiles(recipe: Recipe, plan: Plan, device: torch.device) -> bool:
     """Whether the blocks are compiled: on a GPU, where the gain is, and neither with a cache nor while blocks move."""
     if recipe.compile is not None:
         return recipe.compile
-    return device.type == "cuda" and recipe.profile is not Profile.BALANCED and plan.placement is not Placement.GROUPS
+    if device.type != "cuda" or recipe.profile is Profile.BALANCED or plan.placement is Placement.GROUPS:
+        return False
+    # What launches a compiled kernel is itself compiled, by the system's C compiler, at the first video.
+    if not (shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")):
+        log.warning("the blocks are not compiled, as no C compiler is installed; videos take longer without")
+        return False
+    return True
