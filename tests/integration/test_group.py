@@ -24,6 +24,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 TURBO = "wanx2.1-t2v-turbo"
 PLUS = "wan2.2-t2v-plus"
 PATIENCE_S = 200
+SMALL = Generation(TURBO, "a cat", "", 96, 64, 9, 16, 5)
 LONG = Generation(TURBO, "a cat", "", 256, 256, 17, 16, 3)
 LARGE = Generation(TURBO, "a cat", "", 4096, 4096, 81, 16, 3)
 """Its noise alone takes 150 MB."""
@@ -143,6 +144,17 @@ def the_same(alone: Child, group: Child, generation: Generation) -> bool:
 def test_two_ranks_make_what_one_makes(alone: Child, group: Child, width: int, height: int, frames: int) -> None:
     """The last two sizes have an odd number of tokens, which two ranks cannot share evenly."""
     assert the_same(alone, group, Generation(TURBO, "a cat", "", width, height, frames, 16, 5))
+
+
+def test_the_work_is_shared_and_not_done_twice(group: Child) -> None:
+    """The peer sends the queries, keys, values and results of half the tokens and half the heads, of each attention."""
+    _, peer = group.pids
+    before = psutil.Process(peer).io_counters().write_chars
+    group.draw(SMALL)
+    group.video()
+    tokens, width, layers, passes = 3 * 6 * 4, 48, 4, 2 * 5
+    sent = psutil.Process(peer).io_counters().write_chars - before
+    assert sent > passes * layers * 4 * (tokens // 2) * (width // 2) * 4
 
 
 def test_a_cancel_stops_both_ranks_and_both_go_on_with_another_size(alone: Child, group: Child) -> None:
