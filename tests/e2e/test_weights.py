@@ -271,7 +271,7 @@ def test_what_was_pulled_is_served_with_no_weights_set(folder: Path, monkeypatch
         file = folder / "made.mp4"
         file.write_bytes(server.http.get(str(output["video_url"])).content)
     facts = probe.check(file, Generation(TURBO, "a cat", "", 640, 480, frames=1, fps=16, seed=1))
-    assert f"engine wan, model {TURBO}, seed 1, profile exact, 1 steps" in facts.tags["description"]
+    assert f"engine wan, model {TURBO}, seed 1, profile exact, 1 step," in facts.tags["description"]
 
 
 def test_a_folder_is_not_pulled(folder: Path) -> None:
