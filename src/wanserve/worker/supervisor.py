@@ -58,6 +58,8 @@ class Supervisor:
             [sys.executable, "-m", "wanserve.worker.child", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=self._environment(),
+            # Out of the terminal's group, whose Ctrl-C would meet the child before it can say that it ignores it.
+            process_group=0,
             stdin=subprocess.DEVNULL,
         )
         # Only the child holds its end now: when it dies, our end reads EOF; when we die, its end does.
