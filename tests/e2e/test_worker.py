@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.server import POLL, WANSERVE, Server, environment, running, start, wanserve
@@ -182,9 +183,12 @@ def test_the_whole_group_may_get_ctrl_c(tmp_path: Path) -> None:
         start_new_session=True,
     )
     assert process.stderr is not None
-    while "listening" not in process.stderr.readline():
+    while "listening" not in (line := process.stderr.readline()):
         pass
-    # At once, while the child still imports.
+    url = json.loads(line)["message"].split()[-1]
+    with httpx.Client(transport=httpx.HTTPTransport(retries=10), trust_env=False) as client:
+        assert client.get(f"{url}/healthz").status_code == 200
+    # Now, while the child still imports.
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0
