@@ -138,7 +138,15 @@ class Studio:
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
-            self.pipe.send(Progress(min(fraction, 1.0)))
+            tell(self.pipe, Progress(min(fraction, 1.0)))
+
+
+def tell(pipe: "Connection[Event, Order]", event: Event) -> None:
+    """Send the event up; where nobody listens any more, this process ends, as the Inbox would have it end."""
+    try:
+        pipe.send(event)
+    except OSError:
+        os._exit(0)
 
 
 def outcome(work: Callable[[], Loaded | Done]) -> Loaded | Done | Crashed:
@@ -171,7 +179,7 @@ def main() -> None:
     try:
         engine = ENGINES[charge.engine](charge)
     except SetupError as error:
-        pipe.send(Crashed(error.code, str(error), error.retryable))
+        tell(pipe, Crashed(error.code, str(error), error.retryable))
         return
     studio = Studio(pipe, inbox, engine, DiskBlobs(charge.blobs), charge)
     while serve_next(studio):
@@ -185,7 +193,7 @@ def serve_next(studio: Studio) -> bool:
         event = outcome(partial(studio.obey, order))
     # Only now is the error gone, and with it the frames of the stack that held what was being made.
     studio.engine.rest()
-    studio.pipe.send(event)
+    tell(studio.pipe, event)
     return not (isinstance(event, Crashed) and event.code in UNSOUND)
 
 
