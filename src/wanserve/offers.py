@@ -11,7 +11,7 @@ from wanserve.devices import has_gpu
 from wanserve.domain.catalog import MODELS, ModelCard, Size
 from wanserve.domain.errors import SetupError
 from wanserve.domain.framing import framing
-from wanserve.domain.recipe import Profile, Recipe
+from wanserve.domain.recipe import Geometry, Profile, Recipe
 from wanserve.engine.wan.checkpoint import check_weights, find_weights
 from wanserve.settings import ModelSettings, Settings, surroundings
 
@@ -137,7 +137,7 @@ def as_told(offer: Offer) -> dict[str, object]:
 
 def made(offer: Offer, size: Size) -> str:
     """How a video of this size is made, in words."""
-    return framing(size, offer.card.recipe.large_sizes).how if offer.engine == "wan" else "native"
+    return "native" if offer.engine == "animatic" else framing(size, offer.card.recipe.large_sizes).how
 
 
 def wan_offers(settings: Settings, *, strict: bool = True) -> tuple[Offer, ...]:
@@ -158,7 +158,9 @@ def _wan(card: ModelCard, settings: Settings, *, strict: bool) -> Offer:
     own = settings.models.get(card.name, ModelSettings())
     recipe = _recipe(card, settings)
     card = replace(card, recipe=recipe, frames=recipe.frames, fps=recipe.fps)
-    folder, problem = _found(card, settings.models_dir)
+    folder, geometry, problem = _found(card, settings.models_dir)
+    # Memory is planned for the weights that are there, whatever the model's own are.
+    card = replace(card, recipe=replace(recipe, geometry=geometry))
     fault = problem if own.weights is not None else ""
     if not problem:
         problem = fault = _lora_fault(recipe)
@@ -167,19 +169,19 @@ def _wan(card: ModelCard, settings: Settings, *, strict: bool) -> Offer:
     return Offer(card, None if problem else "wan", problem, folder)
 
 
-def _found(card: ModelCard, models_dir: Path) -> tuple[Path | None, str]:
-    """The folder of the model's weights, and what is wrong with them, in words; else empty."""
+def _found(card: ModelCard, models_dir: Path) -> tuple[Path | None, Geometry, str]:
+    """The folder of the model's weights, their shape, and what is wrong with them, in words; else empty."""
     recipe, folder = card.recipe, None
     try:
         folder = find_weights(recipe.weights, recipe.experts, models_dir, card.name, surroundings())
         if folder is not None:
-            check_weights(folder, recipe.experts)
-            return folder, ""
+            return folder, check_weights(folder, recipe.experts).geometry, ""
     except SetupError as error:
-        return folder, str(error)
+        return folder, recipe.geometry, str(error)
     if recipe.weights.startswith(("/", "~", ".")):
-        return None, f"there is no folder {recipe.weights}, where its weights should be"
-    return None, f"the weights {recipe.weights} are not on this machine: run `wanserve models pull {card.name}`"
+        return None, recipe.geometry, f"there is no folder {recipe.weights}, where its weights should be"
+    problem = f"the weights {recipe.weights} are not on this machine: run `wanserve models pull {card.name}`"
+    return None, recipe.geometry, problem
 
 
 def _lora_fault(recipe: Recipe) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from wanserve.domain.errors import SetupError
+from wanserve.domain.recipe import Geometry
 from wanserve.offers import as_told, choose, model_of, wan_offers
 from wanserve.settings import Settings, load
 
@@ -33,6 +34,8 @@ def test_only_models_with_weights_are_served(tmp_path: Path) -> None:
         "wanx2.1-t2v-plus": None,
     }
     assert (choice.cards[TURBO].frames, choice.cards[TURBO].fps) == (81, 16)
+    # Memory is planned for these weights, not for the authors'.
+    assert choice.cards[TURBO].recipe.geometry == Geometry(layers=4, dim=48, heads=4, ffn=64)
 
 
 def test_without_a_gpu_the_preview_serves_every_model_at_its_own_length(tmp_path: Path) -> None:
@@ -57,6 +60,8 @@ def test_what_is_told_is_what_is_in_force(tmp_path: Path) -> None:
     sizes = told[PLUS]["sizes"]
     assert isinstance(sizes, dict)
     assert sizes["832*480"] == "native"
+    # Not served here, and told as it would be made.
+    assert sizes["1920*1080"] == "drawn at 1280*720, scaled to 1920*1080"
 
 
 def test_fast_has_the_settings_of_the_distillation(tmp_path: Path) -> None:

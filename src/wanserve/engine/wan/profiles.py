@@ -18,7 +18,8 @@ DIFFERENCE: Final = 0.08
 CACHED_IN_A_ROW: Final = 3
 """How much the first block's residual may change, relatively, for the others' to be reused, and how often in a row.
 
-Source of all four: the settings that cache-dit's users published for Wan 2.2 at about twice the speed.
+Sources: Wan-Video/Wan2.2#127 (the difference, and the shorter warm-up, at about twice the speed), cache-dit's own example
+for Wan 2.2 (the longer one). Published are two or three in a row.
 """
 
 
