@@ -11,7 +11,7 @@ from wanserve.devices import has_gpu
 from wanserve.domain.catalog import MODELS, ModelCard, Size
 from wanserve.domain.errors import SetupError
 from wanserve.domain.framing import framing
-from wanserve.domain.recipe import Geometry, Profile, Recipe
+from wanserve.domain.recipe import Geometry, Recipe
 from wanserve.engine.wan.checkpoint import check_weights, find_weights
 from wanserve.settings import ModelSettings, Settings, surroundings
 
@@ -186,15 +186,6 @@ def _found(card: ModelCard, models_dir: Path) -> tuple[Path | None, Geometry, st
 
 def _lora_fault(recipe: Recipe) -> str:
     """What is wrong with the LoRA files that are set, in words, as far as it is seen without reading them; else empty."""
-    if recipe.profile is Profile.FAST and recipe.distill is None:
-        return "the profile fast needs the LoRA of a 4-step distillation: set distill.file"
-    distilled = (recipe.distill,) if recipe.profile is Profile.FAST and recipe.distill else ()
-    for each in (*distilled, *recipe.loras):
-        if each.file_2 is None and recipe.experts == 2:
-            return f"the LoRA {each.file} is for the first transformer: set file_2 for the second one too"
-        if each.file_2 is not None and recipe.experts == 1:
-            return f"the LoRA {each.file_2} is for a second transformer, and this model has one"
-        for file in filter(None, (each.file, each.file_2)):
-            if not Path(file).is_file():
-                return f"there is no LoRA file {file}"
-    return ""
+    files = (file for each in recipe.merged for file in (each.file, each.file_2) if file is not None)
+    lacking = (f"there is no LoRA file {file}" for file in files if not Path(file).is_file())
+    return recipe.lora_fault() or next(lacking, "")

@@ -147,7 +147,7 @@ def does_its_share(group: Child, generation: Generation) -> bool:
     group.draw(generation)
     group.video()
     tokens = ((generation.frames - 1) // 4 + 1) * generation.width * generation.height // 256
-    guided_steps, layers, width, number_bytes = 2 * 5, 4, 48, 4
+    guided_steps, layers, width, number_bytes = 2 * 5, 2, 24, 4
     share = guided_steps * layers * 4 * (tokens // 2) * (width // 2) * number_bytes
     return bool(peer.io_counters().write_chars - before > share)
 
@@ -237,6 +237,6 @@ def test_heads_that_do_not_divide_are_refused_with_the_numbers_that_do() -> None
     silence_libraries()
     from wanserve.engine.wan.engine import WanEngine
 
-    line = f"{TURBO} has 4 attention heads, which 3 GPUs cannot share evenly; 1, 2 or 4 can"
+    line = f"{TURBO} has 2 attention heads, which 3 GPUs cannot share evenly; 1 or 2 can"
     with pytest.raises(SetupError, match=line):
         WanEngine(CARDS, gpus=3).load(TURBO)

@@ -35,7 +35,7 @@ def test_only_models_with_weights_are_served(tmp_path: Path) -> None:
     }
     assert (choice.cards[TURBO].frames, choice.cards[TURBO].fps) == (81, 16)
     # Memory is planned for these weights, not for the authors'.
-    assert choice.cards[TURBO].recipe.geometry == Geometry(layers=4, dim=48, heads=4, ffn=64)
+    assert choice.cards[TURBO].recipe.geometry == Geometry(layers=2, dim=24, heads=2, ffn=64)
 
 
 def test_without_a_gpu_the_preview_serves_every_model_at_its_own_length(tmp_path: Path) -> None:

@@ -105,6 +105,22 @@ class Recipe:
         )
 
     @property
+    def merged(self) -> tuple[Lora, ...]:
+        """The LoRA files that become part of the weights, in their order: the distilled one first, where `fast` asks."""
+        return (self.distill, *self.loras) if self.profile is Profile.FAST and self.distill else self.loras
+
+    def lora_fault(self) -> str:
+        """What is wrong with the LoRA settings, in words; else empty. Whether the files are there is not looked at."""
+        if self.profile is Profile.FAST and self.distill is None:
+            return "the profile fast needs the LoRA of a 4-step distillation: set distill.file"
+        for each in self.merged:
+            if each.file_2 is None and self.experts > 1:
+                return f"the LoRA {each.file} is for the first transformer: set file_2 for the second one too"
+            if each.file_2 is not None and self.experts == 1:
+                return f"the LoRA {each.file_2} is for a second transformer, and this model has one"
+        return ""
+
+    @property
     def experts(self) -> int:
         """How many transformers the weights must have."""
         return 1 if self.boundary_ratio is None else 2

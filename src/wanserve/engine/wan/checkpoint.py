@@ -149,18 +149,22 @@ def check_layout(folder: Path, experts: int) -> None:
     """Check all that is told without the weight files. Raises SetupError."""
     index = _pipeline(folder)
     has = {name for name, entry in index.items() if isinstance(entry, list) and entry != [None, None]}
-    if experts == 1 and "transformer_2" in has:
-        raise SetupError(f"{folder / INDEX} has two transformers, as Wan 2.2 A14B, and this model takes one")
-    if experts > 1 and "transformer_2" not in has:
-        raise SetupError(f"{folder / INDEX} has no transformer_2: this model takes the two of Wan 2.2 A14B")
     parts = KINDS.keys() if experts > 1 else KINDS.keys() - {"transformer_2"}
-    if lacking := sorted((parts | {"tokenizer", "scheduler"}) - has):
-        raise SetupError(f"{folder / INDEX} names no {lacking[0]}: these are not the weights of a whole pipeline")
+    _check_parts(folder / INDEX, has, parts | {"tokenizer", "scheduler"})
     for name in sorted(parts):
         _check_config(folder / name / CONFIG, KINDS[name])
     read_json(folder / "scheduler" / "scheduler_config.json")
     if not any(_is_file(folder / "tokenizer" / name) for name in ("tokenizer.json", "spiece.model")):
         raise SetupError(f"{folder / 'tokenizer'} has neither tokenizer.json nor spiece.model: {AGAIN}")
+
+
+def _check_parts(index: Path, has: set[str], wanted: set[str]) -> None:
+    if "transformer_2" in has - wanted:
+        raise SetupError(f"{index} has two transformers, as Wan 2.2 A14B, and this model takes one")
+    if "transformer_2" in wanted - has:
+        raise SetupError(f"{index} has no transformer_2: this model takes the two of Wan 2.2 A14B")
+    if lacking := sorted(wanted - has):
+        raise SetupError(f"{index} names no {lacking[0]}: these are not the weights of a whole pipeline")
 
 
 def check_part(part: Path, kind: Kind) -> Part:

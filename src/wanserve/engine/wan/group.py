@@ -139,14 +139,17 @@ class Group:
             for pipe in wait(pipes):
                 assert isinstance(pipe, Connection)
                 try:
-                    answer = pipe.recv()
+                    self._heard(pipe.recv())
                 except (EOFError, OSError):
-                    # What broke the peer may break this rank too, which can tell more of it than its death does.
-                    if self._ending.wait(GRACE_S):
-                        return
-                    log.error("rank %d of %d ended: the whole group does", pipes[pipe], self._size)
-                    os._exit(1)
-                self._heard(answer)
+                    self._mourn(pipes[pipe])
+                    return
+
+    def _mourn(self, rank: int) -> None:
+        """End this process after a peer has ended, if nothing else does: nobody can go on without it."""
+        # What broke the peer may break this rank too, which can tell more of it than its death does.
+        if not self._ending.wait(GRACE_S):
+            log.error("rank %d of %d ended: the whole group does", rank, self._size)
+            os._exit(1)
 
     def _heard(self, answer: Answer) -> None:
         match answer:

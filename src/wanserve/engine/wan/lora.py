@@ -15,15 +15,10 @@ ADAPTER = "merged"
 
 
 def merge(pipe: WanPipeline, lora: Lora) -> None:
-    """Add the LoRA to the weights of each expert. Raises SetupError where a file is missing, broken or for another model."""
+    """Add the LoRA's files to their transformers. Raises SetupError where one is missing, broken or for another model."""
     merge_file(pipe, "transformer", lora.file, lora.strength)
-    if pipe.transformer_2 is None:
-        if lora.file_2 is not None:
-            raise SetupError(f"{lora.file_2} is for a second expert, and this model has one")
-        return
-    if lora.file_2 is None:
-        raise SetupError(f"{lora.file} is for the first expert: set file_2 for the second one too")
-    merge_file(pipe, "transformer_2", lora.file_2, lora.strength)
+    if lora.file_2 is not None:
+        merge_file(pipe, "transformer_2", lora.file_2, lora.strength)
 
 
 def merge_file(pipe: WanPipeline, part: str, file: str, strength: float) -> None:

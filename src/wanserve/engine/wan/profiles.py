@@ -6,7 +6,7 @@ import cache_dit
 from diffusers import WanPipeline
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import Profile, Recipe
+from wanserve.domain.recipe import Recipe
 from wanserve.engine.wan import lora
 from wanserve.engine.wan.memory import Blocks
 
@@ -24,12 +24,10 @@ for Wan 2.2 (the longer one). Published are two or three in a row.
 
 
 def merge_loras(pipe: WanPipeline, recipe: Recipe) -> None:
-    """Merge the recipe's LoRA files, the distilled one first. Raises SetupError."""
-    if recipe.profile is Profile.FAST:
-        if recipe.distill is None:
-            raise SetupError("the profile fast needs the LoRA of a 4-step distillation: set distill.file")
-        lora.merge(pipe, recipe.distill)
-    for each in recipe.loras:
+    """Merge the recipe's LoRA files into the weights of each expert. Raises SetupError."""
+    if fault := recipe.lora_fault():
+        raise SetupError(fault)
+    for each in recipe.merged:
         lora.merge(pipe, each)
 
 
