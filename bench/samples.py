@@ -47,11 +47,10 @@ def owner(core: Core, account: str) -> tuple[str, Key]:
 
 def finished_task(core: Core, key: Key) -> str:
     """The id of a task that has SUCCEEDED. No worker may be on the data directory; there is no file."""
-    accepted = core.tasks.submit(key, REQUEST)
-    accepted.on_disk.result()
+    submitted = core.tasks.submit(key, REQUEST).result()
     task = core.tasks.claim([REQUEST.model])
     assert task, "the only task can be claimed"
-    assert task.id == accepted.task.id, "nothing else waits"
+    assert task.id == submitted.id, "nothing else waits"
     assert core.tasks.succeed(task, Video(video_key(task.id, task.attempt), 1_234_567, "animatic")), "it is ours to end"
     return task.id
 

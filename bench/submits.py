@@ -18,6 +18,7 @@ from bench.result import Result, Target, ratio
 from bench.samples import KEY_HEADER, REQUEST, SUBMIT_BODY, SUBMIT_PATH, UNLIMITED, opened, owner
 from wanserve.app import Core
 from wanserve.domain.account import Key
+from wanserve.domain.task import Task
 from wanserve.store.rows import TASK_COLUMNS, Row, life_row, new_row
 from wanserve.store.writer import Writer
 
@@ -84,16 +85,13 @@ def _counted_commits(writer: Writer) -> list[None]:
 
 
 def _submit_all(core: Core, keys: list[Key]) -> list[Row]:
-    waiting: deque[Future[None]] = deque()
-    tasks = []
+    waiting: deque[Future[Task]] = deque()
+    tasks: list[Task] = []
     for index in range(TASKS):
         if len(waiting) == IN_FLIGHT:
-            waiting.popleft().result()
-        accepted = core.tasks.submit(keys[index % ACCOUNTS], REQUEST)
-        waiting.append(accepted.on_disk)
-        tasks.append(accepted.task)
-    for written in waiting:
-        written.result()
+            tasks.append(waiting.popleft().result())
+        waiting.append(core.tasks.submit(keys[index % ACCOUNTS], REQUEST))
+    tasks += [written.result() for written in waiting]
     return [(*new_row(task), *life_row(task)) for task in tasks]
 
 

@@ -2,14 +2,16 @@
 
 import hmac
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
+from typing import Final
 
-from wanserve.domain.account import Key
+from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidKey, InvalidRequest, MissingKey
 from wanserve.domain.ports import Clock, KeyStore
 
-NAME_CHARACTERS = 64
+NAME_CHARACTERS: Final = 64
+LIMIT_MAX: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,25 @@ class Keys:
         """Make the key count no more; revoking twice is not an error. Raises InvalidRequest where none has the name."""
         key = self._named(name)
         self.store.update_key(replace(key, revoked_ms=key.revoked_ms or self.clock()))
+
+    def accounts(self) -> list[Account]:
+        """Every account, oldest first."""
+        return self.store.accounts()
+
+    def limit(self, account: str, change: Callable[[Limits], Limits]) -> Account:
+        """Change an account's limits; the account as it then is.
+
+        Raises InvalidRequest where there is none of that name, or a limit is none.
+        """
+        for known in self.store.accounts():
+            if known.name == account:
+                limits = change(known.limits)
+                for field, limit in asdict(limits).items():
+                    if limit is not None and not 0 < limit <= LIMIT_MAX:
+                        raise InvalidRequest(field, f"must be more than 0 and at most {LIMIT_MAX}")
+                self.store.limit(account, limits)
+                return replace(known, limits=limits)
+        raise InvalidRequest("account", f"there is no account {account}")
 
     def all(self) -> list[Key]:
         """Every key, oldest first."""

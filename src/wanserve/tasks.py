@@ -3,16 +3,21 @@
 Every policy is here: who waits, who may run, what is tried again and for how long a task is known.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Final
 
 from wanserve.domain import rules
 from wanserve.domain.account import Key
 from wanserve.domain.catalog import ModelCard
-from wanserve.domain.errors import ModelDenied, TaskNotFound
+from wanserve.domain.errors import InvalidRequest, ModelDenied, TaskNotFound
 from wanserve.domain.ports import Clock, TaskStore
-from wanserve.domain.task import LIVE, Failure, State, Task, Usage, Video
+from wanserve.domain.task import LIVE, Failure, Once, State, Task, Usage, Video
+
+ONCE_KEY_CHARACTERS: Final = 255
 
 
 def video_key(task_id: str, attempt: int) -> str:
@@ -25,6 +30,7 @@ class Policy:
     """The server's own limits. `max_queued` and `max_running` count one account's tasks of one model.
 
     `run_length` is how many tasks of one model a device serves in a row while others wait for another model.
+    `once_ms` is for how long an idempotency key counts.
     """
 
     max_queued: int = 500
@@ -33,6 +39,7 @@ class Policy:
     lease_ms: int = 15_000
     retention_ms: int = 24 * 3600 * 1000
     run_length: int = 10
+    once_ms: int = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +55,6 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """A task that was let in. Nobody may be told before `on_disk` is done; it fails as `TaskStore.add` says."""
-
-    task: Task
-    on_disk: Future[None]
-
-
-@dataclass(frozen=True, slots=True)
 class Tasks:
     """What can be done with tasks. `new_id` gives a fresh UUID's text, `new_seed` a seed for who names none."""
 
@@ -66,13 +65,19 @@ class Tasks:
     new_seed: Callable[[], int]
     policy: Policy
 
-    def submit(self, key: Key, request: rules.VideoRequest) -> Accepted:
-        """Let a request in. Raises InvalidRequest, or ModelDenied where the key is restricted to other models."""
+    def submit(self, key: Key, request: rules.VideoRequest, once_key: str | None = None) -> Future[Task]:
+        """Let a request in; its task, once that is on disk: nobody may be told before.
+
+        `once_key` is the client's own name for this submit: with the same name and request it gets the first
+        submit's task, as that now is, for as long as a name counts.
+        Raises InvalidRequest, or ModelDenied where the key is restricted to other models; the future fails as
+        `TaskStore.add` says.
+        """
         generation = rules.check(request, self.models, self.new_seed)
         if not key.may_use(generation.model):
             raise ModelDenied(f"this key may not use {generation.model}")
         task = Task(self.new_id(), key.account, generation, self.clock())
-        return Accepted(task, self.store.add(task, self.policy.max_queued))
+        return self.store.add(task, self.policy.max_queued, self._once(once_key, request))
 
     def get(self, account: str, task_id: str) -> Task:
         """The task. Raises TaskNotFound where it is unknown, another account's, or past its retention."""
@@ -168,6 +173,15 @@ class Tasks:
     def waiting_or_running(self) -> list[Task]:
         """What is queued and running now, newest first."""
         return self.store.newest(None, LIVE, limit=1000)
+
+    def _once(self, key: str | None, request: rules.VideoRequest) -> Once | None:
+        if key is None:
+            return None
+        if not 0 < len(key) <= ONCE_KEY_CHARACTERS or not key.isascii() or not key.isprintable():
+            problem = f"must be 1 to {ONCE_KEY_CHARACTERS} printable ASCII characters"
+            raise InvalidRequest("Idempotency-Key", problem)
+        asked = json.dumps(asdict(request)).encode()
+        return Once(key, sha256(asked).hexdigest(), self.clock() - self.policy.once_ms)
 
     def _after_loss(self, task: Task, failure: Failure, *, retryable: bool) -> Task:
         if retryable and task.attempts_spent + 1 < self.policy.max_attempts:

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 
 from tests.samples import VIDEO, new_task
-from wanserve.domain.errors import QueueFull
+from wanserve.domain.errors import InvalidRequest, QueueFull
 from wanserve.domain.ports import TaskStore
-from wanserve.domain.task import Failure, State, Task
+from wanserve.domain.task import Failure, Once, State, Task
 from wanserve.store.memory import MemoryTasks
 from wanserve.store.sqlite import Database, SqliteTasks
 
@@ -32,6 +32,7 @@ MODELS = ("small", "large")
 MAX_QUEUED = 4
 MAX_RUNNING = 2
 LEASE_MS = 100
+ONCE_MS = 300
 FAILURE = Failure("engine_failed", "it would not")
 
 
@@ -49,6 +50,8 @@ class TaskStoreContract(RuleBasedStateMachine):
         self.now = 1000
         self.told: dict[str, Task] = {}
         self.order: list[str] = []
+        self.served: dict[str, int] = {}
+        self.named: dict[tuple[str, str], tuple[str, str, int]] = {}
 
     @rule(account=st.sampled_from(ACCOUNTS), model=st.sampled_from(MODELS))
     def submit(self, account: str, model: str) -> None:
@@ -62,6 +65,32 @@ class TaskStoreContract(RuleBasedStateMachine):
             self.told[task.id] = task
             self.order.append(task.id)
 
+    @rule(
+        account=st.sampled_from(ACCOUNTS),
+        model=st.sampled_from(MODELS),
+        name=st.sampled_from(("one", "two")),
+        asked=st.sampled_from(("cat", "dog")),
+    )
+    def submit_once(self, account: str, model: str, name: str, asked: str) -> None:
+        task = new_task(account=account, model=model, submitted_ms=self.tick())
+        once = Once(name, asked, self.now - ONCE_MS)
+        task_id, first_asked, at = self.named.get((account, name), ("", "", 0))
+        added = self.store.add(task, MAX_QUEUED, once)
+        if task_id in self.told and at >= once.since_ms:
+            if first_asked == asked:
+                assert added.result(10) == self.told[task_id]
+            else:
+                assert isinstance(failure(added), InvalidRequest)
+            return
+        waiting = [other for other in self.of(State.PENDING, account) if other.generation.model == model]
+        if len(waiting) >= MAX_QUEUED:
+            assert isinstance(failure(added), QueueFull)
+            return
+        assert added.result(10) == task
+        self.told[task.id] = task
+        self.order.append(task.id)
+        self.named[account, name] = task.id, asked, self.now
+
     @rule(target=attempts, models=st.sets(st.sampled_from(MODELS), min_size=1))
     def claim(self, models: set[str]) -> Task | MultipleResults[Task]:
         now = self.tick()
@@ -74,6 +103,7 @@ class TaskStoreContract(RuleBasedStateMachine):
         assert expected is not None
         assert claimed == expected.claimed(now, now + LEASE_MS)
         self.told[claimed.id] = claimed
+        self.served[claimed.account] = self.now
         return claimed
 
     @rule(attempt=attempts, progress=st.floats(0, 1))
@@ -152,6 +182,14 @@ class TaskStoreContract(RuleBasedStateMachine):
         assert self.store.newest("ann", [State.PENDING], 100) == anns
 
     @invariant()
+    def the_census_counts_all(self) -> None:
+        counts = {(row.model, row.state): row for row in self.store.census()}
+        assert sum(row.count for row in counts.values()) == len(self.told)
+        for (model, state), row in counts.items():
+            times = [task.submitted_ms for task in self.of(state) if task.generation.model == model]
+            assert (row.count, row.oldest_ms) == (len(times), min(times))
+
+    @invariant()
     def each_success_is_billed_once(self) -> None:
         billed = [row.task_id for row in self.store.usage(None)]
         assert len(billed) == len(set(billed))
@@ -178,32 +216,32 @@ class TaskStoreContract(RuleBasedStateMachine):
         return [task for task in tasks if task.state is state and account in (None, task.account)]
 
     def next_of(self, models: set[str]) -> Task | None:
-        """The fair choice: the account with the fewest running, then the oldest; no lane over its limit."""
+        """The fair choice: the account with the fewest running, then the longest unserved; no lane over its limit."""
 
         def lane(task: Task) -> int:
             running = self.of(State.RUNNING, task.account)
             return sum(other.generation.model == task.generation.model for other in running)
 
         free = [task for task in self.of(State.PENDING) if task.generation.model in models and lane(task) < MAX_RUNNING]
-        return min(free, key=lambda task: len(self.of(State.RUNNING, task.account)), default=None)
+        return min(free, key=self.turn, default=None)
+
+    def turn(self, task: Task) -> tuple[int, int, int]:
+        """By this the tasks are served."""
+        running = len(self.of(State.RUNNING, task.account))
+        return running, self.served.get(task.account, 0), self.order.index(task.id)
 
     def models_in_order(self, models: set[str]) -> list[str]:
         """The models in the order in which claims without a limit on running tasks would come to them."""
         first = {model: self.next_of({model}) for model in models}
         there = {model: task for model, task in first.items() if task is not None}
-
-        def place(model: str) -> tuple[int, int]:
-            task = there[model]
-            return len(self.of(State.RUNNING, task.account)), self.order.index(task.id)
-
-        return sorted(there, key=place)
+        return sorted(there, key=lambda model: self.turn(there[model]))
 
     def tick(self) -> int:
         self.now += 10
         return self.now
 
 
-def failure(added: Future[None]) -> BaseException | None:
+def failure(added: Future[Task]) -> BaseException | None:
     return added.exception(timeout=10)
 
 

@@ -26,15 +26,15 @@ SETTINGS = f"""
 engine = "wan"
 [models."{TURBO}"]
 weights = "{ASSETS / "tiny-wan"}"
-steps = 2
-frames = 5
+steps = 8
+frames = 9
 [models."{PLUS}"]
 weights = "{ASSETS / "tiny-wan22"}"
 steps = 3
 frames = 1
 """
-KITTEN = Generation(TURBO, "A kitten running in the moonlight", "", 640, 480, frames=5, fps=16, seed=7)
-CANCELED = Generation(TURBO, "两只猫在海滩上跳", "", 640, 480, frames=5, fps=16, seed=8)
+KITTEN = Generation(TURBO, "A kitten running in the moonlight", "", 640, 480, frames=9, fps=16, seed=7)
+CANCELED = Generation(TURBO, "两只猫在海滩上跳", "", 640, 480, frames=9, fps=16, seed=8)
 TWO_EXPERTS = Generation(PLUS, "Two cats box on a stage", "", 640, 480, frames=1, fps=16, seed=7)
 LARGE = Generation(PLUS, "A kitten running in the moonlight", "", 1920, 1080, frames=1, fps=16, seed=7)
 SCALED = "drawn at 1280*720, scaled to 1920*1080"
@@ -134,7 +134,7 @@ def download(server: Server, output: dict[str, Any]) -> bytes:
 
 @pytest.mark.parametrize(
     ("asked", "how", "notes"),
-    [(KITTEN, "2 steps, native", []), (TWO_EXPERTS, "3 steps, native", []), (LARGE, f"3 steps, {SCALED}", [SCALED])],
+    [(KITTEN, "8 steps, native", []), (TWO_EXPERTS, "3 steps, native", []), (LARGE, f"3 steps, {SCALED}", [SCALED])],
     ids=["one expert", "two experts", "scaled"],
 )
 def test_a_request_becomes_a_video_that_tells_how_it_was_made(

@@ -11,7 +11,7 @@ import pytest
 from tests.samples import new_task
 from wanserve.domain.account import Key
 from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable
-from wanserve.domain.task import State
+from wanserve.domain.task import State, Task
 from wanserve.store.migrate import migrate, migrations
 from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
 
@@ -117,7 +117,7 @@ def test_a_full_disk_is_said_plainly_and_passes(database: Database) -> None:
 
     store = SqliteTasks(database)
     limit(1)
-    refused: list[Future[None]] = [store.add(new_task(), 10_000) for _ in range(200)]
+    refused: list[Future[Task]] = [store.add(new_task(), 10_000) for _ in range(200)]
     errors = [one.exception(10) for one in refused]
     full = [error for error in errors if isinstance(error, StoreUnavailable)]
     assert full

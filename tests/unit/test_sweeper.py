@@ -36,7 +36,7 @@ class Scene:
 
     def running(self) -> Task:
         """A task that an attempt has."""
-        self.tasks.submit(KEY, VideoRequest("wan2.2-t2v-plus", "a cat")).on_disk.result(0)
+        self.tasks.submit(KEY, VideoRequest("wan2.2-t2v-plus", "a cat")).result(0)
         task = self.tasks.claim(MODELS)
         assert task is not None
         return task

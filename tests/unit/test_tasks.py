@@ -36,9 +36,7 @@ class Bench:
     tasks: Tasks
 
     def submitted(self, key: Key = ANN) -> Task:
-        accepted = self.tasks.submit(key, REQUEST)
-        accepted.on_disk.result(0)
-        return accepted.task
+        return self.tasks.submit(key, REQUEST).result(0)
 
     def claimed(self) -> Task:
         task = self.tasks.claim(MODELS)
@@ -72,7 +70,7 @@ def test_a_key_that_may_not_use_the_model_is_refused_and_nothing_stored(bench: B
     with pytest.raises(ModelDenied, match=r"may not use wan2\.2-t2v-plus"):
         bench.tasks.submit(restricted, REQUEST)
     assert bench.tasks.waiting_or_running() == []
-    bench.tasks.submit(restricted, replace(REQUEST, model="wanx2.1-t2v-turbo")).on_disk.result(0)
+    bench.tasks.submit(restricted, replace(REQUEST, model="wanx2.1-t2v-turbo")).result(0)
 
 
 def test_a_full_queue_refuses_one_account_and_not_another(bench: Bench) -> None:

@@ -115,9 +115,7 @@ class Stage:
         self.worker = Worker(self.tasks, self.child, tuple(MODELS), stall_s=stall_s, drain_s=60, one_model=one_model)
 
     def submitted(self, model: str = "wan2.2-t2v-plus") -> str:
-        accepted = self.tasks.submit(KEY, VideoRequest(model, "a cat"))
-        accepted.on_disk.result(0)
-        return accepted.task.id
+        return self.tasks.submit(KEY, VideoRequest(model, "a cat")).result(0).id
 
     def ended(self, *task_ids: str) -> list[Task]:
         """Run the worker until these tasks have ended."""

@@ -14,6 +14,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """One of the server's clients, with what it may do."""
+
+    name: str
+    created_ms: int
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """A secret of one account, known only by the SHA-256 of its text (64 hex digits).
 

@@ -10,6 +10,7 @@ WanserveError
 ├── RateLimited           429  too many requests a second
 ├── QueueFull             429  too many tasks waiting
 ├── StoreUnavailable      503  the task table cannot be read or written
+│   └── StoreUncertain    503  a write failed so late that it may have happened
 ├── BlobNotFound          404  no file is stored under this key
 ├── BlobUnavailable       503  a file cannot be stored or read
 ├── MediaFailed                the video could not be encoded, or does not read back as asked
@@ -107,6 +108,13 @@ class StoreUnavailable(WanserveError):
     code = "store_unavailable"
     status = 503
     retryable = True
+
+
+class StoreUncertain(StoreUnavailable):
+    """A write failed so late that it may have happened all the same; to try again may do it twice."""
+
+    code = "store_uncertain"
+    retryable = False
 
 
 class BlobNotFound(WanserveError):

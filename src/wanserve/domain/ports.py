@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from wanserve.domain.account import Key
+from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalog import Size
 from wanserve.domain.generation import Generation
-from wanserve.domain.task import State, Task, Usage
+from wanserve.domain.task import Once, State, Task, Usage
 
 Clock = Callable[[], int]
 """Milliseconds since 1970, UTC."""
@@ -75,6 +75,16 @@ class BlobStore(Protocol):
         """Every stored key, in no promised order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many tasks of one model are in one state, and when the oldest of them was submitted."""
+
+    model: str
+    state: State
+    count: int
+    oldest_ms: int
+
+
 class TaskStore(Protocol):
     """The task table, which is the queue and the truth, with its ledger.
 
@@ -82,11 +92,13 @@ class TaskStore(Protocol):
     cut once it returns (for `add`: once its future is done).
     """
 
-    def add(self, task: Task, max_queued: int) -> Future[None]:
+    def add(self, task: Task, max_queued: int, once: Once | None = None) -> Future[Task]:
         """Accept a PENDING task, unless its account has `max_queued` waiting for this model.
 
-        The future is done when the row is on disk; it fails with QueueFull or StoreUnavailable. An account's own
-        limit, where it has one, stands before `max_queued`.
+        The future is done when the row is on disk, and gives the task that stands: this one, or as it now is the
+        one that an earlier submit with the same `once` brought. It fails with QueueFull, with StoreUnavailable, or
+        with InvalidRequest where the key of `once` was used for something else. An account's own limit, where it
+        has one, stands before `max_queued`.
         """
 
     def get(self, account: str, task_id: str) -> Task | None:
@@ -104,8 +116,9 @@ class TaskStore(Protocol):
     def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
         """Take the next waiting task of these models for one attempt until `lease_ms`, or None.
 
-        First the account with the fewest RUNNING tasks, then the oldest task. An account with `max_running`
-        RUNNING tasks of a model (its own limit first, where it has one) gets no more of it.
+        First the account with the fewest RUNNING tasks; among those the one whose last claim is the longest ago;
+        of it, the oldest task. An account with `max_running` RUNNING tasks of a model (its own limit first, where
+        it has one) gets no more of it.
         """
 
     def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
@@ -139,6 +152,9 @@ class TaskStore(Protocol):
     def wake(self) -> None:
         """Make every `wait` return now."""
 
+    def census(self) -> list[Census]:
+        """How many tasks there are of each model in each state."""
+
     def check_writable(self) -> None:
         """Write and undo. Raises StoreUnavailable."""
 
@@ -157,3 +173,9 @@ class KeyStore(Protocol):
 
     def all_keys(self) -> list[Key]:
         """Every key, oldest first."""
+
+    def accounts(self) -> list[Account]:
+        """Every account, oldest first."""
+
+    def limit(self, account: str, limits: Limits) -> bool:
+        """Write the account's limits; False where there is no such account."""

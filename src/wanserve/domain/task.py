@@ -47,6 +47,18 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """Makes a submit repeatable: the account's own `key` for it, and the SHA-256 of what was asked.
+
+    A use of the key before `since_ms` is forgotten.
+    """
+
+    key: str
+    fingerprint: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a task failed: the code of an error class and one clear line for the user."""
 
@@ -98,25 +110,27 @@ class Task:
             state=State.RUNNING,
             attempt=self.attempt + 1,
             progress=0.0,
-            started_ms=now_ms,
+            started_ms=max(now_ms, self.submitted_ms),
             lease_ms=lease_ms,
         )
 
     def succeeded(self, now_ms: int, video: Video) -> "Task":
         """The task with its video made. Raises WrongState unless it is RUNNING."""
         self._require(State.SUCCEEDED)
-        return replace(self, state=State.SUCCEEDED, progress=1.0, ended_ms=now_ms, lease_ms=None, video=video)
+        return replace(
+            self, state=State.SUCCEEDED, progress=1.0, ended_ms=self._end(now_ms), lease_ms=None, video=video
+        )
 
     def failed(self, now_ms: int, failure: Failure) -> "Task":
         """The task given up. Raises WrongState unless it is RUNNING."""
         self._require(State.FAILED)
-        spent = self.attempts_spent + 1
-        return replace(self, state=State.FAILED, attempts_spent=spent, ended_ms=now_ms, lease_ms=None, failure=failure)
+        spent, end = self.attempts_spent + 1, self._end(now_ms)
+        return replace(self, state=State.FAILED, attempts_spent=spent, ended_ms=end, lease_ms=None, failure=failure)
 
     def canceled(self, now_ms: int) -> "Task":
         """The task canceled. Raises WrongState where it has ended."""
         self._require(State.CANCELED)
-        return replace(self, state=State.CANCELED, ended_ms=now_ms, lease_ms=None)
+        return replace(self, state=State.CANCELED, ended_ms=self._end(now_ms), lease_ms=None)
 
     def requeued(self, *, spent: bool) -> "Task":
         """The task waiting again, in its old place; `spent` says whether the attempt counts against it.
@@ -141,6 +155,10 @@ class Task:
         return Usage(
             self.id, self.account, made.model, made.width, made.height, made.seconds, self.video.engine, self.ended_ms
         )
+
+    def _end(self, now_ms: int) -> int:
+        # A clock may be set back: nothing ends before it began.
+        return max(now_ms, self.started_ms or self.submitted_ms)
 
     def _require(self, state: State) -> None:
         if state not in NEXT[self.state]:

@@ -13,11 +13,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.domain.errors import StoreUncertain, WanserveError
 from wanserve.domain.task import Task
 from wanserve.http.auth import Gate, Kind
+from wanserve.http.body import read_body
 from wanserve.http.dialects.base import (
-    MAX_BODY_BYTES,
     Dialect,
     EndpointNotFound,
     Incoming,
@@ -33,6 +33,12 @@ from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+
+ONCE_HEADER: Final = "Idempotency-Key"
+"""The client's own name for a submit, in every dialect."""
+
+STORED: Final = "wanserve.stored"
+"""In the ASGI scope once a task was stored that a second submit would make again."""
 
 NO_QUERY: Final = QueryParams()
 """Parsing an empty query takes as long as finding the task."""
@@ -56,7 +62,10 @@ class Door:
         """Answer one request. Raises WanserveError for the boundary to say."""
         headers, asked = Headers(scope=scope), scope["query_string"]
         query = QueryParams(asked) if asked else NO_QUERY
-        task = await self._ask(Incoming(headers, query, scope["path_params"], await _body(receive)))
+        task = await self._ask(Incoming(headers, query, scope["path_params"], await read_body(receive)))
+        if isinstance(self.operation, Submit) and ONCE_HEADER not in headers:
+            # From here on an error must not be answered by another submit.
+            scope[STORED] = True
         outgoing = Outgoing(scope[REQUEST_ID], self.links.video_url(task, scope, headers) if task.video else None)
         await send_json(send, 200, self.operation.write(task, outgoing), scope[REQUEST_ID])
 
@@ -65,9 +74,8 @@ class Door:
         match self.operation:
             case Submit(read=read):
                 key = self.gate.admit(credential, Kind.SUBMIT)
-                accepted = self.tasks.submit(key, read(incoming))
-                await asyncio.wrap_future(accepted.on_disk)
-                return accepted.task
+                submitted = self.tasks.submit(key, read(incoming), incoming.headers.get(ONCE_HEADER))
+                return await asyncio.wrap_future(submitted)
             case Query(read=ask):
                 key = self.gate.admit(credential, Kind.QUERY)
                 # A read of the local file takes some ten microseconds: less than handing it to a thread.
@@ -110,7 +118,10 @@ class Boundary:
             error = Fault("an unexpected error")
         if not answered:
             refusal = self._dialect(scope["path"]).refuse(error, scope[REQUEST_ID])
-            await send_json(send, refusal.status, refusal.body, scope[REQUEST_ID], refusal.headers.items())
+            headers = dict(refusal.headers)
+            if STORED in scope or isinstance(error, StoreUncertain):
+                headers["x-should-retry"] = "false"
+            await send_json(send, refusal.status, refusal.body, scope[REQUEST_ID], headers.items())
 
     def _dialect(self, path: str) -> Dialect:
         fitting = [(prefix, dialect) for dialect in self.dialects for prefix in dialect.prefixes]
@@ -149,25 +160,6 @@ class CorsForBrowsers:
         """Answer one request."""
         from_browser = any(name == b"origin" for name, _ in scope["headers"])
         await (self._cors if from_browser else self._app)(scope, receive, send)
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body. Raises InvalidRequest past MAX_BODY_BYTES, once it has come in and been thrown away."""
-    chunks, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InvalidRequest("body", "ended before it was whole")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        # Reading on keeps the connection: a client that is still sending would see a reset instead of the answer.
-        if size <= MAX_BODY_BYTES:
-            chunks.append(chunk)
-        if not message.get("more_body", False):
-            break
-    if size > MAX_BODY_BYTES:
-        raise InvalidRequest("body", f"must be at most {MAX_BODY_BYTES} bytes")
-    return b"".join(chunks)
 
 
 async def send_json(

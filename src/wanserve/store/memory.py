@@ -5,9 +5,10 @@ from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import replace
 
-from wanserve.domain.account import Key
+from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidRequest, QueueFull
-from wanserve.domain.task import LIVE, State, Task, Usage
+from wanserve.domain.ports import Census
+from wanserve.domain.task import LIVE, Once, State, Task, Usage
 from wanserve.store.wakeup import Wakeup
 
 
@@ -16,10 +17,12 @@ class MemoryKeys:
 
     def __init__(self) -> None:
         self._keys: dict[str, Key] = {}
+        self._limits: dict[str, Limits] = {}
 
     def find_key(self, sha256: str) -> Key | None:
         """See KeyStore."""
-        return self._keys.get(sha256)
+        key = self._keys.get(sha256)
+        return key and replace(key, limits=self._limits.get(key.account, key.limits))
 
     def add_key(self, key: Key) -> None:
         """See KeyStore."""
@@ -35,6 +38,19 @@ class MemoryKeys:
         """See KeyStore."""
         return sorted(self._keys.values(), key=lambda key: (key.created_ms, key.name))
 
+    def accounts(self) -> list[Account]:
+        """See KeyStore."""
+        oldest = {key.account: key.created_ms for key in reversed(self.all_keys())}
+        found = [Account(name, created_ms, self._limits.get(name, Limits())) for name, created_ms in oldest.items()]
+        return sorted(found, key=lambda account: (account.created_ms, account.name))
+
+    def limit(self, account: str, limits: Limits) -> bool:
+        """See KeyStore."""
+        known = any(key.account == account for key in self._keys.values())
+        if known:
+            self._limits[account] = limits
+        return known
+
 
 class MemoryTasks:
     """The TaskStore in a dict, which keeps the order of acceptance."""
@@ -42,20 +58,20 @@ class MemoryTasks:
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}
         self._ledger: list[Usage] = []
+        self._submits: dict[tuple[str, str], tuple[str, str]] = {}
+        self._served: dict[str, int] = {}
         self._lock = threading.RLock()
         self._wakeup = Wakeup()
 
-    def add(self, task: Task, max_queued: int) -> Future[None]:
+    def add(self, task: Task, max_queued: int, once: Once | None = None) -> Future[Task]:
         """See TaskStore."""
-        added: Future[None] = Future()
-        model = task.generation.model
-        with self._lock:
-            if self._count(State.PENDING, task.account, model) >= max_queued:
-                added.set_exception(QueueFull(f"the queue for {model} is full: wait for a task to end"))
-                return added
-            self._tasks[task.id] = task
+        added: Future[Task] = Future()
+        try:
+            with self._lock:
+                added.set_result(self._earlier(task.account, once) or self._added(task, max_queued, once))
+        except (QueueFull, InvalidRequest) as error:
+            added.set_exception(error)
         self._wakeup.wake()
-        added.set_result(None)
         return added
 
     def get(self, account: str, task_id: str) -> Task | None:
@@ -85,6 +101,7 @@ class MemoryTasks:
             if not queue:
                 return None
             claimed = queue[0].claimed(now_ms, lease_ms)
+            self._served[claimed.account] = max(self._served.values(), default=0) + 1
             self._tasks[claimed.id] = claimed
             return claimed
 
@@ -151,8 +168,34 @@ class MemoryTasks:
         """See TaskStore."""
         self._wakeup.wake()
 
+    def census(self) -> list[Census]:
+        """See TaskStore."""
+        groups: dict[tuple[str, State], list[int]] = {}
+        with self._lock:
+            for task in self._tasks.values():
+                groups.setdefault((task.generation.model, task.state), []).append(task.submitted_ms)
+        return [Census(model, state, len(times), min(times)) for (model, state), times in sorted(groups.items())]
+
     def check_writable(self) -> None:
         """See TaskStore. Memory always is."""
+
+    def _earlier(self, account: str, once: Once | None) -> Task | None:
+        task_id, fingerprint = self._submits.get((account, once.key), ("", "")) if once else ("", "")
+        earlier = self._tasks.get(task_id)
+        if earlier is None or once is None or earlier.submitted_ms < once.since_ms:
+            return None
+        if fingerprint != once.fingerprint:
+            raise InvalidRequest("Idempotency-Key", f"{once.key} was used for another request")
+        return earlier
+
+    def _added(self, task: Task, max_queued: int, once: Once | None) -> Task:
+        model = task.generation.model
+        if self._count(State.PENDING, task.account, model) >= max_queued:
+            raise QueueFull(f"the queue for {model} is full: wait for a task to end")
+        self._tasks[task.id] = task
+        if once is not None:
+            self._submits[task.account, once.key] = task.id, once.fingerprint
+        return task
 
     def _held(self, task: Task) -> Task | None:
         held = self._tasks.get(task.id)
@@ -172,7 +215,9 @@ class MemoryTasks:
             if task.state is State.PENDING and task.generation.model in models and self._may_run(task, max_running)
         ]
         # A sort keeps the order of equals, and the dict is in order of acceptance.
-        return sorted(allowed, key=lambda task: self._count(State.RUNNING, task.account))
+        return sorted(
+            allowed, key=lambda task: (self._count(State.RUNNING, task.account), self._served.get(task.account, 0))
+        )
 
     def _may_run(self, task: Task, max_running: int | None) -> bool:
         running = self._count(State.RUNNING, task.account, task.generation.model)

@@ -21,32 +21,39 @@ def migrations() -> dict[int, str]:
 
 
 def migrate(database: sqlite3.Connection, steps: dict[int, str]) -> None:
-    """Bring the schema up to the last of `steps`, each step whole or not at all.
+    """Bring the schema up to the last of `steps`, all the way or not at all.
 
-    Raises SetupError where the database was written by a newer version, which is left untouched.
+    Raises SetupError where a step fails, or where the database was written by a newer version; it is then as it was.
     """
-    newest = max(steps)
-    version = _version(database)
+    version, newest = schema_version(database), max(steps)
     if version > newest:
         raise SetupError(
             f"the database has schema {version}, this version of wanserve knows up to {newest}: use a newer wanserve"
         )
-    for number in range(version + 1, newest + 1):
-        _step(database, number, steps[number])
+    if version < newest:
+        _take(database, steps)
 
 
-def _step(database: sqlite3.Connection, number: int, sql: str) -> None:
+def _take(database: sqlite3.Connection, steps: dict[int, str]) -> None:
     database.execute("BEGIN EXCLUSIVE")
+    # Read again: another process may have taken these steps while we waited for the lock.
+    number = schema_version(database)
     try:
-        # Another process may have taken this step while we waited for the lock.
-        if _version(database) < number:
-            for statement in _statements(sql):
+        while number < max(steps):
+            number += 1
+            for statement in _statements(steps[number]):
                 database.execute(statement)
-            database.execute(f"PRAGMA user_version = {number}")
+        database.execute(f"PRAGMA user_version = {number}")
         database.execute("COMMIT")
     except sqlite3.Error as error:
         database.execute("ROLLBACK")
         raise SetupError(f"migration {number} failed and nothing was changed: {error}") from error
+
+
+def schema_version(database: sqlite3.Connection) -> int:
+    """The number of the last migration that was taken; 0 for an empty database."""
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def _statements(sql: str) -> list[str]:
@@ -58,8 +65,3 @@ def _statements(sql: str) -> list[str]:
             statements.append(rest)
             rest = ""
     return statements
-
-
-def _version(database: sqlite3.Connection) -> int:
-    version: int = database.execute("PRAGMA user_version").fetchone()[0]
-    return version

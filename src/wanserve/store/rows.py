@@ -4,7 +4,7 @@ import json
 from dataclasses import astuple
 from typing import Any, Final
 
-from wanserve.domain.account import Key, Limits
+from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Failure, State, Task, Usage, Video
 
@@ -106,6 +106,15 @@ def read_key(row: Fetched) -> Key:
     name, account, sha256, created_ms, models, revoked_ms, *limits = row
     allowed = None if models is None else frozenset(json.loads(models))
     return Key(name, account, sha256, created_ms, allowed, revoked_ms, Limits(*limits))
+
+
+ACCOUNT_COLUMNS: Final = "id, created_ms, submit_rps, query_rps, max_queued, max_running"
+
+
+def read_account(row: Fetched) -> Account:
+    """The account whose ACCOUNT_COLUMNS are in `row`."""
+    name, created_ms, *limits = row
+    return Account(name, created_ms, Limits(*limits))
 
 
 USAGE_COLUMNS: Final = "task_id, account, model, width, height, seconds, engine, ended_ms"

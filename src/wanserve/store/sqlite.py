@@ -3,24 +3,25 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from itertools import chain
+from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
 
-from wanserve.domain.account import Key
-from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable
-from wanserve.domain.task import State, Task, Usage
+from wanserve.domain.account import Account, Key, Limits
+from wanserve.domain.errors import InvalidRequest, SetupError, StoreUnavailable
+from wanserve.domain.ports import Census
+from wanserve.domain.task import Once, State, Task, Usage
 from wanserve.store import statements as sql
+from wanserve.store.batch import Submit, add_all
 from wanserve.store.migrate import migrate, migrations
 from wanserve.store.rows import (
     Fetched,
-    Row,
     Value,
     life_row,
     models_text,
-    new_row,
+    read_account,
     read_key,
     read_task,
     read_usage,
@@ -100,9 +101,9 @@ class SqliteTasks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, task: Task, max_queued: int) -> Future[None]:
+    def add(self, task: Task, max_queued: int, once: Once | None = None) -> Future[Task]:
         """See TaskStore."""
-        return self._database.writer.write_together(add_all, (task, max_queued))
+        return self._database.writer.write_together(add_all, Submit(task, max_queued, once))
 
     def get(self, account: str, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -132,8 +133,16 @@ class SqliteTasks:
             "lease_ms": lease_ms,
             "max_running": max_running,
         }
-        row = self._database.write(lambda connection: connection.execute(sql.CLAIM_TASK, values).fetchone())
-        return read_task(row) if row else None
+
+        def take(connection: sqlite3.Connection) -> Task | None:
+            row = connection.execute(sql.CLAIM_TASK, values).fetchone()
+            if row is None:
+                return None
+            task = read_task(row)
+            connection.execute(sql.SERVE_ACCOUNT, {"account": task.account, "now_ms": now_ms})
+            return task
+
+        return self._database.write(take)
 
     def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
         """See TaskStore."""
@@ -180,6 +189,11 @@ class SqliteTasks:
         """See TaskStore."""
         self._database.wakeup.wake()
 
+    def census(self) -> list[Census]:
+        """See TaskStore."""
+        rows = self._database.read(sql.CENSUS, ())
+        return [Census(model, State(state), count, oldest_ms) for model, state, count, oldest_ms in rows]
+
     def check_writable(self) -> None:
         """See TaskStore."""
 
@@ -192,30 +206,6 @@ class SqliteTasks:
 
     def _changed(self, statement: str, values: tuple[Value, ...]) -> bool:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
-
-
-def add_all(connection: sqlite3.Connection, asked: Sequence[tuple[Task, int]]) -> list[QueueFull | None]:
-    """Insert each task whose lane has a place left under its limit; for the others QueueFull."""
-    left: dict[tuple[str, str], int] = {}
-    rows: list[Row] = []
-    answers: list[QueueFull | None] = []
-    for task, max_queued in asked:
-        lane = account, model = task.account, task.generation.model
-        if lane not in left:
-            # Counting a queue takes as long as adding to it, so each lane is counted once.
-            counted = connection.execute(sql.COUNT_PLACES, (account, max_queued, account, model)).fetchone()
-            left[lane] = counted[0]
-        left[lane] -= 1
-        if left[lane] < 0:
-            answers.append(QueueFull(f"the queue for {model} is full: wait for a task to end"))
-        else:
-            answers.append(None)
-            rows.append(new_row(task))
-    whole = len(rows) - len(rows) % sql.ROWS_AT_ONCE
-    for first in range(0, whole, sql.ROWS_AT_ONCE):
-        connection.execute(sql.ADD_TASKS, tuple(chain.from_iterable(rows[first : first + sql.ROWS_AT_ONCE])))
-    connection.executemany(sql.ADD_TASK, rows[whole:])
-    return answers
 
 
 class SqliteKeys:
@@ -252,3 +242,12 @@ class SqliteKeys:
     def all_keys(self) -> list[Key]:
         """See KeyStore."""
         return [read_key(row) for row in self._database.read(sql.ALL_KEYS, ())]
+
+    def accounts(self) -> list[Account]:
+        """See KeyStore."""
+        return [read_account(row) for row in self._database.read(sql.ALL_ACCOUNTS, ())]
+
+    def limit(self, account: str, limits: Limits) -> bool:
+        """See KeyStore."""
+        values = (*astuple(limits), account)
+        return self._database.write(lambda connection: connection.execute(sql.LIMIT_ACCOUNT, values).rowcount == 1)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from wanserve.store.rows import KEY_COLUMNS, LIFE_COLUMNS, NEW_COLUMNS, TASK_COLUMNS, USAGE_COLUMNS
+from wanserve.store.rows import ACCOUNT_COLUMNS, KEY_COLUMNS, LIFE_COLUMNS, NEW_COLUMNS, TASK_COLUMNS, USAGE_COLUMNS
 
 
 def _marks(columns: str) -> str:
@@ -13,6 +13,14 @@ def _marks(columns: str) -> str:
 COUNT_PLACES: Final = """
     SELECT coalesce((SELECT max_queued FROM accounts WHERE id = ?), ?)
         - (SELECT count(*) FROM tasks WHERE state = 'PENDING' AND account = ? AND model = ?)
+"""
+
+# What an idempotency key brought. A task past its retention has taken its row here with it.
+FIND_SUBMIT: Final = "SELECT fingerprint, task_id FROM submits WHERE account = ? AND key = ? AND created_ms >= ?"
+
+# In the transaction that adds the task. A key whose time is over begins anew.
+KEEP_SUBMIT: Final = """
+    INSERT OR REPLACE INTO submits (account, key, fingerprint, task_id, created_ms) VALUES (?, ?, ?, ?, ?)
 """
 
 _ROW: Final = f"({_marks(NEW_COLUMNS)}, 'PENDING', 0, 0, 0.0)"
@@ -61,11 +69,13 @@ _HEADS: Final = """
              WHERE state = 'RUNNING' AND account = lane.account) AS running_of_account,
             (SELECT count(*) FROM tasks
              WHERE state = 'RUNNING' AND account = lane.account AND model = lane.model) AS running_of_lane,
-            coalesce((SELECT max_running FROM accounts WHERE id = lane.account), :max_running) AS allowed
+            coalesce((SELECT max_running FROM accounts WHERE id = lane.account), :max_running) AS allowed,
+            coalesce((SELECT served FROM accounts WHERE id = lane.account), 0) AS served
         FROM lane WHERE model IN (SELECT value FROM json_each(:models))
     ),
     head AS (
-        SELECT model, seq, running_of_account FROM counted WHERE allowed IS NULL OR running_of_lane < allowed
+        SELECT model, seq, running_of_account, served FROM counted
+        WHERE allowed IS NULL OR running_of_lane < allowed
     )
 """
 
@@ -73,16 +83,24 @@ _HEADS: Final = """
 CLAIM_TASK: Final = f"""
     {_HEADS}
     UPDATE tasks
-    SET state = 'RUNNING', attempt = attempt + 1, progress = 0, started_ms = :now_ms, lease_ms = :lease_ms
-    WHERE seq = (SELECT seq FROM head ORDER BY running_of_account, seq LIMIT 1)
+    SET state = 'RUNNING', attempt = attempt + 1, progress = 0, started_ms = max(:now_ms, submitted_ms),
+        lease_ms = :lease_ms
+    WHERE seq = (SELECT seq FROM head ORDER BY running_of_account, served, seq LIMIT 1)
     RETURNING {TASK_COLUMNS}
+"""
+
+# In the transaction of the claim: the account goes to the end of the line.
+SERVE_ACCOUNT: Final = """
+    INSERT INTO accounts (id, created_ms, served)
+    VALUES (:account, :now_ms, (SELECT coalesce(max(served), 0) + 1 FROM accounts))
+    ON CONFLICT (id) DO UPDATE SET served = excluded.served
 """
 
 # The models whose tasks a claim would take, the next one first.
 WAITING_MODELS: Final = f"""
     {_HEADS}
     SELECT model FROM (
-        SELECT model, row_number() OVER (ORDER BY running_of_account, seq) AS place FROM head
+        SELECT model, row_number() OVER (ORDER BY running_of_account, served, seq) AS place FROM head
     )
     GROUP BY model ORDER BY min(place)
 """
@@ -112,6 +130,9 @@ EXPIRED_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING
 # The ledger stays: it is what was used, not what is kept.
 FORGET_TASKS: Final = f"DELETE FROM tasks WHERE ended_ms < ? RETURNING {TASK_COLUMNS}"
 
+# The whole table is counted, at some tenth of a microsecond a row.
+CENSUS: Final = "SELECT model, state, count(*), min(submitted_ms) FROM tasks GROUP BY model, state"
+
 LEDGER: Final = f"""
     SELECT {USAGE_COLUMNS} FROM ledger WHERE :account IS NULL OR account = :account ORDER BY ended_ms, task_id
 """
@@ -122,6 +143,10 @@ ALL_KEYS: Final = f"""
     SELECT {KEY_COLUMNS} FROM keys JOIN accounts ON accounts.id = keys.account ORDER BY keys.created_ms, keys.name
 """
 
+ALL_ACCOUNTS: Final = f"SELECT {ACCOUNT_COLUMNS} FROM accounts ORDER BY created_ms, id"
+LIMIT_ACCOUNT: Final = (
+    "UPDATE accounts SET (submit_rps, query_rps, max_queued, max_running) = (?, ?, ?, ?) WHERE id = ?"
+)
 ADD_ACCOUNT: Final = "INSERT OR IGNORE INTO accounts (id, created_ms) VALUES (?, ?)"
 ADD_KEY: Final = "INSERT INTO keys (sha256, name, account, created_ms, models, revoked_ms) VALUES (?, ?, ?, ?, ?, ?)"
 UPDATE_KEY: Final = "UPDATE keys SET models = ?, revoked_ms = ? WHERE sha256 = ?"

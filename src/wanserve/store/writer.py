@@ -55,13 +55,13 @@ class Writer:
 
     def write_together(
         self, perform: Callable[[sqlite3.Connection, Sequence[Item]], Sequence[object]], item: Item
-    ) -> Future[None]:
+    ) -> Future[Any]:
         """Queue one of many writes of a kind: `perform` is given those that follow each other in a group at once.
 
-        It answers for each item None, or the exception that refuses it alone. What it raises refuses them all.
-        A task may be waiting for a worker after it.
+        It answers for each item what its future gives, or the exception that refuses it alone. What it raises
+        refuses them all. A task may be waiting for a worker after it.
         """
-        outcome: Future[None] = Future()
+        outcome: Future[Any] = Future()
         self._put(_Write(perform, item, True, outcome))
         return outcome
 
