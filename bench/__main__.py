@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import clip, install, memory, polls, start, submits, wan
+from bench import clip, install, memory, polls, start, submits, table, wan
 from bench.result import Result, commit, machine
 
 
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "polls": polls.run,
         "submits": submits.run,
         "start": start.run,
+        "table": table.run,
         "clip": clip.run,
         "install": install.run,
         "wan": wan.run,

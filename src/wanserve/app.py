@@ -24,10 +24,12 @@ from wanserve.http.files import Files, Links
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.keys import Keys
+from wanserve.metrics import Meters
 from wanserve.offers import Choice
 from wanserve.settings import Settings, surroundings
 from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
 from wanserve.tasks import Tasks
+from wanserve.worker.attempt import Patience
 from wanserve.worker.events import Charge
 from wanserve.worker.loop import Worker
 from wanserve.worker.supervisor import Supervisor
@@ -121,16 +123,20 @@ def _devices(settings: Settings, choice: Choice) -> dict[str, tuple[str, ...]]:
     return {f"gpu {','.join(group)}": group for group in devices.groups(named, settings.gpus_per_video)}
 
 
-def _worker(settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...]) -> Worker:
+def _worker(
+    settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...], blobs: DiskBlobs, meters: Meters
+) -> Worker:
     heavy = choice.engine == "wan"
     return Worker(
         core.tasks,
         Supervisor(replace(charge_of(settings, choice), devices=seen)),
         models=tuple(choice.cards),
-        stall_s=settings.stall_seconds,
-        drain_s=settings.drain_seconds,
         # A step of a large model takes a minute, and loading it anew after a kill takes longer.
-        cancel_s=settings.stall_seconds if heavy else 10.0,
+        patience=Patience(settings.stall_seconds, cancel_s=settings.stall_seconds if heavy else 10.0),
+        drain_s=settings.drain_seconds,
+        load_s=settings.load_seconds,
+        lack=blobs.lack,
+        meters=meters,
         one_model=heavy,
     )
 
@@ -138,12 +144,16 @@ def _worker(settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...
 def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     blobs = DiskBlobs(settings.blobs_dir)
-    workers = {name: _worker(settings, core, choice, seen) for name, seen in _devices(settings, choice).items()}
+    meters = Meters()
+    meters.watch(core.tasks.store.census)
+    workers = {
+        name: _worker(settings, core, choice, seen, blobs, meters) for name, seen in _devices(settings, choice).items()
+    }
     if not with_worker:
         workers = {}
 
     def health() -> list[WorkerHealth]:
-        return [WorkerHealth(name, worker.child.loaded, worker.child.problem) for name, worker in workers.items()]
+        return [WorkerHealth(name, worker.child.loaded, worker.trouble() or None) for name, worker in workers.items()]
 
     signer = Signer(load_secret(settings.data_dir / "link-secret"))
     links = Links(signer, settings.public_url, core.tasks.policy.retention_ms)
@@ -157,11 +167,13 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         choice.why,
         health,
         core.tasks.store.check_writable,
+        meters.page,
         document(dialects, ops_about(), __version__),
     )
-    files = Files(signer, blobs, now_ms)
-    app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid)
-    return Parts(core, app, choice, list(workers.values()), Sweeper(core.tasks, blobs, settings.scratch_dir))
+    files = Files(signer, blobs, now_ms, core.tasks)
+    app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers)
+    sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
+    return Parts(core, app, choice, list(workers.values()), sweeper)
 
 
 def now_ms() -> int:

@@ -106,6 +106,7 @@ class Settings(BaseModel):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     lease_seconds: Annotated[float, Field(ge=2, le=3600)] = 15
     stall_seconds: Seconds = 300
+    load_seconds: Seconds = 1800
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
     run_length: Count = 10
     devices: Annotated[str, Field(pattern=r"^[\w:-]+( *, *[\w:-]+)*$")] | None = None

@@ -13,11 +13,12 @@ from typing import Final
 from wanserve.domain import rules
 from wanserve.domain.account import Key
 from wanserve.domain.catalog import ModelCard
-from wanserve.domain.errors import InvalidRequest, ModelDenied, TaskNotFound
+from wanserve.domain.errors import BlobNotFound, InvalidRequest, ModelDenied, TaskNotFound
 from wanserve.domain.ports import Clock, TaskStore
 from wanserve.domain.task import LIVE, Failure, Once, State, Task, Usage, Video
 
 ONCE_KEY_CHARACTERS: Final = 255
+END_OF_TIME_MS: Final = 2**62
 
 
 def video_key(task_id: str, attempt: int) -> str:
@@ -149,16 +150,34 @@ class Tasks:
         """End the attempt because this worker stops; the task waits again and the attempt does not count."""
         return self.store.settle(task.requeued(spent=False))
 
-    def reclaim(self, *, every_lease: bool = False) -> list[Task]:
-        """Take back the tasks whose lease ran out, or all that run, where no worker can be alive; as they now are."""
-        before = 2**62 if every_lease else self.clock()
+    def overdue(self) -> list[Task]:
+        """The tasks whose lease has run out."""
+        return self.store.expired(self.clock())
+
+    def take_back(self, task: Task, *, whatever_its_lease: bool = False) -> Task | None:
+        """Take the task from an attempt whose lease has run out, or where no worker can be alive; as it then is.
+
+        None where the attempt has renewed its lease or ended meanwhile.
+        """
         lost = Failure("worker_lost", "the worker that made this video was lost")
-        taken = [self._after_loss(task, lost, retryable=True) for task in self.store.expired(before)]
-        return [task for task in taken if self.store.settle(task, before)]
+        taken = self._after_loss(task, lost, retryable=True)
+        return taken if self.store.settle(taken, None if whatever_its_lease else self.clock()) else None
+
+    def running(self) -> list[Task]:
+        """What runs now."""
+        return self.store.expired(END_OF_TIME_MS)
 
     def forget_old(self) -> list[Task]:
         """Remove the tasks past their retention and give them back, so that their files can follow."""
         return self.store.forget(self._kept_since())
+
+    def stored(self, key: str) -> Video:
+        """The video whose file has this key. Raises BlobNotFound where no task has it."""
+        parts = key.split("/")
+        owner = self.store.find(parts[1]) if len(parts) == 3 else None
+        if owner is None or owner.video is None or owner.video.key != key:
+            raise BlobNotFound(f"no file is stored as {key!r}")
+        return owner.video
 
     def is_orphan(self, key: str) -> bool:
         """Whether no task has, or may still come to have, the stored video of this key (see `video_key`)."""

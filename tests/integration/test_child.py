@@ -1,7 +1,10 @@
 """The child process from its parent's side: it loads, makes, stops when told, and ends with its pipe."""
 
 import logging
+import os
+import signal
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from tests.samples import new_generation
 from wanserve.domain.errors import Canceled, EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.media import probe
+from wanserve.worker import supervisor
 from wanserve.worker.child import outcome
 from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
 from wanserve.worker.supervisor import DIED, Supervisor
@@ -21,12 +25,12 @@ LONG = Generation("wan2.2-t2v-plus", "a cat", "", 1920, 1080, 3000, 30, 1)
 def child(tmp_path: Path) -> Iterator[Supervisor]:
     for folder in ("blobs", "scratch"):
         (tmp_path / folder).mkdir()
-    supervisor = Supervisor(Charge("animatic", tmp_path / "blobs", tmp_path / "scratch", "error"))
-    supervisor.start()
-    supervisor.load("wan2.2-t2v-plus")
-    assert ended(supervisor) == Loaded("wan2.2-t2v-plus")
-    yield supervisor
-    supervisor.close()
+    started = Supervisor(Charge("animatic", tmp_path / "blobs", tmp_path / "scratch", "error"))
+    started.start()
+    started.load("wan2.2-t2v-plus")
+    assert ended(started) == Loaded("wan2.2-t2v-plus")
+    yield started
+    started.close()
 
 
 def ended(child: Supervisor, progress: list[float] | None = None) -> Event:
@@ -49,6 +53,7 @@ def test_it_makes_encodes_reads_back_and_stores_one_video_after_another(child: S
         file = tmp_path / "blobs" / done.video.key
         facts = probe.check(file, new_generation())
         assert done.video.size_bytes == facts.bytes == file.stat().st_size
+        assert min(astuple(done.spent)) > 0
         assert "Generated video" in facts.tags["comment"]
         assert "animatic" in facts.tags["comment"]
     assert list((tmp_path / "scratch").iterdir()) == []
@@ -99,14 +104,38 @@ def test_its_death_is_told_once_and_a_fresh_one_loads(child: Supervisor) -> None
 
 
 def test_a_child_that_dies_by_itself_is_a_crash_with_its_status(child: Supervisor) -> None:
-    import os
-    import signal
-
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     crashed = ended(child)
     assert crashed == Crashed(DIED, "the worker's process ended: killed by SIGKILL", retryable=True)
     assert not child.running()
+
+
+def test_it_answers_while_it_renders_and_owes_an_answer_while_it_is_stopped(child: Supervisor) -> None:
+    assert child.pid is not None
+    child.ask()
+    assert child.silent_s() == 0.0, "it has just been heard"
+    child.send(Generate("long", 1, LONG))
+    assert isinstance(child.next_event(60), Progress)
+    os.kill(child.pid, signal.SIGSTOP)
+    while child.next_event(supervisor.PING_SECONDS) is not None:
+        pass
+    child.ask()
+    first = child.silent_s()
+    assert first > 0
+    child.ask()
+    assert child.silent_s() >= first, "a second question does not excuse the first"
+    os.kill(child.pid, signal.SIGCONT)
+    while child.silent_s():
+        child.next_event(60)
+    child.kill()
+
+
+def test_an_idle_child_answers_with_nothing_but_an_answer(child: Supervisor) -> None:
+    while not child.silent_s():
+        child.ask()
+    assert child.next_event(60) is None
+    assert child.silent_s() == 0.0
 
 
 def test_it_ends_when_its_pipe_closes_even_while_it_renders(child: Supervisor) -> None:

@@ -12,6 +12,7 @@ from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import State, Task, Video
+from wanserve.metrics import Meters
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks, video_key
 from wanserve.worker.sweeper import Sweeper
@@ -32,7 +33,7 @@ class Scene:
         self.scratch.mkdir()
         self.files.mkdir()
         self.blobs = DiskBlobs(self.files)
-        self.sweeper = Sweeper(self.tasks, self.blobs, self.scratch)
+        self.sweeper = Sweeper(self.tasks, self.blobs, self.scratch, Meters())
 
     def running(self) -> Task:
         """A task that an attempt has."""
@@ -106,7 +107,7 @@ def test_leases_that_ran_out_are_seen_and_a_failing_sweep_is_tried_again(scene: 
             return scene.store.find(task_id)
 
     tasks = replace(scene.tasks, store=Faulty())
-    scene.sweeper = Sweeper(tasks, scene.blobs, scene.scratch, check_s=0.01, files_every=2)
+    scene.sweeper = Sweeper(tasks, scene.blobs, scene.scratch, Meters(), check_s=0.01, files_every=2)
     thread = threading.Thread(target=scene.sweeper.run)
     thread.start()
     seen = 0

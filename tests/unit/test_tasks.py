@@ -125,9 +125,12 @@ def test_a_lease_that_ran_out_is_taken_back_and_the_old_worker_changes_nothing(b
     submitted = bench.submitted()
     stalled = bench.claimed()
     bench.clock.now_ms += 1000
-    assert bench.tasks.reclaim() == []
+    assert bench.tasks.overdue() == []
+    assert bench.tasks.take_back(stalled) is None
     bench.clock.now_ms += 1
-    assert [task.id for task in bench.tasks.reclaim()] == [submitted.id]
+    assert [task.id for task in bench.tasks.overdue()] == [submitted.id]
+    assert bench.tasks.take_back(stalled) == bench.tasks.find(submitted.id)
+    assert bench.tasks.take_back(stalled) is None
     fresh = bench.claimed()
     assert not bench.tasks.renew(stalled, 0.5)
     assert not bench.tasks.succeed(stalled, VIDEO)
@@ -142,20 +145,22 @@ def test_a_heartbeat_keeps_the_lease(bench: Bench) -> None:
     for _ in range(5):
         bench.clock.now_ms += 900
         assert bench.tasks.renew(task, 0.5)
-        assert bench.tasks.reclaim() == []
+        assert bench.tasks.overdue() == []
 
 
 def test_a_start_takes_every_running_task_back(bench: Bench) -> None:
     bench.submitted()
     bench.claimed()
-    assert [task.state for task in bench.tasks.reclaim(every_lease=True)] == [State.PENDING]
+    (running,) = bench.tasks.running()
+    taken = bench.tasks.take_back(running, whatever_its_lease=True)
+    assert taken is not None
+    assert taken.state is State.PENDING
 
 
 def test_a_lost_worker_counts_as_an_attempt(bench: Bench) -> None:
     submitted = bench.submitted()
     for _ in range(3):
-        bench.claimed()
-        bench.tasks.reclaim(every_lease=True)
+        bench.tasks.take_back(bench.claimed(), whatever_its_lease=True)
     ended = bench.tasks.get("ann", submitted.id)
     assert ended.failure is not None
     assert (ended.state, ended.failure.code) == (State.FAILED, "worker_lost")

@@ -1,6 +1,7 @@
 """The worker's thread against a child that plays a script: whatever one attempt runs into, the next task is served."""
 
 import threading
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -8,18 +9,31 @@ import pytest
 
 from tests.samples import VIDEO
 from wanserve.domain.account import Key
+from wanserve.domain.attempt import End
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import State, Task
+from wanserve.metrics import Meters
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks
+from wanserve.worker import attempt, loop
+from wanserve.worker.attempt import Patience
 from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Order, Progress
+from wanserve.worker.health import Health
 from wanserve.worker.loop import Worker
 from wanserve.worker.supervisor import Supervisor
 
 KEY = Key("ann", "ann", "00", 0)
 CRASH = Crashed("worker_died", "killed", retryable=True)
+BROKEN = Crashed("engine_failed", "it cannot", retryable=False)
+
+
+class Impatient(threading.Event):
+    """Waits for no time at all."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.is_set()
 
 
 class ScriptedChild(Supervisor):
@@ -31,6 +45,8 @@ class ScriptedChild(Supervisor):
         self.orders: list[Order] = []
         self.loads: list[str] = []
         self.broken: set[str] = set()
+        self.hanging: set[str] = set()
+        self.silences: list[float] = []
         self.starts = 0
         self.kills = 0
         self._alive = False
@@ -43,6 +59,12 @@ class ScriptedChild(Supervisor):
         self.loads.append(model)
         self.loading = model
 
+    def ask(self) -> None:
+        pass
+
+    def silent_s(self) -> float:
+        return self.silences.pop(0) if self.silences else 0.0
+
     def running(self) -> bool:
         return self._alive
 
@@ -54,6 +76,8 @@ class ScriptedChild(Supervisor):
 
     def next_event(self, timeout_s: float) -> Event | None:
         if timeout_s == 0:
+            return None
+        if self.loading in self.hanging:
             return None
         if self.loading is not None:
             self.model, self.loading = self.loading, None
@@ -95,6 +119,10 @@ class FaultyStore(MemoryTasks):
         self._trip("renew")
         return super().renew(task, lease_ms, progress)
 
+    def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+        self._trip("settle")
+        return super().settle(task, lease_before_ms)
+
 
 class Stage:
     """A worker with its store, run in a thread until the tasks have ended."""
@@ -112,7 +140,18 @@ class Stage:
         policy = Policy(lease_ms=lease_ms, max_attempts=2, run_length=2)
         self.tasks = Tasks(self.store, MODELS, lambda: self.now, lambda: str(next(ids)), lambda: 7, policy)
         self.child = ScriptedChild(list(played))
-        self.worker = Worker(self.tasks, self.child, tuple(MODELS), stall_s=stall_s, drain_s=60, one_model=one_model)
+        self.lack = ""
+        self.worker = Worker(
+            self.tasks,
+            self.child,
+            tuple(MODELS),
+            Patience(stall_s, cancel_s=10),
+            drain_s=60,
+            load_s=60,
+            lack=lambda: self.lack,
+            meters=Meters(),
+            one_model=one_model,
+        )
 
     def submitted(self, model: str = "wan2.2-t2v-plus") -> str:
         return self.tasks.submit(KEY, VideoRequest(model, "a cat")).result(0).id
@@ -195,7 +234,7 @@ def test_a_bug_costs_an_attempt_and_not_the_worker() -> None:
     assert stage.child.kills == 1
     assert stage.child.starts == 2
     assert stage.tasks.find(lost).state is State.RUNNING
-    assert [task.id for task in stage.tasks.reclaim(every_lease=True)] == [lost]
+    assert [task.id for task in stage.tasks.running()] == [lost]
 
 
 @pytest.mark.parametrize("answer", [Crashed("canceled", "asked", retryable=False), Done(VIDEO)])
@@ -219,7 +258,7 @@ def test_a_video_that_comes_too_late_is_not_billed() -> None:
     late_id = stage.submitted()
 
     def too_late() -> Event | None:
-        stage.tasks.reclaim(every_lease=True)
+        stage.tasks.take_back(stage.tasks.find(late_id), whatever_its_lease=True)
         return Done(VIDEO)
 
     stage.child.played[:] = [too_late]
@@ -273,3 +312,123 @@ def test_an_engine_that_holds_every_model_is_loaded_once() -> None:
     stage = Stage()
     stage.ended(*[stage.submitted(model) for model in MODELS])
     assert len(stage.child.loads) == 1
+
+
+@pytest.mark.parametrize(("event", "state"), [(Done(VIDEO), State.SUCCEEDED), (BROKEN, State.FAILED)])
+def test_an_end_that_cannot_be_written_is_written_again(
+    event: Event, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "RETRY_SECONDS", 0.01)
+    stage = Stage(event)
+    stage.store.faults["settle"] = [StoreUnavailable("full")] * 3
+    (task,) = stage.ended(stage.submitted())
+    assert (task.state, task.attempt) == (state, 1)
+    assert stage.store.faults["settle"] == []
+
+
+def test_a_worker_that_has_to_stop_leaves_an_end_that_cannot_be_written_to_the_lease() -> None:
+    stage = Stage()
+    task_id = stage.submitted()
+
+    def stop() -> Event | None:
+        stage.worker.stop()
+        return Done(VIDEO)
+
+    stage.child.played[:] = [stop]
+    stage.store.faults["settle"] = [StoreUnavailable("full")] * 2
+    stage.worker.run()
+    assert stage.tasks.find(task_id).state is State.RUNNING
+
+
+def test_without_room_no_task_is_claimed_and_it_tells_why() -> None:
+    stage = Stage()
+    stage.lack = "the disk is full"
+    waiting = stage.submitted()
+    seen = []
+
+    def look_and_mend() -> str:
+        seen.append(stage.tasks.find(waiting).state)
+        told, stage.lack = stage.lack, "" if len(seen) > 2 else stage.lack
+        return told
+
+    stage.worker.lack = look_and_mend
+    stage.worker._drain.stopping = Impatient()
+    (task,) = stage.ended(waiting)
+    assert task.state is State.SUCCEEDED
+    assert seen[:3] == [State.PENDING] * 3
+    assert stage.worker.trouble() == "the engine is not loaded yet"
+
+
+def test_an_attempt_that_is_lost_for_want_of_room_does_not_count() -> None:
+    stage = Stage()
+    task_id = stage.submitted()
+
+    def fill() -> Event | None:
+        stage.lack = "the disk is full"
+        return Crashed("media_failed", "no space left on device", retryable=True)
+
+    def claims() -> str:
+        told, stage.lack = stage.lack, ""
+        return told
+
+    stage.child.played[:] = [fill]
+    stage.worker.lack = claims
+    (task,) = stage.ended(task_id)
+    assert (task.state, task.attempt, task.attempts_spent) == (State.SUCCEEDED, 2, 0)
+
+
+def test_a_model_that_does_not_load_in_its_time_costs_the_child_and_no_task() -> None:
+    stage = Stage(one_model=True)
+    stage.worker.load_s = 0.0
+    stage.child.hanging.add("wanx2.1-t2v-turbo")
+    hangs, good = stage.submitted("wanx2.1-t2v-turbo"), stage.submitted()
+    (served,) = stage.ended(good)
+    assert served.state is State.SUCCEEDED
+    assert stage.child.kills == 1
+    assert stage.tasks.find(hangs).attempt == 0
+
+
+def test_a_child_that_owes_an_answer_gets_no_task_and_is_replaced_in_the_end() -> None:
+    stage = Stage()
+    stage.worker._drain.stopping = Impatient()
+    stage.child.silences = [loop.UNWELL_SECONDS + 1] * 3 + [loop.GONE_SECONDS + 1]
+    (task,) = stage.ended(stage.submitted())
+    assert (task.state, task.attempt) == (State.SUCCEEDED, 1)
+    assert (stage.child.kills, stage.child.starts) == (1, 2)
+
+
+def test_what_is_wrong_is_told_in_words() -> None:
+    stage = Stage()
+    told = []
+    stage.child.loaded = True
+    told.append(stage.worker.trouble())
+    stage.worker.health.waits_for = "the disk is full"
+    told.append(stage.worker.trouble())
+    stage.worker.health.ended(End.LOST, time.monotonic())
+    told.append(stage.worker.trouble())
+    stage.child.silences = [loop.UNWELL_SECONDS + 1]
+    told.append(stage.worker.trouble())
+    stage.child.problem = "no GPU"
+    told.append(stage.worker.trouble())
+    assert told == [
+        "",
+        "the disk is full",
+        "every attempt of the last minute failed",
+        "the engine's process does not answer",
+        "no GPU",
+    ]
+
+
+def test_only_a_minute_in_which_nothing_was_made_is_told() -> None:
+    health = Health()
+    assert not health.all_failed(0)
+    health.ended(End.CANCELED, 0)
+    health.ended(End.LATE, 0)
+    assert not health.all_failed(0)
+    health.ended(End.LOST, 0)
+    assert health.all_failed(60)
+    assert not health.all_failed(61)
+    health.ended(End.LOST, 70)
+    health.ended(End.MADE, 71)
+    assert not health.all_failed(75)
+    assert not health.all_failed(131)

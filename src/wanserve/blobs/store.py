@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
+
+ROOM_BYTES: Final = 64_000_000
+"""So much must be free for a task to be begun: a 1080p clip while it is made, and what the database writes meanwhile."""
 
 _PART = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -83,6 +87,19 @@ class DiskBlobs:
             for folder, _, names in os.walk(self.root, onerror=_raise_unless_gone):
                 keys = (Path(folder, name).relative_to(self.root).as_posix() for name in names)
                 yield from (key for key in keys if self._path(key) is not None)
+
+    def lack(self) -> str:
+        """What is lacking to store another video, in words; else empty."""
+        try:
+            free = shutil.disk_usage(self.root).free
+        except OSError as error:
+            return f"{self.root} cannot be looked at: {error.strerror}"
+        if free < ROOM_BYTES:
+            return (
+                f"the disk of {self.root} has {free // 1_000_000} MB free, and {ROOM_BYTES // 1_000_000} MB are wanted"
+            )
+        # Not for a permission, which whoever runs as root always has, but for a disk that takes no writes.
+        return "" if os.access(self.root, os.W_OK | os.X_OK) else f"{self.root} cannot be written to"
 
     def _path(self, key: str) -> Path | None:
         """Where the key's file is or would be; None where it is no key, such as one that leads out of the root."""

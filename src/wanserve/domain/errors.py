@@ -12,6 +12,7 @@ WanserveError
 ├── StoreUnavailable      503  the task table cannot be read or written
 │   └── StoreUncertain    503  a write failed so late that it may have happened
 ├── BlobNotFound          404  no file is stored under this key
+├── BlobDamaged           500  a stored file is not what was stored
 ├── BlobUnavailable       503  a file cannot be stored or read
 ├── MediaFailed                the video could not be encoded, or does not read back as asked
 ├── EngineFailed               the engine cannot make this video
@@ -122,6 +123,12 @@ class BlobNotFound(WanserveError):
 
     code = "blob_not_found"
     status = 404
+
+
+class BlobDamaged(WanserveError):
+    """A stored file is not what was stored: it was changed from outside, or its disk is failing."""
+
+    code = "blob_damaged"
 
 
 class BlobUnavailable(WanserveError):

@@ -74,6 +74,9 @@ class BlobStore(Protocol):
     def keys(self) -> Iterator[str]:
         """Every stored key, in no promised order."""
 
+    def lack(self) -> str:
+        """What is lacking to store another video, in words; else empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Census:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
@@ -40,6 +41,12 @@ ONCE_HEADER: Final = "Idempotency-Key"
 STORED: Final = "wanserve.stored"
 """In the ASGI scope once a task was stored that a second submit would make again."""
 
+DIALECT: Final = "wanserve.dialect"
+"""In the ASGI scope the name of the dialect that a request spoke."""
+
+OWN: Final = "wanserve"
+"""What an answer counts for where it was in no dialect: files, health, documents."""
+
 NO_QUERY: Final = QueryParams()
 """Parsing an empty query takes as long as finding the task."""
 
@@ -60,6 +67,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises WanserveError for the boundary to say."""
+        scope[DIALECT] = self.dialect.name
         headers, asked = Headers(scope=scope), scope["query_string"]
         query = QueryParams(asked) if asked else NO_QUERY
         task = await self._ask(Incoming(headers, query, scope["path_params"], await read_body(receive)))
@@ -91,6 +99,7 @@ class Boundary:
     app: ASGIApp
     dialects: Sequence[Dialect]
     new_id: Callable[[], str]
+    answers: Counter[tuple[str, int]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -99,7 +108,9 @@ class Boundary:
 
         async def watched(message: Message) -> None:
             nonlocal answered
-            answered = True
+            if not answered:
+                answered = True
+                self.answers[scope.get(DIALECT, OWN), message["status"]] += 1
             await send(message)
 
         error: WanserveError
@@ -117,11 +128,16 @@ class Boundary:
             log.exception("%s %s", scope["method"], scope["path"])
             error = Fault("an unexpected error")
         if not answered:
-            refusal = self._dialect(scope["path"]).refuse(error, scope[REQUEST_ID])
-            headers = dict(refusal.headers)
-            if STORED in scope or isinstance(error, StoreUncertain):
-                headers["x-should-retry"] = "false"
-            await send_json(send, refusal.status, refusal.body, scope[REQUEST_ID], headers.items())
+            await self._refuse(error, scope, watched)
+
+    async def _refuse(self, error: WanserveError, scope: Scope, send: Send) -> None:
+        dialect = self._dialect(scope["path"])
+        scope.setdefault(DIALECT, dialect.name)
+        refusal = dialect.refuse(error, scope[REQUEST_ID])
+        headers = dict(refusal.headers)
+        if STORED in scope or isinstance(error, StoreUncertain):
+            headers["x-should-retry"] = "false"
+        await send_json(send, refusal.status, refusal.body, scope[REQUEST_ID], headers.items())
 
     def _dialect(self, path: str) -> Dialect:
         fitting = [(prefix, dialect) for dialect in self.dialects for prefix in dialect.prefixes]
@@ -129,14 +145,21 @@ class Boundary:
 
 
 def application(
-    doors: Sequence[Door], routes: Sequence[BaseRoute], dialects: Sequence[Dialect], new_id: Callable[[], str]
+    doors: Sequence[Door],
+    routes: Sequence[BaseRoute],
+    dialects: Sequence[Dialect],
+    new_id: Callable[[], str],
+    answers: Counter[tuple[str, int]],
 ) -> ASGIApp:
-    """The whole HTTP side: the dialects' doors, then `routes` (files, health, documents), in the boundary, in CORS."""
+    """The whole HTTP side: the dialects' doors, then `routes` (files, health, documents), in the boundary, in CORS.
+
+    Each answer is counted in `answers`, by its dialect and status.
+    """
     # A path is held against one route after the other, so what is asked most comes first.
     ordered = sorted(doors, key=lambda door: isinstance(door.operation, Submit))
     opened = [ExactRoute(door.operation.path, door, methods=[door.operation.method]) for door in ordered]
     router = Router([*opened, *routes], redirect_slashes=False, default=no_such_path)
-    return CorsForBrowsers(Boundary(router, dialects, new_id))
+    return CorsForBrowsers(Boundary(router, dialects, new_id, answers))
 
 
 class CorsForBrowsers:

@@ -10,9 +10,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from wanserve.blobs.links import Links as Signer
+from wanserve.domain.errors import BlobDamaged
 from wanserve.domain.ports import BlobStore, Clock
 from wanserve.domain.task import Task
 from wanserve.http.routing import REQUEST_ID, ExactRoute
+from wanserve.tasks import Tasks
 
 PATH = "/files/"
 
@@ -41,12 +43,16 @@ class Files:
     signer: Signer
     blobs: BlobStore
     clock: Clock
+    tasks: Tasks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file or a range of it. Raises LinkInvalid, LinkExpired, BlobNotFound."""
+        """Send the file or a range of it. Raises LinkInvalid, LinkExpired, BlobNotFound, BlobDamaged."""
         key = scope["path_params"]["key"]
         query = QueryParams(scope["query_string"])
         self.signer.verify(key, query.get("expires", ""), query.get("signature", ""), self.clock() // 1000)
+        video, path = self.tasks.stored(key), self.blobs.local_path(key)
+        if path.stat().st_size != video.size_bytes:
+            raise BlobDamaged(f"the file {key} is not as long as when it was stored")
         # A key names one attempt's file, which never changes: its own name is the tag.
         tag = f'"{sha256(key.encode()).hexdigest()[:32]}"'
         headers = {"etag": tag, "cache-control": "private, max-age=86400", "x-request-id": scope[REQUEST_ID]}
@@ -54,7 +60,7 @@ class Files:
             await Response(status_code=304, headers=headers)(scope, receive, send)
             return
         file = FileResponse(
-            self.blobs.local_path(key),
+            path,
             headers=headers,
             media_type="video/mp4",
             filename=PurePosixPath(key).parts[1] + ".mp4",

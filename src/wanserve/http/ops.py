@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.requests import Request
@@ -10,12 +10,13 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from wanserve.domain.errors import StoreUnavailable
 from wanserve.http.dialects.base import Json
 from wanserve.http.routing import ExactRoute
 
 _PACKAGE: Final = "fastapi_offline"
 """Carries Swagger UI: a page that fetches it from somebody's network would be blank on a closed one."""
+
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -32,24 +33,33 @@ _PAGE: Final = """<!doctype html>
 """
 
 
+STORE_SECONDS: Final = 3.0
+"""How long the task table may take for a write before it counts as one that takes none."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerHealth:
-    """One worker, as `/readyz` tells of it. `problem` says why its engine is not loaded, where it failed to."""
+    """One worker, as `/readyz` tells of it. `problem` says why it makes no videos now, where it does not."""
 
     device: str
     loaded: bool
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ops:
-    """What the routes need to know: the engine and why it was chosen, the workers, and whether the store is writable."""
+    """What the routes need to know: the engine and why it was chosen, the workers, whether the store is writable.
+
+    `metrics` gives Prometheus's page; it reads the task table.
+    """
 
     engine: str
     why: str
     workers: Callable[[], Sequence[WorkerHealth]]
     check_writable: Callable[[], None]
+    metrics: Callable[[], bytes]
     document: Json
+    _checking: asyncio.Task[None] | None = field(default=None, init=False)
 
     def routes(self) -> list[BaseRoute]:
         """Every route of this module, each for GET and HEAD."""
@@ -57,6 +67,7 @@ class Ops:
             "/": self.home,
             "/healthz": self.healthz,
             "/readyz": self.readyz,
+            "/metrics": self.metrics_page,
             "/openapi.json": self.openapi,
             "/docs": self.docs,
         }
@@ -74,15 +85,10 @@ class Ops:
 
     async def readyz(self, request: Request) -> Response:
         """200 once a task would be accepted and made, else 503; the body says what is missing."""
+        store = await self._store()
         workers = self.workers()
-        store = "ok"
-        try:
-            # A write waits for the disk: not on the event loop.
-            await asyncio.to_thread(self.check_writable)
-        except StoreUnavailable as error:
-            store = str(error)
         # A server without workers of its own leaves the tasks to others: it is ready once it can take them.
-        ready = store == "ok" and (not workers or any(worker.loaded for worker in workers))
+        ready = store == "ok" and (not workers or any(worker.problem is None for worker in workers))
         body = {
             "status": "ready" if ready else "not ready",
             "engine": {"name": self.engine, "why": self.why},
@@ -92,6 +98,21 @@ class Ops:
             "store": store,
         }
         return JSONResponse(body, 200 if ready else 503)
+
+    async def _store(self) -> str:
+        """How the task table takes a write: "ok", or what is wrong with it."""
+        # A write waits for the disk: not on the event loop. And one that hangs is not joined by a second.
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(asyncio.to_thread(self.check_writable))
+        await asyncio.wait({self._checking}, timeout=STORE_SECONDS)
+        if not self._checking.done():
+            return f"the task table took no write for {STORE_SECONDS:g} s"
+        error = self._checking.exception()
+        return "ok" if error is None else str(error)
+
+    async def metrics_page(self, request: Request) -> Response:
+        """What the server counts, for Prometheus."""
+        return Response(await asyncio.to_thread(self.metrics), media_type=METRICS_TYPE)
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document."""
@@ -116,6 +137,7 @@ def ops_about() -> dict[str, Json]:
             _200="Ready: engine and why, workers, store.",
             _503="Not ready: what is missing.",
         ),
+        "/metrics": get("What the server counts, for Prometheus", _200="Text, version 0.0.4."),
         "/openapi.json": get("This document", _200="OpenAPI 3.1."),
         "/docs": get("A page to read this document", _200="HTML."),
         "/files/{key}": {

@@ -45,33 +45,34 @@ NEWEST_TASKS: Final = f"""
 """
 
 # The oldest waiting task of each lane that may run. The lanes are walked by skipping from one to the next in the
-# index, so the cost follows the number of accounts that wait, not the number of tasks.
+# index, so the cost follows the number of accounts that wait, not the number of tasks. What is found first in a lane is
+# its oldest, as the index is by account, model, seq.
 _HEADS: Final = """
-    WITH RECURSIVE lane (account, model) AS (
+    WITH RECURSIVE lane (account, model, seq) AS (
         SELECT * FROM (
-            SELECT account, model FROM tasks WHERE state = 'PENDING' ORDER BY account, model LIMIT 1
+            SELECT account, model, seq FROM tasks WHERE state = 'PENDING' ORDER BY account, model, seq LIMIT 1
         )
         UNION ALL
-        SELECT following.account, following.model
+        SELECT following.account, following.model, following.seq
         FROM lane JOIN tasks AS following ON following.seq = coalesce(
             (SELECT seq FROM tasks WHERE state = 'PENDING' AND account = lane.account AND model > lane.model
-             ORDER BY model LIMIT 1),
+             ORDER BY model, seq LIMIT 1),
             (SELECT seq FROM tasks WHERE state = 'PENDING' AND account > lane.account
-             ORDER BY account, model LIMIT 1)
+             ORDER BY account, model, seq LIMIT 1)
         )
     ),
     counted AS (
         SELECT
-            model,
-            (SELECT min(seq) FROM tasks
-             WHERE state = 'PENDING' AND account = lane.account AND model = lane.model) AS seq,
+            lane.model,
+            lane.seq,
             (SELECT count(*) FROM tasks INDEXED BY tasks_running
              WHERE state = 'RUNNING' AND account = lane.account) AS running_of_account,
             (SELECT count(*) FROM tasks
              WHERE state = 'RUNNING' AND account = lane.account AND model = lane.model) AS running_of_lane,
-            coalesce((SELECT max_running FROM accounts WHERE id = lane.account), :max_running) AS allowed,
-            coalesce((SELECT served FROM accounts WHERE id = lane.account), 0) AS served
-        FROM lane WHERE model IN (SELECT value FROM json_each(:models))
+            coalesce(accounts.max_running, :max_running) AS allowed,
+            coalesce(accounts.served, 0) AS served
+        FROM lane LEFT JOIN accounts ON accounts.id = lane.account
+        WHERE lane.model IN (SELECT value FROM json_each(:models))
     ),
     head AS (
         SELECT model, seq, running_of_account, served FROM counted

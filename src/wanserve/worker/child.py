@@ -10,22 +10,36 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Final, assert_never
 
 from wanserve.blobs.store import DiskBlobs
+from wanserve.domain.attempt import Spent
 from wanserve.domain.errors import Canceled, EngineExhausted, SetupError, WanserveError
-from wanserve.domain.ports import BlobStore, Engine
+from wanserve.domain.ports import BlobStore, Engine, Frame
 from wanserve.domain.task import Video
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.extension.chat import extend
 from wanserve.media import mp4, probe
 from wanserve.tasks import video_key
 from wanserve.telemetry import about, start_logging
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Load, Loaded, Order, Progress
+from wanserve.worker.events import (
+    Cancel,
+    Charge,
+    Crashed,
+    Done,
+    Event,
+    Generate,
+    Load,
+    Loaded,
+    Order,
+    Ping,
+    Pong,
+    Progress,
+)
 
 log = logging.getLogger("wanserve.worker.child")
 
@@ -58,11 +72,27 @@ PROGRESS_SECONDS: Final = 0.1
 """Progress is told at most this often: more would only be thrown away by the heartbeat."""
 
 
-class Inbox:
-    """Reads the orders in a thread of its own, so that a cancel is seen while the engine works."""
+@dataclass(slots=True)
+class Outbox:
+    """Sends events up, from whichever thread."""
 
-    def __init__(self, pipe: "Connection[Event, Order]") -> None:
-        self._pipe = pipe
+    pipe: "Connection[Event, Order]"
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def tell(self, event: Event) -> None:
+        """Send the event; where nobody listens any more, this process ends, as the Inbox would have it end."""
+        try:
+            with self._one_at_a_time:
+                self.pipe.send(event)
+        except OSError:
+            os._exit(0)
+
+
+class Inbox:
+    """Reads the orders in a thread of its own, so that a cancel and a ping are heard while the engine works."""
+
+    def __init__(self, outbox: "Outbox") -> None:
+        self._outbox = outbox
         self._work: queue.SimpleQueue[Load | Generate] = queue.SimpleQueue()
         self.cancel_asked = threading.Event()
 
@@ -77,7 +107,7 @@ class Inbox:
     def _read(self) -> None:
         while True:
             try:
-                order: Order = self._pipe.recv()
+                order: Order = self._outbox.pipe.recv()
             except (EOFError, OSError):
                 # The parent is gone or wants no more of us. Native code may hold the main thread for minutes, and
                 # nothing that this process holds needs a clean end: an unfinished file is swept by the parent.
@@ -90,6 +120,8 @@ class Inbox:
                     self._work.put(order)
                 case Cancel():
                     self.cancel_asked.set()
+                case Ping():
+                    self._outbox.tell(Pong())
                 case Charge():
                     raise AssertionError("the charge comes once, before the inbox reads")
                 case _:
@@ -100,7 +132,7 @@ class Inbox:
 class Studio:
     """Makes one video after another with one engine."""
 
-    pipe: "Connection[Event, Order]"
+    outbox: Outbox
     inbox: Inbox
     engine: Engine
     blobs: BlobStore
@@ -114,23 +146,29 @@ class Studio:
                 self.engine.load(order.model)
                 return Loaded(order.model)
             case Generate():
-                return Done(self.make(order))
+                return self.make(order)
             case _:
                 assert_never(order)
 
-    def make(self, order: Generate) -> Video:
+    def make(self, order: Generate) -> Done:
         """Write the prompt out where that is wished, generate, encode, read back, store. Raises WanserveError."""
         made = order.generation
         if self.charge.llm is not None and made.prompt_extend:
             made = replace(made, prompt=extend(self.charge.llm, made, self._report))
         unfinished = self.charge.scratch / f"{order.task_id}.{order.attempt}.mp4"
+        begun = time.monotonic()
         clip = self.engine.generate(made, self._report)
-        mp4.write(unfinished, clip, made, mp4.provenance(self.engine.name, made, clip.how))
+        frames = Timed(clip.frames, time.monotonic() - begun)
+        mp4.write(unfinished, replace(clip, frames=frames), made, mp4.provenance(self.engine.name, made, clip.how))
+        encoded = time.monotonic()
         facts = probe.check(unfinished, made)
         key = video_key(order.task_id, order.attempt)
         self.blobs.put(key, unfinished)
         rewritten = made.prompt if made.prompt != order.generation.prompt else None
-        return Video(key, facts.bytes, self.engine.name, tuple(clip.notes), clip.profile, rewritten)
+        return Done(
+            Video(key, facts.bytes, self.engine.name, tuple(clip.notes), clip.profile, rewritten),
+            Spent(frames.seconds, encoded - begun - frames.seconds, time.monotonic() - encoded),
+        )
 
     def _report(self, fraction: float) -> None:
         if self.inbox.cancel_asked.is_set():
@@ -138,15 +176,23 @@ class Studio:
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
-            tell(self.pipe, Progress(min(fraction, 1.0)))
+            self.outbox.tell(Progress(min(fraction, 1.0)))
 
 
-def tell(pipe: "Connection[Event, Order]", event: Event) -> None:
-    """Send the event up; where nobody listens any more, this process ends, as the Inbox would have it end."""
-    try:
-        pipe.send(event)
-    except OSError:
-        os._exit(0)
+class Timed(Iterator[Frame]):
+    """Hands frames on, and adds up the seconds that it takes to draw them to those that were spent before."""
+
+    def __init__(self, frames: Iterator[Frame], seconds: float) -> None:
+        self._frames = frames
+        self.seconds = seconds
+
+    def __next__(self) -> Frame:
+        """The next frame."""
+        begun = time.monotonic()
+        try:
+            return next(self._frames)
+        finally:
+            self.seconds += time.monotonic() - begun
 
 
 def outcome(work: Callable[[], Loaded | Done]) -> Loaded | Done | Crashed:
@@ -174,14 +220,15 @@ def main() -> None:
     charge = pipe.recv()
     assert isinstance(charge, Charge), "the parent sends the charge first"
     start_logging(charge.log_level)
-    inbox = Inbox(pipe)
+    outbox = Outbox(pipe)
+    inbox = Inbox(outbox)
     inbox.start()
     try:
         engine = ENGINES[charge.engine](charge)
     except SetupError as error:
-        tell(pipe, Crashed(error.code, str(error), error.retryable))
+        outbox.tell(Crashed(error.code, str(error), error.retryable))
         return
-    studio = Studio(pipe, inbox, engine, DiskBlobs(charge.blobs), charge)
+    studio = Studio(outbox, inbox, engine, DiskBlobs(charge.blobs), charge)
     while serve_next(studio):
         pass
 
@@ -193,7 +240,7 @@ def serve_next(studio: Studio) -> bool:
         event = outcome(partial(studio.obey, order))
     # Only now is the error gone, and with it the frames of the stack that held what was being made.
     studio.engine.rest()
-    tell(studio.pipe, event)
+    studio.outbox.tell(event)
     return not (isinstance(event, Crashed) and event.code in UNSOUND)
 
 

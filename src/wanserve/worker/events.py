@@ -1,12 +1,13 @@
 """The whole protocol between a worker and its child process. Plain values, pickled over one pipe.
 
-Down go orders: a Charge once, then Load, Generate and Cancel. Up come events: Loaded, Progress, Done, Crashed.
+Down go orders: a Charge once, then Load, Generate, Cancel and Ping. Up come events: Loaded, Progress, Done, Crashed, Pong.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wanserve.domain.attempt import NOTHING_SPENT, Spent
 from wanserve.domain.catalog import ModelCard
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
@@ -54,6 +55,11 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """Say that you live: `Pong` comes at once, whatever the engine does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """The engine is ready for this model's videos."""
 
@@ -72,6 +78,7 @@ class Done:
     """The ordered video is stored."""
 
     video: Video
+    spent: Spent = NOTHING_SPENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +90,10 @@ class Crashed:
     retryable: bool
 
 
-Order = Charge | Load | Generate | Cancel
-Event = Loaded | Progress | Done | Crashed
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The child answers."""
+
+
+Order = Charge | Load | Generate | Cancel | Ping
+Event = Loaded | Progress | Done | Crashed | Pong

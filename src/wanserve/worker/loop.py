@@ -1,24 +1,22 @@
-"""The worker: claims a task, has its child make the video, keeps the lease, ends the attempt. One thread a device."""
+"""The worker: keeps a child ready, claims a task, runs an attempt of it. One thread a device."""
 
 import logging
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, assert_never
+from typing import Final
 
 from wanserve.domain.errors import StoreUnavailable
-from wanserve.domain.task import Failure, Task
+from wanserve.domain.task import Task
+from wanserve.metrics import Meters
 from wanserve.tasks import Run, Tasks
 from wanserve.telemetry import about
-from wanserve.worker.events import Cancel, Crashed, Done, Event, Generate, Loaded, Progress
-from wanserve.worker.leases import Lease
+from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Patience
+from wanserve.worker.events import Crashed, Loaded
+from wanserve.worker.health import Health
 from wanserve.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
-
-POLL_SECONDS: Final = 0.1
-"""How long one look at the child's pipe lasts while it works."""
 
 IDLE_SECONDS: Final = 1.0
 """How long a worker with nothing to do sleeps unless it is woken; other processes write tasks too."""
@@ -26,42 +24,63 @@ IDLE_SECONDS: Final = 1.0
 AVOID_SECONDS: Final = 60.0
 """How long a model that did not load is left alone while there are others to serve."""
 
+UNWELL_SECONDS: Final = 3.0
+"""How long a child may owe an answer before it counts as one that does not answer, and gets no task."""
+
+GONE_SECONDS: Final = 15.0
+"""How long an idle child may owe an answer before it is replaced: there is nothing that it could be busy with."""
+
 
 @dataclass(slots=True)
 class Worker:
     """Serves tasks of `models` until `stop` is called.
 
-    `one_model`: the engine holds one model at a time, and changing it is dear. `stall_s`, `drain_s` and `cancel_s`
-    are seconds; the last is how long a child may take to its next step after a cancel, before it is killed.
+    `one_model`: the engine holds one model at a time, and changing it is dear. `load_s` and `drain_s` are seconds: how
+    long a child may take to load a model, and what runs to end after `stop`. `lack` tells what this machine lacks to
+    store a video, in words; else empty.
     """
 
     tasks: Tasks
     child: Supervisor
     models: Sequence[str]
-    stall_s: float
+    patience: Patience
     drain_s: float
-    cancel_s: float = 10.0
+    load_s: float
+    lack: Callable[[], str]
+    meters: Meters
     one_model: bool = False
-    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
-    _drained_by_s: float = field(default=float("inf"), init=False)
+    health: Health = field(default_factory=Health, init=False)
+    _drain: Drain = field(default_factory=Drain, init=False)
     _seen: int = field(default=0, init=False)
     _run: Run = field(default=Run(), init=False)
     _avoided_to_s: dict[str, float] = field(default_factory=dict, init=False)
 
     def stop(self) -> None:
         """Claim nothing more; what runs has `drain_s` seconds, then it is given back. Callable from any thread."""
-        self._drained_by_s = time.monotonic() + self.drain_s
-        self._stopping.set()
+        self._drain.by_s = time.monotonic() + self.drain_s
+        self._drain.stopping.set()
         self.tasks.store.wake()
 
     def hurry(self) -> None:
         """Give back at once what still runs. Callable from any thread, after `stop`."""
-        self._drained_by_s = 0.0
+        self._drain.by_s = 0.0
+
+    def trouble(self) -> str:
+        """Why this worker makes no videos now, in words; else empty. Callable from any thread."""
+        if self.child.problem:
+            return self.child.problem
+        if not self.child.loaded:
+            return "the engine is not loaded yet"
+        if self.child.silent_s() > UNWELL_SECONDS:
+            return "the engine's process does not answer"
+        if self.health.all_failed(time.monotonic()):
+            return "every attempt of the last minute failed"
+        return self.health.waits_for
 
     def run(self) -> None:
         """Serve until stopped; the child is gone afterwards."""
         try:
-            while not self._stopping.is_set():
+            while not self._drain.stopping.is_set():
                 self._serve_next()
         finally:
             self.child.close()
@@ -69,27 +88,33 @@ class Worker:
     def _serve_next(self) -> None:
         """One task, or one wait for a task or for the engine: the outermost frame, from which nothing escapes."""
         try:
-            if not self._child_ready():
+            if not self._child_ready() or not self._child_answers() or not self._has_room():
                 return
             task = self.tasks.claim([self.child.model] if self.one_model and self.child.model else self.models)
             if task is None:
-                self._idle()
+                self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
                 return
             self._run = self._run.followed_by(task.generation.model)
             with about(task.id):
                 self._attempt(task)
         except StoreUnavailable as error:
             log.error("the worker waits for the task table: %s", error)
-            self._stopping.wait(IDLE_SECONDS)
+            self._drain.stopping.wait(IDLE_SECONDS)
         except Exception:
             log.exception("an unexpected error; an attempt that ran is left to its lease")
             self.child.kill()
-            self._stopping.wait(IDLE_SECONDS)
+            self._drain.stopping.wait(IDLE_SECONDS)
+
+    def _attempt(self, task: Task) -> None:
+        attempt = Attempt(task, self.tasks, self.child, self.patience, self._drain, self.lack, self.meters)
+        end = attempt.run()
+        self.health.ended(end, time.monotonic())
+        self.meters.ended(task, end, child_died=not self.child.running())
 
     def _child_ready(self) -> bool:
         """Have a child that is ready for the model to be served next; False while there is none."""
         if not self.child.running():
-            if self._stopping.wait(self.child.pause_s()):
+            if self._drain.stopping.wait(self.child.pause_s()):
                 return False
             self.child.start()
         if self.child.loading is None:
@@ -97,16 +122,48 @@ class Worker:
             if self.child.model == wanted:
                 return True
             self.child.load(wanted)
-        loading = self.child.loading
+        self._hear_loading(self.child.loading or "")
+        return False
+
+    def _hear_loading(self, model: str) -> None:
         event = self.child.next_event(POLL_SECONDS)
-        if isinstance(event, Crashed):
-            log.error("the engine did not load %s: %s", loading, event.message)
-            self._avoided_to_s[loading or ""] = time.monotonic() + AVOID_SECONDS
+        if isinstance(event, Loaded):
+            log.info("the engine is ready for %s", event.model)
+        elif isinstance(event, Crashed):
+            log.error("the engine did not load %s: %s", model, event.message)
+            self._avoided_to_s[model] = time.monotonic() + AVOID_SECONDS
             # It ends by itself. Given another order meanwhile, its end would be told as the reason.
             self.child.close()
-        elif isinstance(event, Loaded):
-            log.info("the engine is ready for %s", event.model)
+        elif self.child.loading_s() > self.load_s:
+            self.child.give_up(f"the engine did not load {model} within {self.load_s:g} s")
+            log.error("%s", self.child.problem)
+            self._avoided_to_s[model] = time.monotonic() + AVOID_SECONDS
+
+    def _child_answers(self) -> bool:
+        """Whether the idle child has answered lately; one that has not for long is replaced.
+
+        One that died while it was idle is seen here too, and a fresh one loads before the next task comes.
+        """
+        self.child.next_event(0)
+        self.child.ask()
+        silent_s = self.child.silent_s()
+        if silent_s <= UNWELL_SECONDS:
+            return self.child.running()
+        if silent_s > GONE_SECONDS:
+            self.child.give_up("the engine's process does not answer")
+            log.error("the engine's process did not answer for %g s and is replaced", GONE_SECONDS)
+        self._drain.stopping.wait(POLL_SECONDS)
         return False
+
+    def _has_room(self) -> bool:
+        """Whether a video could be stored: a task that could not is better left waiting."""
+        lack = self.lack()
+        if lack != self.health.waits_for:
+            log.error("no task is claimed: %s", lack) if lack else log.info("tasks are claimed again")
+            self.health.waits_for = lack
+        if lack:
+            self._drain.stopping.wait(IDLE_SECONDS)
+        return not lack
 
     def _wanted(self) -> str:
         """The model that the child should be ready for now."""
@@ -115,73 +172,3 @@ class Worker:
         now = time.monotonic()
         usable = [model for model in self.models if self._avoided_to_s.get(model, now) <= now] or self.models
         return self.tasks.next_model(usable, self._run) or self.child.model or usable[0]
-
-    def _idle(self) -> None:
-        # A child that dies while idle is seen here, and a fresh one loads before the next task comes.
-        self.child.next_event(0)
-        self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
-
-    def _attempt(self, task: Task) -> None:
-        log.info("attempt %d starts: %s", task.attempt, task.generation.model)
-        lease = Lease(time.monotonic(), self.tasks.policy.lease_ms / 1000, self.stall_s)
-        self.child.send(Generate(task.id, task.attempt, task.generation))
-        while True:
-            event = self.child.next_event(POLL_SECONDS)
-            now = time.monotonic()
-            if event and self._ended(task, event):
-                return
-            if isinstance(event, Progress):
-                lease.hear(event.fraction, now)
-            if lease.stalled(now):
-                self.child.kill()
-                self._lose(task, Crashed("stalled", f"the engine reported nothing for {self.stall_s:g} s", True))
-                return
-            if now > self._drained_by_s:
-                self.child.kill()
-                log.info("attempt %d given back: the worker stops", task.attempt)
-                self.tasks.give_back(task)
-                return
-            if lease.due(now) and not self._renewed(task, lease.progress):
-                log.info("attempt %d stops: canceled, or its lease was lost", task.attempt)
-                self._silence()
-                return
-
-    def _renewed(self, task: Task, progress: float) -> bool:
-        try:
-            return self.tasks.renew(task, progress)
-        except StoreUnavailable as error:
-            # The lease may outlast the trouble. If it does not, a later heartbeat finds the task gone.
-            log.error("a heartbeat was not written: %s", error)
-            return True
-
-    def _ended(self, task: Task, event: Event) -> bool:
-        """Whether the event ends the attempt; its end is then written."""
-        match event:
-            case Progress() | Loaded():
-                return False
-            case Done():
-                if self.tasks.succeed(task, event.video):
-                    log.info("attempt %d made %s", task.attempt, event.video.key)
-                else:
-                    log.warning("attempt %d came too late and changes nothing", task.attempt)
-            case Crashed():
-                self._lose(task, event)
-            case _:
-                assert_never(event)
-        return True
-
-    def _lose(self, task: Task, crash: Crashed) -> None:
-        log.error("attempt %d lost: %s: %s", task.attempt, crash.code, crash.message)
-        failure = Failure(crash.code, crash.message)
-        if not self.tasks.fail(task, failure, retryable=crash.retryable):
-            log.warning("attempt %d was no longer ours to lose", task.attempt)
-
-    def _silence(self) -> None:
-        """Have the child stop what it makes; a child that does not is killed."""
-        self.child.send(Cancel())
-        deadline = time.monotonic() + self.cancel_s
-        while self.child.running() and time.monotonic() < deadline:
-            event = self.child.next_event(POLL_SECONDS)
-            if isinstance(event, Crashed | Done):
-                return
-        self.child.kill()

@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Final
 
 from wanserve.devices import VISIBLE
-from wanserve.worker.events import Charge, Crashed, Event, Load, Loaded, Order
+from wanserve.worker.events import Charge, Crashed, Event, Load, Loaded, Order, Ping, Pong
 
 log = logging.getLogger(__name__)
 
@@ -22,14 +23,24 @@ RESTART_SECONDS: Final = (0.0, 0.5, 2.0, 8.0, 30.0)
 """The pause before each restart since an engine last loaded, so that a broken set-up does not spin."""
 
 
+PING_SECONDS: Final = 1.0
+"""How long a child may send nothing before it is asked whether it lives."""
+
+
 class Supervisor:
-    """One child process with one engine. Not thread-safe: the worker's thread owns it; `loaded` may be read by all."""
+    """One child process with one engine. Not thread-safe: the worker's thread owns it.
+
+    What tells how it is (`loaded`, `problem`, `silent_s`) may be read by all.
+    """
 
     def __init__(self, charge: Charge) -> None:
         self._charge = charge
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection[Order, Event] | None = None
         self._failures = 0
+        self._heard_at = 0.0
+        self._asked_at: float | None = None
+        self._load_began = 0.0
         self.model: str | None = None
         """What this child is ready to make videos of."""
 
@@ -65,6 +76,7 @@ class Supervisor:
         # Only the child holds its end now: when it dies, our end reads EOF; when we die, its end does.
         theirs.close()
         self._pipe = ours
+        self._heard_at, self._asked_at = time.monotonic(), None
         ours.send(self._charge)
 
     def _environment(self) -> dict[str, str] | None:
@@ -77,7 +89,23 @@ class Supervisor:
     def load(self, model: str) -> None:
         """Have the child make ready for this model; Loaded or Crashed comes. The model before is ready no more."""
         self.model, self.loading = None, model
+        self._load_began = time.monotonic()
         self.send(Load(model))
+
+    def loading_s(self) -> float:
+        """For how many seconds the child has been getting ready for its next model; 0 while it does not."""
+        return 0.0 if self.loading is None else time.monotonic() - self._load_began
+
+    def ask(self) -> None:
+        """Ask a child that has sent nothing for a while whether it lives; what it sends next is the answer."""
+        if self._asked_at is None and self.running() and time.monotonic() - self._heard_at >= PING_SECONDS:
+            self._asked_at = time.monotonic()
+            self.send(Ping())
+
+    def silent_s(self) -> float:
+        """For how many seconds the child has owed an answer to `ask`; 0 while it owes none."""
+        asked_at = self._asked_at
+        return 0.0 if asked_at is None else time.monotonic() - asked_at
 
     def send(self, order: Order) -> None:
         """Give an order. A child that is gone takes none; `next_event` then tells."""
@@ -98,12 +126,20 @@ class Supervisor:
             event = self._pipe.recv()
         except (EOFError, OSError):
             event = self._buried()
+        self._heard_at, self._asked_at = time.monotonic(), None
+        if isinstance(event, Pong):
+            return None
         if isinstance(event, Loaded):
             self._failures, self.problem = 0, None
             self.model, self.loading, self.loaded = event.model, None, True
         elif isinstance(event, Crashed) and self.model is None:
             self.problem, self.loading, self.loaded = event.message, None, False
         return event
+
+    def give_up(self, problem: str) -> None:
+        """End a child that is of no use any more, and remember why until another has loaded."""
+        self.kill()
+        self.problem = problem
 
     def kill(self) -> None:
         """End the child at once, whatever it does; also one that is stopped."""
@@ -132,7 +168,7 @@ class Supervisor:
         if process is None:
             return "it was not there"
         self._failures += not self.loaded
-        self.model, self.loading, self.loaded = None, None, False
+        self.model, self.loading, self.loaded, self._asked_at = None, None, False, None
         try:
             code = process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from wanserve.domain.ports import BlobStore
+from wanserve.metrics import Meters
 from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -23,14 +24,17 @@ class Sweeper:
     tasks: Tasks
     blobs: BlobStore
     scratch: Path
+    meters: Meters
     check_s: float = LEASE_CHECK_SECONDS
     files_every: int = FILES_EVERY
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
+    _overdue: set[tuple[str, int]] = field(default_factory=set, init=False)
 
     def start_afresh(self) -> None:
         """What holds at a start, when no worker of this data directory can be alive: take back all, clear the scratch."""
-        for task in self.tasks.reclaim(every_lease=True):
-            log.info("task %s is %s again: the server was stopped while it ran", task.id, task.state)
+        for task in self.tasks.running():
+            if taken := self.tasks.take_back(task, whatever_its_lease=True):
+                log.info("task %s is %s: the server was stopped while it ran", taken.id, taken.state)
         for left in self.scratch.iterdir():
             left.unlink()
         self.sweep_files()
@@ -41,8 +45,7 @@ class Sweeper:
         while not self._stopping.wait(self.check_s):
             rounds += 1
             try:
-                for task in self.tasks.reclaim():
-                    log.warning("task %s is %s: the lease of attempt %d ran out", task.id, task.state, task.attempt)
+                self.sweep_leases()
                 if rounds % self.files_every == 0:
                     self.sweep_files()
             except Exception:
@@ -52,6 +55,19 @@ class Sweeper:
     def stop(self) -> None:
         """End `run` soon."""
         self._stopping.set()
+
+    def sweep_leases(self) -> None:
+        """Take back what was overdue at the last look too.
+
+        A clock that is set forward, or a machine that was asleep, makes every lease overdue at once: a worker that
+        lives has renewed its own by the next look.
+        """
+        overdue = {(task.id, task.attempt): task for task in self.tasks.overdue()}
+        for task in (overdue[key] for key in overdue.keys() & self._overdue):
+            if taken := self.tasks.take_back(task):
+                log.warning("task %s is %s: the lease of attempt %d ran out", taken.id, taken.state, taken.attempt)
+                self.meters.lease_lost()
+        self._overdue = set(overdue)
 
     def sweep_files(self) -> None:
         """Delete the files of tasks past their retention, and files that no task has."""

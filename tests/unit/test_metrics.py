@@ -1,0 +1,63 @@
+"""The metrics page, read by Prometheus's own parser."""
+
+import time
+from dataclasses import replace
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.samples import VIDEO, new_task
+from wanserve.domain.attempt import End, Spent
+from wanserve.metrics import Meters
+from wanserve.store.memory import MemoryTasks
+
+
+def samples(meters: Meters) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Every sample of the page by its name and labels."""
+    families = text_string_to_metric_families(meters.page().decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_attempts_are_counted_by_their_end_and_timed_where_a_video_was_made() -> None:
+    meters = Meters()
+    task = replace(new_task(submitted_ms=1000), started_ms=3500, attempt=1)
+    meters.started(task)
+    meters.started(replace(task, attempt=2))
+    meters.made(task, VIDEO, Spent(4.0, 0.5, 0.02))
+    meters.ended(task, End.MADE, child_died=False)
+    meters.ended(task, End.LOST, child_died=True)
+    meters.lease_lost()
+    found = samples(meters)
+    model = frozenset({("model", task.generation.model)})
+    assert found["wanserve_queue_seconds_sum", model] == 2.5
+    assert found["wanserve_queue_seconds_count", model] == 1
+    assert found["wanserve_generation_seconds_sum", model] == 4.0
+    assert found["wanserve_encode_seconds_sum", model] == 0.5
+    assert found["wanserve_store_seconds_sum", model] == 0.02
+    assert found["wanserve_stored_bytes_total", model] == VIDEO.size_bytes
+    assert found["wanserve_attempts_total", model | {("end", "made")}] == 1
+    assert found["wanserve_attempts_total", model | {("end", "lost")}] == 1
+    assert found["wanserve_engine_crashes_total", frozenset()] == 1
+    assert found["wanserve_leases_lost_total", frozenset()] == 1
+
+
+def test_the_table_is_counted_when_the_page_is_read() -> None:
+    meters, store = Meters(), MemoryTasks()
+    meters.watch(store.census)
+    for ago_ms in (9000, 1000):
+        store.add(new_task(model="large", submitted_ms=time.time_ns() // 1_000_000 - ago_ms), 9).result(0)
+    store.claim(["large"], 1, 2, None)
+    found = samples(meters)
+    assert found["wanserve_tasks", frozenset({("model", "large"), ("state", "PENDING")})] == 1
+    assert found["wanserve_tasks", frozenset({("model", "large"), ("state", "RUNNING")})] == 1
+    assert 1 <= found["wanserve_queue_age_seconds", frozenset({("model", "large")})] < 9
+
+
+def test_answers_are_counted_by_dialect_and_status() -> None:
+    meters = Meters()
+    meters.answers["pixazo", 200] += 2
+    found = samples(meters)
+    assert found["wanserve_http_answers_total", frozenset({("dialect", "pixazo"), ("status", "200")})] == 2
