@@ -4,6 +4,7 @@ import random
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from starlette.types import ASGIApp
@@ -26,6 +27,7 @@ from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.keys import Keys
 from wanserve.metrics import Meters
 from wanserve.offers import Choice
+from wanserve.ownership import unserved
 from wanserve.settings import Settings, surroundings
 from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
 from wanserve.tasks import Tasks
@@ -72,13 +74,14 @@ def make_folders(settings: Settings) -> None:
         raise SetupError(f"the data directory {settings.data_dir} cannot be made: {error.strerror}") from error
 
 
-def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS) -> Core:
+def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS, *, owner: bool = False) -> Core:
     """Open the database of the data directory, making both where they are new. Raises SetupError.
 
-    `models` are those that may be asked for.
+    `models` are those that may be asked for. `owner` says that this process holds the data directory already; another
+    one does not change the schema under a server that may be older than itself.
     """
     make_folders(settings)
-    database = Database(settings.data_dir / "wanserve.db")
+    database = Database(settings.database_file, nullcontext() if owner else unserved(settings.data_dir))
     tasks = Tasks(
         store=SqliteTasks(database),
         models=models,

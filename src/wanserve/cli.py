@@ -3,30 +3,29 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from rich.console import Console
-from rich.table import Table
 
 from wanserve import __version__
 from wanserve.app import Core, open_core
 from wanserve.client import Client
 from wanserve.doctor import examine
+from wanserve.domain.account import Limits
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import WanserveError
-from wanserve.domain.task import Task
 from wanserve.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
 from wanserve.offers import as_told, choose, pull_weights
 from wanserve.server import serve
 from wanserve.settings import Settings, load
+from wanserve.store.backup import back_up
+from wanserve.tables import flat, print_rows, time_text
 from wanserve.telemetry import start_logging
 
-WIDE: Final = 1000
 MARKS: Final = {True: "ok     ", False: "MISSING", None: "-      "}
 
 Arguments = argparse.Namespace
@@ -55,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_generate(commands)
     _add_keys(commands)
+    _add_accounts(commands)
     _add_tasks(commands)
     _add_tellers(commands)
     return top
@@ -118,6 +118,26 @@ def _add_keys(commands: Commands) -> None:
     _with_json(_with_data(_add(keys, "list", "list the keys, without their secrets", run_keys_list)))
 
 
+def _add_accounts(commands: Commands) -> None:
+    accounts = commands.add_parser("accounts", help="list the accounts and limit them").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    limit = _with_data(_add(accounts, "set", "set an account's own limits", run_accounts_set))
+    limit.add_argument("name", metavar="NAME")
+    limits = {
+        "--submit-rps": ("R", _rate, "submits a second"),
+        "--query-rps": ("R", _rate, "polls a second"),
+        "--max-queued": ("N", _count, "tasks that wait for one model"),
+        "--max-running": ("N", _count, "tasks of one model that run at a time"),
+    }
+    for flag, (metavar, kind, about) in limits.items():
+        # Where it is left out it is not there at all: None stands for the server's own setting.
+        says = f"{about}; default: as the server is set"
+        limit.add_argument(flag, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=says)
+    limit.set_defaults(misused=limit.error)
+    _with_json(_with_data(_add(accounts, "list", "list the accounts with their own limits", run_accounts_list)))
+
+
 def _add_tasks(commands: Commands) -> None:
     tasks = commands.add_parser("tasks", help="see and cancel what is queued and running").add_subparsers(
         required=True, metavar="COMMAND"
@@ -140,6 +160,8 @@ def _add_tellers(commands: Commands) -> None:
     )
     pull.add_argument("name", metavar="NAME", choices=list(MODELS), help=", ".join(MODELS))
     pull.add_argument("--weights", metavar="HUB_ID", help="another hub id than the setting's")
+    backup = _with_data(_add(commands, "backup", "copy the database, also while a server serves", run_backup))
+    backup.add_argument("file", type=Path, metavar="FILE")
     doctor = _with_data(_add(commands, "doctor", "tell what this machine can run and what is missing", run_doctor))
     _with_json(doctor)
 
@@ -193,12 +215,34 @@ def run_keys_list(arguments: Arguments) -> None:
                 "name": key.name,
                 "account": key.account,
                 "models": sorted(key.models) if key.models is not None else None,
-                "created": _time(key.created_ms),
-                "revoked": _time(key.revoked_ms),
+                "created": time_text(key.created_ms),
+                "revoked": time_text(key.revoked_ms),
             }
             for key in core.keys.all()
         ]
-    _print_rows(rows, as_json=arguments.json)
+    print_rows(rows, as_json=arguments.json)
+
+
+def run_accounts_set(arguments: Arguments) -> None:
+    """`wanserve accounts set`."""
+    given = {limit.name: getattr(arguments, limit.name) for limit in fields(Limits) if limit.name in arguments}
+    if not given:
+        arguments.misused("give at least one limit")
+    with closing(_core(arguments)) as core:
+        core.keys.limit(arguments.name, lambda limits: replace(limits, **given))
+
+
+def run_accounts_list(arguments: Arguments) -> None:
+    """`wanserve accounts list`: a limit that is not the account's own is null in JSON, and `default` in a table."""
+    with closing(_core(arguments)) as core:
+        accounts = core.keys.accounts()
+    other = None if arguments.json else "default"
+    rows = [
+        {"name": account.name, "created": time_text(account.created_ms)}
+        | {name: other if limit is None else limit for name, limit in asdict(account.limits).items()}
+        for account in accounts
+    ]
+    print_rows(rows, as_json=arguments.json)
 
 
 def run_tasks_list(arguments: Arguments) -> None:
@@ -211,19 +255,19 @@ def run_tasks_list(arguments: Arguments) -> None:
             "state": task.state,
             "account": task.account,
             "model": task.generation.model,
-            "submitted": _time(task.submitted_ms),
+            "submitted": time_text(task.submitted_ms),
             "progress": f"{task.progress:.0%}",
             "prompt": task.generation.prompt[:60],
         }
         for task in found
     ]
-    _print_rows(rows, as_json=arguments.json)
+    print_rows(rows, as_json=arguments.json)
 
 
 def run_tasks_show(arguments: Arguments) -> None:
     """`wanserve tasks show`."""
     with closing(_core(arguments)) as core:
-        shown = _flat(core.tasks.find(arguments.id))
+        shown = flat(core.tasks.find(arguments.id))
     if arguments.json:
         print(json.dumps(shown, ensure_ascii=False))
         return
@@ -242,8 +286,8 @@ def run_tasks_cancel(arguments: Arguments) -> None:
 def run_usage(arguments: Arguments) -> None:
     """`wanserve usage`."""
     with closing(_core(arguments)) as core:
-        rows = [asdict(row) | {"ended": _time(row.ended_ms)} for row in core.tasks.usage(arguments.account)]
-    _print_rows(rows, as_json=arguments.json)
+        rows = [asdict(row) | {"ended": time_text(row.ended_ms)} for row in core.tasks.usage(arguments.account)]
+    print_rows(rows, as_json=arguments.json)
 
 
 def run_models(arguments: Arguments) -> None:
@@ -252,12 +296,18 @@ def run_models(arguments: Arguments) -> None:
     if not arguments.json:
         columns = ("name", "engine", "weights", "profile", "steps", "frames", "fps", "sizes")
         rows = [{name: row[name] for name in columns} for row in rows]
-    _print_rows(rows, as_json=arguments.json)
+    print_rows(rows, as_json=arguments.json)
 
 
 def run_models_pull(arguments: Arguments) -> int:
     """`wanserve models pull`."""
     return pull_weights(_settings(arguments), arguments.name, arguments.weights)
+
+
+def run_backup(arguments: Arguments) -> None:
+    """`wanserve backup`: the path of the copy goes to stdout."""
+    back_up(_settings(arguments).database_file, arguments.file)
+    print(arguments.file)
 
 
 def run_doctor(arguments: Arguments) -> int:
@@ -284,35 +334,9 @@ def _models(arguments: Arguments) -> list[str] | None:
     return None if arguments.models is None else [name.strip() for name in arguments.models.split(",")]
 
 
-def _time(time_ms: int | None) -> str | None:
-    return None if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(" ", "seconds")
+def _rate(text: str) -> float | None:
+    return None if text == "default" else float(text)
 
 
-def _flat(task: Task) -> dict[str, object]:
-    shown: dict[str, object] = {
-        name: told for name, told in asdict(task).items() if name not in ("generation", "video", "failure")
-    }
-    shown |= asdict(task.generation)
-    shown["video"] = task.video and asdict(task.video)
-    shown["failure"] = task.failure and asdict(task.failure)
-    return shown
-
-
-def _cell(told: object) -> str:
-    if isinstance(told, dict):
-        return ", ".join(name if says == "native" else f"{name} ({says})" for name, says in told.items())
-    return ", ".join(told) if isinstance(told, list) else str(told or "")
-
-
-def _print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(rows, ensure_ascii=False))
-        return
-    if not rows:
-        print("none")
-        return
-    table = Table(*rows[0], box=None)
-    for row in rows:
-        table.add_row(*(_cell(told) for told in row.values()))
-    # Into a pipe or a file no column is ever cut.
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+def _count(text: str) -> int | None:
+    return None if text == "default" else int(text)

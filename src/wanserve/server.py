@@ -1,23 +1,19 @@
 """Runs a built server: one owner of the data directory, the order of the start, the drain, the end."""
 
 import asyncio
-import fcntl
 import gc
 import logging
-import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import closing
 from typing import Final
 
 from wanserve.app import Parts, build, make_folders, open_core
-from wanserve.domain.errors import SetupError
 from wanserve.http.listener import free_address, listen
 from wanserve.keys import Keys
 from wanserve.offers import Choice, choose
+from wanserve.ownership import owned
 from wanserve.settings import Settings
 from wanserve.tasks import Tasks
 
@@ -33,7 +29,7 @@ def serve(settings: Settings, *, with_worker: bool = True) -> None:
     choice = choose(settings)
     make_folders(settings)
     # Owned before it is opened: a newer version must not change the schema under a server that still runs.
-    with owned(settings.data_dir), closing(open_core(settings, choice.cards)) as core:
+    with owned(settings.data_dir), closing(open_core(settings, choice.cards, owner=True)) as core:
         make_first_key(core.keys)
         parts = build(settings, core, choice, with_worker=with_worker)
         parts.sweeper.start_afresh()
@@ -53,21 +49,6 @@ def tell_unserved(choice: Choice, tasks: Tasks) -> None:
             log.info("model %s is not served: %s", offer.card.name, offer.why)
             if tasks.store.waiting([offer.card.name], None):
                 log.warning("tasks of %s wait, from when it was served, until it is again", offer.card.name)
-
-
-@contextmanager
-def owned(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory for this process alone. Raises SetupError where another server has it."""
-    with (data_dir / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SetupError(f"another wanserve serves {data_dir}: stop it, or give another --data-dir") from error
-        # For people who look; the lock itself is the kernel's and ends with this process.
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield
 
 
 def make_first_key(keys: Keys) -> None:

@@ -144,6 +144,11 @@ class Settings(BaseModel):
         return self
 
     @property
+    def database_file(self) -> Path:
+        """Where the tasks, keys and the ledger are."""
+        return self.data_dir / "wanserve.db"
+
+    @property
     def models_dir(self) -> Path:
         """Where `wanserve models pull` puts weights."""
         return self.data_dir / "models"

@@ -25,10 +25,12 @@ def environment(**settings: str) -> dict[str, str]:
     return ours | {f"WANSERVE_{name.upper()}": value for name, value in settings.items()}
 
 
-def wanserve(*arguments: str, cwd: str | Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end; in `cwd` there may be a wanserve.toml."""
+def wanserve(
+    *arguments: str, cwd: str | Path | None = None, program: str = WANSERVE, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end; in `cwd` there may be a wanserve.toml. `program` is another version's command."""
     return subprocess.run(
-        [WANSERVE, *arguments],
+        [program, *arguments],
         cwd=cwd,
         env=environment(**settings),
         capture_output=True,
@@ -109,14 +111,22 @@ class Server:
 
 
 def start(
-    data_dir: Path, *arguments: str, cwd: str | Path | None = None, ready: bool = True, **settings: str
+    data_dir: Path,
+    *arguments: str,
+    cwd: str | Path | None = None,
+    ready: bool = True,
+    program: str = WANSERVE,
+    **settings: str,
 ) -> Server:
-    """Start `wanserve serve` on a free port, in `cwd`, and wait until it listens and, where `ready`, is ready."""
+    """Start `wanserve serve` on a free port, in `cwd`, and wait until it listens and, where `ready`, is ready.
+
+    `program` is another version's command.
+    """
     log = data_dir.parent / f"{data_dir.name}.log"
     with log.open("ab") as stderr:
         size = stderr.tell()
         process = subprocess.Popen(
-            [WANSERVE, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
+            [program, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
             cwd=cwd,
             env=environment(**settings),
             stderr=stderr,
@@ -141,10 +151,15 @@ def start(
 
 @contextlib.contextmanager
 def running(
-    data_dir: Path, *arguments: str, cwd: str | Path | None = None, ready: bool = True, **settings: str
+    data_dir: Path,
+    *arguments: str,
+    cwd: str | Path | None = None,
+    ready: bool = True,
+    program: str = WANSERVE,
+    **settings: str,
 ) -> Iterator[Server]:
     """A server for the length of a block."""
-    server = start(data_dir, *arguments, cwd=cwd, ready=ready, **settings)
+    server = start(data_dir, *arguments, cwd=cwd, ready=ready, program=program, **settings)
     try:
         yield server
     finally:

@@ -1,11 +1,13 @@
 """Keys: made once, known by their hash only, restricted and revoked at once."""
 
+from dataclasses import asdict, replace
 from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wanserve.domain.account import Limits
 from wanserve.domain.errors import InvalidKey, InvalidRequest, MissingKey
 from wanserve.keys import Keys, fingerprint
 from wanserve.store.memory import MemoryKeys
@@ -90,3 +92,32 @@ def test_a_name_is_taken_once_and_an_unknown_one_is_told() -> None:
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="models: huge is not one of small, large"):
         new_keys().create("one", "ann", ["small", "huge"])
+
+
+def test_an_accounts_limits_change_one_by_one_and_hold_for_its_keys() -> None:
+    keys = new_keys()
+    secret = keys.create("one", "ann")
+    keys.create("other", "ben")
+    keys.limit("ann", lambda limits: replace(limits, submit_rps=0.5, max_queued=3))
+    changed = keys.limit("ann", lambda limits: replace(limits, max_running=2, max_queued=None))
+    assert changed.limits == Limits(submit_rps=0.5, max_running=2)
+    assert keys.owner(secret).limits == changed.limits
+    assert [(account.name, account.limits) for account in keys.accounts()] == [
+        ("ann", changed.limits),
+        ("ben", Limits()),
+    ]
+
+
+@pytest.mark.parametrize("field", list(asdict(Limits())))
+@pytest.mark.parametrize("wrong", [0, -1, 1_000_001, float("nan"), float("inf")])
+def test_a_limit_must_be_one_and_a_wrong_one_changes_nothing(field: str, wrong: float) -> None:
+    keys = new_keys()
+    keys.create("one", "ann")
+    with pytest.raises(InvalidRequest, match=f"{field}: must be more than 0 and at most 1000000"):
+        keys.limit("ann", lambda limits: replace(limits, **{field: wrong}))  # type: ignore[arg-type]
+    assert keys.accounts()[0].limits == Limits()
+
+
+def test_an_account_that_is_not_there_is_told() -> None:
+    with pytest.raises(InvalidRequest, match="account: there is no account ann"):
+        new_keys().limit("ann", lambda limits: limits)

@@ -5,9 +5,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidRequest, SetupError, StoreUnavailable
@@ -15,7 +16,7 @@ from wanserve.domain.ports import Census
 from wanserve.domain.task import Once, State, Task, Usage
 from wanserve.store import statements as sql
 from wanserve.store.batch import Submit, add_all
-from wanserve.store.migrate import migrate, migrations
+from wanserve.store.migrate import migrate, migrations, schema_version
 from wanserve.store.rows import (
     Fetched,
     Value,
@@ -32,6 +33,8 @@ from wanserve.store.writer import Writer
 
 T = TypeVar("T")
 
+FREELY: Final = nullcontext()
+
 BUSY_SECONDS = 10
 """How long a write waits for another process (a command line) that is writing."""
 
@@ -39,19 +42,27 @@ BUSY_SECONDS = 10
 class Database:
     """One SQLite file: a reading connection for each thread that asks, and the Writer."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, creating or migrating it. Raises SetupError where it cannot be, or is newer than we are."""
+    def __init__(self, path: Path, migrating: AbstractContextManager[None] = FREELY) -> None:
+        """Open the file, creating or migrating it. Raises SetupError where it cannot be, or is newer than we are.
+
+        `migrating` is entered while the schema changes, and may refuse that.
+        """
         self._path = path
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
+        steps = migrations()
         try:
+            if not path.exists():
+                # By itself SQLite makes it readable for all; the files beside it take its mode.
+                path.touch(mode=0o600)
             first = self._connect()
             try:
-                migrate(first, migrations())
+                with migrating if schema_version(first) < max(steps) else FREELY:
+                    migrate(first, steps)
             finally:
                 first.close()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise SetupError(f"the database {path} cannot be opened: {error}") from error
         self.wakeup = Wakeup()
         self.writer = Writer(self._connect, self.wakeup.wake)
