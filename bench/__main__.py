@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import clip, install, memory, polls, start, submits, table, wan
+from bench import cancel, clip, install, memory, polls, start, submits, table, wan
 from bench.result import Result, commit, machine
 
 
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "submits": submits.run,
         "start": start.run,
         "table": table.run,
+        "cancel": cancel.run,
         "clip": clip.run,
         "install": install.run,
         "wan": wan.run,

@@ -1,17 +1,20 @@
 """The SQLite store on a real file: what is durable, what shares a commit, and how a schema comes to be."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.samples import new_task
 from wanserve.domain.account import Key
-from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable
+from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable, StoreUncertain
 from wanserve.domain.task import State, Task
+from wanserve.store import sqlite
 from wanserve.store.migrate import migrate, migrations
 from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
 
@@ -233,3 +236,27 @@ def test_what_is_no_database_is_said_plainly(tmp_path: Path) -> None:
     (tmp_path / "tasks.db").write_bytes(b"this is no database, however long it may be" * 100)
     with pytest.raises(SetupError, match="cannot be opened: file is not a database"):
         Database(tmp_path / "tasks.db")
+
+
+def test_a_commit_that_the_disk_did_not_take_is_uncertain_and_one_that_another_process_holds_up_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    database = Database(tmp_path / "tasks.db")
+    store = SqliteTasks(database)
+    with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert type(store.add(new_task(), 9).exception(10)) is StoreUnavailable
+        other.execute("ROLLBACK")
+    store.add(new_task(), 9).result(10)
+    for descriptor in Path("/proc/self/fd").iterdir():
+        # A disk that takes no writes any more: the log's descriptor becomes one that can only be read.
+        if descriptor.exists() and descriptor.readlink() == tmp_path / "tasks.db-wal":
+            with (tmp_path / "tasks.db").open("rb") as unwritable:
+                os.dup2(unwritable.fileno(), int(descriptor.name))
+    lost = new_task()
+    failure = store.add(lost, 9).exception(10)
+    assert isinstance(failure, StoreUncertain)
+    assert not failure.retryable
+    assert store.find(lost.id) is None
+    database.close()

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeVar
 
-from wanserve.domain.errors import StoreUnavailable
+from wanserve.domain.errors import StoreUnavailable, StoreUncertain
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -108,11 +108,13 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             for perform, writes in groupby(group, key=lambda write: write.perform):
                 answers += _perform(connection, perform, [write.item for write in writes])
-            connection.execute("COMMIT")
+            failure = _try_commit(connection)
         except sqlite3.Error as error:
+            failure = _unavailable(error)
+        if failure is not None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            answers = [_unavailable(error)] * len(group)
+            answers = [failure] * len(group)
         # Only now, with the commit on disk, does anybody hear of success.
         for write, answer in zip(group, answers, strict=True):
             if isinstance(answer, Exception):
@@ -121,6 +123,18 @@ class Writer:
                 write.outcome.set_result(answer)
         if any(write.wakes for write in group):
             self._on_wake()
+
+
+def _try_commit(connection: sqlite3.Connection) -> StoreUnavailable | None:
+    """Commit; else what happened instead."""
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if error.sqlite_errorname.startswith("SQLITE_IOERR"):
+            # The disk may have all of it, and a power cut now would bring it back.
+            return StoreUncertain(f"a write to the task table may be lost: {error}")
+        return _unavailable(error)
+    return None
 
 
 def _perform(connection: sqlite3.Connection, perform: Together, items: list[object]) -> Sequence[object]:
