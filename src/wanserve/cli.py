@@ -125,15 +125,15 @@ def _add_accounts(commands: Commands) -> None:
     limit = _with_data(_add(accounts, "set", "set an account's own limits", run_accounts_set))
     limit.add_argument("name", metavar="NAME")
     limits = {
-        "--submit-rps": ("R", _rate, "submits a second"),
-        "--query-rps": ("R", _rate, "polls a second"),
-        "--max-queued": ("N", _count, "tasks that wait for one model"),
-        "--max-running": ("N", _count, "tasks of one model that run at a time"),
+        "--submit-rps": ("R", float, "submits a second"),
+        "--query-rps": ("R", float, "polls a second"),
+        "--max-queued": ("N", int, "tasks that wait for one model"),
+        "--max-running": ("N", int, "tasks of one model that run at a time"),
     }
-    for flag, (metavar, kind, about) in limits.items():
+    for flag, (metavar, number, about) in limits.items():
         # Where it is left out it is not there at all: None stands for the server's own setting.
         says = f"{about}; default: as the server is set"
-        limit.add_argument(flag, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=says)
+        limit.add_argument(flag, type=_or_default(number), metavar=metavar, default=argparse.SUPPRESS, help=says)
     limit.set_defaults(misused=limit.error)
     _with_json(_with_data(_add(accounts, "list", "list the accounts with their own limits", run_accounts_list)))
 
@@ -334,9 +334,14 @@ def _models(arguments: Arguments) -> list[str] | None:
     return None if arguments.models is None else [name.strip() for name in arguments.models.split(",")]
 
 
-def _rate(text: str) -> float | None:
-    return None if text == "default" else float(text)
+def _or_default(number: type[int] | type[float]) -> Callable[[str], float | None]:
+    """Reads a limit; None stands for the server's own setting."""
 
+    def read(text: str) -> float | None:
+        try:
+            return None if text == "default" else number(text)
+        except ValueError as error:
+            kind = "a whole number" if number is int else "a number"
+            raise argparse.ArgumentTypeError(f"must be {kind} or default, and {text!r} is neither") from error
 
-def _count(text: str) -> int | None:
-    return None if text == "default" else int(text)
+    return read

@@ -98,21 +98,22 @@ def test_beyond_its_running_limit_an_account_waits_and_others_go_on(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "says"),
     [
-        [],
-        ["nobody"],
-        ["nobody", "--max-queued", "many"],
-        ["nobody", "--max-queued", "1.5"],
-        ["nobody", "--submit-rps", "fast"],
-        ["nobody", "--max-running"],
+        ([], "the following arguments are required: NAME"),
+        (["nobody"], "give at least one limit"),
+        (["nobody", "--max-queued", "many"], "must be a whole number or default, and 'many' is neither"),
+        (["nobody", "--max-queued", "1.5"], "must be a whole number or default, and '1.5' is neither"),
+        (["nobody", "--submit-rps", "fast"], "must be a number or default, and 'fast' is neither"),
+        (["nobody", "--max-running"], "expected one argument"),
     ],
 )
-def test_wrong_usage_is_exit_status_2_and_makes_nothing(tmp_path: Path, arguments: list[str]) -> None:
+def test_wrong_usage_is_exit_status_2_and_makes_nothing(tmp_path: Path, arguments: list[str], says: str) -> None:
     data = tmp_path / "data"
     done = wanserve("accounts", "set", *arguments, "--data-dir", str(data))
     assert done.returncode == 2
     assert "usage: wanserve accounts set" in done.stderr
+    assert says in done.stderr
     assert not data.exists()
 
 
