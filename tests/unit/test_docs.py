@@ -13,6 +13,7 @@ from wanserve.domain import errors
 from wanserve.http.dialects import base
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.ops import ops_about
+from wanserve.metrics import Meters
 from wanserve.settings import ModelSettings, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -119,3 +120,13 @@ def test_every_dependency_has_its_exact_pin() -> None:
 def test_the_changelog_and_the_package_know_the_version() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", wanserve.__version__)
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_metric_is_documented() -> None:
+    text = (DOCS / "operating.md").read_text()
+    for line in Meters().page().decode().splitlines():
+        if line.startswith("# HELP "):
+            name = line.split()[2]
+            assert f"`{name}`" in text or name.endswith("_created"), name
+    for name in ("wanserve_tasks", "wanserve_queue_age_seconds"):
+        assert f"`{name}`" in text
