@@ -125,6 +125,12 @@ def test_a_backup_never_takes_the_place_of_a_file(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"wanserve: {taken} is there already: a backup never takes the place of a file\n"
     assert taken.read_text() == "mine"
+    # A link to a disk that is not there is somebody's too, and seen only as the copy gets its name.
+    link = tmp_path / "link"
+    link.symlink_to("/nowhere/copy.db")
+    assert "is there already" in wanserve("backup", str(link), *data).stderr
+    assert link.is_symlink()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["data", "link", "taken"]
 
 
 def test_a_backup_that_cannot_be_made_is_one_clear_line_and_leaves_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Whether an error may be answered by another submit: not once a task was stored that it would make again."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.types import ASGIApp
+
+from wanserve.app import Core, open_core
+from wanserve.blobs.links import Links as Signer
+from wanserve.domain.rules import VideoRequest
+from wanserve.domain.task import State, Task
+from wanserve.http.api import Door, application
+from wanserve.http.auth import Gate
+from wanserve.http.dialects.base import Json, Operation, Outgoing
+from wanserve.http.dialects.pixazo import Pixazo
+from wanserve.http.files import Links
+from wanserve.settings import Settings
+
+BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}}
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    opened = open_core(Settings(data_dir=tmp_path / "data"))
+    yield opened
+    opened.close()
+
+
+def broken_when_it_writes(core: Core) -> ASGIApp:
+    """The document's API, whose answers have a fault."""
+
+    def fault(task: Task, outgoing: Outgoing) -> Json:
+        raise RuntimeError("a fault after the task was stored")
+
+    def broken(operation: Operation) -> Operation:
+        return replace(operation, write=fault)
+
+    dialect = Pixazo()
+    gate = Gate(core.keys, 1000, 1000, time.monotonic)
+    links = Links(Signer(b"secret"), None, 1000)
+    doors = [Door(dialect, broken(operation), core.tasks, gate, links) for operation in dialect.operations]
+    return application(doors, [], [dialect], lambda: "an-id", Counter())
+
+
+def posted(core: Core, operation: int, body: object, **headers: str) -> httpx.Response:
+    """What the broken API answers to one POST with a new key."""
+    path = Pixazo().operations[operation].path
+    headers["Ocp-Apim-Subscription-Key"] = core.keys.create("one", "ann")
+
+    async def post() -> httpx.Response:
+        transport = httpx.ASGITransport(broken_when_it_writes(core))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.post(path, json=body, headers=headers)
+
+    return asyncio.run(post())
+
+
+def test_a_fault_after_the_task_was_stored_says_not_to_submit_again(core: Core) -> None:
+    answer = posted(core, 0, BODY)
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (500, "false")
+    assert [task.state for task in core.tasks.newest("ann", 10)] == [State.PENDING]
+
+
+def test_with_an_idempotency_key_the_submit_may_be_sent_again(core: Core) -> None:
+    answer = posted(core, 0, BODY, **{"Idempotency-Key": "order"})
+    assert answer.status_code == 500
+    assert "x-should-retry" not in answer.headers
+    assert len(core.tasks.newest("ann", 10)) == 1
+
+
+def test_a_fault_of_a_poll_says_nothing_of_it(core: Core) -> None:
+    task = core.tasks.submit(
+        core.keys.owner(core.keys.create("other", "ann")), VideoRequest("wan2.2-t2v-plus", "a cat")
+    ).result()
+    poll = posted(core, 1, {"task_id": task.id})
+    assert poll.status_code == 500
+    assert "x-should-retry" not in poll.headers
+
+
+def test_a_submit_that_was_refused_may_be_sent_again(core: Core) -> None:
+    answer = posted(core, 0, BODY | {"model": "wan9"})
+    assert answer.status_code == 400
+    assert "x-should-retry" not in answer.headers
+    assert core.tasks.newest("ann", 10) == []
