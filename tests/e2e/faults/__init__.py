@@ -1,0 +1,1 @@
+"""Faults that the server survives: real deaths, real disks, real clocks, each at an exact moment."""

@@ -1,0 +1,94 @@
+"""SIGKILL of the server between any two of its steps, and a start on the same data: nothing accepted is lost or made twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.faults.harness import Rig, rig
+
+COMMIT = "^sql COMMIT"
+COMMITTED = "^call set_result$"
+SUBMIT = "^sql INSERT INTO tasks"
+CLAIM = "^sql .*SET state = 'RUNNING', attempt = attempt"
+HEARTBEAT = "^sql UPDATE tasks SET lease_ms"
+SETTLE = "^sql INSERT INTO ledger"
+SWEEP = "^sql SELECT .* WHERE state = 'RUNNING' AND lease_ms <"
+
+STEPS = {
+    "before a submit is on disk": ([SUBMIT, COMMIT], 1),
+    "once a submit is on disk and before its client hears of it": ([SUBMIT, COMMIT, COMMITTED], 1),
+    "before a claim is on disk": ([CLAIM, COMMIT], 1),
+    "once a claim is on disk and before the child hears of it": ([CLAIM, COMMIT, COMMITTED], 2),
+    "at a heartbeat": ([HEARTBEAT], 2),
+    "as it looks for leases that ran out": ([HEARTBEAT, SWEEP], 2),
+    "before a success is on disk": ([SETTLE, COMMIT], 2),
+    "once a success is on disk": ([SETTLE, COMMIT, COMMITTED], 1),
+}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """One data directory for them all: what one death leaves, the next meets."""
+    with rig(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("when", STEPS)
+def test_a_server_that_is_killed_forgets_nothing_and_makes_nothing_twice(shared: Rig, when: str) -> None:
+    steps, attempt = STEPS[when]
+    (shared.engine / "go").unlink(missing_ok=True)
+    shared.arm("server", *steps)
+    # At a heartbeat something has to run for a while; elsewhere nothing holds it up.
+    prompt = "hold" if HEARTBEAT in steps else "a cat"
+    if SUBMIT in steps:
+        with pytest.raises(httpx.TransportError):
+            shared.submit(prompt, once=when)
+    else:
+        shared.submit(prompt, once=when)
+    shared.until_dead()
+    shared.release()
+    shared.restart()
+    # What a client does that was not answered.
+    answer = shared.submit(prompt, once=when)
+    task_id = answer.json()["output"]["task_id"]
+    shared.assert_made_once(task_id)
+    assert shared.row("attempt", task_id) == attempt
+    assert shared.rows("SELECT count(*) FROM tasks") == shared.rows("SELECT count(*) FROM ledger"), "no second task"
+    assert len(shared.children()) == 1
+
+
+def test_nothing_that_a_killed_server_left_outlasts_a_start(shared: Rig) -> None:
+    shared.assert_made_once(shared.submit().json()["output"]["task_id"])
+    shared.assert_swept()
+
+
+def test_a_server_that_is_killed_as_it_deletes_what_is_past_its_retention_deletes_it_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    with rig(tmp_path) as made:
+        task_id = made.submit().json()["output"]["task_id"]
+        made.assert_made_once(task_id)
+        made.stop()
+        made.settings["retention_hours"] = "0.0001"
+        made.arm("server", r"^os\.remove \S+/blobs/")
+        with pytest.raises(AssertionError, match="the server did not come up"):
+            made.start("--no-worker")
+        assert made.files() == [f"videos/{task_id}/1.mp4"], "the row went first"
+        made.start("--no-worker")
+        assert made.files() == []
+        assert made.rows("SELECT task_id FROM ledger") == [(task_id,)]
+
+
+def test_a_drain_that_is_killed_gives_back_at_the_next_start(tmp_path: Path) -> None:
+    with rig(tmp_path, drain_seconds="0") as made:
+        task_id = made.submit("hold").json()["output"]["task_id"]
+        made.until_running(task_id)
+        made.arm("server", "^sql UPDATE tasks SET \\(", COMMIT)
+        made.server.process.terminate()
+        made.until_dead()
+        made.release()
+        made.restart()
+        made.assert_made_once(task_id)
+        assert made.row("attempt", task_id) == 2
