@@ -19,6 +19,7 @@ from wanserve.domain.task import Task
 from wanserve.http.auth import Gate, Kind
 from wanserve.http.body import read_body
 from wanserve.http.dialects.base import (
+    ONCE_HEADER,
     Dialect,
     EndpointNotFound,
     Incoming,
@@ -34,9 +35,6 @@ from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-
-ONCE_HEADER: Final = "Idempotency-Key"
-"""The client's own name for a submit, in every dialect."""
 
 STORED: Final = "wanserve.stored"
 """In the ASGI scope once a task was stored that a second submit would make again."""
@@ -120,12 +118,12 @@ class Boundary:
         except WanserveError as raised:
             error = raised
             if error.status >= 500:
-                log.error("%s %s: %s: %s", scope["method"], scope["path"], error.code, error)
+                log.error("%s: %s: %s", _what(scope), error.code, error)
         except HTTPException:
             # Only the framework's static files raise it: no such file.
             error = EndpointNotFound(f"there is no {scope['path']}")
         except Exception:
-            log.exception("%s %s", scope["method"], scope["path"])
+            log.exception("%s", _what(scope))
             error = Fault("an unexpected error")
         if not answered:
             await self._refuse(error, scope, watched)
@@ -142,6 +140,10 @@ class Boundary:
     def _dialect(self, path: str) -> Dialect:
         fitting = [(prefix, dialect) for dialect in self.dialects for prefix in dialect.prefixes]
         return max((pair for pair in fitting if path.startswith(pair[0])), key=lambda pair: len(pair[0]))[1]
+
+
+def _what(scope: Scope) -> str:
+    return f"{scope['method']} {scope['path']} (request {scope[REQUEST_ID]})"
 
 
 def application(

@@ -1,8 +1,17 @@
 """Puts the OpenAPI document together from what each operation says of itself."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from wanserve.http.dialects.base import Dialect, Json
+from wanserve.http.dialects.base import ONCE_HEADER, Dialect, Json, Submit
+from wanserve.tasks import ONCE_KEY_CHARACTERS
+
+_ONCE: Final = {
+    "name": ONCE_HEADER,
+    "in": "header",
+    "description": "Your own name for this submit: sent again with the same body within 24 hours, it gives the first task.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": ONCE_KEY_CHARACTERS, "pattern": "^[ -~]+$"},
+}
 
 
 def document(dialects: Sequence[Dialect], others: Mapping[str, Json], version: str) -> Json:
@@ -11,6 +20,8 @@ def document(dialects: Sequence[Dialect], others: Mapping[str, Json], version: s
     for dialect in dialects:
         for operation in dialect.operations:
             about = dict(operation.about) | {"security": [{scheme: []} for scheme in dialect.security]}
+            if isinstance(operation, Submit):
+                about["parameters"] = [*operation.about.get("parameters", ()), _ONCE]
             paths.setdefault(operation.path, {})[operation.method.lower()] = about
     return {
         "openapi": "3.1.0",

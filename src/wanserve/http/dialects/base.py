@@ -18,6 +18,9 @@ from wanserve.domain.task import Task
 Json = Mapping[str, Any]
 """A JSON object, ready to be written."""
 
+ONCE_HEADER: Final = "Idempotency-Key"
+"""The client's own name for a submit, in every dialect."""
+
 MAX_BODY_BYTES: Final = 256 * 1024
 """Two prompts of a few hundred characters need a hundredth of it, even with every character escaped."""
 
