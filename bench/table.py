@@ -18,8 +18,7 @@ from wanserve.tasks import video_key
 
 FINISHED = 100_000
 WAITING = 10_000
-ACCOUNTS = 20
-"""With WAITING they leave each account's queue at the 500 that the default lets in."""
+ACCOUNTS = 100
 
 ROUNDS = 40
 CLAIMS = 10

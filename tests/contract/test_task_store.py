@@ -51,6 +51,7 @@ class TaskStoreContract(RuleBasedStateMachine):
         self.told: dict[str, Task] = {}
         self.order: list[str] = []
         self.served: dict[str, int] = {}
+        self.came: list[str] = []
         self.named: dict[tuple[str, str], tuple[str, str, int]] = {}
 
     @rule(account=st.sampled_from(ACCOUNTS), model=st.sampled_from(MODELS))
@@ -62,8 +63,7 @@ class TaskStoreContract(RuleBasedStateMachine):
             assert isinstance(failure(added), QueueFull)
         else:
             assert failure(added) is None
-            self.told[task.id] = task
-            self.order.append(task.id)
+            self.accepted(task)
 
     @rule(
         account=st.sampled_from(ACCOUNTS),
@@ -87,8 +87,7 @@ class TaskStoreContract(RuleBasedStateMachine):
             assert isinstance(failure(added), QueueFull)
             return
         assert added.result(10) == task
-        self.told[task.id] = task
-        self.order.append(task.id)
+        self.accepted(task)
         self.named[account, name] = task.id, asked, self.now
 
     @rule(target=attempts, models=st.sets(st.sampled_from(MODELS), min_size=1))
@@ -198,6 +197,12 @@ class TaskStoreContract(RuleBasedStateMachine):
         for account in ACCOUNTS:
             assert [row for row in self.store.usage(None) if row.account == account] == self.store.usage(account)
 
+    def accepted(self, task: Task) -> None:
+        self.told[task.id] = task
+        self.order.append(task.id)
+        if task.account not in self.came:
+            self.came.append(task.account)
+
     def settle(self, moved: Task) -> None:
         held = self.held(moved)
         bills = len(self.store.usage(None))
@@ -225,10 +230,10 @@ class TaskStoreContract(RuleBasedStateMachine):
         free = [task for task in self.of(State.PENDING) if task.generation.model in models and lane(task) < MAX_RUNNING]
         return min(free, key=self.turn, default=None)
 
-    def turn(self, task: Task) -> tuple[int, int, int]:
+    def turn(self, task: Task) -> tuple[int, int, int, int]:
         """By this the tasks are served."""
         running = len(self.of(State.RUNNING, task.account))
-        return running, self.served.get(task.account, 0), self.order.index(task.id)
+        return running, self.served.get(task.account, 0), self.came.index(task.account), self.order.index(task.id)
 
     def models_in_order(self, models: set[str]) -> list[str]:
         """The models in the order in which claims without a limit on running tasks would come to them."""

@@ -120,7 +120,8 @@ class TaskStore(Protocol):
         """Take the next waiting task of these models for one attempt until `lease_ms`, or None.
 
         First the account with the fewest RUNNING tasks; among those the one whose last claim is the longest ago;
-        of it, the oldest task. An account with `max_running` RUNNING tasks of a model (its own limit first, where
+        of several that
+        had none, the one that came first; and of it the oldest task. An account with `max_running` RUNNING tasks of a model (its own limit first, where
         it has one) gets no more of it.
         """
 

@@ -101,7 +101,7 @@ class MemoryTasks:
             if not queue:
                 return None
             claimed = queue[0].claimed(now_ms, lease_ms)
-            self._served[claimed.account] = max(self._served.values(), default=0) + 1
+            self._served[claimed.account] = max(self._served.values()) + 1
             self._tasks[claimed.id] = claimed
             return claimed
 
@@ -193,6 +193,7 @@ class MemoryTasks:
         if self._count(State.PENDING, task.account, model) >= max_queued:
             raise QueueFull(f"the queue for {model} is full: wait for a task to end")
         self._tasks[task.id] = task
+        self._served.setdefault(task.account, 0)
         if once is not None:
             self._submits[task.account, once.key] = task.id, once.fingerprint
         return task
@@ -215,9 +216,12 @@ class MemoryTasks:
             if task.state is State.PENDING and task.generation.model in models and self._may_run(task, max_running)
         ]
         # A sort keeps the order of equals, and the dict is in order of acceptance.
-        return sorted(
-            allowed, key=lambda task: (self._count(State.RUNNING, task.account), self._served.get(task.account, 0))
-        )
+        accounts = list(self._served)
+
+        def turn(account: str) -> tuple[int, int, int]:
+            return self._count(State.RUNNING, account), self._served[account], accounts.index(account)
+
+        return sorted(allowed, key=lambda task: turn(task.account))
 
     def _may_run(self, task: Task, max_running: int | None) -> bool:
         running = self._count(State.RUNNING, task.account, task.generation.model)

@@ -150,7 +150,7 @@ class SqliteTasks:
             if row is None:
                 return None
             task = read_task(row)
-            connection.execute(sql.SERVE_ACCOUNT, {"account": task.account, "now_ms": now_ms})
+            connection.execute(sql.SERVE_ACCOUNT, (task.account,))
             return task
 
         return self._database.write(take)

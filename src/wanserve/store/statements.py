@@ -44,66 +44,46 @@ NEWEST_TASKS: Final = f"""
     ORDER BY seq DESC LIMIT :limit
 """
 
-# The oldest waiting task of each lane that may run. The lanes are walked by skipping from one to the next in the
-# index, so the cost follows the number of accounts that wait, not the number of tasks. What is found first in a lane is
-# its oldest, as the index is by account, model, seq.
-_HEADS: Final = """
-    WITH RECURSIVE lane (account, model, seq) AS (
-        SELECT * FROM (
-            SELECT account, model, seq FROM tasks WHERE state = 'PENDING' ORDER BY account, model, seq LIMIT 1
-        )
-        UNION ALL
-        SELECT following.account, following.model, following.seq
-        FROM lane JOIN tasks AS following ON following.seq = coalesce(
-            (SELECT seq FROM tasks WHERE state = 'PENDING' AND account = lane.account AND model > lane.model
-             ORDER BY model, seq LIMIT 1),
-            (SELECT seq FROM tasks WHERE state = 'PENDING' AND account > lane.account
-             ORDER BY account, model, seq LIMIT 1)
-        )
-    ),
-    counted AS (
-        SELECT
-            lane.model,
-            lane.seq,
-            (SELECT count(*) FROM tasks INDEXED BY tasks_running
-             WHERE state = 'RUNNING' AND account = lane.account) AS running_of_account,
-            (SELECT count(*) FROM tasks
-             WHERE state = 'RUNNING' AND account = lane.account AND model = lane.model) AS running_of_lane,
-            coalesce(accounts.max_running, :max_running) AS allowed,
-            coalesce(accounts.served, 0) AS served
-        FROM lane LEFT JOIN accounts ON accounts.id = lane.account
-        WHERE lane.model IN (SELECT value FROM json_each(:models))
-    ),
-    head AS (
-        SELECT model, seq, running_of_account, served FROM counted
-        WHERE allowed IS NULL OR running_of_lane < allowed
-    )
-"""
 
-# Takes the next task for one attempt.
+def _head(account: str, model: str) -> str:
+    """The oldest task that `account` (a row's alias) may have run of `model`: NULL where there is none, or no place."""
+    return f"""
+        SELECT min(seq) FROM tasks
+        WHERE state = 'PENDING' AND account = {account}.id AND model = {model} AND coalesce(
+            (SELECT count(*) FROM tasks WHERE state = 'RUNNING' AND account = {account}.id AND model = {model})
+            < coalesce({account}.max_running, :max_running),
+            TRUE
+        )
+    """
+
+
+# Takes the next task for one attempt. The accounts are walked in the order of their turns, and the first that may have
+# anything run is the last that is looked at: so neither a long queue nor many of them make a claim slow.
 CLAIM_TASK: Final = f"""
-    {_HEADS}
     UPDATE tasks
     SET state = 'RUNNING', attempt = attempt + 1, progress = 0, started_ms = max(:now_ms, submitted_ms),
         lease_ms = :lease_ms
-    WHERE seq = (SELECT seq FROM head ORDER BY running_of_account, served, seq LIMIT 1)
+    WHERE seq = (
+        SELECT (SELECT min(({_head("next", "asked.value")})) FROM json_each(:models) AS asked) AS seq
+        FROM accounts AS next INDEXED BY accounts_turn
+        WHERE waiting > 0 AND seq IS NOT NULL
+        ORDER BY running, served, rowid LIMIT 1
+    )
     RETURNING {TASK_COLUMNS}
 """
 
 # In the transaction of the claim: the account goes to the end of the line.
-SERVE_ACCOUNT: Final = """
-    INSERT INTO accounts (id, created_ms, served)
-    VALUES (:account, :now_ms, (SELECT coalesce(max(served), 0) + 1 FROM accounts))
-    ON CONFLICT (id) DO UPDATE SET served = excluded.served
-"""
+SERVE_ACCOUNT: Final = "UPDATE accounts SET served = (SELECT max(served) + 1 FROM accounts) WHERE id = ?"
 
 # The models whose tasks a claim would take, the next one first.
 WAITING_MODELS: Final = f"""
-    {_HEADS}
-    SELECT model FROM (
-        SELECT model, row_number() OVER (ORDER BY running_of_account, served, seq) AS place FROM head
+    SELECT asked.value
+    FROM json_each(:models) AS asked JOIN accounts AS first ON first.rowid = (
+        SELECT next.rowid FROM accounts AS next INDEXED BY accounts_turn
+        WHERE waiting > 0 AND ({_head("next", "asked.value")}) IS NOT NULL
+        ORDER BY running, served, rowid LIMIT 1
     )
-    GROUP BY model ORDER BY min(place)
+    ORDER BY first.running, first.served, first.rowid, ({_head("first", "asked.value")})
 """
 
 # The heartbeat. No row: the attempt has lost its lease, or a cancel came.
