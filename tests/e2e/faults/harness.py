@@ -135,6 +135,18 @@ class Rig:
             headers["Idempotency-Key"] = once
         return self.server.http.post(self.server.url + SUBMIT, json=body, headers=headers)
 
+    def accept(self, prompt: str = "a cat", key: str | None = None) -> str:
+        """Submit a task and return its id."""
+        answer = self.submit(prompt, key=key)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["output"]["task_id"])
+
+    def new_key(self, account: str) -> str:
+        """A key of an account of this name."""
+        made = wanserve("keys", "create", account, "--account", account, "--data-dir", str(self.data_dir))
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
+
     def show(self, task_id: str) -> dict[str, object]:
         """All about a task, as `wanserve tasks show` tells it."""
         shown = wanserve("tasks", "show", task_id, "--json", "--data-dir", str(self.data_dir))
@@ -157,7 +169,8 @@ class Rig:
 
     def children(self) -> list[int]:
         """The worker's children of this rig's servers, whoever is their parent by now."""
-        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._is_child(pid)]
+        processes = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [pid for pid in processes if self._is_child(pid)]
 
     def _is_child(self, pid: int) -> bool:
         try:

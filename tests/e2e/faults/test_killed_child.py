@@ -35,7 +35,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 @pytest.mark.parametrize("when", STEPS)
 def test_a_child_that_is_killed_is_replaced_and_the_video_is_made_once(shared: Rig, when: str) -> None:
     shared.arm("child", *STEPS[when])
-    task_id = shared.submit().json()["output"]["task_id"]
+    task_id = shared.accept()
     shared.assert_made_once(task_id)
     assert not shared.plan.exists()
     assert (shared.row("attempt", task_id), shared.row("attempts_spent", task_id)) == (2, 1)
@@ -44,11 +44,11 @@ def test_a_child_that_is_killed_is_replaced_and_the_video_is_made_once(shared: R
 
 def test_a_child_that_is_killed_once_it_has_told_has_made_the_video(shared: Rig) -> None:
     shared.arm("child", RENAMED, "^call tell$", "^call next$")
-    task_id = shared.submit().json()["output"]["task_id"]
+    task_id = shared.accept()
     shared.assert_made_once(task_id)
     shared.until_fired()
     assert shared.row("attempt", task_id) == 1
-    following = shared.submit().json()["output"]["task_id"]
+    following = shared.accept()
     shared.assert_made_once(following)
     assert shared.row("attempt", following) == 1
 
@@ -57,13 +57,13 @@ def test_a_child_that_is_killed_while_it_loads_costs_no_attempt(shared: Rig) -> 
     shared.arm("child", r"^open \S+/weights ")
     os.kill(shared.server.child_pid(), signal.SIGKILL)
     shared.until_fired()
-    task_id = shared.submit().json()["output"]["task_id"]
+    task_id = shared.accept()
     shared.assert_made_once(task_id)
     assert shared.row("attempt", task_id) == 1
 
 
 def test_nothing_that_a_killed_child_left_outlasts_a_sweep(shared: Rig) -> None:
-    shared.assert_made_once(shared.submit().json()["output"]["task_id"])
+    shared.assert_made_once(shared.accept())
     shared.assert_swept()
 
 
@@ -73,7 +73,7 @@ def test_the_animatic_engine_may_be_killed_while_it_loads_and_while_it_draws(tmp
         child = made.server.child_pid()
         os.kill(child, signal.SIGKILL)
         made.until_fired()
-        task_id = made.submit("a cat on a beach").json()["output"]["task_id"]
+        task_id = made.accept("a cat on a beach")
         until("progress", lambda: float(str(made.row("progress", task_id))) > 0)
         os.kill(made.server.child_pid(), signal.SIGKILL)
         made.assert_made_once(task_id)

@@ -60,7 +60,7 @@ def test_a_server_that_is_killed_forgets_nothing_and_makes_nothing_twice(shared:
 
 
 def test_nothing_that_a_killed_server_left_outlasts_a_start(shared: Rig) -> None:
-    shared.assert_made_once(shared.submit().json()["output"]["task_id"])
+    shared.assert_made_once(shared.accept())
     shared.assert_swept()
 
 
@@ -68,7 +68,7 @@ def test_a_server_that_is_killed_as_it_deletes_what_is_past_its_retention_delete
     tmp_path: Path,
 ) -> None:
     with rig(tmp_path) as made:
-        task_id = made.submit().json()["output"]["task_id"]
+        task_id = made.accept()
         made.assert_made_once(task_id)
         made.stop()
         made.settings["retention_hours"] = "0.0001"
@@ -83,7 +83,7 @@ def test_a_server_that_is_killed_as_it_deletes_what_is_past_its_retention_delete
 
 def test_a_drain_that_is_killed_gives_back_at_the_next_start(tmp_path: Path) -> None:
     with rig(tmp_path, drain_seconds="0") as made:
-        task_id = made.submit("hold").json()["output"]["task_id"]
+        task_id = made.accept("hold")
         made.until_running(task_id)
         made.arm("server", "^sql UPDATE tasks SET \\(", COMMIT)
         made.server.process.terminate()
