@@ -4,8 +4,9 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -136,6 +137,18 @@ def test_an_idle_child_answers_with_nothing_but_an_answer(child: Supervisor) -> 
         child.ask()
     assert child.next_event(60) is None
     assert child.silent_s() == 0.0
+
+
+def test_after_a_crash_that_may_have_broken_it_it_is_gone_before_it_is_given_more(tmp_path: Path) -> None:
+    started = Supervisor(Charge("animatic", tmp_path, tmp_path / "none", "critical"))
+    started.start()
+    started.load("wan2.2-t2v-plus")
+    assert isinstance(ended(started), Loaded)
+    started.send(Generate("task", 1, replace(new_generation(), frames=cast("int", "many"))))
+    crashed = ended(started)
+    assert isinstance(crashed, Crashed)
+    assert crashed.code == "internal_error"
+    assert not started.running()
 
 
 def test_it_ends_when_its_pipe_closes_even_while_it_renders(child: Supervisor) -> None:

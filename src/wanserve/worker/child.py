@@ -27,6 +27,7 @@ from wanserve.media import mp4, probe
 from wanserve.tasks import video_key
 from wanserve.telemetry import about, start_logging
 from wanserve.worker.events import (
+    UNSOUND,
     Cancel,
     Charge,
     Crashed,
@@ -65,9 +66,6 @@ def wan(charge: Charge) -> Engine:
 
 
 ENGINES: Final[dict[str, Callable[[Charge], Engine]]] = {"animatic": animatic, "wan": wan}
-UNSOUND: Final = frozenset({WanserveError.code, EngineExhausted.code, SetupError.code})
-"""After these the process ends and a fresh one is started: memory or state may be broken."""
-
 PROGRESS_SECONDS: Final = 0.1
 """Progress is told at most this often: more would only be thrown away by the heartbeat."""
 

@@ -6,9 +6,11 @@ Down go orders: a Charge once, then Load, Generate, Cancel and Ping. Up come eve
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from wanserve.domain.attempt import NOTHING_SPENT, Spent
 from wanserve.domain.catalog import ModelCard
+from wanserve.domain.errors import EngineExhausted, SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
 from wanserve.extension.chat import ChatEndpoint
@@ -94,6 +96,9 @@ class Crashed:
 class Pong:
     """The child answers."""
 
+
+UNSOUND: Final = frozenset({WanserveError.code, EngineExhausted.code, SetupError.code})
+"""The codes of a Crashed after which the child ends, and a fresh one is started: memory or state may be broken."""
 
 Order = Charge | Load | Generate | Cancel | Ping
 Event = Loaded | Progress | Done | Crashed | Pong

@@ -132,7 +132,6 @@ class Worker:
         elif isinstance(event, Crashed):
             log.error("the engine did not load %s: %s", model, event.message)
             self._avoided_to_s[model] = time.monotonic() + AVOID_SECONDS
-            # It ends by itself. Given another order meanwhile, its end would be told as the reason.
             self.child.close()
         elif self.child.loading_s() > self.load_s:
             self.child.give_up(f"the engine did not load {model} within {self.load_s:g} s")

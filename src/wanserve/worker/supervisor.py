@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from wanserve.devices import VISIBLE
-from wanserve.worker.events import Charge, Crashed, Event, Load, Loaded, Order, Ping, Pong
+from wanserve.worker.events import UNSOUND, Charge, Crashed, Event, Load, Loaded, Order, Ping, Pong
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +134,9 @@ class Supervisor:
             self.model, self.loading, self.loaded = event.model, None, True
         elif isinstance(event, Crashed) and self.model is None:
             self.problem, self.loading, self.loaded = event.message, None, False
+        if isinstance(event, Crashed) and event.code in UNSOUND:
+            # It ends by itself, a little later: an order that it is given meanwhile would be lost with it.
+            self._reap()
         return event
 
     def give_up(self, problem: str) -> None:

@@ -53,14 +53,7 @@ def test_an_engine_that_fails_fails_its_task_with_a_clear_reason_and_makes_the_n
     shared.assert_made_once(shared.accept())
 
 
-DYING = pytest.mark.xfail(
-    strict=False, reason="a child that ends after what it told is given the next task, which loses an attempt"
-)
-
-
-@pytest.mark.parametrize(
-    "word", ["poison", "too-few", pytest.param("exhausted", marks=DYING), pytest.param("divides-by-zero", marks=DYING)]
-)
+@pytest.mark.parametrize("word", ["poison", "too-few", "exhausted", "divides-by-zero"])
 def test_between_the_attempts_of_a_bad_task_others_are_made_at_their_first(
     shared: Rig, other_key: str, word: str
 ) -> None:
@@ -74,7 +67,6 @@ def test_between_the_attempts_of_a_bad_task_others_are_made_at_their_first(
     assert turns[:4] == [word, "beside", word, "beside"]
 
 
-@DYING
 def test_an_engine_that_recovers_makes_the_video_at_its_next_attempt(shared: Rig) -> None:
     task_id = shared.accept("faint-once and then draw")
     shared.assert_made_once(task_id)
