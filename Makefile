@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install wan demo serve test check bench clean
+.PHONY: install wan demo serve test soak check bench clean
 
 install: .venv/installed
 
@@ -22,6 +22,10 @@ test: .venv/installed-dev
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Kills a server and its child again and again while it makes videos: `make soak N=200 SEED=7`.
+soak: .venv/installed
+	$(BIN)/python -m tests.soak --tasks $(or $(N),200) --seed $(or $(SEED),7)
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

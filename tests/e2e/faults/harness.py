@@ -184,6 +184,15 @@ class Rig:
         blobs = self.data_dir / "blobs"
         return sorted(str(path.relative_to(blobs)) for path in blobs.rglob("*") if path.is_file())
 
+    def readiness(self) -> tuple[int, str]:
+        """The status of `/readyz` and its text."""
+        answer = self.server.http.get(self.server.url + "/readyz")
+        return answer.status_code, answer.text
+
+    def until_ready(self) -> None:
+        """Wait until `/readyz` is 200."""
+        until("readiness", self.server.ready)
+
     def log(self) -> str:
         """What the servers have logged."""
         return self.server.log.read_text()

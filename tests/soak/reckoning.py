@@ -1,0 +1,84 @@
+"""What has to hold after a soak, held against the database, the files and the processes as they are."""
+
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ENDED = ("SUCCEEDED", "FAILED", "CANCELED")
+MARK = "WANSOAK"
+"""The variable by which a soak's processes are known; its value is the data directory."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A task as the table has it."""
+
+    id: str
+    account: str
+    state: str
+    attempt: int
+    video: str | None
+
+
+def rows(data_dir: Path) -> dict[str, Row]:
+    """Every task by its id."""
+    asked = "SELECT id, account, state, attempt, video_key FROM tasks"
+    return {fields[0]: Row(*fields) for fields in _select(data_dir, asked)}
+
+
+def live(data_dir: Path) -> int:
+    """How many tasks have not ended."""
+    return int(_select(data_dir, "SELECT count(*) FROM tasks WHERE state IN ('PENDING', 'RUNNING')")[0][0])
+
+
+def wrong(data_dir: Path, accepted: Mapping[str, str]) -> Iterator[str]:
+    """What is off, a line each; `accepted` is the account of each task whose submit was answered, by its id."""
+    tasks = rows(data_dir)
+    yield from (f"task {task} was accepted and is not there" for task in accepted.keys() - tasks.keys())
+    yield from (f"task {task} is there and nobody's submit" for task in tasks.keys() - accepted.keys())
+    yield from (f"task {task.id} is {task.state}" for task in tasks.values() if task.state not in ENDED)
+    # Enough attempts are allowed, so that none is used up by the killing.
+    yield from (f"task {task.id} has FAILED" for task in tasks.values() if task.state == "FAILED")
+    yield from (
+        f"task {task} belongs to {tasks[task].account} instead of {account}"
+        for task, account in accepted.items()
+        if task in tasks and tasks[task].account != account
+    )
+    made = {task.id: task for task in tasks.values() if task.state == "SUCCEEDED"}
+    billed = [str(row[0]) for row in _select(data_dir, "SELECT task_id FROM ledger")]
+    yield from _differences("ledger row", billed, list(made))
+    yield from _differences("file", _files(data_dir / "blobs"), [str(task.video) for task in made.values()])
+    yield from (f"{left.name} is left in the scratch folder" for left in (data_dir / "scratch").iterdir())
+    whole = _select(data_dir, "PRAGMA integrity_check")
+    if whole != [("ok",)]:
+        yield f"the database is not whole: {whole}"
+    yield from (f"process {process} is left over" for process in processes_of(data_dir))
+
+
+def processes_of(data_dir: Path) -> list[str]:
+    """The processes that carry the mark of this data directory in their environment, the one that asks apart."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and f"{MARK}={data_dir}".encode() in (process / "environ").read_bytes():
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                found.append(f"{process.name} ({command.strip()})")
+    return found
+
+
+def _select(data_dir: Path, statement: str) -> list[tuple[object, ...]]:
+    with contextlib.closing(sqlite3.connect(f"file:{data_dir}/wanserve.db?mode=ro", uri=True, timeout=30)) as database:
+        return list(database.execute(statement))
+
+
+def _files(folder: Path) -> list[str]:
+    return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+
+
+def _differences(what: str, found: Iterable[str], wanted: Iterable[str]) -> Iterator[str]:
+    there, due = Counter(found), Counter(wanted)
+    yield from (f"{count} {what} too many for {name}" for name, count in (there - due).items())
+    yield from (f"no {what} for {name}" for name in due - there)

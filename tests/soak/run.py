@@ -1,0 +1,254 @@
+"""One soak: a server with a supply of trouble, clients that do not give up, and a reckoning at the end."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.e2e.server import POLL, SUBMIT, Server, start, wanserve
+from tests.soak.reckoning import MARK, live, rows, wrong
+
+ACCOUNTS = ("ann", "bob", "cleo", "dan", "eve")
+CANCELED_SHARE = 0.1
+PAUSE_SECONDS = (1.0, 3.0)
+"""Between two kills."""
+
+SUBMIT_PAUSE_SECONDS = (0.0, 3.0)
+"""Between two submits: about as long as a video takes."""
+
+TROUBLES = ("server", "child", "child", "sleep")
+"""What happens next is drawn from these: SIGKILL of the server or of its child, or SIGSTOP of the child for a while."""
+
+SLEEP_SECONDS = (0.5, 9.0)
+"""Shorter and longer than the stall limit: some children wake up in time, others are killed in their sleep."""
+
+TASKS_A_TROUBLE = 2
+"""The killing ends after half as many troubles as there are tasks, so that a slow machine comes to an end too."""
+
+SETTINGS = {
+    "max_attempts": "100",
+    "lease_seconds": "4",
+    "stall_seconds": "6",
+    "submit_rps": "1000",
+    "query_rps": "10000",
+    "drain_seconds": "60",
+}
+
+
+@dataclass
+class Told:
+    """What a soak tells: its figures, and what was off, a line each."""
+
+    tasks: int
+    seed: int
+    seconds: float = 0.0
+    troubles: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    attempts: int = 0
+    attempts_at_most: int = 0
+    submits_sent_again: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def figures(self) -> dict[str, object]:
+        """For one JSON line."""
+        return dict(vars(self))
+
+    def __str__(self) -> str:
+        states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
+        troubles = ", ".join(f"{self.troubles[trouble]} times the {trouble}" for trouble in ("server", "child"))
+        lines = [
+            f"soak of {self.tasks} tasks, seed {self.seed}: {self.seconds:.0f} s",
+            f"  killed: {troubles}; stopped for a while: {self.troubles['sleep']} times the child",
+            f"  the killing ended after {self.troubles.total()} troubles, or sooner with the last task",
+            f"  tasks: {states}; {self.attempts} attempts, at most {self.attempts_at_most} for one",
+            f"  submits sent again: {self.submits_sent_again}",
+        ]
+        return "\n".join(lines + [f"  WRONG: {line}" for line in self.wrong or ["nothing"]])
+
+
+@dataclass
+class Patient:
+    """The server under test, which is started again at once whenever it is killed."""
+
+    data_dir: Path
+    server: Server = field(init=False)
+
+    def start(self) -> None:
+        self.server = start(self.data_dir, ready=False, **SETTINGS)
+
+    def replace(self) -> None:
+        """SIGKILL the server and start another."""
+        self.server.stop(signal.SIGKILL)
+        self.start()
+
+    def child(self) -> int | None:
+        """The worker's child, while there is one."""
+        with contextlib.suppress(AssertionError, OSError):
+            return self.server.child_pid()
+        return None
+
+
+class Trouble(threading.Thread):
+    """Kills and stops processes at random, so many times in all; `calm` ends it sooner."""
+
+    def __init__(self, patient: Patient, times: int, chance: random.Random, told: Told) -> None:
+        super().__init__(name="trouble", daemon=True)
+        self.calm = threading.Event()
+        self._patient = patient
+        self._times = times
+        self._chance = chance
+        self._told = told
+        self._sleepers: list[threading.Timer] = []
+
+    def run(self) -> None:
+        """Each time something is hit that is well: a pause begins once the server is ready again."""
+        while self._times and not self.calm.wait(self._chance.uniform(*PAUSE_SECONDS)):
+            trouble = self._chance.choice(TROUBLES)
+            if trouble == "server":
+                self._patient.replace()
+            else:
+                self._meet_child(trouble)
+            self._times -= 1
+            self._told.troubles[trouble] += 1
+            while trouble != "sleep" and not self._patient.server.ready() and not self.calm.wait(0.1):
+                pass
+        for sleeper in self._sleepers:
+            sleeper.join()
+
+    def _meet_child(self, trouble: str) -> None:
+        while (child := self._patient.child()) is None:
+            time.sleep(0.05)
+        if trouble == "child":
+            send(child, signal.SIGKILL)
+            return
+        send(child, signal.SIGSTOP)
+        wake = threading.Timer(self._chance.uniform(*SLEEP_SECONDS), send, (child, signal.SIGCONT))
+        self._sleepers.append(wake)
+        wake.start()
+
+
+def send(process: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may be gone by now."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, number)
+
+
+@dataclass
+class Clients:
+    """Submit tasks of all accounts over time, and cancel some; what is not answered is sent again."""
+
+    patient: Patient
+    keys: dict[str, str]
+    chance: random.Random
+    told: Told
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
+    accepted: dict[str, str] = field(default_factory=dict)
+    """The account of each task that was accepted, by its id, oldest first."""
+
+    def submit_all(self) -> None:
+        """Submit as many tasks as there are to be, over time: so submits meet kills too."""
+        for number in range(self.told.tasks):
+            self._submit(self.chance.choice(ACCOUNTS), number)
+            if self.chance.random() < CANCELED_SHARE:
+                # One of the latest, which is running or waits: to cancel what has ended would be no test.
+                self._cancel(self.chance.choice(list(self.accepted)[-5:]))
+            time.sleep(self.chance.uniform(*SUBMIT_PAUSE_SECONDS))
+
+    def _submit(self, account: str, number: int) -> None:
+        body = {
+            "model": "wan2.2-t2v-plus",
+            "input": {"prompt": f"a cat on a beach, number {number}"},
+            "parameters": {"size": "640*480", "seed": number},
+        }
+        while (answer := self._ask(SUBMIT, body, self.keys[account], f"soak {number}")) is None:
+            self.told.submits_sent_again += 1
+            time.sleep(0.1)
+        task_id = answer.json()["output"]["task_id"]
+        if task_id in self.accepted:
+            self.told.wrong.append(f"task {task_id} was given to two submits")
+        self.accepted[task_id] = account
+
+    def _cancel(self, task_id: str) -> None:
+        """Try to: it may have ended."""
+        wanserve("tasks", "cancel", task_id, "--data-dir", str(self.patient.data_dir))
+
+    def _ask(self, path: str, body: object, key: str, once: str) -> httpx.Response | None:
+        """One request; None where no answer came, as the server was killed."""
+        headers = {"Ocp-Apim-Subscription-Key": key, "Idempotency-Key": once}
+        try:
+            answer = self.http.post(self.patient.server.url + path, json=body, headers=headers)
+        except httpx.TransportError:
+            return None
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def poll_all(self) -> dict[str, str]:
+        """What every account is told of its tasks: the state of each."""
+        told = {}
+        for task_id, account in self.accepted.items():
+            answer = self._ask(POLL, {"task_id": task_id}, self.keys[account], "none")
+            told[task_id] = "UNANSWERED" if answer is None else str(answer.json()["output"]["task_status"])
+        return told
+
+
+def soak(folder: Path, tasks: int, seed: int) -> Told:
+    """Run one soak in the folder; what was off is in `wrong`. The same seed draws the same troubles and pauses."""
+    began, told = time.monotonic(), Told(tasks, seed)
+    data_dir = folder / "data"
+    keys = {account: new_key(account, data_dir) for account in ACCOUNTS}
+    patient = Patient(data_dir)
+    trouble = Trouble(patient, tasks // TASKS_A_TROUBLE, random.Random(seed), told)
+    clients = Clients(patient, keys, random.Random(-seed), told)
+    with marked(data_dir):
+        patient.start()
+        try:
+            trouble.start()
+            clients.submit_all()
+            while live(data_dir):
+                time.sleep(0.1)
+            trouble.calm.set()
+            trouble.join()
+            # A start sweeps.
+            patient.replace()
+            told_states = clients.poll_all()
+        finally:
+            trouble.calm.set()
+            patient.server.stop()
+            clients.http.close()
+    ended = rows(data_dir)
+    told.states.update(task.state for task in ended.values())
+    told.attempts = sum(task.attempt for task in ended.values())
+    told.attempts_at_most = max(task.attempt for task in ended.values())
+    told.wrong += wrong(data_dir, clients.accepted)
+    told.wrong += [
+        f"task {task} is {ended[task].state}, and its account is told {state}"
+        for task, state in told_states.items()
+        if task in ended and ended[task].state != state
+    ]
+    told.seconds = round(time.monotonic() - began, 1)
+    return told
+
+
+def new_key(account: str, data_dir: Path) -> str:
+    """A key of an account of this name."""
+    made = wanserve("keys", "create", account, "--account", account, "--data-dir", str(data_dir))
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+@contextlib.contextmanager
+def marked(data_dir: Path) -> Iterator[None]:
+    """Mark what is started meanwhile, and all that it starts, so that nothing which is left over can hide."""
+    os.environ[MARK] = str(data_dir)
+    try:
+        yield
+    finally:
+        del os.environ[MARK]
