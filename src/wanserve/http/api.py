@@ -125,8 +125,12 @@ class Boundary:
         except Exception:
             log.exception("%s", _what(scope))
             error = Fault("an unexpected error")
-        if not answered:
-            await self._refuse(error, scope, watched)
+        try:
+            if not answered:
+                await self._refuse(error, scope, watched)
+        finally:
+            # Its trace holds this frame, and so the connection: that would stay open until the collector comes by.
+            del error
 
     async def _refuse(self, error: WanserveError, scope: Scope, send: Send) -> None:
         dialect = self._dialect(scope["path"])

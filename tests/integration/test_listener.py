@@ -1,0 +1,134 @@
+"""The HTTP server with clients that take their time: each has its time, and its connection is closed after it."""
+
+import asyncio
+import gc
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from wanserve.domain.errors import InvalidRequest
+from wanserve.http.api import Boundary
+from wanserve.http.dialects.pixazo import Pixazo
+from wanserve.http.listener import MAX_CONNECTIONS, OTHER_FILES, Patience, free_address, listen, room_for_connections
+
+SHORT = Patience(head_s=1, unread_s=1)
+NARROW = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1024))
+from wanserve.http.listener import room_for_connections
+print(room_for_connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+CHUNK = b"x" * 65536
+
+
+class Generous:
+    """An application that answers more than any buffer holds, and tells how far it is."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.ended = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        self.begun.set()
+        try:
+            for _ in range(1000):
+                await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+        finally:
+            self.ended.set()
+
+
+@contextmanager
+def listening(app: Generous) -> Iterator[tuple[str, int]]:
+    """The application on a free port, in a thread, with little patience."""
+    host, port = free_address("127.0.0.1", 0)
+    done = threading.Event()
+
+    async def until() -> None:
+        await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(listen(app, host, port, until, SHORT)))
+    thread.start()
+    try:
+        while True:
+            with ExitStack() as probing:
+                try:
+                    probing.enter_context(socket.create_connection((host, port)))
+                    break
+                except ConnectionRefusedError:
+                    pass
+        yield host, port
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: a"])
+def test_a_head_that_does_not_come_ends_its_connection(sent: bytes) -> None:
+    with listening(Generous()) as address, closing(socket.create_connection(address, timeout=20)) as client:
+        client.sendall(sent)
+        assert client.recv(1000) == b""
+
+
+def test_a_client_that_reads_nothing_of_its_answer_is_let_go() -> None:
+    app = Generous()
+    with listening(app) as address, closing(socket.socket()) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(address)
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert app.begun.wait(30)
+        assert app.ended.wait(60)
+
+
+def test_a_flood_of_connections_leaves_descriptors_for_all_else() -> None:
+    """In a process of its own, whose limit is that of many shells and services."""
+    told = subprocess.run(
+        [sys.executable, "-c", NARROW],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == [str(1024 - OTHER_FILES), "1024", "1024"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = room_for_connections()
+    assert room == min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OTHER_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Body:
+    """What a server gives an application to read with; a connection lives as long as this does."""
+
+    async def __call__(self) -> Message:
+        raise InvalidRequest("body", "did not come")
+
+
+def test_a_refusal_holds_its_connection_no_longer_than_it_takes() -> None:
+    """The collector of cycles may be minutes away on an idle server."""
+    answers: list[Message] = []
+
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    gc.disable()
+    try:
+        body = Body()
+        seen = weakref.ref(body)
+        scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        asyncio.run(Boundary(reading, [Pixazo()], lambda: "an-id", Counter())(scope, body, send))
+        del body
+        assert seen() is None
+    finally:
+        gc.enable()
+    assert answers[0]["status"] == 400
