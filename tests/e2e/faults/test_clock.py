@@ -1,0 +1,97 @@
+"""A clock that is set back or forward an hour: everything is made once all the same, and nothing ends before it began."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.faults.harness import Rig, rig, until
+
+HOUR_SECONDS = 3600
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clock of clock.c, which a process loads before the C library's own."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        assert os.environ.get("CI") != "true", "there is no C compiler"
+        pytest.skip("there is no C compiler")
+    made = tmp_path_factory.mktemp("clock") / "clock.so"
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", made, source], timeout=60, check=True
+    )
+    return made
+
+
+class Clock:
+    """The clock of all processes that are started with `environ`; it is read anew each time."""
+
+    def __init__(self, folder: Path, library: Path) -> None:
+        self._file = folder / "clock"
+        self.set(0)
+        self.environ = {"LD_PRELOAD": str(library), "FAULT_CLOCK": str(self._file)}
+
+    def set(self, ahead_s: int) -> None:
+        """Let the clock be so many seconds ahead of the true one."""
+        written = self._file.with_suffix(".new")
+        written.write_text(f"{ahead_s:+d}\n")
+        written.replace(self._file)
+
+
+@pytest.fixture
+def clock(tmp_path: Path, library: Path) -> Clock:
+    return Clock(tmp_path, library)
+
+
+@pytest.fixture
+def made(tmp_path: Path, clock: Clock) -> Iterator[Rig]:
+    """A server whose clock can be set."""
+    with rig(tmp_path / "rig", environ=clock.environ, lease_seconds="4") as server:
+        yield server
+
+
+def assert_in_order(made: Rig, *task_ids: str) -> None:
+    """The times that a client is told follow each other, and the link is good."""
+    for task_id in task_ids:
+        told = made.server.poll(task_id)
+        assert str(told["submit_time"]) <= str(told["scheduled_time"]) <= str(told["end_time"]), told
+        assert made.server.http.get(str(told["video_url"])).status_code == 200
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR_SECONDS, HOUR_SECONDS])
+def test_a_clock_that_is_set_costs_nobody_an_attempt(made: Rig, clock: Clock, ahead_s: int) -> None:
+    held, waiting = made.accept("hold"), made.accept()
+    made.until_running(held)
+    clock.set(ahead_s)
+    late = made.accept()
+    shifted_ms = int(str(made.row("submitted_ms", late)))
+    assert abs(shifted_ms - int(str(made.row("submitted_ms", held))) - ahead_s * 1000) < 600_000, "the clock was set"
+    # Its lease is renewed by the new clock, until the sweep has looked at it twice and more.
+    until(
+        "the end of two sweeps",
+        lambda: shifted_ms + 10_000 < int(str(made.row("lease_ms", held))) < shifted_ms + 600_000,
+    )
+    made.release()
+    made.assert_made_once(held, waiting, late)
+    assert [made.row("attempt", task_id) for task_id in (held, waiting, late)] == [1, 1, 1]
+    assert_in_order(made, held, waiting, late)
+    made.assert_swept()
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR_SECONDS, HOUR_SECONDS])
+def test_a_clock_that_is_set_between_two_starts_loses_nothing(made: Rig, clock: Clock, ahead_s: int) -> None:
+    held, waiting = made.accept("hold"), made.accept()
+    made.until_running(held)
+    made.kill()
+    clock.set(ahead_s)
+    made.release()
+    made.restart()
+    made.assert_made_once(held, waiting, made.accept())
+    assert made.row("attempt", held) == 2
+    assert_in_order(made, held, waiting)
+    made.assert_swept()
