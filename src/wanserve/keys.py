@@ -53,15 +53,15 @@ class Keys:
 
         Raises InvalidRequest where there is none of that name, or a limit is none.
         """
-        for known in self.store.accounts():
-            if known.name == account:
-                limits = change(known.limits)
-                for field, limit in asdict(limits).items():
-                    if limit is not None and not 0 < limit <= LIMIT_MAX:
-                        raise InvalidRequest(field, f"must be more than 0 and at most {LIMIT_MAX}")
-                self.store.limit(account, limits)
-                return replace(known, limits=limits)
-        raise InvalidRequest("account", f"there is no account {account}")
+        known = next((each for each in self.store.accounts() if each.name == account), None)
+        if known is None:
+            raise InvalidRequest("account", f"there is no account {account}")
+        limits = change(known.limits)
+        for field, limit in asdict(limits).items():
+            if limit is not None and not 0 < limit <= LIMIT_MAX:
+                raise InvalidRequest(field, f"must be more than 0 and at most {LIMIT_MAX}")
+        self.store.limit(account, limits)
+        return replace(known, limits=limits)
 
     def all(self) -> list[Key]:
         """Every key, oldest first."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,23 +63,30 @@ def choose(settings: Settings) -> Choice:
     """
     if settings.engine == "animatic":
         return _animatic(settings, "it is the setting")
-    if settings.engine == "auto":
-        if not has_gpu():
-            return _animatic(settings, "auto: no GPU was found, and animatic needs none")
-        if missing := missing_libraries():
-            return _animatic(settings, f"auto: a GPU is here, but {missing}")
+    if settings.engine == "auto" and (hindrance := _hindrance()):
+        return _animatic(settings, f"auto: {hindrance}")
     offers = wan_offers(settings)
     if any(offer.engine for offer in offers):
         why = "it is the setting" if settings.engine == "wan" else "auto: a GPU and weights were found"
         return Choice("wan", why, offers)
-    broken = next((f"{offer.card.name}: {offer.why}" for offer in offers if offer.folder), None)
     if settings.engine == "auto":
-        return _animatic(settings, f"auto: a GPU is here, but {broken or 'no weights: see `wanserve models pull`'}")
-    raise SetupError(
-        broken
-        or f"the wan engine finds no weights: set them for a model in wanserve.toml, or run"
-        f" `wanserve models pull {offers[0].card.name}`"
-    )
+        lack = _broken(offers) or "no weights: see `wanserve models pull`"
+        return _animatic(settings, f"auto: a GPU is here, but {lack}")
+    lack = "the wan engine finds no weights: set them for a model in wanserve.toml, or run `wanserve models pull NAME`"
+    raise SetupError(_broken(offers) or lack.replace("NAME", offers[0].card.name))
+
+
+def _broken(offers: Sequence[Offer]) -> str:
+    """The first model whose weights are there and not whole, with what is wrong; else empty."""
+    return next((f"{offer.card.name}: {offer.why}" for offer in offers if offer.folder), "")
+
+
+def _hindrance() -> str:
+    """Why this machine cannot run the real models, whatever weights there are, in words; else empty."""
+    if not has_gpu():
+        return "no GPU was found, and animatic needs none"
+    missing = missing_libraries()
+    return f"a GPU is here, but {missing}" if missing else ""
 
 
 def missing_libraries() -> str | None:

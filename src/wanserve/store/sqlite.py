@@ -39,6 +39,12 @@ BUSY_SECONDS = 10
 """How long a write waits for another process (a command line) that is writing."""
 
 
+class _Own(threading.local):
+    """What each thread has for itself."""
+
+    reader: sqlite3.Connection | None = None
+
+
 class Database:
     """One SQLite file: a reading connection for each thread that asks, and the Writer."""
 
@@ -48,7 +54,7 @@ class Database:
         `migrating` is entered while the schema changes, and may refuse that.
         """
         self._path = path
-        self._local = threading.local()
+        self._local = _Own()
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
         steps = migrations()
@@ -86,7 +92,7 @@ class Database:
             reader.close()
 
     def _reader(self) -> sqlite3.Connection:
-        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        reader = self._local.reader
         if self._closed:
             raise StoreUnavailable("the store is closed")
         if reader is None:

@@ -103,18 +103,7 @@ class Writer:
     def _commit(self, connection: sqlite3.Connection, taken: list[_Write]) -> None:
         # From here on nobody can cancel; what was canceled while it waited (its client went away) is not written.
         group = [write for write in taken if write.outcome.set_running_or_notify_cancel()]
-        answers: list[object] = []
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for perform, writes in groupby(group, key=lambda write: write.perform):
-                answers += _perform(connection, perform, [write.item for write in writes])
-            failure = _try_commit(connection)
-        except sqlite3.Error as error:
-            failure = _unavailable(error)
-        if failure is not None:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            answers = [failure] * len(group)
+        answers = _transacted(connection, group)
         # Only now, with the commit on disk, does anybody hear of success.
         for write, answer in zip(group, answers, strict=True):
             if isinstance(answer, Exception):
@@ -123,6 +112,23 @@ class Writer:
                 write.outcome.set_result(answer)
         if any(write.wakes for write in group):
             self._on_wake()
+
+
+def _transacted(connection: sqlite3.Connection, group: list[_Write]) -> Sequence[object]:
+    """Perform the writes in one transaction: for each what it answers, or why none of them happened."""
+    answers: list[object] = []
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for perform, writes in groupby(group, key=lambda write: write.perform):
+            answers += _perform(connection, perform, [write.item for write in writes])
+        failure = _try_commit(connection)
+    except sqlite3.Error as error:
+        failure = _unavailable(error)
+    if failure is None:
+        return answers
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+    return [failure] * len(group)
 
 
 def _try_commit(connection: sqlite3.Connection) -> StoreUnavailable | None:

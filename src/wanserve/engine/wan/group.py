@@ -11,7 +11,8 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -70,14 +71,11 @@ class Group:
         check_shares(card.name, checkpoint.geometry.heads, self._size)
         if self._rank is None:
             self._rank = self._start(device.type)
-        try:
+        with self._all_or_none():
             self._tell(Load(card, plan))
             pipe = load_pipeline(card.recipe, plan, device)
             self._rank.split(pipe)
             self._await()
-        except BaseException:
-            self._end()
-            raise
         return pipe
 
     def denoise(
@@ -91,13 +89,18 @@ class Group:
     ) -> torch.Tensor:
         """As `denoise.denoise`, but that a Canceled which `report` raises between the layers is raised after the step."""
         assert self._rank is not None, "a model is loaded before it draws"
-        try:
+        with self._all_or_none():
             self._tell(Denoise(generation, framing, packed(embeddings)))
             return self._rank.denoise(pipe, recipe, generation, framing, embeddings, report)
+
+    @contextmanager
+    def _all_or_none(self) -> Iterator[None]:
+        """End the peers where the block fails: they wait for this rank in a collective. A cancel they hear themselves."""
+        try:
+            yield
         except Canceled:
             raise
         except BaseException:
-            # The peers wait for this rank in a collective.
             self._end()
             raise
 
