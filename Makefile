@@ -33,6 +33,12 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Anything at all into every door and every parser, for so many seconds.
+SECONDS ?= 600
+
+fuzz: .venv/installed-dev
+	FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest --capture=no --timeout=$$(($(SECONDS) * 2 + 300)) tests/fuzz
+
 bench: .venv/installed-dev
 	$(BIN)/python -m bench
 

@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from wanserve.blobs.links import Links as Signer
-from wanserve.domain.errors import BlobDamaged
+from wanserve.domain.errors import BlobDamaged, InvalidRequest
 from wanserve.domain.ports import BlobStore, Clock
 from wanserve.domain.task import Task
 from wanserve.http.routing import REQUEST_ID, ExactRoute
@@ -46,7 +46,10 @@ class Files:
     tasks: Tasks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file or a range of it. Raises LinkInvalid, LinkExpired, BlobNotFound, BlobDamaged."""
+        """Send the file or a range of it.
+
+        Raises LinkInvalid, LinkExpired, BlobNotFound, BlobDamaged, or InvalidRequest for a Range that is none.
+        """
         key = scope["path_params"]["key"]
         query = QueryParams(scope["query_string"])
         self.signer.verify(key, query.get("expires", ""), query.get("signature", ""), self.clock() // 1000)
@@ -59,6 +62,13 @@ class Files:
         if tag in Headers(scope=scope).get("if-none-match", ""):
             await Response(status_code=304, headers=headers)(scope, receive, send)
             return
+
+        async def in_shape(message: Message) -> None:
+            if message.get("status") == 400:
+                # The framework's own answer is in no dialect.
+                raise InvalidRequest("Range", "must be a range of bytes, such as bytes=0-1023")
+            await send(message)
+
         file = FileResponse(
             path,
             headers=headers,
@@ -66,7 +76,7 @@ class Files:
             filename=PurePosixPath(key).parts[1] + ".mp4",
             content_disposition_type="inline",
         )
-        await file(scope, receive, send)
+        await file(scope, receive, in_shape)
 
     def route(self) -> Route:
         """Where it is found."""

@@ -1,0 +1,288 @@
+"""Anything at all into every parser: a clear refusal in the dialect's shape, never a fault of ours, never a hang."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.types import ASGIApp, Message
+
+from tests.e2e.server import POLL, SUBMIT
+from tests.fuzz.budget import EXTENT, SECONDS
+from wanserve.app import build, open_core
+from wanserve.blobs.links import Links
+from wanserve.domain.errors import SetupError
+from wanserve.domain.rules import VideoRequest
+from wanserve.domain.task import Video
+from wanserve.offers import choose
+from wanserve.settings import Settings, load
+from wanserve.tasks import video_key
+
+PARSERS = 7
+"""How many tests share the time."""
+
+MANY = 1_000_000
+HANG_MS = 10_000
+GOOD: dict[str, Any] = {
+    "model": "wan2.2-t2v-plus",
+    "input": {"prompt": "a cat", "negative_prompt": "a dog"},
+    "parameters": {"size": "640*480", "n": 1, "seed": 7, "prompt_extend": True, "watermark": False},
+}
+FILE = b"a video of some bytes" * 100
+
+any_text = st.text(st.characters(exclude_categories=()))
+"""Half surrogate pairs too, which a JSON escape can bring."""
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | any_text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
+    max_leaves=12,
+)
+header_bytes = st.binary(max_size=300).map(lambda sent: bytes(byte for byte in sent if byte not in b"\0\r\n"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the application answered."""
+
+    status: int
+    headers: Mapping[bytes, bytes]
+    body: bytes
+
+
+@dataclass
+class Doors:
+    """The whole application in this process, with one account, one stored video, and a count of what was asked."""
+
+    app: ASGIApp
+    runner: asyncio.Runner
+    key: str
+    link_key: str
+    signer: Links
+    asked: int = 0
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", query: str = "", headers: Mapping[str, bytes] | None = None
+    ) -> Answer:
+        """One request, as the HTTP server would hand it over."""
+        sent = {"host": b"x", "ocp-apim-subscription-key": self.key.encode()} | dict(headers or {})
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": method,
+            "path": path,
+            "raw_path": quote(path.encode("utf-8", "surrogatepass")).encode(),
+            "root_path": "",
+            "query_string": query.encode("utf-8", "replace"),
+            "headers": [(name.lower().encode(), value) for name, value in sent.items()],
+        }
+        said: list[Message] = []
+        told = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def receive() -> Message:
+            return next(told, {"type": "http.disconnect"})
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        async def whole() -> None:
+            await self.app(scope, receive, send)
+
+        self.asked += 1
+        self.runner.run(whole())
+        content = b"".join(message.get("body", b"") for message in said[1:])
+        return Answer(said[0]["status"], dict(said[0]["headers"]), content)
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """A server's application with nothing that makes videos."""
+    data = tmp_path_factory.mktemp("fuzz") / "data"
+    set_so = Settings(data_dir=data, engine="animatic", submit_rps=MANY, query_rps=MANY, max_queued=MANY)
+    choice = choose(set_so)
+    core = open_core(set_so, choice.cards)
+    secret = core.keys.create("one", "ann")
+    core.tasks.submit(core.keys.owner(secret), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
+    task = core.tasks.claim(["wan2.2-t2v-plus"])
+    assert task
+    stored = video_key(task.id, task.attempt)
+    file = set_so.blobs_dir / stored
+    file.parent.mkdir(parents=True)
+    file.write_bytes(FILE)
+    assert core.tasks.succeed(task, Video(stored, len(FILE), "animatic"))
+    app = build(set_so, core, choice, with_worker=False).app
+    with asyncio.Runner() as runner:
+        yield (made := Doors(app, runner, secret, stored, Links((data / "link-secret").read_bytes())))
+    core.close()
+    print(f"\n{made.asked} requests to the application")
+
+
+def hammer(strategy: st.SearchStrategy[Any], check: Callable[[Any], None]) -> None:
+    """Check fresh examples until this test's share of the time is over."""
+
+    @settings(
+        max_examples=300, deadline=HANG_MS, database=None, derandomize=False, suppress_health_check=list(HealthCheck)
+    )
+    @given(strategy)
+    def examples(drawn: Any) -> None:
+        check(drawn)
+
+    ends = time.monotonic() + SECONDS * (1 - EXTENT) / PARSERS
+    while True:
+        examples()
+        if time.monotonic() > ends:
+            return
+
+
+def sound(answer: Answer, *allowed: int) -> dict[str, Any]:
+    """Assert an answer in the dialect's shape, and return its body."""
+    assert answer.status in allowed, answer
+    assert answer.headers[b"content-type"] == b"application/json"
+    body: dict[str, Any] = json.loads(answer.body)
+    if answer.status >= 400:
+        assert {"error", "statusCode", "message", "code", "request_id"} <= set(body)
+        assert body["statusCode"] == answer.status
+        assert body["message"]
+    return body
+
+
+def encoded(value: object) -> bytes:
+    """As JSON, in which NaN and half surrogate pairs stand as well."""
+    return json.dumps(value).encode()
+
+
+def with_one_changed(change: tuple[list[str], object]) -> bytes:
+    """The good request with the field at the end of a way through it replaced."""
+    way, value = change
+    body = json.loads(json.dumps(GOOD))
+    inside = body
+    for name in way[:-1]:
+        inside = inside[name]
+    inside[way[-1]] = value
+    return encoded(body)
+
+
+ways = st.sampled_from(
+    [["model"], ["input"], ["parameters"]]
+    + [["input", name] for name in GOOD["input"]]
+    + [["parameters", name] for name in GOOD["parameters"]]
+)
+damaged = st.builds(
+    lambda at, length, put: encoded(GOOD)[:at] + put + encoded(GOOD)[at + length :],
+    st.integers(0, len(encoded(GOOD))),
+    st.integers(0, 8),
+    st.binary(max_size=8),
+)
+bodies = st.tuples(ways, any_json).map(with_one_changed) | any_json.map(encoded) | damaged | st.binary(max_size=2000)
+
+
+def test_any_body(doors: Doors) -> None:
+    def check(body: bytes) -> None:
+        sound(doors.ask("POST", SUBMIT, body), 200, 400)
+        sound(doors.ask("POST", POLL, body), 200, 400, 404)
+
+    hammer(bodies, check)
+
+
+def test_any_size_and_id(doors: Doors) -> None:
+    numbers = st.from_regex(r"[-+ ]?[0-9\u0660\uff10]{0,12}[*xX\u00d7\uff0a, ]{1,2}[-+ ]?[0-9]{0,12}", fullmatch=True)
+
+    def check(text: str) -> None:
+        size = GOOD["parameters"] | {"size": text}
+        sound(doors.ask("POST", SUBMIT, encoded(GOOD | {"parameters": size})), 200, 400)
+        sound(doors.ask("POST", POLL, encoded({"task_id": text})), 400, 404)
+
+    hammer(numbers | any_text, check)
+
+
+def test_any_credential_and_idempotency_key(doors: Doors) -> None:
+    def check(drawn: tuple[bytes, bytes, str]) -> None:
+        key, once, query = drawn
+        sound(doors.ask("POST", SUBMIT, encoded(GOOD), headers={"idempotency-key": once}), 200, 400)
+        wrong = {"ocp-apim-subscription-key": key}
+        sound(doors.ask("POST", SUBMIT, encoded(GOOD), query, wrong), 401)
+        named = f"subscription-key={query}"
+        sound(doors.ask("POST", POLL, encoded({"task_id": "x"}), named, wrong), 401)
+
+    hammer(st.tuples(header_bytes, header_bytes, any_text), check)
+
+
+def test_any_path_and_method(doors: Doors) -> None:
+    known = st.sampled_from([SUBMIT, POLL, "/files/", "/docs/static/", "/healthz", "/metrics"])
+    paths = st.builds(lambda start, rest: f"{start}{rest}", known | st.just("/"), st.text())
+
+    def check(drawn: tuple[str, str]) -> None:
+        method, path = drawn
+        answer = doors.ask(method, path)
+        assert answer.status in (200, 307, 400, 401, 403, 404), answer
+        if answer.status >= 400 and method != "HEAD":
+            sound(answer, answer.status)
+
+    methods = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
+    hammer(st.tuples(methods, paths), check)
+
+
+def test_any_link(doors: Doors) -> None:
+    def check(drawn: tuple[str, str, str]) -> None:
+        key, expires, signature = drawn
+        sound(doors.ask("GET", f"/files/{key}", query=f"expires={expires}&signature={signature}"), 403, 404)
+        # Signed as we sign: what is no stored video is none all the same.
+        signed = doors.signer.query(key, int(time.time()) + 1000)
+        sound(doors.ask("GET", f"/files/{key}", query=signed), 404)
+
+    parts = st.sampled_from(["..", ".", "videos", "link-secret", "wanserve.db", "\0", "%2e%2e", "\\", ""]) | any_text
+    keys = st.lists(parts, min_size=1, max_size=6).map("/".join)
+    hammer(st.tuples(keys, any_text | st.integers().map(str), any_text), check)
+
+
+def test_any_range(doors: Doors) -> None:
+    number = st.integers(-5, 5000).map(str) | st.just("") | any_text
+    part = st.tuples(number, number).map("-".join) | any_text
+    ranges = st.tuples(st.sampled_from(["bytes=", "bytes = ", "Bytes=", "", "lines="]), st.lists(part, max_size=5))
+
+    def check(drawn: tuple[str, list[str]]) -> None:
+        unit, parts = drawn
+        wanted = (unit + ",".join(parts)).encode("utf-8", "replace")
+        wanted = bytes(byte for byte in wanted if byte not in b"\0\r\n")
+        query = doors.signer.query(doors.link_key, int(time.time()) + 1000)
+        answer = doors.ask("GET", f"/files/{doors.link_key}", query=query, headers={"range": wanted})
+        assert answer.status in (200, 206, 400, 416), answer
+        if answer.status == 200:
+            assert answer.body == FILE
+        if answer.status == 400:
+            assert sound(answer, 400)["message"].startswith("Range: ")
+        if answer.status == 416:
+            assert answer.headers[b"content-range"] == f"bytes */{len(FILE)}".encode()
+
+    hammer(ranges, check)
+
+
+def test_any_settings_file(tmp_path: Path) -> None:
+    file = tmp_path / "wanserve.toml"
+    names = st.sampled_from([*Settings.model_fields, "models.x", 'models."wan2.2-t2v-plus"']) | any_text
+    values = any_json.map(json.dumps)
+    lines = st.builds(lambda name, value: f"{name} = {value}", names, values)
+    texts = st.lists(lines | st.text(), max_size=5).map("\n".join)
+    contents = texts.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=300)
+
+    def told(content: bytes) -> str:
+        file.write_bytes(content)
+        try:
+            return repr(load({}, {}, file))
+        except SetupError as error:
+            return str(error)
+
+    def check(content: bytes) -> None:
+        assert told(content)
+        assert "\n" not in told(content)
+
+    hammer(contents, check)
