@@ -13,7 +13,7 @@ import pytest
 from tests.samples import new_task
 from wanserve.domain.account import Key
 from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable, StoreUncertain
-from wanserve.domain.task import State, Task
+from wanserve.domain.task import Once, State, Task
 from wanserve.store import sqlite
 from wanserve.store.migrate import migrate, migrations
 from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
@@ -260,3 +260,17 @@ def test_a_commit_that_the_disk_did_not_take_is_uncertain_and_one_that_another_p
     assert not failure.retryable
     assert store.find(lost.id) is None
     database.close()
+
+
+def test_submits_with_one_key_that_share_a_commit_make_one_task(database: Database) -> None:
+    store = SqliteTasks(database)
+    held = threading.Event()
+    blocker = database.writer.write(lambda _: held.wait(10))
+    first, second, other = new_task(), new_task(), new_task()
+    same = [store.add(task, 9, Once("key", "cat", 0)) for task in (first, second)]
+    another = store.add(other, 9, Once("key", "dog", 0))
+    held.set()
+    assert blocker.result(10)
+    assert [one.result(10).id for one in same] == [first.id, first.id]
+    assert isinstance(another.exception(10), InvalidRequest)
+    assert [task.id for task in store.newest(None, [State.PENDING], 9)] == [first.id]

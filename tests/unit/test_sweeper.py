@@ -119,3 +119,14 @@ def test_leases_that_ran_out_are_seen_and_a_failing_sweep_is_tried_again(scene: 
     thread.join(30)
     assert not thread.is_alive()
     assert faults == []
+
+
+def test_a_clock_that_jumps_ahead_takes_nothing_from_a_worker_that_lives(scene: Scene) -> None:
+    lives, dead = scene.running(), scene.running()
+    scene.now += 3_600_000
+    scene.sweeper.sweep_leases()
+    assert {task.id for task in scene.tasks.running()} == {lives.id, dead.id}
+    assert scene.tasks.renew(lives, 0.5)
+    scene.sweeper.sweep_leases()
+    assert [task.id for task in scene.tasks.running()] == [lives.id]
+    assert scene.tasks.find(dead.id).state is State.PENDING

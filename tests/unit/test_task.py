@@ -85,3 +85,11 @@ def test_usage_is_one_row_of_what_was_made() -> None:
 def test_there_is_no_usage_without_a_video() -> None:
     with pytest.raises(WrongState, match="has made no video"):
         new_task().usage()
+
+
+def test_a_clock_that_is_set_back_lets_nothing_end_before_it_began() -> None:
+    running = new_task(submitted_ms=9000).claimed(2000, 3000)
+    assert running.started_ms == 9000
+    assert running.succeeded(4000, VIDEO).ended_ms == 9000
+    assert running.failed(4000, Failure("engine_failed", "no")).ended_ms == 9000
+    assert new_task(submitted_ms=9000).canceled(4000).ended_ms == 9000
