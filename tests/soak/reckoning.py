@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED")
 MARK = "WANSOAK"
@@ -69,7 +70,7 @@ def processes_of(data_dir: Path) -> list[str]:
     return found
 
 
-def _select(data_dir: Path, statement: str) -> list[tuple[object, ...]]:
+def _select(data_dir: Path, statement: str) -> list[tuple[Any, ...]]:
     with contextlib.closing(sqlite3.connect(f"file:{data_dir}/wanserve.db?mode=ro", uri=True, timeout=30)) as database:
         return list(database.execute(statement))
 
