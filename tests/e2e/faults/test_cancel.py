@@ -69,6 +69,18 @@ def test_a_task_that_is_canceled_while_it_does_not_become_a_success(shared: Rig,
     assert shared.server.child_pid() == child, "it need not be killed for that"
 
 
+def test_a_running_task_that_is_canceled_stops_at_the_next_step_of_its_engine(shared: Rig, core: Core) -> None:
+    (shared.engine / "go").unlink(missing_ok=True)
+    task_id = shared.accept("hold")
+    shared.until_running(task_id)
+    child = shared.server.child_pid()
+    core.tasks.cancel("default", task_id)
+    # The engine would go on for ever.
+    shared.assert_made_once(shared.accept())
+    assert_canceled(shared, task_id)
+    assert shared.server.child_pid() == child
+
+
 def test_an_engine_that_does_not_hear_of_a_cancel_is_killed_and_the_next_task_made(shared: Rig, core: Core) -> None:
     task_id = shared.accept("hang")
     shared.until_running(task_id)

@@ -56,7 +56,7 @@ def filled(disk: Path, leave: int = 0) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def on_small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A server whose data lie on a small disk."""
-    with small_disk(tmp_path_factory.mktemp("disk") / "small") as disk, rig(disk / "rig", lease_seconds="2") as made:
+    with small_disk(tmp_path_factory.mktemp("disk") / "small") as disk, rig(disk / "rig") as made:
         yield made
         made.kill()
 
@@ -133,6 +133,7 @@ def test_a_disk_that_fills_before_a_success_is_written_loses_no_video(on_small_d
         os.kill(child, signal.SIGCONT)
         until("the end that is not written", lambda: "the end of attempt 1 was not written" in on_small_disk.log())
     on_small_disk.assert_made_once(task_id)
+    assert on_small_disk.row("attempt", task_id) == 1
     assert_whole(on_small_disk)
 
 
