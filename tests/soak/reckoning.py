@@ -53,6 +53,12 @@ def wrong(data_dir: Path, accepted: Mapping[str, str]) -> Iterator[str]:
     yield from _differences("ledger row", billed, list(made))
     yield from _differences("file", _files(data_dir / "blobs"), [str(task.video) for task in made.values()])
     yield from (f"{left.name} is left in the scratch folder" for left in (data_dir / "scratch").iterdir())
+    # What is kept beside the tasks, so that a claim is quick, is kept in their transactions.
+    yield from (
+        f"account {account} counts {waiting} waiting and {running} running tasks"
+        for account, waiting, running in _select(data_dir, "SELECT id, waiting, running FROM accounts")
+        if (waiting, running) != (0, 0)
+    )
     whole = _select(data_dir, "PRAGMA integrity_check")
     if whole != [("ok",)]:
         yield f"the database is not whole: {whole}"
