@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import cancel, clip, install, memory, polls, start, submits, table, wan
+from bench import cancel, clip, install, memory, polls, start, submits, table, unknown, wan
 from bench.result import Result, commit, machine
 
 
@@ -25,13 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "start": start.run,
         "table": table.run,
         "cancel": cancel.run,
+        "unknown": unknown.run,
         "clip": clip.run,
         "install": install.run,
         "wan": wan.run,
         "memory": partial(memory.run, polls=arguments.polls),
     }
-    if unknown := set(arguments.names) - set(benches):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(benches)}")
+    if strange := set(arguments.names) - set(benches):
+        parser.error(f"there is no {', '.join(sorted(strange))}; there are {', '.join(benches)}")
     for name in arguments.names or benches:
         with tempfile.TemporaryDirectory(prefix="wanserve-bench-", dir=arguments.dir) as folder:
             result = benches[name](Path(folder))

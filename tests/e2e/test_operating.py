@@ -1,17 +1,20 @@
 """What docs/operating.md promises the server's owner: backup and restore, upgrade, and that a failed one harms nothing."""
 
+import os
 import shutil
+import signal
 import sqlite3
 import stat
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import wanserve as package
-from tests.e2e.server import POLL, WANSERVE, Server, running, wanserve
+from tests.e2e.server import POLL, WANSERVE, Server, running, start, wanserve
 from tests.e2e.test_worker import until_progress
 from wanserve.store.migrate import migrations
 
@@ -167,6 +170,29 @@ def test_a_damaged_database_is_not_taken_for_a_backup(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is damaged, and no backup was made" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_server_that_drains_still_answers_and_accepts(tmp_path: Path) -> None:
+    server = start(tmp_path / "data", drain_seconds="300", submit_rps=MANY)
+    link = str(server.wait(server.submit(), "SUCCEEDED")["video_url"])
+    rendering = server.submit(size="1920*1080")
+    until_progress(server, rendering)
+    # What runs ends no sooner than it is let.
+    child = server.child_pid()
+    os.kill(child, signal.SIGSTOP)
+    server.process.send_signal(signal.SIGTERM)
+    while "stopping: " not in server.log.read_text():
+        time.sleep(0.01)
+    assert server.poll(rendering)["task_status"] == "RUNNING"
+    assert server.http.get(link).status_code == 200
+    accepted = server.submit()
+    os.kill(child, signal.SIGCONT)
+    assert server.process.wait(120) == 0
+    server.http.close()
+    with running(tmp_path / "data", "--no-worker") as again:
+        again.key = server.key
+        assert again.poll(rendering)["task_status"] == "SUCCEEDED"
+        assert again.poll(accepted)["task_status"] == "PENDING"
 
 
 def test_the_next_version_migrates_at_its_start_and_tasks_and_keys_survive(tmp_path: Path) -> None:
