@@ -81,13 +81,14 @@ class Patient:
     data_dir: Path
     server: Server = field(init=False)
 
-    def start(self) -> None:
-        self.server = start(self.data_dir, ready=False, **SETTINGS)
+    def start(self, *, ready: bool = False) -> None:
+        """Start a server, and wait until it is ready where that is wished: clients need not wait, and do not."""
+        self.server = start(self.data_dir, ready=ready, **SETTINGS)
 
-    def replace(self) -> None:
+    def replace(self, *, ready: bool = False) -> None:
         """SIGKILL the server and start another."""
         self.server.stop(signal.SIGKILL)
-        self.start()
+        self.start(ready=ready)
 
     def child(self) -> int | None:
         """The worker's child, while there is one."""
@@ -217,7 +218,7 @@ def soak(folder: Path, tasks: int, seed: int) -> Told:
             trouble.calm.set()
             trouble.join()
             # A start sweeps.
-            patient.replace()
+            patient.replace(ready=True)
             told_states = clients.poll_all()
         finally:
             trouble.calm.set()
