@@ -1,5 +1,6 @@
 """SIGKILL of the server between any two of its steps, and a start on the same data: nothing accepted is lost or made twice."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +20,9 @@ SWEEP = "^sql SELECT .* WHERE state = 'RUNNING' AND lease_ms <"
 STEPS = {
     "before a submit is on disk": ([SUBMIT, COMMIT], 1),
     "once a submit is on disk and before its client hears of it": ([SUBMIT, COMMIT, COMMITTED], 1),
-    "before a claim is on disk": ([CLAIM, COMMIT], 1),
-    "once a claim is on disk and before the child hears of it": ([CLAIM, COMMIT, COMMITTED], 2),
+    # An idle worker claims in vain every second: it is the claim after the submit that counts.
+    "before a claim is on disk": ([SUBMIT, COMMIT, CLAIM, COMMIT], 1),
+    "once a claim is on disk and before the child hears of it": ([SUBMIT, COMMIT, CLAIM, COMMIT, COMMITTED], 2),
     "at a heartbeat": ([HEARTBEAT], 2),
     "as it looks for leases that ran out": ([HEARTBEAT, SWEEP], 2),
     "before a success is on disk": ([SETTLE, COMMIT], 2),
@@ -43,11 +45,10 @@ def test_a_server_that_is_killed_forgets_nothing_and_makes_nothing_twice(shared:
     shared.arm("server", *steps)
     # At a heartbeat something has to run for a while; elsewhere nothing holds it up.
     prompt = "hold" if HEARTBEAT in steps else "a cat"
-    if SUBMIT in steps:
-        with pytest.raises(httpx.TransportError):
-            shared.submit(prompt, once=when)
-    else:
-        shared.submit(prompt, once=when)
+    answer = None
+    with contextlib.suppress(httpx.TransportError):
+        answer = shared.submit(prompt, once=when)
+    assert answer is None or "a submit" not in when
     shared.until_dead()
     shared.release()
     shared.restart()
