@@ -151,6 +151,14 @@ def test_after_a_crash_that_may_have_broken_it_it_is_gone_before_it_is_given_mor
     assert not started.running()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_goes_to_the_whole_group_leaves_it_to_its_parent(child: Supervisor, number: int) -> None:
+    assert child.pid is not None
+    child.send(Generate("task", 1, new_generation()))
+    os.kill(child.pid, number)
+    assert isinstance(ended(child), Done)
+
+
 def test_it_ends_when_its_pipe_closes_even_while_it_renders(child: Supervisor) -> None:
     child.send(Generate("long", 1, LONG))
     assert isinstance(child.next_event(60), Progress)

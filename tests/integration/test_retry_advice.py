@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from starlette.types import ASGIApp
 
 from wanserve.app import Core, open_core
 from wanserve.blobs.links import Links as Signer
+from wanserve.domain.errors import StoreUncertain
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import State, Task
 from wanserve.http.api import Door, application
 from wanserve.http.auth import Gate
-from wanserve.http.dialects.base import Json, Operation, Outgoing
+from wanserve.http.dialects.base import Incoming, Json, Operation, Outgoing, Submit
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.files import Links
 from wanserve.settings import Settings
@@ -32,15 +33,16 @@ def core(tmp_path: Path) -> Iterator[Core]:
     opened.close()
 
 
-def broken_when_it_writes(core: Core) -> ASGIApp:
-    """The document's API, whose answers have a fault."""
+def fault(task: Task, outgoing: Outgoing) -> Json:
+    raise RuntimeError("a fault after the task was stored")
 
-    def fault(task: Task, outgoing: Outgoing) -> Json:
-        raise RuntimeError("a fault after the task was stored")
 
-    def broken(operation: Operation) -> Operation:
-        return replace(operation, write=fault)
+def broken_when_it_writes(operation: Operation) -> Operation:
+    return replace(operation, write=fault)
 
+
+def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
+    """The document's API with its operations broken."""
     dialect = Pixazo()
     gate = Gate(core.keys, 1000, 1000, time.monotonic)
     links = Links(Signer(b"secret"), None, 1000)
@@ -48,13 +50,13 @@ def broken_when_it_writes(core: Core) -> ASGIApp:
     return application(doors, [], [dialect], lambda: "an-id", Counter())
 
 
-def posted(core: Core, operation: int, body: object, **headers: str) -> httpx.Response:
+def posted(core: Core, operation: int, body: object, app: ASGIApp | None = None, **headers: str) -> httpx.Response:
     """What the broken API answers to one POST with a new key."""
     path = Pixazo().operations[operation].path
-    headers["Ocp-Apim-Subscription-Key"] = core.keys.create("one", "ann")
+    headers["Ocp-Apim-Subscription-Key"] = core.keys.create(f"key-{len(core.keys.all())}", "ann")
 
     async def post() -> httpx.Response:
-        transport = httpx.ASGITransport(broken_when_it_writes(core))
+        transport = httpx.ASGITransport(app or served(core, broken_when_it_writes))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.post(path, json=body, headers=headers)
 
@@ -88,3 +90,13 @@ def test_a_submit_that_was_refused_may_be_sent_again(core: Core) -> None:
     assert answer.status_code == 400
     assert "x-should-retry" not in answer.headers
     assert core.tasks.newest("ann", 10) == []
+
+
+def test_a_commit_that_the_disk_may_have_taken_says_so_unless_the_submit_has_a_key(core: Core) -> None:
+    def lose(incoming: Incoming) -> VideoRequest:
+        raise StoreUncertain("a write to the task table may be lost")
+
+    app = served(core, lambda operation: replace(operation, read=lose) if isinstance(operation, Submit) else operation)
+    plain, named = posted(core, 0, BODY, app), posted(core, 0, BODY, app, **{"Idempotency-Key": "order"})
+    assert (plain.status_code, plain.headers.get("x-should-retry")) == (500, "false")
+    assert (named.status_code, named.headers.get("x-should-retry")) == (500, None)

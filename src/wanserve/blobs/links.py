@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wanserve.disk import sync
 from wanserve.domain.errors import SetupError, WanserveError
 
 _SECRET_BYTES = 32
@@ -96,8 +97,4 @@ def _make_secret(path: Path) -> None:
             path.hardlink_to(unfinished)
     finally:
         unfinished.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wanserve.disk import sync
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
 
 ROOM_BYTES: Final = 64_000_000
@@ -42,7 +43,7 @@ class DiskBlobs:
         if target is None:
             raise ValueError(f"not a key: {key!r}")
         with _disk_errors(f"cannot store {key}"):
-            _sync(source)
+            sync(source)
             copied = _move(source, target)
             try:
                 self._sync_folders(target)
@@ -121,7 +122,7 @@ class DiskBlobs:
         Also of those that were there already: another process may have made one and not have synced it yet.
         """
         for folder in self._folders(path):
-            _sync(folder)
+            sync(folder)
 
 
 def _move(source: Path, target: Path) -> bool:
@@ -150,7 +151,7 @@ def _copy(source: Path, target: Path) -> None:
     unfinished = _unfinished(target)
     try:
         shutil.copyfile(source, unfinished)
-        _sync(unfinished)
+        sync(unfinished)
         unfinished.replace(target)
     except OSError:
         unfinished.unlink(missing_ok=True)
@@ -159,15 +160,6 @@ def _copy(source: Path, target: Path) -> None:
 
 def _unfinished(target: Path) -> Path:
     return target.with_name(target.name + _UNFINISHED)
-
-
-def _sync(path: Path) -> None:
-    """Wait until the file, or the folder's list of names, is on the disk itself."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_file(path: Path) -> bool:

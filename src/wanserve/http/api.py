@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 STORED: Final = "wanserve.stored"
-"""In the ASGI scope once a task was stored that a second submit would make again."""
+"""In the ASGI scope once the task of a submit was stored."""
 
 DIALECT: Final = "wanserve.dialect"
 """In the ASGI scope the name of the dialect that a request spoke."""
@@ -69,8 +69,8 @@ class Door:
         headers, asked = Headers(scope=scope), scope["query_string"]
         query = QueryParams(asked) if asked else NO_QUERY
         task = await self._ask(Incoming(headers, query, scope["path_params"], await read_body(receive)))
-        if isinstance(self.operation, Submit) and ONCE_HEADER not in headers:
-            # From here on an error must not be answered by another submit.
+        if isinstance(self.operation, Submit):
+            # From here on an error must not be answered by another submit that cannot be told from this one.
             scope[STORED] = True
         outgoing = Outgoing(scope[REQUEST_ID], self.links.video_url(task, scope, headers) if task.video else None)
         await send_json(send, 200, self.operation.write(task, outgoing), scope[REQUEST_ID])
@@ -137,7 +137,7 @@ class Boundary:
         scope.setdefault(DIALECT, dialect.name)
         refusal = dialect.refuse(error, scope[REQUEST_ID])
         headers = dict(refusal.headers)
-        if STORED in scope or isinstance(error, StoreUncertain):
+        if (STORED in scope or isinstance(error, StoreUncertain)) and ONCE_HEADER not in Headers(scope=scope):
             headers["x-should-retry"] = "false"
         await send_json(send, refusal.status, refusal.body, scope[REQUEST_ID], headers.items())
 

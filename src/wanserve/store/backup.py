@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from wanserve.disk import sync
 from wanserve.domain.errors import SetupError
 
 
@@ -25,9 +26,9 @@ def back_up(database: Path, target: Path) -> None:
     try:
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         _copy(database, unfinished)
-        _sync(unfinished)
+        sync(unfinished)
         _name(unfinished, target)
-        _sync(target.parent)
+        sync(target.parent)
     except FileExistsError as error:
         raise SetupError(taken) from error
     except (sqlite3.Error, OSError) as error:
@@ -60,12 +61,3 @@ def _name(unfinished: Path, target: Path) -> None:
     except PermissionError:
         # A file system without links, such as a memory stick's.
         unfinished.rename(target)
-
-
-def _sync(path: Path) -> None:
-    """Wait until the file, or the folder's list of names, is on the disk itself."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

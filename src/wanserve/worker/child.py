@@ -212,8 +212,9 @@ def outcome(work: Callable[[], Loaded | Done]) -> Loaded | Done | Crashed:
 
 def main() -> None:
     """Serve the pipe whose file descriptor is the only argument, until it closes or the engine is not to be trusted."""
-    # Ctrl-C in a terminal goes to the whole group; the parent decides when this process ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C in a terminal and a supervisor's SIGTERM may go to a whole group; the parent decides when this process ends.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     pipe: Connection[Event, Order] = Connection(int(sys.argv[1]))
     charge = pipe.recv()
     assert isinstance(charge, Charge), "the parent sends the charge first"

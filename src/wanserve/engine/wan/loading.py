@@ -54,6 +54,8 @@ def read(recipe: Recipe, device: torch.device, *, reads: bool = True) -> WanPipe
             recipe.weights,
             dtype={"default": number, "vae": decoder_dtype(recipe, number)},
             local_files_only=True,
+            # Never a pickle, which could bring code.
+            use_safetensors=True,
             **({} if reads else {"text_encoder": None, "tokenizer": None}),
         )
     except (OSError, ValueError) as error:

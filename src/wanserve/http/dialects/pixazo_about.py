@@ -154,7 +154,8 @@ POLL: Final[Json] = {
     "summary": "Get text to video result",
     "description": "The task's status, and once it has SUCCEEDED the link to its video.",
     "requestBody": _body(
-        _object(["task_id"], {"task_id": {"type": "string", "maxLength": 128}}), {"task_id": _ID["example"]}
+        _object(["task_id"], {"task_id": {"type": "string", "minLength": 1, "maxLength": 128}}),
+        {"task_id": _ID["example"]},
     ),
     "responses": {
         "200": _answer(
