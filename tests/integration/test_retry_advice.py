@@ -50,10 +50,14 @@ def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
     return application(doors, [], [dialect], lambda: "an-id", Counter())
 
 
-def posted(core: Core, operation: int, body: object, app: ASGIApp | None = None, **headers: str) -> httpx.Response:
+def posted(
+    core: Core, operation: int, body: object, app: ASGIApp | None = None, once: str | None = None
+) -> httpx.Response:
     """What the broken API answers to one POST with a new key."""
     path = Pixazo().operations[operation].path
-    headers["Ocp-Apim-Subscription-Key"] = core.keys.create(f"key-{len(core.keys.all())}", "ann")
+    headers = {"Ocp-Apim-Subscription-Key": core.keys.create(f"key-{len(core.keys.all())}", "ann")}
+    if once is not None:
+        headers["Idempotency-Key"] = once
 
     async def post() -> httpx.Response:
         transport = httpx.ASGITransport(app or served(core, broken_when_it_writes))
@@ -70,7 +74,7 @@ def test_a_fault_after_the_task_was_stored_says_not_to_submit_again(core: Core) 
 
 
 def test_with_an_idempotency_key_the_submit_may_be_sent_again(core: Core) -> None:
-    answer = posted(core, 0, BODY, **{"Idempotency-Key": "order"})
+    answer = posted(core, 0, BODY, once="order")
     assert answer.status_code == 500
     assert "x-should-retry" not in answer.headers
     assert len(core.tasks.newest("ann", 10)) == 1
@@ -97,6 +101,6 @@ def test_a_commit_that_the_disk_may_have_taken_says_so_unless_the_submit_has_a_k
         raise StoreUncertain("a write to the task table may be lost")
 
     app = served(core, lambda operation: replace(operation, read=lose) if isinstance(operation, Submit) else operation)
-    plain, named = posted(core, 0, BODY, app), posted(core, 0, BODY, app, **{"Idempotency-Key": "order"})
+    plain, named = posted(core, 0, BODY, app), posted(core, 0, BODY, app, once="order")
     assert (plain.status_code, plain.headers.get("x-should-retry")) == (500, "false")
     assert (named.status_code, named.headers.get("x-should-retry")) == (500, None)
