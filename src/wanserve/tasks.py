@@ -26,6 +26,11 @@ def video_key(task_id: str, attempt: int) -> str:
     return f"videos/{task_id}/{attempt}.mp4"
 
 
+def unfinished_name(task_id: str, attempt: int) -> str:
+    """The name of an attempt's file while it is made."""
+    return f"{task_id}.{attempt}.mp4"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The server's own limits. `max_queued` and `max_running` count one account's tasks of one model.
@@ -188,6 +193,12 @@ class Tasks:
         if owner.state is State.RUNNING:
             return key != video_key(owner.id, owner.attempt)
         return owner.video is None or owner.video.key != key
+
+    def is_left_over(self, name: str) -> bool:
+        """Whether no attempt that runs makes the unfinished file of this name (see `unfinished_name`)."""
+        task_id, _, _ = name.partition(".")
+        maker = self.store.find(task_id)
+        return maker is None or maker.state is not State.RUNNING or name != unfinished_name(maker.id, maker.attempt)
 
     def waiting_or_running(self) -> list[Task]:
         """What is queued and running now, newest first."""

@@ -11,10 +11,10 @@ from wanserve.domain.account import Key
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.rules import VideoRequest
-from wanserve.domain.task import State, Task, Video
+from wanserve.domain.task import Failure, State, Task, Video
 from wanserve.metrics import Meters
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import Policy, Tasks, video_key
+from wanserve.tasks import Policy, Tasks, unfinished_name, video_key
 from wanserve.worker.sweeper import Sweeper
 
 KEY = Key("ann", "ann", "00", 0)
@@ -130,3 +130,14 @@ def test_a_clock_that_jumps_ahead_takes_nothing_from_a_worker_that_lives(scene: 
     scene.sweeper.sweep_leases()
     assert [task.id for task in scene.tasks.running()] == [lives.id]
     assert scene.tasks.find(dead.id).state is State.PENDING
+
+
+def test_what_a_killed_child_left_half_made_goes_and_what_is_being_made_stays(scene: Scene) -> None:
+    lost, running, done = scene.running(), scene.running(), scene.running()
+    scene.tasks.fail(lost, Failure("worker_died", "killed"), retryable=True)
+    scene.tasks.succeed(done, Video(scene.file(video_key(done.id, 1)), 5, "animatic"))
+    names = [unfinished_name(task.id, 1) for task in (lost, running, done)]
+    for name in [*names, "stray", unfinished_name(running.id, 2)]:
+        (scene.scratch / name).write_bytes(b"half")
+    scene.sweeper.sweep_files()
+    assert [left.name for left in scene.scratch.iterdir()] == [names[1]]

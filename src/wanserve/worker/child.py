@@ -24,7 +24,7 @@ from wanserve.domain.task import Video
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.extension.chat import extend
 from wanserve.media import mp4, probe
-from wanserve.tasks import video_key
+from wanserve.tasks import unfinished_name, video_key
 from wanserve.telemetry import about, start_logging
 from wanserve.worker.events import (
     UNSOUND,
@@ -153,7 +153,7 @@ class Studio:
         made = order.generation
         if self.charge.llm is not None and made.prompt_extend:
             made = replace(made, prompt=extend(self.charge.llm, made, self._report))
-        unfinished = self.charge.scratch / f"{order.task_id}.{order.attempt}.mp4"
+        unfinished = self.charge.scratch / unfinished_name(order.task_id, order.attempt)
         begun = time.monotonic()
         clip = self.engine.generate(made, self._report)
         frames = Timed(clip.frames, time.monotonic() - begun)

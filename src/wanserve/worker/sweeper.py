@@ -70,11 +70,15 @@ class Sweeper:
         self._overdue = set(overdue)
 
     def sweep_files(self) -> None:
-        """Delete the files of tasks past their retention, and files that no task has."""
+        """Delete the files of tasks past their retention, files that no task has, and what killed children left half made."""
         for task in self.tasks.forget_old():
             log.info("task %s is past its retention", task.id)
             if task.video:
                 self.blobs.delete(task.video.key)
+        for left in list(self.scratch.iterdir()):
+            if self.tasks.is_left_over(left.name):
+                log.info("file %s was left half made", left.name)
+                left.unlink(missing_ok=True)
         # Listed before the tasks are read: a file that is stored meanwhile is not in the list.
         for key in list(self.blobs.keys()):
             if self.tasks.is_orphan(key):
