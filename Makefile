@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install wan demo serve test soak check bench clean
+.PHONY: install wan demo serve test soak fuzz check bench clean
 
 install: .venv/installed
 

@@ -178,16 +178,14 @@ class Tasks:
 
     def stored(self, key: str) -> Video:
         """The video whose file has this key. Raises BlobNotFound where no task has it."""
-        parts = key.split("/")
-        owner = self.store.find(parts[1]) if len(parts) == 3 else None
+        owner = self._owner(key)
         if owner is None or owner.video is None or owner.video.key != key:
             raise BlobNotFound(f"no file is stored as {key!r}")
         return owner.video
 
     def is_orphan(self, key: str) -> bool:
         """Whether no task has, or may still come to have, the stored video of this key (see `video_key`)."""
-        parts = key.split("/")
-        owner = self.store.find(parts[1]) if len(parts) == 3 else None
+        owner = self._owner(key)
         if owner is None:
             return True
         if owner.state is State.RUNNING:
@@ -203,6 +201,10 @@ class Tasks:
     def waiting_or_running(self) -> list[Task]:
         """What is queued and running now, newest first."""
         return self.store.newest(None, LIVE, limit=1000)
+
+    def _owner(self, key: str) -> Task | None:
+        parts = key.split("/")
+        return self.store.find(parts[1]) if len(parts) == 3 else None
 
     def _once(self, key: str | None, request: rules.VideoRequest) -> Once | None:
         if key is None:

@@ -119,10 +119,9 @@ class TaskStore(Protocol):
     def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
         """Take the next waiting task of these models for one attempt until `lease_ms`, or None.
 
-        First the account with the fewest RUNNING tasks; among those the one whose last claim is the longest ago;
-        of several that
-        had none, the one that came first; and of it the oldest task. An account with `max_running` RUNNING tasks of a model (its own limit first, where
-        it has one) gets no more of it.
+        First the account with the fewest RUNNING tasks; among those the one whose last claim is the longest ago; of
+        several that had none, the one that came first; and of it the oldest task. An account with `max_running`
+        RUNNING tasks of a model (its own limit first, where it has one) gets no more of it.
         """
 
     def renew(self, task: Task, lease_ms: int, progress: float) -> bool:

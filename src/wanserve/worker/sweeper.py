@@ -31,12 +31,10 @@ class Sweeper:
     _overdue: set[tuple[str, int]] = field(default_factory=set, init=False)
 
     def start_afresh(self) -> None:
-        """What holds at a start, when no worker of this data directory can be alive: take back all, clear the scratch."""
+        """What holds at a start, when no worker of this data directory can be alive: take back all, then sweep."""
         for task in self.tasks.running():
             if taken := self.tasks.take_back(task, whatever_its_lease=True):
                 log.info("task %s is %s: the server was stopped while it ran", taken.id, taken.state)
-        for left in self.scratch.iterdir():
-            left.unlink()
         self.sweep_files()
 
     def run(self) -> None:
