@@ -19,7 +19,7 @@ serve: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 12
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
