@@ -11,7 +11,7 @@ from wanserve.domain.account import Key
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.settings import Settings
-from wanserve.tasks import video_key
+from wanserve.tasks import file_key
 
 SUBMIT_PATH: Final = "/wan-video/v1/generateTextToVideoRequest"
 POLL_PATH: Final = "/wan-video-polling/getTextToVideoResult"
@@ -51,7 +51,7 @@ def finished_task(core: Core, key: Key) -> str:
     task = core.tasks.claim([REQUEST.model])
     assert task, "the only task can be claimed"
     assert task.id == submitted.id, "nothing else waits"
-    assert core.tasks.succeed(task, Video(video_key(task.id, task.attempt), 1_234_567, "animatic")), "it is ours to end"
+    assert core.tasks.succeed(task, Video(file_key(task.id, task.attempt), 1_234_567, "animatic")), "it is ours to end"
     return task.id
 
 

@@ -14,7 +14,7 @@ from wanserve.app import Core
 from wanserve.domain.account import Key
 from wanserve.domain.task import State, Task, Video
 from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
-from wanserve.tasks import video_key
+from wanserve.tasks import file_key
 
 FINISHED = 100_000
 WAITING = 10_000
@@ -91,5 +91,5 @@ def _finished(core: Core) -> Iterator[Task]:
     sample = core.tasks.newest(None, 1, [State.SUCCEEDED])[0]
     for index, made in enumerate(repeat(sample)):
         task_id = core.tasks.new_id()
-        video = Video(video_key(task_id, 1), 1_234_567, "animatic")
+        video = Video(file_key(task_id, 1), 1_234_567, "animatic")
         yield replace(made, id=task_id, account=f"account-{index % ACCOUNTS}", video=video)

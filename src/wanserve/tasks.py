@@ -15,20 +15,25 @@ from wanserve.domain.account import Key
 from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import BlobNotFound, InvalidRequest, ModelDenied, TaskNotFound
 from wanserve.domain.ports import Clock, TaskStore
-from wanserve.domain.task import LIVE, Failure, Once, State, Task, Usage, Video
+from wanserve.domain.task import LIVE, Failure, Once, State, Task, Usage, Variant, Video
 
 ONCE_KEY_CHARACTERS: Final = 255
 END_OF_TIME_MS: Final = 2**62
 
 
-def video_key(task_id: str, attempt: int) -> str:
-    """The key of an attempt's video: no two attempts share a file, so a late one overwrites nothing."""
-    return f"videos/{task_id}/{attempt}.mp4"
+def file_key(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:
+    """The key of an attempt's file: no two attempts share one, so a late one overwrites nothing."""
+    return f"videos/{task_id}/{attempt}.{variant}"
 
 
-def unfinished_name(task_id: str, attempt: int) -> str:
+def unfinished_name(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:
     """The name of an attempt's file while it is made."""
-    return f"{task_id}.{attempt}.mp4"
+    return f"{task_id}.{attempt}.{variant}"
+
+
+def files_of(task: Task) -> list[str]:
+    """The keys of all files of the task's newest attempt."""
+    return [file_key(task.id, task.attempt, variant) for variant in Variant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +189,17 @@ class Tasks:
         return owner.video
 
     def is_orphan(self, key: str) -> bool:
-        """Whether no task has, or may still come to have, the stored video of this key (see `video_key`)."""
+        """Whether no task has, or may still come to have, the stored file of this key (see `file_key`)."""
         owner = self._owner(key)
-        if owner is None:
-            return True
-        if owner.state is State.RUNNING:
-            return key != video_key(owner.id, owner.attempt)
-        return owner.video is None or owner.video.key != key
+        return owner is None or owner.state not in (State.RUNNING, State.SUCCEEDED) or key not in files_of(owner)
 
     def is_left_over(self, name: str) -> bool:
         """Whether no attempt that runs makes the unfinished file of this name (see `unfinished_name`)."""
         task_id, _, _ = name.partition(".")
         maker = self.store.find(task_id)
-        return maker is None or maker.state is not State.RUNNING or name != unfinished_name(maker.id, maker.attempt)
+        if maker is None or maker.state is not State.RUNNING:
+            return True
+        return name not in {unfinished_name(maker.id, maker.attempt, variant) for variant in Variant}
 
     def waiting_or_running(self) -> list[Task]:
         """What is queued and running now, newest first."""

@@ -23,7 +23,7 @@ from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.offers import choose
 from wanserve.settings import Settings, load
-from wanserve.tasks import video_key
+from wanserve.tasks import file_key
 
 PARSERS = 7
 """How many tests share the time."""
@@ -114,7 +114,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     core.tasks.submit(core.keys.owner(secret), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
     task = core.tasks.claim(["wan2.2-t2v-plus"])
     assert task
-    stored = video_key(task.id, task.attempt)
+    stored = file_key(task.id, task.attempt)
     file = set_so.blobs_dir / stored
     file.parent.mkdir(parents=True)
     file.write_bytes(FILE)

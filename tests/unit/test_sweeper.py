@@ -14,7 +14,7 @@ from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Failure, State, Task, Video
 from wanserve.metrics import Meters
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import Policy, Tasks, unfinished_name, video_key
+from wanserve.tasks import Policy, Tasks, file_key, unfinished_name
 from wanserve.worker.sweeper import Sweeper
 
 KEY = Key("ann", "ann", "00", 0)
@@ -57,10 +57,10 @@ def scene(tmp_path: Path) -> Scene:
 
 def test_orphans_go_and_what_a_task_has_or_makes_stays(scene: Scene) -> None:
     done = scene.running()
-    kept = scene.file(video_key(done.id, 1))
+    kept = scene.file(file_key(done.id, 1))
     scene.tasks.succeed(done, Video(kept, 5, "animatic"))
-    making = scene.file(video_key(scene.running().id, 1))
-    for orphan in (video_key(done.id, 2), video_key("unknown", 1), "stray"):
+    making = scene.file(file_key(scene.running().id, 1))
+    for orphan in (file_key(done.id, 2), file_key("unknown", 1), "stray"):
         scene.file(orphan)
     scene.sweeper.sweep_files()
     assert sorted(scene.blobs.keys()) == sorted([kept, making])
@@ -68,7 +68,7 @@ def test_orphans_go_and_what_a_task_has_or_makes_stays(scene: Scene) -> None:
 
 def test_past_its_retention_a_tasks_file_goes_with_it(scene: Scene) -> None:
     task = scene.running()
-    scene.tasks.succeed(task, Video(scene.file(video_key(task.id, 1)), 5, "animatic"))
+    scene.tasks.succeed(task, Video(scene.file(file_key(task.id, 1)), 5, "animatic"))
     scene.now += 60_001
     scene.sweeper.sweep_files()
     assert list(scene.blobs.keys()) == []
@@ -78,7 +78,7 @@ def test_past_its_retention_a_tasks_file_goes_with_it(scene: Scene) -> None:
 
 def test_a_start_takes_all_back_and_clears_what_was_left_half_made(scene: Scene) -> None:
     task = scene.running()
-    scene.file(video_key(task.id, 1))
+    scene.file(file_key(task.id, 1))
     (scene.scratch / "half.mp4").write_bytes(b"half")
     scene.sweeper.start_afresh()
     assert scene.tasks.find(task.id).state is State.PENDING
@@ -135,7 +135,7 @@ def test_a_clock_that_jumps_ahead_takes_nothing_from_a_worker_that_lives(scene: 
 def test_what_a_killed_child_left_half_made_goes_and_what_is_being_made_stays(scene: Scene) -> None:
     lost, running, done = scene.running(), scene.running(), scene.running()
     scene.tasks.fail(lost, Failure("worker_died", "killed"), retryable=True)
-    scene.tasks.succeed(done, Video(scene.file(video_key(done.id, 1)), 5, "animatic"))
+    scene.tasks.succeed(done, Video(scene.file(file_key(done.id, 1)), 5, "animatic"))
     names = [unfinished_name(task.id, 1) for task in (lost, running, done)]
     for name in [*names, "stray", unfinished_name(running.id, 2)]:
         (scene.scratch / name).write_bytes(b"half")

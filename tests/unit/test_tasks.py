@@ -11,7 +11,7 @@ from wanserve.domain.errors import InvalidRequest, ModelDenied, QueueFull, TaskN
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Failure, State, Task
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import Policy, Tasks, video_key
+from wanserve.tasks import Policy, Tasks, file_key
 
 ANN = Key("ann", "ann", "00", 0)
 BEN = Key("ben", "ben", "01", 0)
@@ -225,14 +225,14 @@ def test_after_its_retention_a_task_is_unknown_and_its_bill_stays(bench: Bench) 
 def test_a_file_is_an_orphan_unless_its_task_has_it_or_may_come_to(bench: Bench) -> None:
     submitted = bench.submitted()
     orphan = bench.tasks.is_orphan
-    assert orphan(video_key(submitted.id, 1))
+    assert orphan(file_key(submitted.id, 1))
     bench.tasks.give_back(bench.claimed())
     task = bench.claimed()
-    assert not orphan(video_key(task.id, 2))
-    assert orphan(video_key(task.id, 1))
-    bench.tasks.succeed(task, replace(VIDEO, key=video_key(task.id, 2)))
-    assert not orphan(video_key(task.id, 2))
-    assert orphan(video_key(task.id, 1))
+    assert not orphan(file_key(task.id, 2))
+    assert orphan(file_key(task.id, 1))
+    bench.tasks.succeed(task, replace(VIDEO, key=file_key(task.id, 2)))
+    assert not orphan(file_key(task.id, 2))
+    assert orphan(file_key(task.id, 1))
     assert orphan("videos/unknown/1.mp4")
     assert orphan("stray")
 

@@ -9,7 +9,8 @@ class Generation:
 
     `width` and `height` are pixels, `frames` is a count, `fps` is frames a second, `seed` is 0 to 2**31 - 1.
     `prompt` is never blank; `negative_prompt` is "" where there is none. `prompt_extend` allows the prompt to be
-    rewritten at more length before it is drawn, where the server can do that.
+    rewritten at more length before it is drawn, where the server can do that. `watermark` asks for the visible text in
+    the picture's corner which says that it was made by a machine.
     """
 
     model: str
@@ -21,6 +22,7 @@ class Generation:
     fps: int
     seed: int
     prompt_extend: bool = False
+    watermark: bool = False
 
     @property
     def seconds(self) -> float:

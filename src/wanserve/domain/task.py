@@ -30,6 +30,14 @@ LIVE = frozenset(state for state, following in NEXT.items() if following)
 """The states from which a task can still move."""
 
 
+class Variant(StrEnum):
+    """The files that an attempt makes, each by the ending of its name: the video, one picture of it, and a sheet of many."""
+
+    VIDEO = "mp4"
+    THUMBNAIL = "webp"
+    SPRITESHEET = "jpg"
+
+
 @dataclass(frozen=True, slots=True)
 class Video:
     """A finished video: the blob's key, its size in bytes, the engine that made it, and what the engine noted.

@@ -24,7 +24,7 @@ from wanserve.domain.task import Video
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.extension.chat import extend
 from wanserve.media import mp4, probe
-from wanserve.tasks import unfinished_name, video_key
+from wanserve.tasks import file_key, unfinished_name
 from wanserve.telemetry import about, start_logging
 from wanserve.worker.events import (
     UNSOUND,
@@ -160,7 +160,7 @@ class Studio:
         mp4.write(unfinished, replace(clip, frames=frames), made, mp4.provenance(self.engine.name, made, clip.how))
         encoded = time.monotonic()
         facts = probe.check(unfinished, made)
-        key = video_key(order.task_id, order.attempt)
+        key = file_key(order.task_id, order.attempt)
         self.blobs.put(key, unfinished)
         rewritten = made.prompt if made.prompt != order.generation.prompt else None
         return Done(

@@ -8,7 +8,7 @@ from typing import Final
 
 from wanserve.domain.ports import BlobStore
 from wanserve.metrics import Meters
-from wanserve.tasks import Tasks
+from wanserve.tasks import Tasks, files_of
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ class Sweeper:
         for task in self.tasks.forget_old():
             log.info("task %s is past its retention", task.id)
             if task.video:
-                self.blobs.delete(task.video.key)
+                for key in files_of(task):
+                    self.blobs.delete(key)
         for left in list(self.scratch.iterdir()):
             if self.tasks.is_left_over(left.name):
                 log.info("file %s was left half made", left.name)
