@@ -12,6 +12,7 @@ from bench.result import Result, Target, ratio
 from bench.samples import REQUEST, finished_task, opened, owner
 from wanserve.app import Core
 from wanserve.domain.account import Key
+from wanserve.domain.search import Search
 from wanserve.domain.task import State, Task, Video
 from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
 from wanserve.tasks import file_key
@@ -82,13 +83,13 @@ def poll_us(core: Core, task_id: str) -> float:
 
 
 def _waiting(core: Core) -> Iterator[Task]:
-    sample = core.tasks.newest(None, 1)[0]
+    sample = core.tasks.search(None, Search(limit=1)).tasks[0]
     for index in range(WAITING):
         yield Task(core.tasks.new_id(), f"account-{index % ACCOUNTS}", sample.generation, sample.submitted_ms)
 
 
 def _finished(core: Core) -> Iterator[Task]:
-    sample = core.tasks.newest(None, 1, [State.SUCCEEDED])[0]
+    sample = core.tasks.search(None, Search([State.SUCCEEDED], limit=1)).tasks[0]
     for index, made in enumerate(repeat(sample)):
         task_id = core.tasks.new_id()
         video = Video(file_key(task_id, 1), 1_234_567, "animatic")

@@ -10,6 +10,7 @@ from bench.samples import finished_task, opened, owner
 from bench.table import FINISHED, fill
 from wanserve.app import Core
 from wanserve.domain.errors import TaskNotFound
+from wanserve.domain.search import Search
 
 ROUNDS = 60
 POLLS = 500
@@ -22,7 +23,7 @@ def run(folder: Path) -> Result:
     with opened(folder / "data") as core:
         finished_task(core, owner(core, "bench")[1])
         fill(core)
-        others = [task.id for task in core.tasks.newest("account-1", SAMPLES)]
+        others = [task.id for task in core.tasks.search("account-1", Search(limit=SAMPLES)).tasks]
         nobodys = [core.tasks.new_id() for _ in others]
         choose = Random(7)
         times: dict[str, list[float]] = {"others": [], "nobodys": []}

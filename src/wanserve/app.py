@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Final
 
 from starlette.types import ASGIApp
 
@@ -17,11 +18,14 @@ from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
 from wanserve.extension.chat import ChatEndpoint
-from wanserve.http.api import Door, application
+from wanserve.http.api import application
 from wanserve.http.auth import Gate
 from wanserve.http.dialects.base import Dialect
+from wanserve.http.dialects.dashscope import DashScope
+from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.files import Files, Links
+from wanserve.http.doors import Door
+from wanserve.http.files import Files, Links, Shelf
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.keys import Keys
@@ -39,6 +43,10 @@ from wanserve.worker.sweeper import Sweeper
 
 _random = random.Random()
 """Seeded by the system. An id or a seed must be new, not secret: a task is its account's, whoever knows its id."""
+
+
+POLL_MS: Final = {"animatic": 1000, "wan": 5000}
+"""How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +152,16 @@ def _worker(
     )
 
 
+def _default_model(settings: Settings, core: Core) -> str:
+    """The model of a request that names none. Raises SetupError."""
+    if settings.default_model in core.tasks.models:
+        return settings.default_model
+    if "default_model" in settings.model_fields_set:
+        served = ", ".join(core.tasks.models)
+        raise SetupError(f"default_model: {settings.default_model} is not served here, only {served}")
+    return next(iter(core.tasks.models))
+
+
 def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     blobs = DiskBlobs(settings.blobs_dir)
@@ -160,10 +178,17 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
 
     signer = Signer(load_secret(settings.data_dir / "link-secret"))
     links = Links(signer, settings.public_url, core.tasks.policy.retention_ms)
+    shelf = Shelf(blobs)
     gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
-    dialects: list[Dialect] = [Pixazo()]
+    dialects: list[Dialect] = [
+        Pixazo(),
+        DashScope(),
+        OpenAI(_default_model(settings, core), core.tasks.policy.retention_ms, POLL_MS[choice.engine]),
+    ]
     doors = [
-        Door(dialect, operation, core.tasks, gate, links) for dialect in dialects for operation in dialect.operations
+        Door(dialect, operation, core.tasks, gate, links, shelf)
+        for dialect in dialects
+        for operation in dialect.operations
     ]
     ops = Ops(
         choice.engine,
@@ -173,7 +198,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         meters.page,
         document(dialects, ops_about(), __version__),
     )
-    files = Files(signer, blobs, now_ms, core.tasks)
+    files = Files(signer, shelf, now_ms, core.tasks)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
     return Parts(core, app, choice, list(workers.values()), sweeper)

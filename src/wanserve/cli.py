@@ -18,6 +18,7 @@ from wanserve.doctor import examine
 from wanserve.domain.account import Limits
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import WanserveError
+from wanserve.domain.search import Search
 from wanserve.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
 from wanserve.offers import as_told, choose, pull_weights
 from wanserve.server import serve
@@ -248,7 +249,7 @@ def run_accounts_list(arguments: Arguments) -> None:
 def run_tasks_list(arguments: Arguments) -> None:
     """`wanserve tasks list`."""
     with closing(_core(arguments)) as core:
-        found = core.tasks.newest(None, limit=1000) if arguments.all else core.tasks.waiting_or_running()
+        found = core.tasks.search(None, Search()).tasks if arguments.all else core.tasks.waiting_or_running()
     rows = [
         {
             "id": task.id,

@@ -17,7 +17,7 @@ from wanserve.domain.errors import EngineFailed, InvalidRequest
 from wanserve.domain.generation import Generation
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.domain.task import Video
-from wanserve.http.dialects.pixazo import read_size
+from wanserve.http.dialects.vendor import read_size
 from wanserve.offers import Choice, choose, model_of
 from wanserve.settings import Settings, load
 from wanserve.worker import events

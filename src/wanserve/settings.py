@@ -114,6 +114,7 @@ class Settings(BaseModel):
     llm_url: Annotated[str, Field(pattern=r"^https?://[^/?#@]+(/[^#]*)?$")] | None = None
     llm_key: SecretStr | None = None
     llm_model: str | None = None
+    default_model: str = "wanx2.1-t2v-turbo"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     models: dict[str, ModelSettings] = Field(default_factory=dict)
 
@@ -128,6 +129,13 @@ class Settings(BaseModel):
         if url is not None:
             raise ValueError("this version keeps tasks and files in the data directory only: leave it unset")
         return url
+
+    @field_validator("default_model")
+    @classmethod
+    def _in_the_catalogue(cls, name: str) -> str:
+        if name not in MODELS:
+            raise ValueError(f"must be one of {', '.join(MODELS)}")
+        return name
 
     @field_validator("models")
     @classmethod

@@ -1,4 +1,4 @@
-"""The use cases of tasks, for the doors (submit, get, newest, cancel) and for the workers (claim to settle).
+"""The use cases of tasks, for the doors (submit to delete) and for the workers (claim to settle).
 
 Every policy is here: who waits, who may run, what is tried again and for how long a task is known.
 """
@@ -6,19 +6,30 @@ Every policy is here: who waits, who may run, what is tried again and for how lo
 import json
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from typing import Final
+from typing import Final, assert_never
 
 from wanserve.domain import rules
 from wanserve.domain.account import Key
 from wanserve.domain.catalog import ModelCard
-from wanserve.domain.errors import BlobNotFound, InvalidRequest, ModelDenied, TaskNotFound
+from wanserve.domain.errors import (
+    BlobNotFound,
+    InvalidRequest,
+    ModelDenied,
+    TaskNotFound,
+    VideoNotReady,
+    WrongState,
+)
 from wanserve.domain.ports import Clock, TaskStore
-from wanserve.domain.task import LIVE, Failure, Once, State, Task, Usage, Variant, Video
+from wanserve.domain.search import Found, Search
+from wanserve.domain.task import LIVE, Failure, Named, Once, Repeat, Sent, State, Task, Usage, Variant, Video
 
 ONCE_KEY_CHARACTERS: Final = 255
 END_OF_TIME_MS: Final = 2**62
+
+SENT_MARK: Final = "\n"
+"""Begins the names that we give; those of clients are printable."""
 
 
 def file_key(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:
@@ -41,7 +52,7 @@ class Policy:
     """The server's own limits. `max_queued` and `max_running` count one account's tasks of one model.
 
     `run_length` is how many tasks of one model a device serves in a row while others wait for another model.
-    `once_ms` is for how long an idempotency key counts.
+    `once_ms` is for how long an idempotency key counts, `again_ms` for how long a client may try to send the same.
     """
 
     max_queued: int = 500
@@ -51,6 +62,7 @@ class Policy:
     retention_ms: int = 24 * 3600 * 1000
     run_length: int = 10
     once_ms: int = 24 * 3600 * 1000
+    again_ms: int = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +88,35 @@ class Tasks:
     new_seed: Callable[[], int]
     policy: Policy
 
-    def submit(self, key: Key, request: rules.VideoRequest, once_key: str | None = None) -> Future[Task]:
+    def submit(self, key: Key, request: rules.VideoRequest, repeat: Repeat = None) -> Future[Task]:
         """Let a request in; its task, once that is on disk: nobody may be told before.
 
-        `once_key` is the client's own name for this submit: with the same name and request it gets the first
-        submit's task, as that now is, for as long as a name counts.
+        A submit that `repeat` knows to be an earlier one's repetition gets that one's task, as it now is.
         Raises InvalidRequest, or ModelDenied where the key is restricted to other models; the future fails as
         `TaskStore.add` says.
         """
-        generation = rules.check(request, self.models, self.new_seed)
-        if not key.may_use(generation.model):
-            raise ModelDenied(f"this key may not use {generation.model}")
-        task = Task(self.new_id(), key.account, generation, self.clock())
-        return self.store.add(task, self.policy.max_queued, self._once(once_key, request))
+        return self._submit(key, request, repeat)
+
+    def remix(self, key: Key, source_id: str, prompt: str, repeat: Repeat = None) -> Future[Task]:
+        """Let in another prompt for what the source was made with: its model, size, length, seed and all else.
+
+        Raises as `submit` does, TaskNotFound, and VideoNotReady where the source has made no video.
+        """
+        source = self.get(key.account, source_id)
+        if source.state is not State.SUCCEEDED:
+            raise VideoNotReady(source.id, source.state)
+        made = source.generation
+        request = rules.VideoRequest(
+            model=made.model,
+            prompt=prompt,
+            negative_prompt=made.negative_prompt,
+            size=(made.width, made.height),
+            seed=made.seed,
+            prompt_extend=made.prompt_extend,
+            watermark=made.watermark,
+            seconds=round(made.seconds),
+        )
+        return self._submit(key, request, repeat, source.id)
 
     def get(self, account: str, task_id: str) -> Task:
         """The task. Raises TaskNotFound where it is unknown, another account's, or past its retention."""
@@ -104,21 +132,45 @@ class Tasks:
             raise TaskNotFound(task_id)
         return task
 
-    def newest(self, account: str | None, limit: int, states: Collection[State] = tuple(State)) -> list[Task]:
-        """The newest tasks, newest first; of one account, or of all where it is None."""
-        return self.store.newest(account, states, limit)
+    def made(self, account: str, task_id: str) -> Task:
+        """The task with its video. Raises TaskNotFound, or VideoNotReady where it has none."""
+        task = self.get(account, task_id)
+        if task.video is None:
+            raise VideoNotReady(task.id, task.state)
+        return task
 
-    def cancel(self, account: str, task_id: str) -> Task:
-        """Cancel a task that has not ended; a running engine stops at its next step.
+    def search(self, account: str | None, search: Search) -> Found:
+        """The tasks that are searched for and still known; of one account, or of all where it is None.
 
-        Raises TaskNotFound, or WrongState where the task has ended.
+        Raises InvalidRequest where the task to begin behind is unknown.
+        """
+        if account is not None and search.after is not None and self.store.get(account, search.after) is None:
+            raise InvalidRequest("after", "must be the id of one of your tasks")
+        known = replace(search, ended_since_ms=self._kept_since())
+        return Found(search, self.store.search(account, known), self.store.count(account, known))
+
+    def cancel(self, account: str, task_id: str, states: Collection[State] = LIVE) -> Task:
+        """Cancel a task that is in one of these states; a running engine stops at its next step.
+
+        Raises TaskNotFound, or WrongState where the task is in another.
         """
         task = self.get(account, task_id)
+        if task.state not in states:
+            raise WrongState(f"task {task.id} is {task.state} and cannot be canceled")
         canceled = task.canceled(self.clock())
-        if not self.store.cancel(canceled):
-            # It ended between our look and our write: say so as it now stands.
-            return self.get(account, task_id).canceled(self.clock())
-        return canceled
+        if self.store.cancel(canceled, states):
+            return canceled
+        now = self.get(account, task_id)
+        raise WrongState(f"task {task.id} is {now.state} by now and cannot be canceled")
+
+    def delete(self, account: str, task_id: str) -> None:
+        """Forget a task; one that has not ended is canceled by that. Its files follow with the next sweep.
+
+        Raises TaskNotFound.
+        """
+        task = self.get(account, task_id)
+        if not self.store.remove(account, task.id):
+            raise TaskNotFound(task.id)
 
     def usage(self, account: str | None) -> list[Usage]:
         """The ledger, oldest first; of one account, or of all where it is None."""
@@ -181,12 +233,12 @@ class Tasks:
         """Remove the tasks past their retention and give them back, so that their files can follow."""
         return self.store.forget(self._kept_since())
 
-    def stored(self, key: str) -> Video:
-        """The video whose file has this key. Raises BlobNotFound where no task has it."""
+    def owner(self, key: str) -> Task:
+        """The task whose video's file has this key. Raises BlobNotFound where no task has it."""
         owner = self._owner(key)
         if owner is None or owner.video is None or owner.video.key != key:
             raise BlobNotFound(f"no file is stored as {key!r}")
-        return owner.video
+        return owner
 
     def is_orphan(self, key: str) -> bool:
         """Whether no task has, or may still come to have, the stored file of this key (see `file_key`)."""
@@ -203,20 +255,38 @@ class Tasks:
 
     def waiting_or_running(self) -> list[Task]:
         """What is queued and running now, newest first."""
-        return self.store.newest(None, LIVE, limit=1000)
+        return self.store.search(None, Search(LIVE))
 
     def _owner(self, key: str) -> Task | None:
         parts = key.split("/")
         return self.store.find(parts[1]) if len(parts) == 3 else None
 
-    def _once(self, key: str | None, request: rules.VideoRequest) -> Once | None:
-        if key is None:
-            return None
-        if not 0 < len(key) <= ONCE_KEY_CHARACTERS or not key.isascii() or not key.isprintable():
-            problem = f"must be 1 to {ONCE_KEY_CHARACTERS} printable ASCII characters"
-            raise InvalidRequest("Idempotency-Key", problem)
-        asked = json.dumps(asdict(request)).encode()
-        return Once(key, sha256(asked).hexdigest(), self.clock() - self.policy.once_ms)
+    def _submit(
+        self, key: Key, request: rules.VideoRequest, repeat: Repeat, remixed_from: str | None = None
+    ) -> Future[Task]:
+        generation = rules.check(request, self.models, self.new_seed)
+        if not key.may_use(generation.model):
+            raise ModelDenied(f"this key may not use {generation.model}")
+        asked = json.dumps([asdict(request), remixed_from]).encode()
+        once = self._once(repeat, sha256(asked).hexdigest())
+        task = Task(self.new_id(), key.account, generation, self.clock(), remixed_from=remixed_from)
+        return self.store.add(task, self.policy.max_queued, once)
+
+    def _once(self, repeat: Repeat, fingerprint: str) -> Once | None:
+        match repeat:
+            case Named(name):
+                if not 0 < len(name) <= ONCE_KEY_CHARACTERS or not name.isascii() or not name.isprintable():
+                    problem = f"must be 1 to {ONCE_KEY_CHARACTERS} printable ASCII characters"
+                    raise InvalidRequest("Idempotency-Key", problem)
+                return Once(name, fingerprint, self.clock() - self.policy.once_ms)
+            case Sent(again):
+                # What was asked is the name: no name of a client's own is like it.
+                since_ms = self.clock() - self.policy.again_ms
+                return Once(f"{SENT_MARK}{fingerprint}", fingerprint, since_ms, first=not again)
+            case None:
+                return None
+            case _:
+                assert_never(repeat)
 
     def _after_loss(self, task: Task, failure: Failure, *, retryable: bool) -> Task:
         if retryable and task.attempts_spent + 1 < self.policy.max_attempts:

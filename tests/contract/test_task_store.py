@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 from tests.samples import VIDEO, new_task
 from wanserve.domain.errors import InvalidRequest, QueueFull
 from wanserve.domain.ports import TaskStore
-from wanserve.domain.task import Failure, Once, State, Task
+from wanserve.domain.search import Search
+from wanserve.domain.task import LIVE, Failure, Once, State, Task
 from wanserve.store.memory import MemoryTasks
 from wanserve.store.sqlite import Database, SqliteTasks
 
@@ -34,6 +35,20 @@ MAX_RUNNING = 2
 LEASE_MS = 100
 ONCE_MS = 300
 FAILURE = Failure("engine_failed", "it would not")
+
+
+TIMES = st.none() | st.integers(1000, 1500)
+searches = st.builds(
+    Search,
+    states=st.sets(st.sampled_from(State)),
+    model=st.none() | st.sampled_from(MODELS),
+    since_ms=TIMES,
+    until_ms=TIMES,
+    ended_since_ms=TIMES,
+    oldest_first=st.booleans(),
+    skip=st.integers(0, 3),
+    limit=st.integers(0, 5),
+)
 
 
 class TaskStoreContract(RuleBasedStateMachine):
@@ -70,13 +85,14 @@ class TaskStoreContract(RuleBasedStateMachine):
         model=st.sampled_from(MODELS),
         name=st.sampled_from(("one", "two")),
         asked=st.sampled_from(("cat", "dog")),
+        first=st.booleans(),
     )
-    def submit_once(self, account: str, model: str, name: str, asked: str) -> None:
+    def submit_once(self, account: str, model: str, name: str, asked: str, first: bool) -> None:
         task = new_task(account=account, model=model, submitted_ms=self.tick())
-        once = Once(name, asked, self.now - ONCE_MS)
+        once = Once(name, asked, self.now - ONCE_MS, first)
         task_id, first_asked, at = self.named.get((account, name), ("", "", 0))
         added = self.store.add(task, MAX_QUEUED, once)
-        if task_id in self.told and at >= once.since_ms:
+        if task_id in self.told and at >= once.since_ms and not first:
             if first_asked == asked:
                 assert added.result(10) == self.told[task_id]
             else:
@@ -111,7 +127,7 @@ class TaskStoreContract(RuleBasedStateMachine):
         held = self.held(attempt)
         assert self.store.renew(attempt, lease_ms, progress) == (held is not None)
         if held:
-            self.told[held.id] = replace(held, lease_ms=lease_ms, progress=progress)
+            self.told[held.id] = replace(held, lease_ms=lease_ms, progress=max(held.progress, progress))
 
     @rule(attempt=attempts)
     def succeed(self, attempt: Task) -> None:
@@ -136,7 +152,7 @@ class TaskStoreContract(RuleBasedStateMachine):
             taken = task.requeued(spent=True)
             assert self.store.settle(taken, before)
             assert not self.store.settle(taken, before)
-            self.told[task.id] = taken
+            self.told[task.id] = replace(taken, progress=max(task.progress, taken.progress))
 
     @rule(attempt=attempts)
     def reclaim_too_early(self, attempt: Task) -> None:
@@ -144,18 +160,29 @@ class TaskStoreContract(RuleBasedStateMachine):
         if held and held.lease_ms is not None:
             assert not self.store.settle(held.requeued(spent=True), held.lease_ms)
 
-    @rule(number=st.integers(0), account=st.sampled_from(ACCOUNTS))
-    def cancel(self, number: int, account: str) -> None:
+    @rule(number=st.integers(0), account=st.sampled_from(ACCOUNTS), states=st.sampled_from((LIVE, {State.PENDING})))
+    def cancel(self, number: int, account: str, states: set[State]) -> None:
         if not self.order:
             return
         task = self.told[self.order[number % len(self.order)]]
-        if task.state not in (State.PENDING, State.RUNNING):
-            assert not self.store.cancel(replace(task, ended_ms=self.tick()))
+        if task.state not in LIVE:
+            assert not self.store.cancel(replace(task, ended_ms=self.tick()), LIVE)
             return
         canceled = replace(task.canceled(self.tick()), account=account)
-        assert self.store.cancel(canceled) == (account == task.account)
-        if account == task.account:
+        may = account == task.account and task.state in states
+        assert self.store.cancel(canceled, states) == may
+        if may:
             self.told[task.id] = canceled
+
+    @rule(number=st.integers(0), account=st.sampled_from(ACCOUNTS))
+    def remove(self, number: int, account: str) -> None:
+        if not self.order:
+            return
+        task = self.told[self.order[number % len(self.order)]]
+        assert self.store.remove(account, task.id) == (account == task.account)
+        if account == task.account:
+            del self.told[task.id]
+            self.order.remove(task.id)
 
     @rule(ago=st.integers(0, 50))
     def forget(self, ago: int) -> None:
@@ -176,9 +203,20 @@ class TaskStoreContract(RuleBasedStateMachine):
     @invariant()
     def the_newest_come_first(self) -> None:
         newest = [self.told[task_id] for task_id in reversed(self.order)]
-        assert self.store.newest(None, tuple(State), 3) == newest[:3]
+        assert self.store.search(None, Search(limit=3)) == newest[:3]
         anns = [task for task in newest if task.account == "ann" and task.state is State.PENDING]
-        assert self.store.newest("ann", [State.PENDING], 100) == anns
+        assert self.store.search("ann", Search([State.PENDING])) == anns
+
+    @rule(search=searches, account=st.sampled_from((*ACCOUNTS, None)), behind=st.none() | st.integers(0))
+    def search(self, search: Search, account: str | None, behind: int | None) -> None:
+        if behind is not None and self.order:
+            search = replace(search, after=self.order[behind % len(self.order)])
+        ids = self.order if search.oldest_first else self.order[::-1]
+        if search.after is not None:
+            ids = ids[ids.index(search.after) + 1 :]
+        fitting = [task for task in (self.told[task_id] for task_id in ids) if fits(task, account, search)]
+        assert self.store.search(account, search) == fitting[search.skip : search.skip + search.limit]
+        assert self.store.count(account, search) == len(fitting)
 
     @invariant()
     def the_census_counts_all(self) -> None:
@@ -209,7 +247,7 @@ class TaskStoreContract(RuleBasedStateMachine):
         assert self.store.settle(moved) == (held is not None)
         assert len(self.store.usage(None)) - bills == (held is not None and moved.state is State.SUCCEEDED)
         if held:
-            self.told[moved.id] = moved
+            self.told[moved.id] = replace(moved, progress=max(held.progress, moved.progress))
 
     def held(self, attempt: Task) -> Task | None:
         """The task as the table has it, where this attempt still holds it."""
@@ -244,6 +282,20 @@ class TaskStoreContract(RuleBasedStateMachine):
     def tick(self) -> int:
         self.now += 10
         return self.now
+
+
+def fits(task: Task, account: str | None, search: Search) -> bool:
+    """Whether the search finds the task; the same said again in other words."""
+    if account not in (None, task.account) or task.state not in search.states:
+        return False
+    if search.model is not None and task.generation.model != search.model:
+        return False
+    if search.since_ms is not None and search.since_ms > task.submitted_ms:
+        return False
+    if search.until_ms is not None and search.until_ms <= task.submitted_ms:
+        return False
+    ended_ms = float("inf") if task.ended_ms is None else task.ended_ms
+    return ended_ms >= (search.ended_since_ms or 0)
 
 
 def failure(added: Future[Task]) -> BaseException | None:

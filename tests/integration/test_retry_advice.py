@@ -13,14 +13,17 @@ from starlette.types import ASGIApp
 
 from wanserve.app import Core, open_core
 from wanserve.blobs.links import Links as Signer
+from wanserve.blobs.store import DiskBlobs
 from wanserve.domain.errors import StoreUncertain
 from wanserve.domain.rules import VideoRequest
+from wanserve.domain.search import Search
 from wanserve.domain.task import State, Task
-from wanserve.http.api import Door, application
+from wanserve.http.api import application
 from wanserve.http.auth import Gate
-from wanserve.http.dialects.base import Incoming, Json, Operation, Outgoing, Submit
+from wanserve.http.dialects.base import Incoming, Json, Operation, Outgoing, Query, Submit
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.files import Links
+from wanserve.http.doors import Door
+from wanserve.http.files import Links, Shelf
 from wanserve.settings import Settings
 
 BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}}
@@ -38,6 +41,7 @@ def fault(task: Task, outgoing: Outgoing) -> Json:
 
 
 def broken_when_it_writes(operation: Operation) -> Operation:
+    assert isinstance(operation, Submit | Query)
     return replace(operation, write=fault)
 
 
@@ -46,7 +50,10 @@ def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
     dialect = Pixazo()
     gate = Gate(core.keys, 1000, 1000, time.monotonic)
     links = Links(Signer(b"secret"), None, 1000)
-    doors = [Door(dialect, broken(operation), core.tasks, gate, links) for operation in dialect.operations]
+    doors = [
+        Door(dialect, broken(operation), core.tasks, gate, links, Shelf(DiskBlobs(Path("nowhere"))))
+        for operation in dialect.operations
+    ]
     return application(doors, [], [dialect], lambda: "an-id", Counter())
 
 
@@ -70,14 +77,14 @@ def posted(
 def test_a_fault_after_the_task_was_stored_says_not_to_submit_again(core: Core) -> None:
     answer = posted(core, 0, BODY)
     assert (answer.status_code, answer.headers["x-should-retry"]) == (500, "false")
-    assert [task.state for task in core.tasks.newest("ann", 10)] == [State.PENDING]
+    assert [task.state for task in core.tasks.search("ann", Search()).tasks] == [State.PENDING]
 
 
 def test_with_an_idempotency_key_the_submit_may_be_sent_again(core: Core) -> None:
     answer = posted(core, 0, BODY, once="order")
     assert answer.status_code == 500
     assert "x-should-retry" not in answer.headers
-    assert len(core.tasks.newest("ann", 10)) == 1
+    assert len(core.tasks.search("ann", Search()).tasks) == 1
 
 
 def test_a_fault_of_a_poll_says_nothing_of_it(core: Core) -> None:
@@ -93,7 +100,7 @@ def test_a_submit_that_was_refused_may_be_sent_again(core: Core) -> None:
     answer = posted(core, 0, BODY | {"model": "wan9"})
     assert answer.status_code == 400
     assert "x-should-retry" not in answer.headers
-    assert core.tasks.newest("ann", 10) == []
+    assert core.tasks.search("ann", Search()).tasks == []
 
 
 def test_a_commit_that_the_disk_may_have_taken_says_so_unless_the_submit_has_a_key(core: Core) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.samples import new_task
 from wanserve.domain.account import Key
 from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable, StoreUncertain
+from wanserve.domain.search import Search
 from wanserve.domain.task import Once, State, Task
 from wanserve.store import sqlite
 from wanserve.store.migrate import migrate, migrations
@@ -68,7 +69,7 @@ def test_a_burst_of_submits_shares_few_commits(database: Database) -> None:
     for one in added:
         one.result(10)
     assert len(commits) <= 4
-    assert len(store.newest(None, [State.PENDING], 1000)) == 100
+    assert len(store.search(None, Search([State.PENDING], limit=100_000))) == 100
 
 
 def test_one_callers_refusal_undoes_its_own_statements_and_nobody_elses(database: Database) -> None:
@@ -88,7 +89,7 @@ def test_one_callers_refusal_undoes_its_own_statements_and_nobody_elses(database
     with pytest.raises(QueueFull):
         refused.result(10)
     assert database.read("SELECT id FROM accounts WHERE id = 'x'", ()) == []
-    assert len(store.newest(None, [State.PENDING], 9)) == 2
+    assert len(store.search(None, Search([State.PENDING], limit=100_000))) == 2
 
 
 def test_a_client_that_goes_away_while_its_submit_waits_harms_nobody(database: Database) -> None:
@@ -100,7 +101,7 @@ def test_a_client_that_goes_away_while_its_submit_waits_harms_nobody(database: D
     held.set()
     blocker.result(10)
     stays.result(10)
-    assert len(store.newest(None, [State.PENDING], 9)) == 1
+    assert len(store.search(None, Search([State.PENDING], limit=100_000))) == 1
 
 
 def test_a_bug_in_one_write_is_told_to_its_caller_and_the_writer_lives(database: Database) -> None:
@@ -127,7 +128,7 @@ def test_a_full_disk_is_said_plainly_and_passes(database: Database) -> None:
     assert "full" in str(full[0])
     limit(1_000_000)
     accepted = [task for task, error in zip(refused, errors, strict=True) if error is None]
-    assert len(store.newest(None, [State.PENDING], 10_000)) == len(accepted)
+    assert len(store.search(None, Search([State.PENDING], limit=100_000))) == len(accepted)
     store.add(new_task(), 10_000).result(10)
 
 
@@ -273,4 +274,4 @@ def test_submits_with_one_key_that_share_a_commit_make_one_task(database: Databa
     assert blocker.result(10)
     assert [one.result(10).id for one in same] == [first.id, first.id]
     assert isinstance(another.exception(10), InvalidRequest)
-    assert [task.id for task in store.newest(None, [State.PENDING], 9)] == [first.id]
+    assert [task.id for task in store.search(None, Search([State.PENDING], limit=100_000))] == [first.id]

@@ -24,7 +24,7 @@ from wanserve.domain.errors import (
 )
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Failure, Task
-from wanserve.http.dialects import pixazo
+from wanserve.http.dialects import pixazo, vendor
 from wanserve.http.dialects.base import EndpointNotFound, Incoming, MethodNotAllowed, Outgoing
 
 SUBMITTED_MS = 1_757_152_989_999
@@ -98,7 +98,7 @@ def test_a_task_that_has_not_ended_or_ended_badly_has_no_video_and_no_usage() ->
         (ModelDenied("no"), 403, "Access denied for this operation", "Model.AccessDenied"),
         (TaskNotFound("x"), 404, "Task not found", "NotFound"),
         (EndpointNotFound(""), 404, "Endpoint not found", "NotFound"),
-        (MethodNotAllowed(""), 404, "Endpoint not found", "NotFound"),
+        (MethodNotAllowed("GET", "/"), 404, "Endpoint not found", "NotFound"),
         (BlobNotFound("gone"), 404, "Endpoint not found", "NotFound"),
         (RateLimited(3), 429, "Rate limit exceeded, please retry later", "Throttling.RateQuota"),
         (QueueFull("full"), 429, "Rate limit exceeded, please retry later", "Throttling.AllocationQuota"),
@@ -107,7 +107,7 @@ def test_a_task_that_has_not_ended_or_ended_badly_has_no_video_and_no_usage() ->
     ],
 )
 def test_every_error_has_the_documents_text(error: WanserveError, status: int, text: str, code: str) -> None:
-    refusal = pixazo.Pixazo().refuse(error, "request")
+    refusal = pixazo.Pixazo().refuse(error, "request", None)
     assert (refusal.status, refusal.body["error"], refusal.body["code"]) == (status, text, code)
     assert refusal.body["statusCode"] == status
     assert refusal.body["request_id"] == "request"
@@ -117,7 +117,7 @@ def test_every_error_has_the_documents_text(error: WanserveError, status: int, t
 
 
 def test_a_broken_rule_is_named_where_the_document_puts_the_field() -> None:
-    refusal = pixazo.Pixazo().refuse(InvalidRequest("count", "must be 1: one video a task"), "request")
+    refusal = pixazo.Pixazo().refuse(InvalidRequest("count", "must be 1: one video a task"), "request", None)
     assert refusal.body["message"] == "parameters.n: must be 1: one video a task"
 
 
@@ -153,7 +153,7 @@ def test_what_is_written_as_json_is_read_as_it_was(model: str, prompt: str, nega
 @given(st.text())
 def test_a_size_is_two_numbers_and_a_star_or_refused(text: str) -> None:
     try:
-        width, height = pixazo.read_size(text)
+        width, height = vendor.read_size(text)
     except InvalidRequest:
         return
     assert text == f"{width}*{height}"

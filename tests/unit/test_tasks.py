@@ -1,5 +1,6 @@
 """The policies of the use cases, on the in-memory store and a clock that the test moves."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import pytest
@@ -9,6 +10,7 @@ from wanserve.domain.account import Key
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import InvalidRequest, ModelDenied, QueueFull, TaskNotFound, WrongState
 from wanserve.domain.rules import VideoRequest
+from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, State, Task
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks, file_key
@@ -195,9 +197,9 @@ def test_a_cancel_that_comes_between_a_look_and_an_end_says_how_it_ended(bench: 
     task = bench.claimed()
 
     class EndsMeanwhile(MemoryTasks):
-        def cancel(self, canceled: Task) -> bool:
+        def cancel(self, canceled: Task, states: Collection[State]) -> bool:
             assert bench.tasks.succeed(task, VIDEO)
-            return bench.tasks.store.cancel(canceled)
+            return bench.tasks.store.cancel(canceled, states)
 
         def get(self, account: str, task_id: str) -> Task | None:
             return bench.tasks.store.get(account, task_id)
@@ -240,5 +242,5 @@ def test_a_file_is_an_orphan_unless_its_task_has_it_or_may_come_to(bench: Bench)
 def test_the_server_owner_finds_and_lists_across_accounts(bench: Bench) -> None:
     ann, ben = bench.submitted(), bench.submitted(BEN)
     assert bench.tasks.find(ben.id) == ben
-    assert bench.tasks.newest(None, 10) == [ben, ann]
-    assert bench.tasks.newest("ann", 10) == [ann]
+    assert bench.tasks.search(None, Search()).tasks == [ben, ann]
+    assert bench.tasks.search("ann", Search()).tasks == [ann]

@@ -1,6 +1,7 @@
 """Knows the models that are served: their names, sizes and lengths, as the document and its vendor list them."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from wanserve.domain.recipe import PLUS_2_1, PLUS_2_2, TURBO, Recipe
 
@@ -12,6 +13,10 @@ TIER_720P: tuple[Size, ...] = ((1280, 720), (720, 1280), (960, 960), (1088, 832)
 TIER_1080P: tuple[Size, ...] = ((1920, 1080), (1080, 1920), (1440, 1440), (1632, 1248), (1248, 1632))
 DOCUMENT_480P: Size = (640, 480)
 """Listed by the document for two models, and by nobody else; made as it is written."""
+
+
+SHORTER: Final = 4
+"""The other length that every model of five seconds makes: it is what OpenAI's clients ask for by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,20 @@ class ModelCard:
     recipe: Recipe
     frames: int = 150
     fps: int = 30
+
+    @property
+    def seconds(self) -> int:
+        """The usual length of a video, as people tell it."""
+        return round(self.frames / self.fps)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths that may be asked for, in seconds, the usual one first."""
+        return (self.seconds, SHORTER) if self.seconds > SHORTER else (self.seconds,)
+
+    def frames_in(self, seconds: int) -> int:
+        """How many frames one of the `lengths` takes. A model that makes one frame more than its seconds hold, does here."""
+        return self.frames - (self.seconds - seconds) * self.fps
 
 
 MODELS: dict[str, ModelCard] = {

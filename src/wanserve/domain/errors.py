@@ -5,8 +5,10 @@ WanserveError
 ├── MissingKey            401  no credential was sent
 ├── InvalidKey            401  the credential is unknown or revoked
 ├── ModelDenied           403  the key may not use this model
+├── ModelNotFound         404  there is no such model
 ├── TaskNotFound          404  unknown, another account's, or past its retention
 ├── WrongState            409  the task's state has no such move
+├── VideoNotReady         404  the task has made no video, or not yet
 ├── RateLimited           429  too many requests a second
 ├── QueueFull             429  too many tasks waiting
 ├── StoreUnavailable      503  the task table cannot be read or written
@@ -65,6 +67,13 @@ class ModelDenied(WanserveError):
     status = 403
 
 
+class ModelNotFound(WanserveError):
+    """There is no such model."""
+
+    code = "model_not_found"
+    status = 404
+
+
 class TaskNotFound(WanserveError):
     """No such task for this account: unknown, another account's, or past its retention."""
 
@@ -81,6 +90,16 @@ class WrongState(WanserveError):
 
     code = "wrong_state"
     status = 409
+
+
+class VideoNotReady(WanserveError):
+    """The task has made no video, or not yet."""
+
+    code = "video_not_ready"
+    status = 404
+
+    def __init__(self, task_id: str, state: str) -> None:
+        super().__init__(f"task {task_id} is {state} and has no video")
 
 
 class RateLimited(WanserveError):

@@ -9,6 +9,7 @@ from typing import Protocol
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalog import Size
 from wanserve.domain.generation import Generation
+from wanserve.domain.search import Search
 from wanserve.domain.task import Once, State, Task, Usage
 
 Clock = Callable[[], int]
@@ -110,8 +111,11 @@ class TaskStore(Protocol):
     def find(self, task_id: str) -> Task | None:
         """The task, whichever account has it: for the sweeper and the server's owner, never for a door."""
 
-    def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
-        """The newest tasks in these states, newest first; of one account, or of all where it is None."""
+    def search(self, account: str | None, search: Search) -> list[Task]:
+        """What the search finds; of one account, or of all where it is None. Nothing, where `after` is not there."""
+
+    def count(self, account: str | None, search: Search) -> int:
+        """How many tasks the search finds, with no regard to `skip` and `limit`."""
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """Those of these models that have a task which `claim` would take, in the order in which it would."""
@@ -125,7 +129,10 @@ class TaskStore(Protocol):
         """
 
     def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
-        """Extend the lease of `task.attempt` and note its progress; False where the attempt holds it no more."""
+        """Extend the lease of `task.attempt` and note its progress; False where the attempt holds it no more.
+
+        Progress that is less than what the table has is not noted, here as in `settle`.
+        """
 
     def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
         """End the attempt `task.attempt`: write the moved task over the RUNNING row, with the ledger row of a success.
@@ -134,8 +141,11 @@ class TaskStore(Protocol):
         and its lease reaches that far.
         """
 
-    def cancel(self, task: Task) -> bool:
-        """Write the canceled task over a live row; False where the row has ended meanwhile."""
+    def cancel(self, task: Task, states: Collection[State]) -> bool:
+        """Write the canceled task over a row that is in one of these states; False where it no longer is."""
+
+    def remove(self, account: str, task_id: str) -> bool:
+        """Remove the task, in whichever state; its ledger row stays. False where this account has no such task."""
 
     def expired(self, now_ms: int) -> list[Task]:
         """The RUNNING tasks whose lease ends before `now_ms`."""

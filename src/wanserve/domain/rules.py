@@ -18,7 +18,7 @@ SEED_MAX = 2**31 - 1
 class VideoRequest:
     """What a client asked for, already of the right types, not yet held against the rules.
 
-    `None` stands for what was left out. `size` is width and height in pixels.
+    `None` stands for what was left out. `size` is width and height in pixels, `seconds` how long the video is to play.
     """
 
     model: str
@@ -28,6 +28,8 @@ class VideoRequest:
     count: int | None = None
     seed: int | None = None
     prompt_extend: bool | None = None
+    watermark: bool | None = None
+    seconds: int | None = None
 
 
 def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Callable[[], int]) -> Generation:
@@ -53,10 +55,11 @@ def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Call
         negative_prompt=_text("negative_prompt", request.negative_prompt or "", NEGATIVE_PROMPT_CHARACTERS),
         width=width,
         height=height,
-        frames=card.frames,
+        frames=_frames(request.seconds, card),
         fps=card.fps,
         seed=seed,
         prompt_extend=request.prompt_extend is not False,
+        watermark=request.watermark is True,
     )
 
 
@@ -67,6 +70,14 @@ def _size(asked: Size | None, card: ModelCard) -> Size:
         allowed = ", ".join(f"{width}*{height}" for width, height in card.sizes)
         raise InvalidRequest("size", f"{card.name} makes {allowed}")
     return asked
+
+
+def _frames(seconds: int | None, card: ModelCard) -> int:
+    if seconds is None:
+        return card.frames
+    if seconds not in card.lengths:
+        raise InvalidRequest("seconds", f"{card.name} makes {' or '.join(map(str, card.lengths))}")
+    return card.frames_in(seconds)
 
 
 def _text(field: str, text: str, limit: int) -> str:

@@ -55,15 +55,35 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A submit that its client has given a name: under the same name it is the same submit."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A submit of a client that numbers its tries: `again` says that it may have come before."""
+
+    again: bool
+
+
+Repeat = Named | Sent | None
+"""How a submit that comes twice is known to be one; None: it is not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Once:
     """Makes a submit repeatable: the account's own `key` for it, and the SHA-256 of what was asked.
 
-    A use of the key before `since_ms` is forgotten.
+    A use of the key before `since_ms` is forgotten. Where `first`, no earlier use counts: this one makes a task, and
+    is what a repeat then gets.
     """
 
     key: str
     fingerprint: str
     since_ms: int
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +113,8 @@ class Task:
     """One accepted generation and its life. Times are milliseconds since 1970, UTC.
 
     `attempt` counts the claims and is the fence: a write by an older attempt changes nothing. `attempts_spent`
-    counts only the attempts that ended badly; a drained one is not spent. `progress` is 0.0 to 1.0.
+    counts only the attempts that ended badly; a drained one is not spent. `progress` is 0.0 to 1.0: how far the
+    attempt that came furthest has come. `remixed_from` is the id of the task that this one was made after.
     """
 
     id: str
@@ -109,6 +130,7 @@ class Task:
     lease_ms: int | None = None
     video: Video | None = None
     failure: Failure | None = None
+    remixed_from: str | None = None
 
     def claimed(self, now_ms: int, lease_ms: int) -> "Task":
         """The task as its next attempt has it, until `lease_ms`. Raises WrongState unless it is PENDING."""
@@ -117,7 +139,6 @@ class Task:
             self,
             state=State.RUNNING,
             attempt=self.attempt + 1,
-            progress=0.0,
             started_ms=max(now_ms, self.submitted_ms),
             lease_ms=lease_ms,
         )
@@ -150,7 +171,6 @@ class Task:
             self,
             state=State.PENDING,
             attempts_spent=self.attempts_spent + spent,
-            progress=0.0,
             started_ms=None,
             lease_ms=None,
         )

@@ -1,93 +1,32 @@
-"""The ASGI application: a door for each operation of each dialect, and one error boundary around everything."""
+"""The ASGI application: the doors and the other routes, and one error boundary around everything."""
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
-import pydantic_core
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wanserve.domain.errors import StoreUncertain, WanserveError
-from wanserve.domain.task import Task
-from wanserve.http.auth import Gate, Kind
-from wanserve.http.body import read_body
-from wanserve.http.dialects.base import (
-    ONCE_HEADER,
-    Dialect,
-    EndpointNotFound,
-    Incoming,
-    Json,
-    Operation,
-    Outgoing,
-    Query,
-    Submit,
-)
-from wanserve.http.files import Links
-from wanserve.http.routing import REQUEST_ID, ExactRoute, no_such_path
-from wanserve.tasks import Tasks
+from wanserve.http.answers import send_json
+from wanserve.http.dialects.base import ONCE_HEADER, Dialect, EndpointNotFound, Query
+from wanserve.http.doors import Door
+from wanserve.http.routing import DIALECT, OPERATION, REQUEST_ID, STORED, ExactRoute, no_such_path
 
 log = logging.getLogger(__name__)
 
 
-STORED: Final = "wanserve.stored"
-"""In the ASGI scope once the task of a submit was stored."""
-
-DIALECT: Final = "wanserve.dialect"
-"""In the ASGI scope the name of the dialect that a request spoke."""
-
 OWN: Final = "wanserve"
 """What an answer counts for where it was in no dialect: files, health, documents."""
-
-NO_QUERY: Final = QueryParams()
-"""Parsing an empty query takes as long as finding the task."""
 
 
 class Fault(WanserveError):
     """A bug of ours, as the client hears of it. The trace is in the log only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One operation of one dialect, as an ASGI application: let in, ask the use case, answer."""
-
-    dialect: Dialect
-    operation: Operation
-    tasks: Tasks
-    gate: Gate
-    links: Links
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Raises WanserveError for the boundary to say."""
-        scope[DIALECT] = self.dialect.name
-        headers, asked = Headers(scope=scope), scope["query_string"]
-        query = QueryParams(asked) if asked else NO_QUERY
-        task = await self._ask(Incoming(headers, query, scope["path_params"], await read_body(receive)))
-        if isinstance(self.operation, Submit):
-            # From here on an error must not be answered by another submit that cannot be told from this one.
-            scope[STORED] = True
-        outgoing = Outgoing(scope[REQUEST_ID], self.links.video_url(task, scope, headers) if task.video else None)
-        await send_json(send, 200, self.operation.write(task, outgoing), scope[REQUEST_ID])
-
-    async def _ask(self, incoming: Incoming) -> Task:
-        credential = self.dialect.credential(incoming)
-        match self.operation:
-            case Submit(read=read):
-                key = self.gate.admit(credential, Kind.SUBMIT)
-                submitted = self.tasks.submit(key, read(incoming), incoming.headers.get(ONCE_HEADER))
-                return await asyncio.wrap_future(submitted)
-            case Query(read=ask):
-                key = self.gate.admit(credential, Kind.QUERY)
-                # A read of the local file takes some ten microseconds: less than handing it to a thread.
-                return self.tasks.get(key.account, ask(incoming))
-            case _:
-                assert_never(self.operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +74,7 @@ class Boundary:
     async def _refuse(self, error: WanserveError, scope: Scope, send: Send) -> None:
         dialect = self._dialect(scope["path"])
         scope.setdefault(DIALECT, dialect.name)
-        refusal = dialect.refuse(error, scope[REQUEST_ID])
+        refusal = dialect.refuse(error, scope[REQUEST_ID], scope.get(OPERATION))
         headers = dict(refusal.headers)
         if (STORED in scope or isinstance(error, StoreUncertain)) and ONCE_HEADER not in Headers(scope=scope):
             headers["x-should-retry"] = "false"
@@ -162,10 +101,15 @@ def application(
     Each answer is counted in `answers`, by its dialect and status.
     """
     # A path is held against one route after the other, so what is asked most comes first.
-    ordered = sorted(doors, key=lambda door: isinstance(door.operation, Submit))
-    opened = [ExactRoute(door.operation.path, door, methods=[door.operation.method]) for door in ordered]
+    ordered = sorted(doors, key=lambda door: not isinstance(door.operation, Query))
+    opened = [ExactRoute(path, door, methods=[door.operation.method]) for door in ordered for path in _paths(door)]
     router = Router([*opened, *routes], redirect_slashes=False, default=no_such_path)
     return CorsForBrowsers(Boundary(router, dialects, new_id, answers))
+
+
+def _paths(door: Door) -> list[str]:
+    path = door.operation.path
+    return [path, f"{path}/"] if door.dialect.trailing_slash else [path]
 
 
 class CorsForBrowsers:
@@ -189,19 +133,3 @@ class CorsForBrowsers:
         """Answer one request."""
         from_browser = any(name == b"origin" for name, _ in scope["headers"])
         await (self._cors if from_browser else self._app)(scope, receive, send)
-
-
-async def send_json(
-    send: Send, status: int, body: Json, request_id: str, headers: Iterable[tuple[str, str]] = ()
-) -> None:
-    """Send one JSON answer, not to be cached: a poll's answer is old at once."""
-    content = pydantic_core.to_json(body)
-    start = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(content)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-request-id", request_id.encode()),
-        *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": content})

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.types import Receive
 
 from wanserve.domain.errors import InvalidRequest
-from wanserve.http.dialects.base import MAX_BODY_BYTES
+from wanserve.http.dialects.base import MAX_BODY_BYTES, BodyTooLarge
 
 MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
 """A body that is too long is read on and thrown away, up to here: a client that still sends would hear no answer."""
@@ -36,5 +36,5 @@ async def _whole(receive: Receive) -> bytes:
             chunks.append(chunk)
         more = message.get("more_body", False)
     if size > MAX_BODY_BYTES:
-        raise InvalidRequest("body", f"must be at most {MAX_BODY_BYTES} bytes")
+        raise BodyTooLarge
     return b"".join(chunks)

@@ -1,8 +1,8 @@
-"""Hands out the videos: behind signed links that expire, with HEAD, Range and ETag."""
+"""Hands out the stored files: to whoever has been let in, and videos behind signed links that expire."""
 
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import PurePosixPath
+from typing import Final
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import FileResponse, Response
@@ -12,11 +12,13 @@ from starlette.types import Message, Receive, Scope, Send
 from wanserve.blobs.links import Links as Signer
 from wanserve.domain.errors import BlobDamaged, InvalidRequest
 from wanserve.domain.ports import BlobStore, Clock
-from wanserve.domain.task import Task
+from wanserve.domain.task import Task, Variant
 from wanserve.http.routing import REQUEST_ID, ExactRoute
-from wanserve.tasks import Tasks
+from wanserve.tasks import Tasks, file_key
 
 PATH = "/files/"
+
+MEDIA_TYPES: Final = {Variant.VIDEO: "video/mp4", Variant.THUMBNAIL: "image/webp", Variant.SPRITESHEET: "image/jpeg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +39,19 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
-    """The ASGI application of `/files/{key}`."""
+class Shelf:
+    """Sends stored files, with HEAD, Range and ETag."""
 
-    signer: Signer
     blobs: BlobStore
-    clock: Clock
-    tasks: Tasks
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file or a range of it.
+    async def send(self, task: Task, variant: Variant, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a file of a task that has SUCCEEDED, or a range of it.
 
-        Raises LinkInvalid, LinkExpired, BlobNotFound, BlobDamaged, or InvalidRequest for a Range that is none.
+        Raises BlobNotFound, BlobDamaged, or InvalidRequest for a Range that is none.
         """
-        key = scope["path_params"]["key"]
-        query = QueryParams(scope["query_string"])
-        self.signer.verify(key, query.get("expires", ""), query.get("signature", ""), self.clock() // 1000)
-        video, path = self.tasks.stored(key), self.blobs.local_path(key)
-        if path.stat().st_size != video.size_bytes:
+        key = file_key(task.id, task.attempt, variant)
+        path = self.blobs.local_path(key)
+        if variant is Variant.VIDEO and task.video and path.stat().st_size != task.video.size_bytes:
             raise BlobDamaged(f"the file {key} is not as long as when it was stored")
         # A key names one attempt's file, which never changes: its own name is the tag.
         tag = f'"{sha256(key.encode()).hexdigest()[:32]}"'
@@ -72,11 +69,28 @@ class Files:
         file = FileResponse(
             path,
             headers=headers,
-            media_type="video/mp4",
-            filename=PurePosixPath(key).parts[1] + ".mp4",
+            media_type=MEDIA_TYPES[variant],
+            filename=f"{task.id}.{variant}",
             content_disposition_type="inline",
         )
         await file(scope, receive, in_shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The ASGI application of `/files/{key}`: videos behind signed links that expire."""
+
+    signer: Signer
+    shelf: Shelf
+    clock: Clock
+    tasks: Tasks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the video. Raises LinkInvalid, LinkExpired, and what `Shelf.send` raises."""
+        key = scope["path_params"]["key"]
+        query = QueryParams(scope["query_string"])
+        self.signer.verify(key, query.get("expires", ""), query.get("signature", ""), self.clock() // 1000)
+        await self.shelf.send(self.tasks.owner(key), Variant.VIDEO, scope, receive, send)
 
     def route(self) -> Route:
         """Where it is found."""

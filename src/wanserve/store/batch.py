@@ -39,9 +39,10 @@ class _Batch:
     """The submits of this batch that can be repeated, by their account and key."""
 
     def take(self, submit: Submit) -> Task | Exception:
-        earlier = None if submit.once is None else self._earlier(submit.task.account, submit.once)
-        if earlier is not None:
-            return earlier
+        if submit.once is not None and not submit.once.first:
+            earlier = self._earlier(submit.task.account, submit.once)
+            if earlier is not None:
+                return earlier
         if not self._has_place(submit):
             return QueueFull(f"the queue for {submit.task.generation.model} is full: wait for a task to end")
         self.tasks.append(new_row(submit.task))

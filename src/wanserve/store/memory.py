@@ -8,7 +8,8 @@ from dataclasses import replace
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidRequest, QueueFull
 from wanserve.domain.ports import Census
-from wanserve.domain.task import LIVE, Once, State, Task, Usage
+from wanserve.domain.search import Search
+from wanserve.domain.task import Once, State, Task, Usage
 from wanserve.store.wakeup import Wakeup
 
 
@@ -83,11 +84,13 @@ class MemoryTasks:
         """See TaskStore."""
         return self._tasks.get(task_id)
 
-    def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
+    def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
-        with self._lock:
-            found = [task for task in self._tasks.values() if task.state in states and account in (None, task.account)]
-        return found[::-1][:limit]
+        return self._found(account, search)[search.skip : search.skip + search.limit]
+
+    def count(self, account: str | None, search: Search) -> int:
+        """See TaskStore."""
+        return len(self._found(account, search))
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """See TaskStore."""
@@ -110,7 +113,7 @@ class MemoryTasks:
         with self._lock:
             held = self._held(task)
             if held:
-                self._tasks[task.id] = replace(held, lease_ms=lease_ms, progress=progress)
+                self._tasks[task.id] = replace(held, lease_ms=lease_ms, progress=max(held.progress, progress))
         return held is not None
 
     def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
@@ -121,20 +124,25 @@ class MemoryTasks:
                 return False
             if lease_before_ms is not None and held.lease_ms >= lease_before_ms:
                 return False
-            self._tasks[task.id] = task
+            self._tasks[task.id] = replace(task, progress=max(held.progress, task.progress))
             if task.state is State.SUCCEEDED:
                 self._ledger.append(task.usage())
         self._wakeup.wake()
         return True
 
-    def cancel(self, task: Task) -> bool:
+    def cancel(self, task: Task, states: Collection[State]) -> bool:
         """See TaskStore."""
         with self._lock:
             held = self.get(task.account, task.id)
-            if held is None or held.state not in LIVE or task.ended_ms is None:
+            if held is None or held.state not in states or task.ended_ms is None:
                 return False
             self._tasks[task.id] = held.canceled(task.ended_ms)
         return True
+
+    def remove(self, account: str, task_id: str) -> bool:
+        """See TaskStore."""
+        with self._lock:
+            return self.get(account, task_id) is not None and self._tasks.pop(task_id) is not None
 
     def expired(self, now_ms: int) -> list[Task]:
         """See TaskStore."""
@@ -182,7 +190,7 @@ class MemoryTasks:
     def _earlier(self, account: str, once: Once | None) -> Task | None:
         task_id, fingerprint = self._submits.get((account, once.key), ("", "")) if once else ("", "")
         earlier = self._tasks.get(task_id)
-        if earlier is None or once is None or earlier.submitted_ms < once.since_ms:
+        if earlier is None or once is None or once.first or earlier.submitted_ms < once.since_ms:
             return None
         if fingerprint != once.fingerprint:
             raise InvalidRequest("Idempotency-Key", f"{once.key} was used for another request")
@@ -197,6 +205,16 @@ class MemoryTasks:
         if once is not None:
             self._submits[task.account, once.key] = task.id, once.fingerprint
         return task
+
+    def _found(self, account: str | None, search: Search) -> list[Task]:
+        """What the search finds on all its pages, in its order."""
+        with self._lock:
+            tasks = list(self._tasks.values())
+        order = tasks if search.oldest_first else tasks[::-1]
+        if search.after is not None:
+            ids = [task.id for task in order]
+            order = order[ids.index(search.after) + 1 :] if search.after in ids else []
+        return [task for task in order if account in (None, task.account) and _fits(task, search)]
 
     def _held(self, task: Task) -> Task | None:
         held = self._tasks.get(task.id)
@@ -226,3 +244,14 @@ class MemoryTasks:
     def _may_run(self, task: Task, max_running: int | None) -> bool:
         running = self._count(State.RUNNING, task.account, task.generation.model)
         return max_running is None or running < max_running
+
+
+def _fits(task: Task, search: Search) -> bool:
+    return (
+        task.state in search.states
+        and search.model in (None, task.generation.model)
+        and search.task_id in (None, task.id)
+        and (search.since_ms is None or task.submitted_ms >= search.since_ms)
+        and (search.until_ms is None or task.submitted_ms < search.until_ms)
+        and (search.ended_since_ms is None or task.ended_ms is None or task.ended_ms >= search.ended_since_ms)
+    )

@@ -13,12 +13,12 @@ Row = tuple[Value, ...]
 Fetched = tuple[Any, ...]
 """A row as a driver hands it over: of the types that the migration gave its columns."""
 
-GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend"
+GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark"
 LIFE_COLUMNS: Final = (
     "state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,"
     " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message"
 )
-NEW_COLUMNS: Final = f"id, account, submitted_ms, {GENERATION_COLUMNS}"
+NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, {GENERATION_COLUMNS}"
 TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}"
 """The order in which `read_task` reads."""
 
@@ -52,6 +52,7 @@ def new_row(task: Task) -> Row:
         task.id,
         task.account,
         task.submitted_ms,
+        task.remixed_from,
         made.model,
         made.prompt,
         made.negative_prompt,
@@ -61,20 +62,23 @@ def new_row(task: Task) -> Row:
         made.fps,
         made.seed,
         made.prompt_extend,
+        made.watermark,
     )
 
 
 def read_task(row: Fetched) -> Task:
     """The task whose TASK_COLUMNS are in `row`."""
     (
-        task_id, account, submitted_ms, model, prompt, negative_prompt, width, height, frames, fps, seed,
-        prompt_extend, state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,
+        task_id, account, submitted_ms, remixed_from, model, prompt, negative_prompt, width, height, frames, fps, seed,
+        prompt_extend, watermark, state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,
         video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
     ) = row  # fmt: skip
     return Task(
         task_id,
         account,
-        Generation(model, prompt, negative_prompt, width, height, frames, fps, seed, bool(prompt_extend)),
+        Generation(
+            model, prompt, negative_prompt, width, height, frames, fps, seed, bool(prompt_extend), bool(watermark)
+        ),
         submitted_ms,
         State(state),
         attempt,
@@ -87,6 +91,7 @@ def read_task(row: Fetched) -> Task:
         if video_key
         else None,
         Failure(failure_code, failure_message) if failure_code else None,
+        remixed_from,
     )
 
 

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Final, TypeVar
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidRequest, SetupError, StoreUnavailable
 from wanserve.domain.ports import Census
+from wanserve.domain.search import Search
 from wanserve.domain.task import Once, State, Task, Usage
 from wanserve.store import statements as sql
 from wanserve.store.batch import Submit, add_all
@@ -132,10 +133,15 @@ class SqliteTasks:
         rows = self._database.read(sql.FIND_TASK, (task_id,))
         return read_task(rows[0]) if rows else None
 
-    def newest(self, account: str | None, states: Collection[State], limit: int) -> list[Task]:
+    def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
-        values: dict[str, Value] = {"account": account, "states": json.dumps(list(states)), "limit": limit}
-        return [read_task(row) for row in self._database.read(sql.NEWEST_TASKS, values)]
+        rows = self._database.read(sql.search_tasks(search, account), _search_values(search, account))
+        return [read_task(row) for row in rows]
+
+    def count(self, account: str | None, search: Search) -> int:
+        """See TaskStore."""
+        rows = self._database.read(sql.count_tasks(search, account), _search_values(search, account))
+        return int(rows[0][0])
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """See TaskStore."""
@@ -179,9 +185,13 @@ class SqliteTasks:
         # A place has come free, or the task waits again.
         return self._database.write(end, wakes=True)
 
-    def cancel(self, task: Task) -> bool:
+    def cancel(self, task: Task, states: Collection[State]) -> bool:
         """See TaskStore."""
-        return self._changed(sql.CANCEL_TASK, (task.ended_ms, task.id, task.account))
+        return self._changed(sql.CANCEL_TASK, (task.ended_ms, task.id, task.account, json.dumps(list(states))))
+
+    def remove(self, account: str, task_id: str) -> bool:
+        """See TaskStore."""
+        return self._changed(sql.REMOVE_TASK, (task_id, account))
 
     def expired(self, now_ms: int) -> list[Task]:
         """See TaskStore."""
@@ -223,6 +233,10 @@ class SqliteTasks:
 
     def _changed(self, statement: str, values: tuple[Value, ...]) -> bool:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
+
+
+def _search_values(search: Search, account: str | None) -> dict[str, Value]:
+    return asdict(search) | {"account": account, "states": json.dumps(list(search.states))}
 
 
 class SqliteKeys:

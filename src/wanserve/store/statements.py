@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from wanserve.domain.search import Search
 from wanserve.store.rows import ACCOUNT_COLUMNS, KEY_COLUMNS, LIFE_COLUMNS, NEW_COLUMNS, TASK_COLUMNS, USAGE_COLUMNS
 
 
@@ -43,12 +44,31 @@ GET_TASK: Final = f"""
 # For the server's owner only: it asks for no account.
 FIND_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"
 
-# `states` is a JSON list. The account's index is in order of acceptance, so the newest are its end.
-NEWEST_TASKS: Final = f"""
-    SELECT {TASK_COLUMNS} FROM tasks
-    WHERE (:account IS NULL OR account = :account) AND state IN (SELECT value FROM json_each(:states))
-    ORDER BY seq DESC LIMIT :limit
-"""
+
+def _found(search: Search, account: str | None) -> str:
+    """The rows that a search finds: only the conditions that it has, so that an account's own index serves it."""
+    conditions = {
+        "account = :account": account,
+        "id = :task_id": search.task_id,
+        "model = :model": search.model,
+        "submitted_ms >= :since_ms": search.since_ms,
+        "submitted_ms < :until_ms": search.until_ms,
+        "(ended_ms IS NULL OR ended_ms >= :ended_since_ms)": search.ended_since_ms,
+        f"seq {'>' if search.oldest_first else '<'} (SELECT seq FROM tasks WHERE id = :after)": search.after,
+    }
+    asked = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
+    return f"FROM tasks WHERE state IN (SELECT value FROM json_each(:states)){asked}"
+
+
+def search_tasks(search: Search, account: str | None) -> str:
+    """One page of what the search finds, in the order of acceptance or against it. `states` is a JSON list."""
+    order = "ASC" if search.oldest_first else "DESC"
+    return f"SELECT {TASK_COLUMNS} {_found(search, account)} ORDER BY seq {order} LIMIT :limit OFFSET :skip"
+
+
+def count_tasks(search: Search, account: str | None) -> str:
+    """How many there are on all pages."""
+    return f"SELECT count(*) {_found(search, account)}"
 
 
 def _head(account: str, model: str) -> str:
@@ -67,8 +87,7 @@ def _head(account: str, model: str) -> str:
 # anything run is the last that is looked at: so neither a long queue nor many of them make a claim slow.
 CLAIM_TASK: Final = f"""
     UPDATE tasks
-    SET state = 'RUNNING', attempt = attempt + 1, progress = 0, started_ms = max(:now_ms, submitted_ms),
-        lease_ms = :lease_ms
+    SET state = 'RUNNING', attempt = attempt + 1, started_ms = max(:now_ms, submitted_ms), lease_ms = :lease_ms
     WHERE seq = (
         SELECT (SELECT min(({_head("next", "asked.value")})) FROM json_each(:models) AS asked) AS seq
         FROM accounts AS next INDEXED BY accounts_turn
@@ -94,23 +113,29 @@ WAITING_MODELS: Final = f"""
 
 # The heartbeat. No row: the attempt has lost its lease, or a cancel came.
 RENEW_TASK: Final = """
-    UPDATE tasks SET lease_ms = ?, progress = ? WHERE id = ? AND attempt = ? AND state = 'RUNNING'
+    UPDATE tasks SET lease_ms = ?, progress = max(progress, ?) WHERE id = ? AND attempt = ? AND state = 'RUNNING'
 """
+
+# A life's new values. What clients are told of its progress never goes back, though its next attempt begins anew.
+_LIFE: Final = ", ".join("max(progress, ?)" if name == "progress" else "?" for name in LIFE_COLUMNS.split(", "))
 
 # Ends an attempt, behind the fence: an older attempt, or one whose task has been taken away, matches no row.
 SETTLE_TASK: Final = f"""
-    UPDATE tasks SET ({LIFE_COLUMNS}) = ({_marks(LIFE_COLUMNS)})
+    UPDATE tasks SET ({LIFE_COLUMNS}) = ({_LIFE})
     WHERE id = ? AND attempt = ? AND state = 'RUNNING' AND lease_ms < coalesce(?, lease_ms + 1)
 """
 
 # In the transaction of the SETTLE_TASK that makes a task SUCCEEDED, and nowhere else.
 ADD_USAGE: Final = f"INSERT INTO ledger ({USAGE_COLUMNS}) VALUES ({_marks(USAGE_COLUMNS)})"
 
-# Whatever attempt runs meanwhile: a cancel needs no lease.
+# Whatever attempt runs meanwhile: a cancel needs no lease. `states` is a JSON list.
 CANCEL_TASK: Final = """
     UPDATE tasks SET state = 'CANCELED', ended_ms = ?, lease_ms = NULL
-    WHERE id = ? AND account = ? AND state IN ('PENDING', 'RUNNING')
+    WHERE id = ? AND account = ? AND state IN (SELECT value FROM json_each(?))
 """
+
+# A worker that runs it finds no row at its next heartbeat, and stops.
+REMOVE_TASK: Final = "DELETE FROM tasks WHERE id = ? AND account = ?"
 
 EXPIRED_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND lease_ms < ?"
 

@@ -3,7 +3,7 @@
 A dialect decides nothing and calls nothing: `http/api.py` lets requests in, asks `tasks.py` and sends the answer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
@@ -11,9 +11,12 @@ import pydantic_core
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers, QueryParams
 
+from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.domain.ports import Clock
 from wanserve.domain.rules import VideoRequest
-from wanserve.domain.task import Task
+from wanserve.domain.search import Found, Search
+from wanserve.domain.task import Named, Repeat, State, Task, Variant
 
 Json = Mapping[str, Any]
 """A JSON object, ready to be written."""
@@ -38,6 +41,31 @@ class MethodNotAllowed(WanserveError):
     code = "method_not_allowed"
     status = 405
 
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"{method} is not for {path}")
+        self.method = method
+
+
+class NotSupported(WanserveError):
+    """The dialect has this operation, and this server does not do it."""
+
+    code = "unsupported"
+    status = 400
+
+
+class FieldMissing(InvalidRequest):
+    """A field that must be there is not."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field, "is required")
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body is longer than MAX_BODY_BYTES."""
+
+    def __init__(self) -> None:
+        super().__init__("body", f"must be at most {MAX_BODY_BYTES} bytes: it takes text only, no files")
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -57,29 +85,105 @@ class Outgoing:
     video_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """An operation that submits: `read` may raise InvalidRequest, in the dialect's own field names."""
+def named(incoming: Incoming) -> Repeat:
+    """The name that the client gives its submit, where it gives one."""
+    name = incoming.headers.get(ONCE_HEADER)
+    return None if name is None else Named(name)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Operation:
+    """What every operation has: where it is found, and what the OpenAPI document says of it.
+
+    `headers` go out with each good answer. What reads a request may raise InvalidRequest, in the dialect's own names.
+    """
+
+    method: str
     path: str
+    about: Json
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit(_Operation):
+    """Submits what `read` gives."""
+
     read: Callable[[Incoming], VideoRequest]
     write: Callable[[Task, Outgoing], Json]
-    about: Json
-    method: str = "POST"
+    repeat: Callable[[Incoming], Repeat] = named
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """An operation that asks for one task: `read` gives its id."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remix(_Operation):
+    """Submits another prompt for what a task was made with: `read` gives that task's id and the prompt."""
 
-    path: str
+    read: Callable[[Incoming], tuple[str, str]]
+    write: Callable[[Task, Outgoing], Json]
+    repeat: Callable[[Incoming], Repeat] = named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(_Operation):
+    """Asks for one task: `read` gives its id."""
+
     read: Callable[[Incoming], str]
     write: Callable[[Task, Outgoing], Json]
-    about: Json
-    method: str = "POST"
 
 
-Operation = Submit | Query
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel(_Operation):
+    """Cancels a task that is in one of `states`: `read` gives its id."""
+
+    read: Callable[[Incoming], str]
+    write: Callable[[Task, Outgoing], Json]
+    states: Collection[State]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete(_Operation):
+    """Forgets a task: `read` gives its id, `write` takes it."""
+
+    read: Callable[[Incoming], str]
+    write: Callable[[str, Outgoing], Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class List(_Operation):
+    """Looks through the account's tasks."""
+
+    read: Callable[[Incoming, Clock], Search]
+    write: Callable[[Found, Outgoing], Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content(_Operation):
+    """Sends one of a task's files: `read` gives the task's id, and which."""
+
+    read: Callable[[Incoming], tuple[str, Variant]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue(_Operation):
+    """Tells the models: `read` gives the name of the only one that is asked for, or None."""
+
+    read: Callable[[Incoming], str | None]
+    write: Callable[[Sequence[ModelCard], Outgoing], Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported(_Operation):
+    """What the dialect knows and this server does not do; `why` is the line for the user."""
+
+    why: str
+
+
+OnTask = Query | Submit | Remix | Cancel
+"""What is answered with a task."""
+
+OnAccount = List | Delete | Catalogue | Unsupported
+"""What is answered otherwise, in JSON."""
+
+Operation = OnTask | OnAccount | Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +202,9 @@ class Dialect(Protocol):
     prefixes: ClassVar[Sequence[str]]
     """The paths that are this dialect's to refuse, where no operation has them."""
 
+    trailing_slash: ClassVar[bool]
+    """Whether each path is as good with a slash at its end."""
+
     security: ClassVar[Mapping[str, Json]]
     """OpenAPI's security schemes by name: where the credential may stand."""
 
@@ -106,8 +213,14 @@ class Dialect(Protocol):
     def credential(self, incoming: Incoming) -> str | None:
         """The key's text as this dialect sends it, or None."""
 
-    def refuse(self, error: WanserveError, request_id: str) -> Refusal:
-        """The error as this dialect says it."""
+    def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
+        """The error as this dialect says it; `operation` is None where no path of it was met."""
+
+
+def bearer(incoming: Incoming) -> str | None:
+    """The key of an `Authorization: Bearer` header."""
+    scheme, _, key = incoming.headers.get("authorization", "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -119,18 +232,33 @@ def read_json(incoming: Incoming, shape: type[Body]) -> Body:
         # Two steps, so that NaN, half surrogates and bytes that are no UTF-8 are refused wherever they stand.
         return shape.model_validate(pydantic_core.from_json(incoming.body, allow_inf_nan=False), strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        path = ".".join(str(part) for part in first["loc"]) or "body"
-        raise InvalidRequest(path, _RULES.get(first["type"], first["msg"])) from error
+        raise _first_fault(error) from error
     except ValueError as error:
         raise InvalidRequest("body", f"must be JSON: {error}") from error
 
 
+def read_fields(fields: Mapping[str, str], shape: type[Body]) -> Body:
+    """Fields that came as texts, of a query or a form, as `shape`. Raises InvalidRequest that names the field."""
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        raise _first_fault(error) from error
+
+
+def _first_fault(error: ValidationError) -> InvalidRequest:
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(str(part) for part in first["loc"]) or "body"
+    if first["type"] == "missing":
+        return FieldMissing(path)
+    return InvalidRequest(path, _RULES.get(first["type"], first["msg"]))
+
+
 _RULES: Final = {
-    "missing": "is required",
     "string_type": "must be a string",
     "int_type": "must be an integer",
+    "int_parsing": "must be an integer",
     "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
     "dict_type": "must be an object",

@@ -5,15 +5,11 @@ Answers hold exactly the document's keys. Errors hold its `error` text and besid
 of them is right.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import ClassVar, Final
 
 from pydantic import BaseModel
 
-from wanserve.domain.catalog import Size
 from wanserve.domain.errors import (
     InvalidKey,
     InvalidRequest,
@@ -39,17 +35,17 @@ from wanserve.http.dialects.base import (
     Submit,
     read_json,
 )
+from wanserve.http.dialects.vendor import (
+    actual_prompt,
+    output_of,
+    read_size,
+    retry_after,
+    usage_of,
+    write_accepted,
+)
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 KEY_QUERY: Final = "subscription-key"
-
-BEIJING: Final = datetime(1970, 1, 1, 8)  # noqa: DTZ001  # the document's times have no zone
-"""The start of 1970 on the document's clock: its times carry no zone and are eight hours ahead of UTC."""
-
-QUEUE_RETRY_SECONDS: Final = 15
-"""The vendor's own advice for the time between two polls: sooner, a full queue is hardly shorter."""
-
-_SIZE: Final = re.compile(r"([1-9]\d{0,4})\*([1-9]\d{0,4})", re.ASCII)
 
 _FIELDS: Final = {
     "prompt": "input.prompt",
@@ -118,6 +114,7 @@ class Pixazo:
 
     name: ClassVar[str] = "pixazo"
     prefixes: ClassVar[Sequence[str]] = ("/",)
+    trailing_slash: ClassVar[bool] = False
     security: ClassVar[Mapping[str, Json]] = {
         "subscriptionKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
         "subscriptionKeyQuery": {"type": "apiKey", "in": "query", "name": KEY_QUERY},
@@ -125,33 +122,43 @@ class Pixazo:
 
     def __init__(self) -> None:
         self.operations: Sequence[Operation] = (
-            Submit("/wan-video/v1/generateTextToVideoRequest", read_submit, write_accepted, about.SUBMIT),
-            Query("/wan-video-polling/getTextToVideoResult", read_poll, write_result, about.POLL),
+            Submit(
+                method="POST",
+                path="/wan-video/v1/generateTextToVideoRequest",
+                read=read_submit,
+                write=write_accepted,
+                about=about.SUBMIT,
+            ),
+            Query(
+                method="POST",
+                path="/wan-video-polling/getTextToVideoResult",
+                read=read_poll,
+                write=write_result,
+                about=about.POLL,
+            ),
         )
 
     def credential(self, incoming: Incoming) -> str | None:
         """The header first, as the gateway looks; then the query."""
         return incoming.headers.get(KEY_HEADER) or incoming.query.get(KEY_QUERY)
 
-    def refuse(self, error: WanserveError, request_id: str) -> Refusal:
-        """See Dialect."""
-        status, text, code = _ERRORS.get(type(error)) or _BY_STATUS.get(error.status, _OURS)
+    def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
+        """See Dialect. Both of this dialect's operations refuse alike."""
+        status, text, code = _ERRORS.get(type(error)) or _by_kind(error)
         message = _MESSAGES.get(type(error), str(error)) if status < 500 else text
-        headers = {}
         body: dict[str, object] = {"error": text, "statusCode": status, "message": message, "code": code}
         body["request_id"] = request_id
-        match error:
-            case InvalidRequest():
-                body["message"] = f"{_FIELDS.get(error.field, error.field)}: {error.problem}"
-            case TaskNotFound():
-                body["output"] = {"task_id": error.task_id, "task_status": "UNKNOWN"}
-            case RateLimited():
-                headers["Retry-After"] = str(error.retry_after_s)
-            case QueueFull():
-                headers["Retry-After"] = str(QUEUE_RETRY_SECONDS)
-            case _:
-                pass
-        return Refusal(status, body, headers)
+        if isinstance(error, InvalidRequest):
+            body["message"] = f"{_FIELDS.get(error.field, error.field)}: {error.problem}"
+        if isinstance(error, TaskNotFound):
+            body["output"] = {"task_id": error.task_id, "task_status": "UNKNOWN"}
+        return Refusal(status, body, retry_after(error))
+
+
+def _by_kind(error: WanserveError) -> tuple[int, str, str]:
+    if isinstance(error, InvalidRequest):
+        return _ERRORS[InvalidRequest]
+    return _BY_STATUS.get(error.status, _OURS)
 
 
 def read_submit(incoming: Incoming) -> VideoRequest:
@@ -166,15 +173,8 @@ def read_submit(incoming: Incoming) -> VideoRequest:
         count=parameters.n,
         seed=parameters.seed,
         prompt_extend=parameters.prompt_extend,
+        watermark=parameters.watermark,
     )
-
-
-def read_size(text: str) -> Size:
-    """Width and height of "W*H". Raises InvalidRequest."""
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise InvalidRequest("size", 'must be "width*height", such as "1280*720"')
-    return int(match[1]), int(match[2])
 
 
 def read_poll(incoming: Incoming) -> str:
@@ -185,39 +185,16 @@ def read_poll(incoming: Incoming) -> str:
     return task_id
 
 
-def write_accepted(task: Task, outgoing: Outgoing) -> Json:
-    """The answer to a submit."""
-    return {"request_id": outgoing.request_id, "output": {"task_id": task.id, "task_status": task.state}}
-
-
 def write_result(task: Task, outgoing: Outgoing) -> Json:
     """The answer to a poll; `usage` and the video's keys only where there is a video."""
-    output: dict[str, object] = {"task_id": task.id, "task_status": task.state, "submit_time": clock(task.submitted_ms)}
-    if task.started_ms is not None:
-        output["scheduled_time"] = clock(task.started_ms)
-    if task.ended_ms is not None:
-        output["end_time"] = clock(task.ended_ms)
-    if task.failure is not None:
-        output["code"] = "InternalError.Timeout" if task.failure.code == "stalled" else "InternalError.Algo"
-        output["message"] = task.failure.message
+    output = output_of(task)
     body: dict[str, object] = {"request_id": outgoing.request_id, "output": output}
     if task.state is State.SUCCEEDED:
-        made = task.generation
-        # Never empty: where nobody wrote the prompt out, the original is what was drawn.
-        actual = (task.video and task.video.actual_prompt) or made.prompt
-        output |= {"video_url": outgoing.video_url, "orig_prompt": made.prompt, "actual_prompt": actual}
-        body["usage"] = {
-            "video_duration": round(made.seconds),
-            "video_ratio": f"{made.width}*{made.height}",
-            "video_count": 1,
+        # The document has the prompt that was drawn in every such answer.
+        output |= {
+            "video_url": outgoing.video_url,
+            "orig_prompt": task.generation.prompt,
+            "actual_prompt": actual_prompt(task),
         }
+        body["usage"] = usage_of(task)
     return body
-
-
-@lru_cache(maxsize=4096)
-def clock(time_ms: int) -> str:
-    """Milliseconds since 1970, UTC, as the document writes a time: `2025-09-06 18:03:09.999`, eight hours ahead.
-
-    Remembered, because a task is polled over and over.
-    """
-    return (BEIJING + timedelta(milliseconds=time_ms)).isoformat(" ", "milliseconds")

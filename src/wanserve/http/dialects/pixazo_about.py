@@ -4,12 +4,21 @@ from collections.abc import Sequence
 from typing import Final
 
 from wanserve.domain.catalog import DOCUMENT_480P, MODELS
-from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX
 from wanserve.http.dialects.base import Json
+from wanserve.http.dialects.schema import (
+    NEGATIVE_PROMPT,
+    PROMPT,
+    PROMPT_EXTEND,
+    SEED,
+    WATERMARK,
+    answer,
+    body,
+    obj,
+    sizes,
+)
 
 _TIME: Final = {"type": "string", "example": "2025-09-06 18:03:09.999", "description": "UTC+8, without a zone."}
 _ID: Final = {"type": "string", "format": "uuid", "example": "19d8e7a6-c652-4f0e-9a53-0f6f4a1e2b3c"}
-_SIZES: Final = sorted({f"{width}*{height}" for card in MODELS.values() for width, height in card.sizes})
 
 _ERROR: Final = {
     "type": "object",
@@ -44,59 +53,25 @@ _REFUSALS: Final = dict(
 )
 
 
-def _answer(schema: Json, example: Json) -> Json:
-    return {"description": "Done.", "content": {"application/json": {"schema": schema, "example": example}}}
-
-
-def _body(schema: Json, example: Json) -> Json:
-    return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
-
-
-def _object(required: Sequence[str], properties: Json) -> Json:
-    return {"type": "object", "required": list(required), "properties": properties}
-
-
 def _task(required: Sequence[str], output: Json, **more: Json) -> Json:
     """An answer about a task: its `output`, and what stands beside it."""
-    task = _object(["task_id", "task_status", *required], {"task_id": _ID, **output})
-    return _object(["request_id", "output"], {"request_id": _ID, "output": task, **more})
+    task = obj(["task_id", "task_status", *required], {"task_id": _ID, **output})
+    return obj(["request_id", "output"], {"request_id": _ID, "output": task, **more})
 
-
-_PROMPTS: Final = {
-    "prompt": {
-        "type": "string",
-        "minLength": 1,
-        "description": f"English or Chinese; cut at {PROMPT_CHARACTERS} characters.",
-    },
-    "negative_prompt": {
-        "type": ["string", "null"],
-        "description": f"What to leave out; cut at {NEGATIVE_PROMPT_CHARACTERS} characters.",
-    },
-}
 
 _PARAMETERS: Final = {
-    "size": {
-        "type": ["string", "null"],
-        "enum": [*_SIZES, None],
-        "description": "; ".join(
-            f"{card.name}: " + ", ".join(f"{width}*{height}" for width, height in card.sizes)
-            for card in MODELS.values()
-        ),
-    },
+    "size": sizes("*"),
     "n": {"type": ["integer", "null"], "enum": [1, None]},
-    "seed": {
-        "type": ["integer", "null"],
-        "minimum": 0,
-        "maximum": SEED_MAX,
-        "description": "The same prompt, size and seed give the same video; drawn where it is left out.",
-    },
+    "seed": SEED,
+    "prompt_extend": PROMPT_EXTEND,
+    "watermark": WATERMARK,
 }
 
-_SUBMIT_BODY: Final = _object(
+_SUBMIT_BODY: Final = obj(
     ["model", "input"],
     {
         "model": {"type": "string", "enum": list(MODELS)},
-        "input": _object(["prompt"], _PROMPTS),
+        "input": obj(["prompt"], {"prompt": PROMPT, "negative_prompt": NEGATIVE_PROMPT}),
         "parameters": {"type": ["object", "null"], "properties": _PARAMETERS},
     },
 )
@@ -113,7 +88,7 @@ _RESULT: Final = {
     "message": {"type": "string"},
 }
 
-_USAGE: Final = _object(
+_USAGE: Final = obj(
     ["video_duration", "video_ratio", "video_count"],
     {
         "video_duration": {"type": "integer", "description": "Seconds."},
@@ -128,7 +103,7 @@ SUBMIT: Final[Json] = {
     "summary": "Generate text to video request",
     "description": "Accepts a task and answers its id; the video is made later. "
     f"Sizes beyond the document's own ({DOCUMENT_480P[0]}*{DOCUMENT_480P[1]} included) are the vendor's.",
-    "requestBody": _body(
+    "requestBody": body(
         _SUBMIT_BODY,
         {
             "model": "wan2.2-t2v-plus",
@@ -137,7 +112,7 @@ SUBMIT: Final[Json] = {
         },
     ),
     "responses": {
-        "200": _answer(
+        "200": answer(
             _task([], {"task_status": {"type": "string"}}),
             {
                 "request_id": "ae89146e-7d12-4c3b-8e1e-5d1c6b7f8a90",
@@ -153,12 +128,12 @@ POLL: Final[Json] = {
     "operationId": "getTextToVideoResult",
     "summary": "Get text to video result",
     "description": "The task's status, and once it has SUCCEEDED the link to its video.",
-    "requestBody": _body(
-        _object(["task_id"], {"task_id": {"type": "string", "minLength": 1, "maxLength": 128}}),
+    "requestBody": body(
+        obj(["task_id"], {"task_id": {"type": "string", "minLength": 1, "maxLength": 128}}),
         {"task_id": _ID["example"]},
     ),
     "responses": {
-        "200": _answer(
+        "200": answer(
             _task(["submit_time"], _RESULT, usage=_USAGE),
             {
                 "request_id": "9b07c1f1-8032-4b4e-a1de-6a3b0c9d8e7f",

@@ -1,0 +1,83 @@
+"""The words in which every dialect's page of the OpenAPI document is written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from wanserve.domain.catalog import MODELS, ModelCard, Size
+from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX
+from wanserve.http.dialects.base import Json
+
+PROMPT: Final = {
+    "type": "string",
+    "minLength": 1,
+    "description": f"English or Chinese; cut at {PROMPT_CHARACTERS} characters.",
+}
+NEGATIVE_PROMPT: Final = {
+    "type": ["string", "null"],
+    "description": f"What to leave out; cut at {NEGATIVE_PROMPT_CHARACTERS} characters.",
+}
+SEED: Final = {
+    "type": ["integer", "null"],
+    "minimum": 0,
+    "maximum": SEED_MAX,
+    "description": "The same prompt, size and seed give the same video; drawn where it is left out.",
+}
+PROMPT_EXTEND: Final = {
+    "type": ["boolean", "null"],
+    "description": "Whether the prompt may be written out at more length; true where it is left out.",
+}
+WATERMARK: Final = {
+    "type": ["boolean", "null"],
+    "description": "Whether a text at the bottom right says that the video was generated; false where it is left out.",
+}
+
+
+def sizes(between: str, but: Sequence[Size] = ()) -> Json:
+    """The field of a size, written with `between` its numbers; some are not for this dialect."""
+
+    def texts(card: ModelCard) -> list[str]:
+        return [f"{width}{between}{height}" for width, height in card.sizes if (width, height) not in but]
+
+    return {
+        "type": ["string", "null"],
+        "enum": [*sorted({text for card in MODELS.values() for text in texts(card)}), None],
+        "description": "; ".join(f"{card.name}: {', '.join(texts(card))}" for card in MODELS.values()),
+    }
+
+
+def obj(required: Sequence[str], properties: Json) -> dict[str, Any]:
+    """An object with these fields."""
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def answer(schema: Json, example: Json, says: str = "Done.") -> Json:
+    """A good answer, in JSON."""
+    return {"description": says, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def body(schema: Json, example: Json, *kinds: str) -> Json:
+    """A request's body, in JSON and these other encodings."""
+    content = {kind: {"schema": schema, "example": example} for kind in ("application/json", *kinds)}
+    return {"required": True, "content": content}
+
+
+def in_path(name: str, example: str) -> Json:
+    """A variable of the path."""
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": example}
+
+
+def in_query(name: str, schema: Json, says: str) -> Json:
+    """A parameter of the query that may be left out."""
+    return {"name": name, "in": "query", "schema": schema, "description": says}
+
+
+def operation(
+    tag: str, summary: str, answers: Mapping[str, Json], *, says: str = "", takes: Json | None = None, **more: object
+) -> dict[str, Any]:
+    """One operation: what it `says`, the body that it `takes`, and `more` of OpenAPI's own keys."""
+    about: dict[str, Any] = {"tags": [tag], "summary": summary, **more}
+    if says:
+        about["description"] = says
+    if takes is not None:
+        about["requestBody"] = takes
+    return about | {"responses": dict(answers)}

@@ -1,0 +1,84 @@
+"""What DashScope and the document, which re-wraps it, have in common: sizes, times, and how a task is told of."""
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from wanserve.domain.catalog import Size
+from wanserve.domain.errors import InvalidRequest, QueueFull, RateLimited, WanserveError
+from wanserve.domain.task import Task
+from wanserve.http.dialects.base import Json, Outgoing
+
+BEIJING: Final = datetime(1970, 1, 1, 8)  # noqa: DTZ001  # the vendor's times have no zone
+"""The start of 1970 on the vendor's clock: its times carry no zone and are eight hours ahead of UTC."""
+
+QUEUE_RETRY_SECONDS: Final = 15
+"""The vendor's own advice for the time between two polls: sooner, a full queue is hardly shorter."""
+
+_SIZE: Final = re.compile(r"([1-9]\d{0,4})\*([1-9]\d{0,4})", re.ASCII)
+
+
+def read_size(text: str) -> Size:
+    """Width and height of "W*H". Raises InvalidRequest."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise InvalidRequest("size", 'must be "width*height", such as "1280*720"')
+    return int(match[1]), int(match[2])
+
+
+def write_accepted(task: Task, outgoing: Outgoing) -> Json:
+    """The answer to a submit."""
+    return {"request_id": outgoing.request_id, "output": {"task_id": task.id, "task_status": task.state}}
+
+
+def output_of(task: Task) -> dict[str, Any]:
+    """What is told of a task, whichever its state."""
+    output: dict[str, Any] = {
+        "task_id": task.id,
+        "task_status": task.state,
+        "submit_time": clock_text(task.submitted_ms),
+    }
+    if task.started_ms is not None:
+        output["scheduled_time"] = clock_text(task.started_ms)
+    if task.ended_ms is not None:
+        output["end_time"] = clock_text(task.ended_ms)
+    if task.failure is not None:
+        output["code"] = "InternalError.Timeout" if task.failure.code == "stalled" else "InternalError.Algo"
+        output["message"] = task.failure.message
+    return output
+
+
+def actual_prompt(task: Task) -> str:
+    """What was drawn. Never empty: where nobody wrote the prompt out, it is the original."""
+    return (task.video and task.video.actual_prompt) or task.generation.prompt
+
+
+def usage_of(task: Task) -> dict[str, Any]:
+    """What a video counts for. Its "ratio" is its size."""
+    made = task.generation
+    return {
+        "video_duration": round(made.seconds),
+        "video_ratio": f"{made.width}*{made.height}",
+        "video_count": 1,
+    }
+
+
+@lru_cache(maxsize=4096)
+def clock_text(time_ms: int) -> str:
+    """Milliseconds since 1970, UTC, as the vendor writes a time: `2025-09-06 18:03:09.999`, eight hours ahead.
+
+    Remembered, because a task is polled over and over.
+    """
+    return (BEIJING + timedelta(milliseconds=time_ms)).isoformat(" ", "milliseconds")
+
+
+def retry_after(error: WanserveError) -> dict[str, str]:
+    """The header that says when to try again, where that helps."""
+    match error:
+        case RateLimited():
+            return {"Retry-After": str(error.retry_after_s)}
+        case QueueFull():
+            return {"Retry-After": str(QUEUE_RETRY_SECONDS)}
+        case _:
+            return {}
