@@ -145,7 +145,7 @@ class Tasks:
         Raises InvalidRequest where the task to begin behind is unknown.
         """
         if account is not None and search.after is not None and self.store.get(account, search.after) is None:
-            raise InvalidRequest("after", "must be the id of one of your tasks")
+            raise InvalidRequest("after", "must be the id of one of your own")
         known = replace(search, ended_since_ms=self._kept_since())
         return Found(search, self.store.search(account, known), self.store.count(account, known))
 
@@ -156,12 +156,12 @@ class Tasks:
         """
         task = self.get(account, task_id)
         if task.state not in states:
-            raise WrongState(f"task {task.id} is {task.state} and cannot be canceled")
+            raise WrongState(f"task {task.id} is {task.state} and cannot become CANCELED")
         canceled = task.canceled(self.clock())
         if self.store.cancel(canceled, states):
             return canceled
         now = self.get(account, task_id)
-        raise WrongState(f"task {task.id} is {now.state} by now and cannot be canceled")
+        raise WrongState(f"task {task.id} is {now.state} by now and cannot become CANCELED")
 
     def delete(self, account: str, task_id: str) -> None:
         """Forget a task; one that has not ended is canceled by that. Its files follow with the next sweep.

@@ -24,6 +24,7 @@ def test_no_generated_request_breaks_what_the_document_says(tmp_path: Path) -> N
                 "run",
                 f"{server.url}/openapi.json",
                 f"--header=Ocp-Apim-Subscription-Key: {server.key}",
+                f"--header=Authorization: Bearer {server.key}",
                 f"--max-time={max(1, round(SECONDS * EXTENT))}",
                 "--request-timeout=10",
                 "--continue-on-failure",

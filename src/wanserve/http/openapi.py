@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from wanserve.http.dialects.base import ONCE_HEADER, Dialect, Json, Submit
+from wanserve.http.dialects.base import ONCE_HEADER, Dialect, Json, Remix, Submit
 from wanserve.tasks import ONCE_KEY_CHARACTERS
 
 _ONCE: Final = {
@@ -20,9 +20,9 @@ def document(dialects: Sequence[Dialect], others: Mapping[str, Json], version: s
     for dialect in dialects:
         for operation in dialect.operations:
             about = dict(operation.about) | {"security": [{scheme: []} for scheme in dialect.security]}
-            if isinstance(operation, Submit):
+            if isinstance(operation, Submit | Remix):
                 about["parameters"] = [*operation.about.get("parameters", ()), _ONCE]
-            paths.setdefault(operation.path, {})[operation.method.lower()] = about
+            paths.setdefault(operation.path.replace(":path}", "}"), {})[operation.method.lower()] = about
     return {
         "openapi": "3.1.0",
         "info": {

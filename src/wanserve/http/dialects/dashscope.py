@@ -105,6 +105,7 @@ _ERRORS: Final[dict[type[WanserveError], tuple[int, str, str]]] = {
     QueueFull: (429, "Throttling.AllocationQuota", "Allocated quota exceeded, please increase your quota limit."),
 }
 _BY_STATUS: Final = {
+    404: _ERRORS[EndpointNotFound],
     503: (503, "ModelUnavailable", "Model is unavailable, please try again later."),
 }
 _OURS: Final = (
