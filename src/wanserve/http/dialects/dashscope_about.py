@@ -246,8 +246,10 @@ LIST: Final[Json] = operation(
         in_query("task_id", _TEXT, "Only this task, whatever else is asked for."),
         in_query("start_time", _TEXT, "YYYYMMDDhhmmss, in UTC+8."),
         in_query("end_time", _TEXT, "YYYYMMDDhhmmss, in UTC+8; at most 24 hours after start_time."),
-        in_query("model_name", {"type": "string", "enum": _MODELS}, "Only tasks of this model."),
-        in_query("status", _STATUS, "Only tasks in this state."),
+        in_query("model_name", _TEXT, "Only tasks of this model."),
+        in_query(
+            "status", {"type": "string", "enum": [*_STATUS["enum"], "SUSPENDED", ""]}, "Only tasks in this state."
+        ),
         in_query("page_no", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}, "Which page."),
         in_query("page_size", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}, "Tasks on a page."),
     ],
