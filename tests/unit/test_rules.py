@@ -1,5 +1,7 @@
 """What may be asked of each model, and how each refusal names the field and the rule."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,3 +122,18 @@ def test_whatever_is_asked_is_a_generation_or_a_named_field(
         assert len(made.negative_prompt) <= 500
         assert (made.width, made.height) in MODELS[made.model].sizes
     assert field in ("", "prompt", "negative_prompt", "seed", "size")
+
+
+def test_four_seconds_are_made_where_five_are_the_rule() -> None:
+    assert [checked(seconds=seconds).frames for seconds in (None, 5, 4)] == [150, 150, 120]
+    with pytest.raises(InvalidRequest, match=r"seconds: wan2\.2-t2v-plus makes 5 or 4"):
+        checked(seconds=8)
+    # The real models make one frame more than their seconds hold.
+    card = replace(MODELS["wan2.2-t2v-plus"], frames=81, fps=16)
+    assert (card.frames_in(5), card.frames_in(4)) == (81, 65)
+    short = replace(card, frames=17)
+    assert short.lengths == (1,)
+
+
+def test_a_watermark_is_drawn_only_where_it_is_asked_for() -> None:
+    assert [checked(watermark=asked).watermark for asked in (None, False, True)] == [False, False, True]

@@ -8,10 +8,17 @@ import pytest
 from tests.samples import VIDEO
 from wanserve.domain.account import Key
 from wanserve.domain.catalog import MODELS
-from wanserve.domain.errors import InvalidRequest, ModelDenied, QueueFull, TaskNotFound, WrongState
+from wanserve.domain.errors import (
+    InvalidRequest,
+    ModelDenied,
+    QueueFull,
+    TaskNotFound,
+    VideoNotReady,
+    WrongState,
+)
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
-from wanserve.domain.task import Failure, State, Task
+from wanserve.domain.task import Failure, Sent, State, Task, Variant
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks, file_key
 
@@ -244,3 +251,134 @@ def test_the_server_owner_finds_and_lists_across_accounts(bench: Bench) -> None:
     assert bench.tasks.find(ben.id) == ben
     assert bench.tasks.search(None, Search()).tasks == [ben, ann]
     assert bench.tasks.search("ann", Search()).tasks == [ann]
+
+
+def test_a_file_of_each_kind_is_an_orphan_with_its_video(bench: Bench) -> None:
+    bench.submitted()
+    task = bench.claimed()
+    keys = [file_key(task.id, 1, variant) for variant in Variant]
+    assert not any(bench.tasks.is_orphan(key) for key in keys)
+    bench.tasks.fail(task, CRASH, retryable=False)
+    assert all(bench.tasks.is_orphan(key) for key in keys)
+
+
+def test_what_is_sent_again_within_a_minute_is_made_once(bench: Bench) -> None:
+    def sent(request: VideoRequest = REQUEST, *, again: bool, key: Key = ANN) -> str:
+        return bench.tasks.submit(key, request, Sent(again)).result(0).id
+
+    first = sent(again=False)
+    bench.clock.now_ms += 60_000
+    assert sent(again=True) == first
+    assert sent(again=True, key=BEN) != first
+    assert sent(replace(REQUEST, seed=8), again=True) != first
+    bench.clock.now_ms += 1
+    assert sent(again=True) != first
+
+
+def test_a_first_sending_is_always_a_task_of_its_own(bench: Bench) -> None:
+    first, second = (bench.tasks.submit(ANN, REQUEST, Sent(again=False)).result(0) for _ in range(2))
+    assert first.id != second.id
+    assert bench.tasks.submit(ANN, REQUEST, Sent(again=True)).result(0) == second
+    # What no first sending brought is made.
+    other = bench.tasks.submit(BEN, REQUEST, Sent(again=True)).result(0)
+    assert bench.tasks.submit(BEN, REQUEST, Sent(again=True)).result(0) == other
+
+
+def test_a_remix_takes_over_all_but_the_prompt(bench: Bench) -> None:
+    asked = VideoRequest("wanx2.1-t2v-turbo", "a cat", "rain", (832, 480), None, 9, False, True, 4)
+    bench.tasks.submit(ANN, asked).result(0)
+    task = bench.claimed()
+    with pytest.raises(VideoNotReady, match="is RUNNING and has no video"):
+        bench.tasks.remix(ANN, task.id, "a dog")
+    bench.tasks.succeed(task, VIDEO)
+    with pytest.raises(TaskNotFound):
+        bench.tasks.remix(BEN, task.id, "a dog")
+    remixed = bench.tasks.remix(ANN, task.id, "a dog").result(0)
+    assert (remixed.remixed_from, remixed.state) == (task.id, State.PENDING)
+    assert remixed.generation == replace(task.generation, prompt="a dog")
+    with pytest.raises(ModelDenied):
+        bench.tasks.remix(replace(ANN, models=frozenset()), task.id, "a dog")
+
+
+def test_a_remix_and_a_submit_of_the_same_are_no_repeat_of_each_other(bench: Bench) -> None:
+    bench.submitted()
+    task = bench.claimed()
+    bench.tasks.succeed(task, VIDEO)
+    remixed = bench.tasks.remix(ANN, task.id, "a cat", Sent(again=False)).result(0)
+    assert bench.tasks.remix(ANN, task.id, "a cat", Sent(again=True)).result(0) == remixed
+    assert bench.tasks.submit(ANN, replace(REQUEST, seed=7), Sent(again=True)).result(0) != remixed
+
+
+def test_only_a_waiting_task_is_canceled_where_only_that_is_asked(bench: Bench) -> None:
+    waiting = bench.submitted()
+    assert bench.tasks.cancel("ann", waiting.id, {State.PENDING}).state is State.CANCELED
+    bench.submitted()
+    running = bench.claimed()
+    with pytest.raises(WrongState, match="is RUNNING"):
+        bench.tasks.cancel("ann", running.id, {State.PENDING})
+    assert bench.tasks.get("ann", running.id) == running
+
+
+def test_a_deleted_task_is_forgotten_and_its_attempt_and_bill_are_not_touched(bench: Bench) -> None:
+    bench.submitted()
+    done = bench.claimed()
+    bench.tasks.succeed(done, VIDEO)
+    bench.submitted()
+    running = bench.claimed()
+    for task in (done, running):
+        with pytest.raises(TaskNotFound):
+            bench.tasks.delete("ben", task.id)
+        bench.tasks.delete("ann", task.id)
+        with pytest.raises(TaskNotFound):
+            bench.tasks.delete("ann", task.id)
+    assert not bench.tasks.renew(running, 0.5)
+    assert not bench.tasks.succeed(running, VIDEO)
+    assert [row.task_id for row in bench.tasks.usage("ann")] == [done.id]
+
+
+def test_a_delete_that_comes_second_says_that_the_task_is_unknown(bench: Bench) -> None:
+    task = bench.submitted()
+
+    class GoneMeanwhile(MemoryTasks):
+        def get(self, account: str, task_id: str) -> Task | None:
+            return bench.tasks.store.get(account, task_id)
+
+    with pytest.raises(TaskNotFound):
+        replace(bench.tasks, store=GoneMeanwhile()).delete("ann", task.id)
+
+
+def test_a_search_knows_how_many_there_are_and_none_past_its_retention(bench: Bench) -> None:
+    bench.submitted()
+    old = bench.claimed()
+    bench.tasks.succeed(old, VIDEO)
+    bench.clock.now_ms += POLICY.retention_ms + 1
+    tasks = [bench.submitted() for _ in range(3)]
+    found = bench.tasks.search("ann", Search(limit=2))
+    assert (found.tasks, found.total, found.more) == (tasks[:0:-1], 3, True)
+    rest = bench.tasks.search("ann", Search(limit=2, skip=2))
+    assert (rest.tasks, rest.total, rest.more) == (tasks[:1], 3, False)
+    behind = bench.tasks.search("ann", Search(after=tasks[1].id))
+    assert (behind.tasks, behind.total, behind.more) == (tasks[:1], 1, False)
+    with pytest.raises(InvalidRequest, match="after: "):
+        bench.tasks.search("ben", Search(after=tasks[1].id))
+
+
+def test_a_video_is_there_once_its_task_has_made_it(bench: Bench) -> None:
+    bench.submitted()
+    task = bench.claimed()
+    with pytest.raises(VideoNotReady):
+        bench.tasks.made("ann", task.id)
+    bench.tasks.succeed(task, VIDEO)
+    assert bench.tasks.made("ann", task.id).video == VIDEO
+
+
+def test_progress_never_goes_back(bench: Bench) -> None:
+    bench.submitted()
+    first = bench.claimed()
+    bench.tasks.renew(first, 0.6)
+    bench.tasks.fail(first, CRASH, retryable=True)
+    again = bench.claimed()
+    bench.tasks.renew(again, 0.2)
+    assert bench.tasks.get("ann", again.id).progress == 0.6
+    bench.tasks.renew(again, 0.7)
+    assert bench.tasks.get("ann", again.id).progress == 0.7

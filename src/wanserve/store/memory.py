@@ -142,7 +142,11 @@ class MemoryTasks:
     def remove(self, account: str, task_id: str) -> bool:
         """See TaskStore."""
         with self._lock:
-            return self.get(account, task_id) is not None and self._tasks.pop(task_id) is not None
+            task = self._tasks.get(task_id)
+            if task is None or task.account != account:
+                return False
+            del self._tasks[task_id]
+            return True
 
     def expired(self, now_ms: int) -> list[Task]:
         """See TaskStore."""
