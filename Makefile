@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install wan demo serve test soak fuzz check bench clean
+.PHONY: install wan demo serve test soak fuzz check openapi bench clean
 
 install: .venv/installed
 
@@ -38,6 +38,10 @@ SECONDS ?= 600
 
 fuzz: .venv/installed-dev
 	FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest --capture=no --timeout=$$(($(SECONDS) * 2 + 300)) tests/fuzz
+
+# After a change of what the OpenAPI document tells.
+openapi: .venv/installed
+	$(BIN)/python scripts/write_openapi.py
 
 bench: .venv/installed-dev
 	$(BIN)/python -m bench

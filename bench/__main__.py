@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import cancel, clip, install, memory, polls, start, submits, table, unknown, wan
+from bench import cancel, clip, dialects, install, memory, polls, start, submits, table, unknown, wan
 from bench.result import Result, commit, machine
 
 
@@ -21,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     benches: dict[str, Callable[[Path], Result]] = {
         "polls": polls.run,
+        "dialects": dialects.run,
         "submits": submits.run,
         "start": start.run,
         "table": table.run,

@@ -70,6 +70,12 @@ def post(path: str, body: bytes, headers: dict[str, str]) -> str:
     return f"{head}\r\n\r\n" + body.decode("latin-1")
 
 
+def get(path: str, headers: dict[str, str]) -> str:
+    """A whole GET."""
+    lines = [f"GET {path} HTTP/1.1", f"Host: {HOST}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join(lines) + "\r\n\r\n"
+
+
 def answer_end(received: bytes) -> int | None:
     """Where the answer ends that `received` begins with, or None while its head is not whole.
 

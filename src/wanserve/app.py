@@ -20,7 +20,7 @@ from wanserve.domain.rules import SEED_MAX
 from wanserve.extension.chat import ChatEndpoint
 from wanserve.http.api import application
 from wanserve.http.auth import Gate
-from wanserve.http.dialects.base import Dialect
+from wanserve.http.dialects.base import Dialect, Json
 from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
@@ -152,6 +152,16 @@ def _worker(
     )
 
 
+def all_dialects(default_model: str, retention_ms: int, poll_ms: int) -> list[Dialect]:
+    """Every dialect that is spoken. See OpenAI for what they need to know."""
+    return [Pixazo(), DashScope(), OpenAI(default_model, retention_ms, poll_ms)]
+
+
+def api_document(dialects: Sequence[Dialect]) -> Json:
+    """The OpenAPI document of all that is served; a copy is kept in docs/openapi.json."""
+    return document(dialects, ops_about(), __version__)
+
+
 def _default_model(settings: Settings, core: Core) -> str:
     """The model of a request that names none. Raises SetupError."""
     if settings.default_model in core.tasks.models:
@@ -177,14 +187,11 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         return [WorkerHealth(name, worker.child.loaded, worker.trouble() or None) for name, worker in workers.items()]
 
     signer = Signer(load_secret(settings.data_dir / "link-secret"))
-    links = Links(signer, settings.public_url, core.tasks.policy.retention_ms)
+    retention_ms = core.tasks.policy.retention_ms
+    links = Links(signer, settings.public_url, retention_ms)
     shelf = Shelf(blobs)
     gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
-    dialects: list[Dialect] = [
-        Pixazo(),
-        DashScope(),
-        OpenAI(_default_model(settings, core), core.tasks.policy.retention_ms, POLL_MS[choice.engine]),
-    ]
+    dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[choice.engine])
     doors = [
         Door(dialect, operation, core.tasks, gate, links, shelf)
         for dialect in dialects
@@ -196,7 +203,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         health,
         core.tasks.store.check_writable,
         meters.page,
-        document(dialects, ops_about(), __version__),
+        api_document(dialects),
     )
     files = Files(signer, shelf, now_ms, core.tasks)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers)
