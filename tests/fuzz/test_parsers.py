@@ -1,146 +1,22 @@
 """Anything at all into every parser: a clear refusal in the dialect's shape, never a fault of ours, never a hang."""
 
-import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.types import ASGIApp, Message
 
 from tests.e2e.server import POLL, SUBMIT
-from tests.fuzz.budget import EXTENT, SECONDS
-from wanserve.app import build, open_core
-from wanserve.blobs.links import Links
+from tests.fuzz.doors import FILE, Answer, Doors, any_json, any_text, encoded, hammer, header_bytes
 from wanserve.domain.errors import SetupError
-from wanserve.domain.rules import VideoRequest
-from wanserve.domain.task import Video
-from wanserve.offers import choose
 from wanserve.settings import Settings, load
-from wanserve.tasks import file_key
 
-PARSERS = 7
-"""How many tests share the time."""
-
-MANY = 1_000_000
-HANG_MS = 10_000
 GOOD: dict[str, Any] = {
     "model": "wan2.2-t2v-plus",
     "input": {"prompt": "a cat", "negative_prompt": "a dog"},
     "parameters": {"size": "640*480", "n": 1, "seed": 7, "prompt_extend": True, "watermark": False},
 }
-FILE = b"a video of some bytes" * 100
-
-any_text = st.text(st.characters(exclude_categories=()))
-"""Half surrogate pairs too, which a JSON escape can bring."""
-
-any_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | any_text,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
-    max_leaves=12,
-)
-header_bytes = st.binary(max_size=300).map(lambda sent: bytes(byte for byte in sent if byte not in b"\0\r\n"))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the application answered."""
-
-    status: int
-    headers: Mapping[bytes, bytes]
-    body: bytes
-
-
-@dataclass
-class Doors:
-    """The whole application in this process, with one account, one stored video, and a count of what was asked."""
-
-    app: ASGIApp
-    runner: asyncio.Runner
-    key: str
-    link_key: str
-    signer: Links
-    asked: int = 0
-
-    def ask(
-        self, method: str, path: str, body: bytes = b"", query: str = "", headers: Mapping[str, bytes] | None = None
-    ) -> Answer:
-        """One request, as the HTTP server would hand it over."""
-        sent = {"host": b"x", "ocp-apim-subscription-key": self.key.encode()} | dict(headers or {})
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "scheme": "http",
-            "method": method,
-            "path": path,
-            "raw_path": quote(path.encode("utf-8", "surrogatepass")).encode(),
-            "root_path": "",
-            "query_string": query.encode("utf-8", "replace"),
-            "headers": [(name.lower().encode(), value) for name, value in sent.items()],
-        }
-        said: list[Message] = []
-        told = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-        async def receive() -> Message:
-            return next(told, {"type": "http.disconnect"})
-
-        async def send(message: Message) -> None:
-            said.append(message)
-
-        async def whole() -> None:
-            await self.app(scope, receive, send)
-
-        self.asked += 1
-        self.runner.run(whole())
-        content = b"".join(message.get("body", b"") for message in said[1:])
-        return Answer(said[0]["status"], dict(said[0]["headers"]), content)
-
-
-@pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    """A server's application with nothing that makes videos."""
-    data = tmp_path_factory.mktemp("fuzz") / "data"
-    set_so = Settings(data_dir=data, engine="animatic", submit_rps=MANY, query_rps=MANY, max_queued=MANY)
-    choice = choose(set_so)
-    core = open_core(set_so, choice.cards)
-    secret = core.keys.create("one", "ann")
-    core.tasks.submit(core.keys.owner(secret), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
-    task = core.tasks.claim(["wan2.2-t2v-plus"])
-    assert task
-    stored = file_key(task.id, task.attempt)
-    file = set_so.blobs_dir / stored
-    file.parent.mkdir(parents=True)
-    file.write_bytes(FILE)
-    assert core.tasks.succeed(task, Video(stored, len(FILE), "animatic"))
-    app = build(set_so, core, choice, with_worker=False).app
-    with asyncio.Runner() as runner:
-        yield (made := Doors(app, runner, secret, stored, Links((data / "link-secret").read_bytes())))
-    core.close()
-    print(f"\n{made.asked} requests to the application")
-
-
-def hammer(strategy: st.SearchStrategy[Any], check: Callable[[Any], None]) -> None:
-    """Check fresh examples until this test's share of the time is over."""
-
-    @settings(
-        max_examples=300, deadline=HANG_MS, database=None, derandomize=False, suppress_health_check=list(HealthCheck)
-    )
-    @given(strategy)
-    def examples(drawn: Any) -> None:
-        check(drawn)
-
-    ends = time.monotonic() + SECONDS * (1 - EXTENT) / PARSERS
-    while True:
-        examples()
-        if time.monotonic() > ends:
-            return
 
 
 def sound(answer: Answer, *allowed: int) -> dict[str, Any]:
@@ -153,11 +29,6 @@ def sound(answer: Answer, *allowed: int) -> dict[str, Any]:
         assert body["statusCode"] == answer.status
         assert body["message"]
     return body
-
-
-def encoded(value: object) -> bytes:
-    """As JSON, in which NaN and half surrogate pairs stand as well."""
-    return json.dumps(value).encode()
 
 
 def with_one_changed(change: tuple[list[str], object]) -> bytes:

@@ -1,0 +1,40 @@
+"""The application that every parser's test asks."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fuzz.doors import FILE, Doors
+from wanserve.app import build, open_core
+from wanserve.blobs.links import Links
+from wanserve.domain.rules import VideoRequest
+from wanserve.domain.task import Video
+from wanserve.offers import choose
+from wanserve.settings import Settings
+from wanserve.tasks import file_key
+
+MANY = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """A server's application with nothing that makes videos."""
+    data = tmp_path_factory.mktemp("fuzz") / "data"
+    set_so = Settings(data_dir=data, engine="animatic", submit_rps=MANY, query_rps=MANY, max_queued=MANY)
+    choice = choose(set_so)
+    core = open_core(set_so, choice.cards)
+    secret = core.keys.create("one", "ann")
+    core.tasks.submit(core.keys.owner(secret), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
+    task = core.tasks.claim(["wan2.2-t2v-plus"])
+    assert task
+    stored = file_key(task.id, task.attempt)
+    file = set_so.blobs_dir / stored
+    file.parent.mkdir(parents=True)
+    file.write_bytes(FILE)
+    assert core.tasks.succeed(task, Video(stored, len(FILE), "animatic"))
+    app = build(set_so, core, choice, with_worker=False).app
+    with asyncio.Runner() as runner:
+        yield (made := Doors(app, runner, secret, stored, Links((data / "link-secret").read_bytes())))
+    core.close()
+    print(f"\n{made.asked} requests to the application")
