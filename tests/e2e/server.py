@@ -116,13 +116,14 @@ def start(
     cwd: str | Path | None = None,
     ready: bool = True,
     program: str = WANSERVE,
+    log: str | Path | None = None,
     **settings: str,
 ) -> Server:
     """Start `wanserve serve` on a free port, in `cwd`, and wait until it listens and, where `ready`, is ready.
 
-    `program` is another version's command.
+    `program` is another version's command. The log lies beside the data directory, unless `log` says where.
     """
-    log = data_dir.parent / f"{data_dir.name}.log"
+    log = Path(log or data_dir.parent / f"{data_dir.name}.log")
     with log.open("ab") as stderr:
         size = stderr.tell()
         process = subprocess.Popen(

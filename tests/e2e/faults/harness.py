@@ -55,6 +55,7 @@ class Rig:
     settings: dict[str, str]
     stand_in: bool = True
     environ: dict[str, str] = field(default_factory=dict)
+    log_file: Path | None = None
     server: Server = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +84,7 @@ class Rig:
                 patch.setenv(name, value)
             if self.stand_in:
                 patch.setenv("FAULT_ENGINE", str(self.engine))
-            self.server = start(self.data_dir, *arguments, ready=ready, **self.settings)
+            self.server = start(self.data_dir, *arguments, ready=ready, log=self.log_file, **self.settings)
 
     def restart(self, *arguments: str, ready: bool = True) -> None:
         """Start another server once this one is gone, which has to leave no child behind that still runs."""
@@ -227,11 +228,16 @@ class Rig:
 
 @contextlib.contextmanager
 def rig(
-    folder: Path, *, stand_in: bool = True, environ: dict[str, str] | None = None, **settings: str
+    folder: Path,
+    *,
+    stand_in: bool = True,
+    environ: dict[str, str] | None = None,
+    log_file: Path | None = None,
+    **settings: str,
 ) -> Iterator[Rig]:
     """A rig with its first server, for the length of a block."""
     settings = {"submit_rps": "1000", "query_rps": "10000", **settings}
-    made = Rig(folder, settings, stand_in=stand_in, environ=environ or {})
+    made = Rig(folder, settings, stand_in=stand_in, environ=environ or {}, log_file=log_file)
     made.start()
     try:
         yield made
