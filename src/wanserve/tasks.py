@@ -95,7 +95,8 @@ class Tasks:
         Raises InvalidRequest, or ModelDenied where the key is restricted to other models; the future fails as
         `TaskStore.add` says.
         """
-        return self._submit(key, request, repeat)
+        task = self._admitted(key, request)
+        return self.store.add(task, self.policy.max_queued, self._once(repeat, task, request))
 
     def remix(self, key: Key, source_id: str, prompt: str, repeat: Repeat = None) -> Future[Task]:
         """Let in another prompt for what the source was made with: its model, size, length, seed and all else.
@@ -116,7 +117,8 @@ class Tasks:
             watermark=made.watermark,
             seconds=round(made.seconds),
         )
-        return self._submit(key, request, repeat, source.id)
+        task = replace(self._admitted(key, request), remixed_from=source.id)
+        return self.store.add(task, self.policy.max_queued, self._once(repeat, task, request))
 
     def get(self, account: str, task_id: str) -> Task:
         """The task. Raises TaskNotFound where it is unknown, another account's, or past its retention."""
@@ -261,18 +263,17 @@ class Tasks:
         parts = key.split("/")
         return self.store.find(parts[1]) if len(parts) == 3 else None
 
-    def _submit(
-        self, key: Key, request: rules.VideoRequest, repeat: Repeat, remixed_from: str | None = None
-    ) -> Future[Task]:
+    def _admitted(self, key: Key, request: rules.VideoRequest) -> Task:
         generation = rules.check(request, self.models, self.new_seed)
         if not key.may_use(generation.model):
             raise ModelDenied(f"this key may not use {generation.model}")
-        asked = json.dumps([asdict(request), remixed_from]).encode()
-        once = self._once(repeat, sha256(asked).hexdigest())
-        task = Task(self.new_id(), key.account, generation, self.clock(), remixed_from=remixed_from)
-        return self.store.add(task, self.policy.max_queued, once)
+        return Task(self.new_id(), key.account, generation, self.clock())
 
-    def _once(self, repeat: Repeat, fingerprint: str) -> Once | None:
+    def _once(self, repeat: Repeat, task: Task, request: rules.VideoRequest) -> Once | None:
+        if repeat is None:
+            return None
+        asked = json.dumps([asdict(request), task.remixed_from]).encode()
+        fingerprint = sha256(asked).hexdigest()
         match repeat:
             case Named(name):
                 if not 0 < len(name) <= ONCE_KEY_CHARACTERS or not name.isascii() or not name.isprintable():
@@ -283,8 +284,6 @@ class Tasks:
                 # What was asked is the name: no name of a client's own is like it.
                 since_ms = self.clock() - self.policy.again_ms
                 return Once(f"{SENT_MARK}{fingerprint}", fingerprint, since_ms, first=not again)
-            case None:
-                return None
             case _:
                 assert_never(repeat)
 

@@ -105,7 +105,7 @@ def test_a_model_that_is_not_named_or_the_vendors_own_is_the_servers_default(mod
         ({"prompt": "a", "size": "0x480"}, "size", "invalid_value"),
         ({"prompt": "a", "seconds": "5s"}, "seconds", "invalid_value"),
         ({"prompt": "a", "seconds": "٥"}, "seconds", "invalid_value"),
-        ({"prompt": "a", "seconds": 4.5}, "seconds.str", "invalid_value"),
+        ({"prompt": "a", "seconds": 4.5}, "seconds", "invalid_value"),
         ({"prompt": "a", "seed": "7"}, "seed", "invalid_value"),
         ({"prompt": "a", "input_reference": {"image_url": "x"}}, "input_reference", "unsupported_parameter"),
         (form(("prompt", "a"), ("seed", "seven")), "seed", "invalid_value"),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -28,7 +28,7 @@ class ExactRoute(Route):
     Its wrong method is an error of ours, said in a dialect, and not the framework's own answer.
     """
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], methods: Sequence[str]) -> None:
+    def __init__(self, path: str, endpoint: Callable[..., object], methods: Sequence[str]) -> None:
         super().__init__(path, endpoint, methods=list(methods))
         # The framework's pattern ends in "$", which also matches before a newline at the end, and its "." stops there.
         self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import BaseModel, Field
 
@@ -315,7 +315,7 @@ def write_canceled(task: Task, outgoing: Outgoing) -> Json:  # the vendor says n
 def write_result(task: Task, outgoing: Outgoing) -> Json:
     """The answer to a query; `usage` and the video's keys only where there is a video."""
     output = output_of(task)
-    body: dict[str, Any] = {"request_id": outgoing.request_id, "output": output}
+    body: dict[str, object] = {"request_id": outgoing.request_id, "output": output}
     if task.state is State.SUCCEEDED:
         output |= {"video_url": outgoing.video_url, "orig_prompt": task.generation.prompt}
         if task.generation.prompt_extend:
@@ -338,7 +338,7 @@ def write_list(found: Found, outgoing: Outgoing) -> Json:
     }
 
 
-def _row(task: Task) -> dict[str, Any]:
+def _row(task: Task) -> dict[str, object]:
     """One task in `data`. What the vendor tells of a key and a caller is here the account: no more is kept of them."""
     model = task.generation.model
     row = {

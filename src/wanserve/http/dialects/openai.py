@@ -6,9 +6,9 @@ A video's id is its task's, in other letters: one task is seen through every dia
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from wanserve.domain.catalog import ModelCard, Size
 from wanserve.domain.errors import (
@@ -99,12 +99,17 @@ class UnsupportedParameter(InvalidRequest):
     """A field that this server has no use for, and that must not be passed over in silence."""
 
 
+def _as_text(value: object) -> object:
+    # Some clients send the number, which upstream refuses.
+    return str(value) if type(value) is int else value
+
+
 class _Create(BaseModel):
     prompt: str
     model: str | None = None
-    seconds: str | int | None = None
+    seconds: Annotated[str | None, BeforeValidator(_as_text)] = None
     size: str | None = None
-    input_reference: Any = None
+    input_reference: object = None
     negative_prompt: str | None = None
     seed: int | None = None
     prompt_extend: bool | None = None
@@ -260,9 +265,9 @@ def read_size(text: str) -> Size:
     return int(match[1]), int(match[2])
 
 
-def read_seconds(text: str | int) -> int:
+def read_seconds(text: str) -> int:
     """A length, which this dialect writes as a text. Raises InvalidRequest."""
-    if not _SECONDS.fullmatch(str(text)):
+    if not _SECONDS.fullmatch(text):
         raise InvalidRequest("seconds", 'must be a whole number, such as "5"')
     return int(text)
 

@@ -1,7 +1,7 @@
 """The words in which every dialect's page of the OpenAPI document is written."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from wanserve.domain.catalog import MODELS, ModelCard, Size
 from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX
@@ -45,7 +45,7 @@ def sizes(between: str, but: Sequence[Size] = ()) -> Json:
     }
 
 
-def obj(required: Sequence[str], properties: Json) -> dict[str, Any]:
+def obj(required: Sequence[str], properties: Json) -> Json:
     """An object with these fields."""
     return {"type": "object", "required": list(required), "properties": properties}
 
@@ -73,9 +73,9 @@ def in_query(name: str, schema: Json, says: str) -> Json:
 
 def operation(
     tag: str, summary: str, answers: Mapping[str, Json], *, says: str = "", takes: Json | None = None, **more: object
-) -> dict[str, Any]:
+) -> Json:
     """One operation: what it `says`, the body that it `takes`, and `more` of OpenAPI's own keys."""
-    about: dict[str, Any] = {"tags": [tag], "summary": summary, **more}
+    about: dict[str, object] = {"tags": [tag], "summary": summary, **more}
     if says:
         about["description"] = says
     if takes is not None:

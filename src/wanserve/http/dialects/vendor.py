@@ -3,7 +3,7 @@
 import re
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from wanserve.domain.catalog import Size
 from wanserve.domain.errors import InvalidRequest, QueueFull, RateLimited, WanserveError
@@ -32,9 +32,9 @@ def write_accepted(task: Task, outgoing: Outgoing) -> Json:
     return {"request_id": outgoing.request_id, "output": {"task_id": task.id, "task_status": task.state}}
 
 
-def output_of(task: Task) -> dict[str, Any]:
+def output_of(task: Task) -> dict[str, object]:
     """What is told of a task, whichever its state."""
-    output: dict[str, Any] = {
+    output: dict[str, object] = {
         "task_id": task.id,
         "task_status": task.state,
         "submit_time": clock_text(task.submitted_ms),
@@ -54,7 +54,7 @@ def actual_prompt(task: Task) -> str:
     return (task.video and task.video.actual_prompt) or task.generation.prompt
 
 
-def usage_of(task: Task) -> dict[str, Any]:
+def usage_of(task: Task) -> dict[str, object]:
     """What a video counts for. Its "ratio" is its size."""
     made = task.generation
     return {
