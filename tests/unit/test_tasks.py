@@ -359,6 +359,8 @@ def test_a_search_knows_how_many_there_are_and_none_past_its_retention(bench: Be
     assert (rest.tasks, rest.total, rest.more) == (tasks[:1], 3, False)
     behind = bench.tasks.search("ann", Search(after=tasks[1].id))
     assert (behind.tasks, behind.total, behind.more) == (tasks[:1], 1, False)
+    own, another = (bench.tasks.search(account, Search(task_id=tasks[1].id)) for account in ("ann", "ben"))
+    assert (own.tasks, another.tasks, another.total) == ([tasks[1]], [], 0)
     with pytest.raises(InvalidRequest, match="after: "):
         bench.tasks.search("ben", Search(after=tasks[1].id))
 
