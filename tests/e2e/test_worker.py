@@ -30,7 +30,7 @@ def ledger(server: Server) -> list[str]:
 
 
 def files(server: Server) -> list[str]:
-    """The stored videos."""
+    """The stored videos and stills."""
     blobs = server.data_dir / "blobs"
     return sorted(str(path.relative_to(blobs)) for path in blobs.rglob("*") if path.is_file())
 
@@ -42,7 +42,7 @@ def test_a_child_that_is_killed_while_it_renders_is_replaced_and_the_video_is_ma
         os.kill(server.child_pid(), signal.SIGKILL)
         server.wait(task_id, "SUCCEEDED")
         assert ledger(server) == [task_id]
-        assert files(server) == [f"videos/{task_id}/2.mp4"]
+        assert files(server) == [f"videos/{task_id}/2.{ending}" for ending in ("jpg", "mp4", "webp")]
         assert "killed by SIGKILL" in server.log.read_text()
 
 
@@ -59,7 +59,7 @@ def test_a_server_that_is_killed_forgets_nothing_and_leaves_no_child(tmp_path: P
         for task_id in (running_id, waiting_id):
             again.wait(task_id, "SUCCEEDED")
         assert sorted(ledger(again)) == sorted([running_id, waiting_id])
-        assert len(files(again)) == 2
+        assert len(files(again)) == 2 * 3
         assert list((again.data_dir / "scratch").iterdir()) == []
 
 

@@ -8,12 +8,15 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import cast
 
+import av
 import pytest
 
 from tests.samples import new_generation
 from wanserve.domain.errors import Canceled, EngineFailed
 from wanserve.domain.generation import Generation
+from wanserve.domain.task import Variant
 from wanserve.media import probe
+from wanserve.tasks import file_key, unfinished_name
 from wanserve.worker import supervisor
 from wanserve.worker.child import outcome
 from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
@@ -58,6 +61,60 @@ def test_it_makes_encodes_reads_back_and_stores_one_video_after_another(child: S
         assert "Generated video" in facts.tags["comment"]
         assert "animatic" in facts.tags["comment"]
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_it_stores_two_stills_beside_each_video(child: Supervisor, tmp_path: Path) -> None:
+    asked = replace(new_generation(), width=640, height=480, frames=30)
+    child.send(Generate("task", 1, asked))
+    assert isinstance(ended(child), Done)
+    stored = {path.name: path for path in (tmp_path / "blobs/videos/task").iterdir()}
+    assert set(stored) == {"1.mp4", "1.webp", "1.jpg"}
+    for name, size in (("1.webp", (640, 480)), ("1.jpg", (1600, 1200))):
+        with av.open(str(stored[name])) as container:
+            stream = container.streams.video[0]
+            assert (stream.width, stream.height) == size
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_the_mark_comes_on_what_the_engine_draws_and_on_the_stills(child: Supervisor, tmp_path: Path) -> None:
+    """Drawing it leaves the engine's own drawing as it was, frame by frame and clip by clip."""
+    asked = replace(new_generation(), width=640, height=480)
+    for number, watermark in enumerate([True, False, True, False], start=1):
+        child.send(Generate("task", number, replace(asked, watermark=watermark)))
+        assert isinstance(ended(child), Done)
+    for variant in Variant:
+        marked, plain, *again = (
+            (tmp_path / "blobs" / file_key("task", number, variant)).read_bytes() for number in (1, 2, 3, 4)
+        )
+        assert marked != plain
+        assert again == [marked, plain]
+
+
+@pytest.mark.parametrize("variant", [Variant.THUMBNAIL, Variant.SPRITESHEET])
+def test_stills_that_cannot_be_written_are_told_and_leave_nothing(
+    child: Supervisor, tmp_path: Path, variant: Variant
+) -> None:
+    in_the_way = tmp_path / "scratch" / unfinished_name("task", 1, variant)
+    in_the_way.mkdir()
+    child.send(Generate("task", 1, new_generation()))
+    crashed = ended(child)
+    assert isinstance(crashed, Crashed)
+    assert (crashed.code, crashed.retryable) == ("media_failed", True)
+    assert list((tmp_path / "scratch").iterdir()) == [in_the_way]
+    assert list((tmp_path / "blobs").iterdir()) == []
+
+
+def test_a_video_that_cannot_be_stored_leaves_nothing_half_made_and_its_stills_came_before_it(
+    child: Supervisor, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "blobs" / file_key("task", 1)
+    (in_the_way / "folder").mkdir(parents=True)
+    child.send(Generate("task", 1, new_generation()))
+    crashed = ended(child)
+    assert isinstance(crashed, Crashed)
+    assert crashed.code == "blob_unavailable"
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert {path.name for path in in_the_way.parent.iterdir()} == {"1.mp4", "1.webp", "1.jpg"}
 
 
 def test_progress_grows_and_a_cancel_stops_it_at_the_next_step(child: Supervisor, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def wrong(data_dir: Path, accepted: Mapping[str, str]) -> Iterator[str]:
     made = {task.id: task for task in tasks.values() if task.state == "SUCCEEDED"}
     billed = [str(row[0]) for row in _select(data_dir, "SELECT task_id FROM ledger")]
     yield from _differences("ledger row", billed, list(made))
-    yield from _differences("file", _files(data_dir / "blobs"), [str(task.video) for task in made.values()])
+    yield from _differences("file", _files(data_dir / "blobs"), _wanted(made.values()))
     yield from (f"{left.name} is left in the scratch folder" for left in (data_dir / "scratch").iterdir())
     # What is kept beside the tasks, so that a claim is quick, is kept in their transactions.
     yield from (
@@ -83,6 +83,11 @@ def _select(data_dir: Path, statement: str) -> list[tuple[Any, ...]]:
 
 def _files(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+
+
+def _wanted(made: Iterable[Row]) -> list[str]:
+    """The keys of the videos, and beside each those of its thumbnail and its sheet."""
+    return [str(Path(str(task.video)).with_suffix(ending)) for task in made for ending in (".mp4", ".webp", ".jpg")]
 
 
 def _differences(what: str, found: Iterable[str], wanted: Iterable[str]) -> Iterator[str]:

@@ -11,10 +11,10 @@ from wanserve.domain.account import Key
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.rules import VideoRequest
-from wanserve.domain.task import Failure, State, Task, Video
+from wanserve.domain.task import Failure, State, Task, Variant, Video
 from wanserve.metrics import Meters
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import Policy, Tasks, file_key, unfinished_name
+from wanserve.tasks import Policy, Tasks, file_key, files_of, unfinished_name
 from wanserve.worker.sweeper import Sweeper
 
 KEY = Key("ann", "ann", "00", 0)
@@ -74,6 +74,36 @@ def test_past_its_retention_a_tasks_file_goes_with_it(scene: Scene) -> None:
     assert list(scene.blobs.keys()) == []
     assert scene.store.find(task.id) is None
     assert len(scene.tasks.usage(None)) == 1
+
+
+def test_past_its_retention_a_videos_stills_go_with_it_and_those_of_others_stay(scene: Scene) -> None:
+    old = scene.running()
+    scene.tasks.succeed(old, Video(file_key(old.id, 1), 5, "animatic"))
+    for key in files_of(old):
+        scene.file(key)
+    scene.now += 60_001
+    new = scene.running()
+    scene.tasks.succeed(new, Video(file_key(new.id, 1), 5, "animatic"))
+    kept = [scene.file(key) for key in files_of(new)]
+    scene.sweeper.sweep_files()
+    assert len(kept) == 3
+    assert sorted(scene.blobs.keys()) == sorted(kept)
+
+
+def test_stills_go_with_their_attempt_and_those_that_are_being_made_stay(scene: Scene) -> None:
+    stills = (Variant.THUMBNAIL, Variant.SPRITESHEET)
+    making, lost = scene.running(), scene.running()
+    scene.tasks.fail(lost, Failure("worker_died", "killed"), retryable=True)
+    kept = [scene.file(file_key(making.id, 1, still)) for still in stills]
+    for orphaned in ((making.id, 2), (lost.id, 1), ("unknown", 1)):
+        for still in stills:
+            scene.file(file_key(*orphaned, still))
+    for task_id in (making.id, lost.id):
+        for still in stills:
+            (scene.scratch / unfinished_name(task_id, 1, still)).write_bytes(b"half")
+    scene.sweeper.sweep_files()
+    assert sorted(scene.blobs.keys()) == sorted(kept)
+    assert {left.name for left in scene.scratch.iterdir()} == {unfinished_name(making.id, 1, still) for still in stills}
 
 
 def test_a_start_takes_all_back_and_clears_what_was_left_half_made(scene: Scene) -> None:

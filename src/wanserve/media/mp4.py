@@ -1,7 +1,7 @@
 """Knows how frames become an MP4: H.264, BT.709, playable before it is all there, same bytes for same frames."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from io import FileIO
 from pathlib import Path
@@ -17,6 +17,8 @@ from wanserve.domain.catalog import Size
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame
+from wanserve.media.errors import media_errors
+from wanserve.media.watermark import Watermark
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -44,20 +46,23 @@ _KEY_FRAME_SECONDS = 2
 
 _PIXELS = {3: "rgb24", 4: "rgb0"}
 
+Show = Callable[[VideoFrame], None]
+"""Is shown each picture of a clip right before it is encoded: yuv420p, BT.709, limited. It must leave it as it is."""
 
-def write(path: Path, clip: Clip, generation: Generation, tags: Mapping[str, str]) -> None:
+
+def write(path: Path, clip: Clip, generation: Generation, tags: Mapping[str, str], show: Show | None = None) -> None:
     """Encode the clip's frames, taken one by one, into an MP4 file at `path`; a file that stood there is replaced.
 
     Exactly `generation.frames` frames of the generation's size (or of `clip.size`, which are scaled to it) make
-    `generation.seconds` of video.
+    `generation.seconds` of video, each with the mark where `generation.watermark` asks for it.
     Of `tags`, those named in `TAGS` are kept.
     Raises MediaFailed where the frames are not as many or not as large as that, or the file cannot be written.
     Whatever the iterator raises passes through unchanged. After any error there is no file at `path`.
     """
-    with _media_errors(path):
+    with media_errors(f"cannot write {path.name}"):
         file = _File(path, "wb")
     try:
-        video = _Video(file, path, generation, clip.size or (generation.width, generation.height), tags)
+        video = _Video(file, path, generation, clip.size or (generation.width, generation.height), tags, show)
         for frame in clip.frames:
             video.add(frame)
         video.finish()
@@ -99,15 +104,18 @@ class _File(FileIO):
 class _Video:
     """The file being written, its encoder and the one picture through which every frame goes."""
 
-    def __init__(self, file: FileIO, path: Path, generation: Generation, size: Size, tags: Mapping[str, str]) -> None:
+    def __init__(
+        self, file: FileIO, path: Path, generation: Generation, size: Size, tags: Mapping[str, str], show: Show | None
+    ) -> None:
         self._file = file
         self._path = path
         self._asked = generation
         self._size = size
+        self._show = show
         self._count = 0
         self._pictures: dict[int, VideoFrame] = {}
         self._reformatter = VideoReformatter()
-        with _media_errors(path):
+        with media_errors(f"cannot write {path.name}"):
             # The file is opened and closed here, as PyAV never closes one whose header it could not write.
             self._container = av.open(
                 file,
@@ -123,6 +131,8 @@ class _Video:
             self._stream = self._container.add_stream("libx264", rate=generation.fps, options=dict(_QUALITY))
             self._set_up_encoder()
             self._container.start_encoding()
+            whole = generation.width, generation.height
+            self._mark = Watermark(whole, generation.fps) if generation.watermark else None
 
     def _set_up_encoder(self) -> None:
         """Tell the encoder what comes, how to share the work, and which colours these are."""
@@ -143,18 +153,18 @@ class _Video:
     def add(self, frame: Frame) -> None:
         """Encode the next frame; its memory is free again once this returns."""
         channels = self._channels(frame)
-        with _media_errors(self._path):
-            converted = self._converted(self._picture(frame, channels))
-            converted.pts = self._count
-            converted.time_base = Fraction(1, self._asked.fps)
-            self._container.mux(self._stream.encode(converted))
+        with media_errors(f"cannot write {self._path.name}"):
+            picture = self._marked(self._picture(frame, channels))
+            if self._show:
+                self._show(picture)
+            self._container.mux(self._stream.encode(picture))
         self._count += 1
 
     def finish(self) -> None:
         """Drain the encoder and write the index, then move it to the front of the file."""
         if self._count != self._asked.frames:
             raise MediaFailed(f"the engine gave {self._count} frames instead of {self._asked.frames}")
-        with _media_errors(self._path):
+        with media_errors(f"cannot write {self._path.name}"):
             self._container.mux(self._stream.encode())
             self._container.close()
             self._file.close()
@@ -190,13 +200,18 @@ class _Video:
                 target[y * line : y * line + row] = source[y * row : (y + 1) * row]
         return picture
 
+    def _marked(self, picture: VideoFrame) -> VideoFrame:
+        """The picture as it is encoded, with the mark where one was asked for."""
+        # Nothing here may name the converted picture, or the mark has to copy it.
+        return self._mark.put_on(self._converted(picture)) if self._mark else self._converted(picture)
+
     def _converted(self, picture: VideoFrame) -> VideoFrame:
-        """The picture in the encoder's colours, in memory of its own, as the encoder keeps some frames for a while."""
+        """The picture in the encoder's colours and at its time, in memory of its own, as the encoder keeps some for a while."""
         # AREA averages the four pixels that share one chroma sample: as quick as BILINEAR, and off by at most 0.6 of
         # 255 on the art where BILINEAR is off by 12 and POINT by 40, which shows as a fringe at saturated edges.
         # It would only repeat pixels where a picture grows: LANCZOS does not, and is sharper than BICUBIC.
         grows = self._size != (self._asked.width, self._asked.height)
-        return self._reformatter.reformat(
+        converted = self._reformatter.reformat(
             picture,
             width=self._asked.width,
             height=self._asked.height,
@@ -207,12 +222,6 @@ class _Video:
             interpolation=Interpolation.LANCZOS if grows else Interpolation.AREA,
             threads=_THREADS,
         )
-
-
-@contextmanager
-def _media_errors(path: Path) -> Iterator[None]:
-    """Turn what FFmpeg and the file system raise into MediaFailed, with FFmpeg's reason."""
-    try:
-        yield
-    except (av.FFmpegError, OSError) as error:
-        raise MediaFailed(f"cannot write {path.name}: {error.strerror or error}") from error
+        converted.pts = self._count
+        converted.time_base = Fraction(1, self._asked.fps)
+        return converted

@@ -1,7 +1,6 @@
 """Knows what an MP4 on disk really holds: reads it back to the last frame, so that no broken file is called done."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +12,7 @@ from av.video.stream import VideoStream
 
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
+from wanserve.media.errors import media_errors
 
 _HEADER = 8
 """Bytes of a box's header: its size, itself included, and its name."""
@@ -43,7 +43,7 @@ def read(path: Path) -> VideoFacts:
     Raises MediaFailed where it is missing, no MP4, cut short, followed by anything that is no part of it,
     or holds a frame that does not decode.
     """
-    with _media_errors(path):
+    with media_errors(f"{path.name} cannot be read back"):
         boxes = _boxes(path)
         with av.open(str(path.absolute()), "r", format="mp4", metadata_errors="replace") as container:
             if not container.streams.video:
@@ -141,12 +141,3 @@ def _box(file: BinaryIO) -> tuple[str, int]:
     if length == 1:
         length = max(int.from_bytes(file.read(_LONG_HEADER - _HEADER)), _LONG_HEADER)
     return header[4:].decode("latin-1"), length
-
-
-@contextmanager
-def _media_errors(path: Path) -> Iterator[None]:
-    """Turn what FFmpeg and the file system raise into MediaFailed, with FFmpeg's reason."""
-    try:
-        yield
-    except (av.FFmpegError, OSError) as error:
-        raise MediaFailed(f"{path.name} cannot be read back: {error.strerror or error}") from error

@@ -11,19 +11,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Final, assert_never
 
 from wanserve.blobs.store import DiskBlobs
 from wanserve.domain.attempt import Spent
 from wanserve.domain.errors import Canceled, EngineExhausted, SetupError, WanserveError
 from wanserve.domain.ports import BlobStore, Engine, Frame
-from wanserve.domain.task import Video
+from wanserve.domain.task import Variant, Video
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.extension.chat import extend
 from wanserve.media import mp4, probe
+from wanserve.media.stills import Stills
 from wanserve.tasks import file_key, unfinished_name
 from wanserve.telemetry import about, start_logging
 from wanserve.worker.events import (
@@ -149,19 +152,26 @@ class Studio:
                 assert_never(order)
 
     def make(self, order: Generate) -> Done:
-        """Write the prompt out where that is wished, generate, encode, read back, store. Raises WanserveError."""
+        """Write the prompt out where that is wished, generate, encode, read back, store. Raises WanserveError.
+
+        The stills are stored first: a video that is there has its own. After an error nothing is left in scratch.
+        """
         made = order.generation
         if self.charge.llm is not None and made.prompt_extend:
             made = replace(made, prompt=extend(self.charge.llm, made, self._report))
-        unfinished = self.charge.scratch / unfinished_name(order.task_id, order.attempt)
         begun = time.monotonic()
         clip = self.engine.generate(made, self._report)
         frames = Timed(clip.frames, time.monotonic() - begun)
-        mp4.write(unfinished, replace(clip, frames=frames), made, mp4.provenance(self.engine.name, made, clip.how))
-        encoded = time.monotonic()
-        facts = probe.check(unfinished, made)
+        with files_in(self.charge.scratch, order) as unfinished:
+            stills = Stills(made)
+            tags = mp4.provenance(self.engine.name, made, clip.how)
+            mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.see)
+            stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
+            encoded = time.monotonic()
+            facts = probe.check(unfinished[Variant.VIDEO], made)
+            for variant in (Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
+                self.blobs.put(file_key(order.task_id, order.attempt, variant), unfinished[variant])
         key = file_key(order.task_id, order.attempt)
-        self.blobs.put(key, unfinished)
         rewritten = made.prompt if made.prompt != order.generation.prompt else None
         return Done(
             Video(key, facts.bytes, self.engine.name, tuple(clip.notes), clip.profile, rewritten),
@@ -175,6 +185,20 @@ class Studio:
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
             self.outbox.tell(Progress(min(fraction, 1.0)))
+
+
+@contextmanager
+def files_in(scratch: Path, order: Generate) -> Iterator[dict[Variant, Path]]:
+    """Where each file of the attempt is while it is made; an error in the block takes them away."""
+    paths = {variant: scratch / unfinished_name(order.task_id, order.attempt, variant) for variant in Variant}
+    try:
+        yield paths
+    except BaseException:
+        for path in paths.values():
+            # What cannot be removed is swept by the parent, and no news next to the error that led here.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
 
 
 class Timed(Iterator[Frame]):

@@ -15,6 +15,9 @@ import pytest
 
 from tests.e2e.server import SUBMIT, Server, start, wanserve
 
+RENAMED = r"^os\.rename \S+/scratch/\S+\.mp4 \S+/blobs/"
+"""The step at which a video comes to its place; its stills are there by then."""
+
 SITE = Path(__file__).with_name("site")
 PATIENCE_SECONDS = 90
 """An upper bound of every wait; all of them end with what they wait for."""
@@ -26,6 +29,11 @@ def until(what: str, met: Callable[[], bool]) -> None:
     while not met():
         assert time.monotonic() < deadline, f"never came: {what}"
         time.sleep(0.02)
+
+
+def files_of(task_id: object, attempt: object) -> set[str]:
+    """The keys of what an attempt stores: the video, its thumbnail and its sheet."""
+    return {f"videos/{task_id}/{attempt}.{ending}" for ending in ("mp4", "webp", "jpg")}
 
 
 def process_state(pid: int) -> str:
@@ -180,7 +188,7 @@ class Rig:
         return b"wanserve.worker.child" in command and f"FAULT={self.plan}".encode() in environ.split(b"\0")
 
     def files(self) -> list[str]:
-        """The stored videos by their keys."""
+        """The stored videos and stills by their keys."""
         blobs = self.data_dir / "blobs"
         return sorted(str(path.relative_to(blobs)) for path in blobs.rglob("*") if path.is_file())
 
@@ -198,20 +206,20 @@ class Rig:
         return self.server.log.read_text()
 
     def assert_made_once(self, *task_ids: str) -> None:
-        """Wait until these tasks have SUCCEEDED; each has one ledger row, and the file that it names."""
+        """Wait until these tasks have SUCCEEDED; each has one ledger row, the file that it names, and its stills."""
         for task_id in task_ids:
             self.server.wait(task_id, "SUCCEEDED", seconds=PATIENCE_SECONDS)
         billed = [row[0] for row in self.rows("SELECT task_id FROM ledger")]
         assert sorted(task for task in billed if task in task_ids) == sorted(task_ids)
         stored = self.files()
         for task_id in task_ids:
-            assert f"videos/{task_id}/{self.row('attempt', task_id)}.mp4" in stored
+            assert set(stored) >= files_of(task_id, self.row("attempt", task_id))
 
     def assert_swept(self) -> None:
-        """After one more start: a file for each video that is billed, and no other; no scratch, one child at most."""
+        """After one more start: the files of each video that is billed, and no other; no scratch, one child at most."""
         self.restart("--no-worker")
         made = self.rows("SELECT id, attempt FROM tasks WHERE state = 'SUCCEEDED'")
-        assert self.files() == sorted(f"videos/{task}/{attempt}.mp4" for task, attempt in made)
+        assert self.files() == sorted(key for task, attempt in made for key in files_of(task, attempt))
         assert sorted(self.rows("SELECT task_id FROM ledger")) == sorted((task,) for task, _ in made)
         assert list((self.data_dir / "scratch").iterdir()) == []
         assert self.children() == []

@@ -9,15 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.harness import Rig, rig, until
+from tests.e2e.faults.harness import RENAMED, Rig, rig, until
 from wanserve.app import Core, open_core
 from wanserve.domain.errors import WrongState
 from wanserve.settings import load
 
-RENAMED = r"^os\.rename \S+/scratch/\S+ \S+/blobs/"
 STEPS = {
     "renders": ["stand_in.frame 75"],
-    "is read back": [r"^open \S+/scratch/\S+ rb?$", r"^open \S+/scratch/\S+ rb?$"],
+    "is read back": [r"^open \S+/scratch/\S+\.mp4 rb?$", r"^open \S+/scratch/\S+\.mp4 rb?$"],
     "is about to be stored": [RENAMED],
     "is stored": [RENAMED, "^call tell$"],
 }

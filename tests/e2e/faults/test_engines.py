@@ -74,7 +74,7 @@ def test_an_engine_that_recovers_makes_the_video_at_its_next_attempt(shared: Rig
 
 
 def test_a_file_that_is_damaged_between_encoder_and_read_back_is_made_again(shared: Rig) -> None:
-    scratch = r"^open \S+/scratch/\S+ rb?$"
+    scratch = r"^open \S+/scratch/\S+\.mp4 rb?$"
     shared.arm("child", scratch, scratch, act="truncate")
     task_id = shared.accept()
     shared.assert_made_once(task_id)

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.harness import Rig, process_state, rig, until
+from tests.e2e.faults.harness import RENAMED, Rig, process_state, rig, until
 
-SCRATCH = r"^open \S+/scratch/\S+"
-RENAMED = r"^os\.rename \S+/scratch/\S+ \S+/blobs/"
+SCRATCH = r"^open \S+/scratch/\S+\.mp4"
 
 STEPS = {
     "before it renders": ["stand_in.generate"],
     "as it opens the file that it encodes into": [f"{SCRATCH} wb"],
     "in the middle of its frames": ["stand_in.frame 75"],
     "as the encoder moves its index": [f"{SCRATCH} rb?$"],
+    "as it writes the thumbnail": [r"^open \S+/scratch/\S+\.webp wb"],
+    "as it writes the sheet": [r"^open \S+/scratch/\S+\.jpg wb"],
     "as the file is read back": [f"{SCRATCH} rb?$", f"{SCRATCH} rb?$"],
+    "once one of the stills is stored": [r"^os\.rename \S+/scratch/\S+\.jpg \S+/blobs/"],
     "before the file is synced": [f"{SCRATCH} None"],
     "before the file is stored": [RENAMED],
     "once the file is stored and before its folders are synced": [RENAMED, r"^open \S+/blobs/videos/\S+ None"],

@@ -66,18 +66,19 @@ def test_nothing_that_a_killed_server_left_outlasts_a_start(shared: Rig) -> None
     shared.assert_swept()
 
 
+@pytest.mark.parametrize(("ending", "left"), [("mp4", 3), ("webp", 2), ("jpg", 1)])
 def test_a_server_that_is_killed_as_it_deletes_what_is_past_its_retention_deletes_it_at_the_next_start(
-    tmp_path: Path,
+    tmp_path: Path, ending: str, left: int
 ) -> None:
     with rig(tmp_path) as made:
         task_id = made.accept()
         made.assert_made_once(task_id)
         made.stop()
         made.settings["retention_hours"] = "0.0001"
-        made.arm("server", r"^os\.remove \S+/blobs/")
+        made.arm("server", rf"^os\.remove \S+/blobs/\S+\.{ending} ")
         with pytest.raises(AssertionError, match="the server did not come up"):
             made.start("--no-worker")
-        assert made.files() == [f"videos/{task_id}/1.mp4"], "the row went first"
+        assert len(made.files()) == left, "the row went first"
         made.start("--no-worker")
         assert made.files() == []
         assert made.rows("SELECT task_id FROM ledger") == [(task_id,)]

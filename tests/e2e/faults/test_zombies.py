@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.harness import Rig, process_state, rig, until
+from tests.e2e.faults.harness import RENAMED, Rig, process_state, rig, until
 from tests.e2e.server import wanserve
 
-RENAMED = r"^os\.rename \S+/scratch/\S+ \S+/blobs/"
 ZOMBIES = {
     "while it renders": ["stand_in.frame 75"],
     "before it stores the file": [RENAMED],
