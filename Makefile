@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install wan demo serve test soak fuzz check openapi bench clean
+.PHONY: install wan demo serve test clients soak fuzz check openapi bench clean
 
 install: .venv/installed
 
@@ -17,11 +17,15 @@ demo: .venv/installed
 serve: .venv/installed
 	$(BIN)/wanserve serve
 
-test: .venv/installed-dev
+test: .venv/installed-dev clients
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 12
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# The vendors' own clients, for tests/clients: each in the versions that it needs, apart from the server's.
+NODE_CLIENTS := tests/clients/node/node_modules/.package-lock.json
+clients: $(patsubst %,.venv-clients/%/installed,dashscope openai2 openai3 node) $(NODE_CLIENTS)
 
 # Kills a server and its child again and again while it makes videos: `make soak N=200 SEED=7`.
 soak: .venv/installed
@@ -47,7 +51,7 @@ bench: .venv/installed-dev
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf .venv build dist src/*.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-clients tests/clients/node/node_modules build dist src/*.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -f kitten.mp4
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -64,4 +68,14 @@ clean:
 
 .venv/installed-dev: .venv/installed-wan
 	$(PIP) --editable '.[dev,wan]'
+	touch $@
+
+.venv-clients/%/installed: tests/clients/%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-compile --requirement $<
+	touch $@
+
+# By the machine's own npm where it has one, as that may be set up for a proxy or a mirror; else by the one that came with our Node.
+$(NODE_CLIENTS): .venv-clients/node/installed $(addprefix tests/clients/node/,package.json package-lock.json .npmrc)
+	cd tests/clients/node && PATH="$$PATH:$(CURDIR)/.venv-clients/node/bin" npm ci --silent
 	touch $@

@@ -1,0 +1,1 @@
+"""Proof with the vendors' own clients, unmodified: only the base URL and the key are set."""
