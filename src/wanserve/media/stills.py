@@ -26,8 +26,8 @@ GRID: Final = 5
 
 _WEBP = {"quality": "80", "compression_level": "4"}
 
-# FFmpeg's scale for JPEG: 2 is the best, 31 the worst, and 118 of its units are one step.
-_JPEG = {"flags": "+qscale+bitexact", "global_quality": str(5 * 118)}
+# From 2, the best, to 31. Its flag `qscale` would look at each frame for it, where PyAV has no place to say it.
+_JPEG = {"qmin": "4", "qmax": "4", "flags": "+bitexact"}
 
 
 # On its quicker ways FFmpeg leaves greys a little green or blue: off by 3 of 255, which shows on a white ground.

@@ -129,6 +129,9 @@ def test_they_are_a_whole_webp_and_a_whole_jpeg(tmp_path: Path, generation: Gene
     assert (thumbnail[:4], thumbnail[8:12]) == (b"RIFF", b"WEBP")
     assert int.from_bytes(thumbnail[4:8], "little") == len(thumbnail) - 8
     assert (sheet[:3], sheet[-2:]) == (b"\xff\xd8\xff", b"\xff\xd9")
+    # FFmpeg's steps are this table times the quality, divided by 8: not the best, which is twice as large for no gain.
+    table = sheet.index(b"\xff\xdb") + 5
+    assert list(sheet[table : table + 4]) == [8, 16 * 4 // 8, 16 * 4 // 8, 19 * 4 // 8]
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (320, 240)])

@@ -1,4 +1,4 @@
-"""Knows the drawing library, ThorVG, and is alone in it: puts drawings on pixels.
+"""Knows the drawing library, ThorVG, and is alone in the engine in that: puts drawings on pixels.
 
 A `Painter` is made once a process. It makes layers (drawn once) and stages (drawn each frame). ThorVG owns what was
 added to a stage and frees it with the stage, so a stage must be closed, and its parts not used after that.
