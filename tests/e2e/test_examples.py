@@ -5,38 +5,82 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.clients import clients
 from tests.e2e.server import Server, environment
 from wanserve.media import probe
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MINUTE = 60
-SCRIPTS = {
-    sys.executable: "python/text_to_video.py",
-    "node": "javascript/text_to_video.mjs",
-    "bash": "curl/text_to_video.sh",
-    "java": "java/TextToVideo.java",
-    "php": "php/text_to_video.php",
+
+
+@dataclass(frozen=True)
+class Example:
+    """A script, what runs it, and what its API says. `client` names the environment of `make clients` that it needs."""
+
+    script: str
+    program: str
+    client: str = ""
+    size: str = "640*480"
+    states: tuple[str, ...] = ("PENDING", "RUNNING", "SUCCEEDED")
+    id: str = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    wrong_key: str = "invalid subscription key"
+    wrong_size: str = "parameters.size"
+
+
+DASHSCOPE: dict[str, Any] = {"size": "832*480", "wrong_key": "Invalid API-key provided."}
+OPENAI: dict[str, Any] = {
+    "size": "832x480",
+    "states": ("queued", "in_progress", "completed"),
+    "id": r"video_[0-9a-f]{32}",
+    "wrong_key": "the key is unknown or revoked",
+    "wrong_size": "size: ",
 }
-EACH = pytest.mark.parametrize(("program", "script"), SCRIPTS.items(), ids=[Path(name).stem for name in SCRIPTS])
+EXAMPLES_TRIED = [
+    Example("python/text_to_video.py", sys.executable),
+    Example("javascript/text_to_video.mjs", "node"),
+    Example("curl/text_to_video.sh", "bash"),
+    Example("java/TextToVideo.java", "java"),
+    Example("php/text_to_video.php", "php"),
+    Example("curl/dashscope.sh", "bash", **DASHSCOPE),
+    Example("python/dashscope_sdk.py", "python", "dashscope", **DASHSCOPE),
+    # It tells no state: its SDK waits without a word.
+    Example("javascript/alibaba_ai_sdk.mjs", "node", "node", **DASHSCOPE | {"size": "832x480", "states": ()}),
+    Example("curl/openai_videos.sh", "bash", **OPENAI),
+    Example("python/openai_sdk.py", "python", "openai2", **OPENAI),
+    Example("python/openai_sdk.py", "python", "openai3", **OPENAI),
+    Example("python/litellm_sdk.py", "python", "openai2", **OPENAI | {"id": r"video_[\w=+/-]+"}),
+    Example("javascript/openai_sdk.mjs", "node", "node", **OPENAI),
+]
+EACH = pytest.mark.parametrize(
+    "example", EXAMPLES_TRIED, ids=lambda example: "-".join(filter(None, (Path(example.script).name, example.client)))
+)
 
 
 def run(
-    server: Server, program: str, script: str, *arguments: str, key: str | None = None
+    server: Server, example: Example, folder: Path, *arguments: str, key: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a script to its end. Skips where its program is not installed, except where CI=true says that it must be."""
-    for needed in {program, "curl"} if program == "bash" else {program}:
+    path = EXAMPLES / example.script
+    for needed in (
+        () if example.client else {example.program, "curl"} if example.program == "bash" else {example.program}
+    ):
         if shutil.which(needed) is None:
             missing = f"{needed} is not installed"
             if os.environ.get("CI") == "true":
                 pytest.fail(missing)
             pytest.skip(missing)
+    program = clients.program(example.client, example.program) if example.client else example.program
+    if example.client == "node":
+        path = clients.beside_modules(path, folder)
     settings = environment(url=server.url, key=server.key if key is None else key) | {"NO_PROXY": "*", "no_proxy": "*"}
     return subprocess.run(
-        [program, str(EXAMPLES / script), *arguments],
+        [program, str(path), *arguments],
         env=settings,
         capture_output=True,
         text=True,
@@ -48,52 +92,62 @@ def run(
 def test_every_example_is_tried() -> None:
     """A script that nobody runs would rot; and each has its line in the README."""
     there = {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.glob("*/*")}
-    assert there == set(SCRIPTS.values())
+    assert there == {example.script for example in EXAMPLES_TRIED}
     readme = (EXAMPLES / "README.md").read_text()
     assert all(f"]({script})" in readme for script in there)
 
 
+def submitted(server: Server, prompt: str) -> dict[str, object]:
+    """The only task of this prompt, as OpenAI's dialect lists it."""
+    headers = {"Authorization": f"Bearer {server.key}"}
+    listed = server.http.get(f"{server.url}/v1/videos?limit=100", headers=headers).json()["data"]
+    (only,) = [video for video in listed if video["prompt"] == prompt]
+    return dict(only)
+
+
 @EACH
-def test_it_makes_a_video(server: Server, tmp_path: Path, program: str, script: str) -> None:
+def test_it_makes_a_video(server: Server, tmp_path: Path, example: Example) -> None:
     """It tells the task, each state once and the path, and the file is the video of the prompt as it was given."""
     out = tmp_path / "out.mp4"
-    prompt = f'A "quoted" kitten with a back\\slash from {Path(script).suffix}'
-    done = run(server, program, script, prompt, "640*480", str(out))
+    prompt = f'A "quoted" kitten with a back\\slash by {example.script} of {example.client or example.program}'
+    done = run(server, example, tmp_path, prompt, example.size, str(out))
     assert (done.returncode, done.stderr) == (0, "")
     task_id, *states, path = done.stdout.splitlines()
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", task_id)
-    assert states[-1] == "SUCCEEDED"
-    assert [state for state in ("PENDING", "RUNNING", "SUCCEEDED") if state in states] == states
+    assert re.fullmatch(example.id, task_id)
+    assert states[-1:] == list(example.states[-1:])
+    assert [state for state in example.states if state in states] == states
     assert path == str(out)
     facts = probe.read(out)
-    assert (facts.width, facts.height, facts.codec) == (640, 480, "h264")
-    assert server.poll(task_id)["orig_prompt"] == prompt
+    assert f"{facts.width}x{facts.height}" == example.size.replace("*", "x")
+    assert facts.codec == "h264"
+    assert submitted(server, prompt)["status"] == "completed"
 
 
 @EACH
-def test_a_wrong_key(server: Server, tmp_path: Path, program: str, script: str) -> None:
+def test_a_wrong_key(server: Server, tmp_path: Path, example: Example) -> None:
     """The server's own words on stderr, exit status 1, and nothing on the disk."""
     out = tmp_path / "out.mp4"
-    done = run(server, program, script, "A kitten", "640*480", str(out), key="sk-wrong")
+    done = run(server, example, tmp_path, "A kitten", example.size, str(out), key="sk-wrong")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "invalid subscription key" in done.stderr
+    assert example.wrong_key in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
 
 
 @EACH
-def test_a_wrong_size(server: Server, tmp_path: Path, program: str, script: str) -> None:
+def test_a_wrong_size(server: Server, tmp_path: Path, example: Example) -> None:
     """A refusal names the field and what it may be."""
-    done = run(server, program, script, "A kitten", "1*1", str(tmp_path / "out.mp4"))
+    wrong = re.sub(r"\d+", "1", example.size)
+    done = run(server, example, tmp_path, "A kitten", wrong, str(tmp_path / "out.mp4"))
     assert done.returncode == 1
-    assert "parameters.size" in done.stderr
-    assert "640*480" in done.stderr
+    assert example.wrong_size in done.stderr
+    assert re.search(r"832[x*]480", done.stderr)
 
 
 @EACH
-def test_no_key(server: Server, program: str, script: str) -> None:
+def test_no_key(server: Server, tmp_path: Path, example: Example) -> None:
     """It asks for the key instead of sending none."""
-    done = run(server, program, script, key="")
+    done = run(server, example, tmp_path, key="")
     assert done.returncode == 1
     assert "Set WANSERVE_KEY to your key." in done.stderr
