@@ -17,6 +17,7 @@ from wanserve.domain.errors import (
     ModelDenied,
     QueueFull,
     RateLimited,
+    SizeNotMade,
     StoreUnavailable,
     TaskNotFound,
     WanserveError,
@@ -157,6 +158,7 @@ def test_what_has_not_succeeded_has_no_video_and_no_usage() -> None:
         (InvalidRequest("seconds", "must be 5"), 400, "InvalidParameter", "parameters.duration: must be 5"),
         (InvalidRequest("model", "must be one of"), 400, "InvalidParameter", "Model not exist. model: must be one of"),
         (InvalidRequest("body", "must be JSON"), 400, "InvalidParameter", "request body format. It must be JSON"),
+        (SizeNotMade("wanx", [(640, 480), (832, 480)]), 400, "InvalidParameter", "parameters.size: wanx makes 832*480"),
         (BodyTooLarge(), 400, "BadRequest.TooLarge", "Payload Too Large"),
         (MissingKey(""), 401, "InvalidApiKey", "No API-key provided."),
         (InvalidKey(""), 401, "InvalidApiKey", "Invalid API-key provided."),
@@ -223,6 +225,7 @@ def test_a_list_that_breaks_a_rule_is_refused(query: str, field: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         searched(query)
     assert refused.value.field == field
+    assert refused.value.problem.startswith("must be ")
 
 
 def test_a_list_is_told_twice_as_the_page_and_as_the_sdk_have_it() -> None:

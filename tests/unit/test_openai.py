@@ -21,6 +21,7 @@ from wanserve.domain.errors import (
     ModelNotFound,
     QueueFull,
     RateLimited,
+    SizeNotMade,
     StoreUnavailable,
     TaskNotFound,
     VideoNotReady,
@@ -43,6 +44,8 @@ from wanserve.http.dialects.base import (
 OUTGOING = Outgoing("request")
 DIALECT = openai.OpenAI("wanx2.1-t2v-turbo", retention_ms=3_600_000, poll_ms=500)
 BOUNDARY = "7d1f"
+TASK = "19d8e7a6-c652-4f0e-9a53-0f6f4a1e2b3c"
+VIDEO_ID = "video_19d8e7a6c6524f0e9a530f6f4a1e2b3c"
 
 
 def incoming(
@@ -106,6 +109,7 @@ def test_a_model_that_is_not_named_or_the_vendors_own_is_the_servers_default(mod
         ({"prompt": "a", "seconds": "5s"}, "seconds", "invalid_value"),
         ({"prompt": "a", "seconds": "٥"}, "seconds", "invalid_value"),
         ({"prompt": "a", "seconds": 4.5}, "seconds", "invalid_value"),
+        ({"prompt": "a", "seconds": []}, "seconds", "invalid_value"),
         ({"prompt": "a", "seed": "7"}, "seed", "invalid_value"),
         ({"prompt": "a", "input_reference": {"image_url": "x"}}, "input_reference", "unsupported_parameter"),
         (form(("prompt", "a"), ("seed", "seven")), "seed", "invalid_value"),
@@ -229,6 +233,18 @@ def test_every_error_has_the_vendors_shape(error: WanserveError, status: int, co
     assert status < 500 or "server had an error" in said["message"]
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (SizeNotMade("wanx", [(640, 480), (832, 480)]), "size: wanx makes 640x480, 832x480"),
+        (TaskNotFound(TASK), f"Video with id '{VIDEO_ID}' not found."),
+        (VideoNotReady(TASK, "PENDING"), f"Video with id '{VIDEO_ID}' is queued: it has no content."),
+    ],
+)
+def test_a_line_is_in_the_vendors_own_words(error: WanserveError, message: str) -> None:
+    assert DIALECT.refuse(error, "request", None).body["error"]["message"] == message
+
+
 def test_what_is_not_supported_says_so_and_characters_are_nowhere() -> None:
     statuses = {
         operation.path: DIALECT.refuse(NotSupported(operation.why), "request", operation).status
@@ -252,6 +268,7 @@ def test_a_list_is_read_and_written_with_its_ends() -> None:
         with pytest.raises(InvalidRequest) as refused:
             openai.read_list(incoming(query=query), lambda: 0)
         assert refused.value.field == field
+        assert refused.value.problem.startswith("must be ")
     tasks = [new_task(), new_task()]
     page = openai.write_list(Found(asked, tasks, 3), OUTGOING, 0)
     assert (page["first_id"], page["last_id"]) == (openai.video_id(tasks[0].id), openai.video_id(tasks[1].id))

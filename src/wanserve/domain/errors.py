@@ -2,6 +2,7 @@
 
 WanserveError
 ├── InvalidRequest        400  a field breaks a rule
+│   └── SizeNotMade       400  the model makes no videos of this size
 ├── MissingKey            401  no credential was sent
 ├── InvalidKey            401  the credential is unknown or revoked
 ├── ModelDenied           403  the key may not use this model
@@ -23,6 +24,7 @@ WanserveError
 └── SetupError                 this machine or its settings cannot run what was asked
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -44,6 +46,15 @@ class InvalidRequest(WanserveError):
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.problem = problem
+
+
+class SizeNotMade(InvalidRequest):
+    """The model makes no videos of this size; `sizes` are those that it makes, width and height in pixels."""
+
+    def __init__(self, model: str, sizes: Sequence[tuple[int, int]]) -> None:
+        super().__init__("size", f"{model} makes {', '.join(f'{width}*{height}' for width, height in sizes)}")
+        self.model = model
+        self.sizes = sizes
 
 
 class MissingKey(WanserveError):
@@ -100,6 +111,8 @@ class VideoNotReady(WanserveError):
 
     def __init__(self, task_id: str, state: str) -> None:
         super().__init__(f"task {task_id} is {state} and has no video")
+        self.task_id = task_id
+        self.state = state
 
 
 class RateLimited(WanserveError):

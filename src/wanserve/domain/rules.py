@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wanserve.domain.catalog import ModelCard, Size
-from wanserve.domain.errors import InvalidRequest
+from wanserve.domain.errors import InvalidRequest, SizeNotMade
 from wanserve.domain.generation import Generation
 
 PROMPT_CHARACTERS = 800
@@ -67,8 +67,7 @@ def _size(asked: Size | None, card: ModelCard) -> Size:
     if asked is None:
         return card.default_size
     if asked not in card.sizes:
-        allowed = ", ".join(f"{width}*{height}" for width, height in card.sizes)
-        raise InvalidRequest("size", f"{card.name} makes {allowed}")
+        raise SizeNotMade(card.name, card.sizes)
     return asked
 
 

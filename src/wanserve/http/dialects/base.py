@@ -11,8 +11,8 @@ import pydantic_core
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers, QueryParams
 
-from wanserve.domain.catalog import ModelCard
-from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.domain.catalog import ModelCard, Size
+from wanserve.domain.errors import InvalidRequest, SizeNotMade, WanserveError
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Found, Search
@@ -250,7 +250,13 @@ def _first_fault(error: ValidationError) -> InvalidRequest:
     path = ".".join(str(part) for part in first["loc"]) or "body"
     if first["type"] == "missing":
         return FieldMissing(path)
-    return InvalidRequest(path, _RULES.get(first["type"], first["msg"]))
+    return InvalidRequest(path, _RULES.get(first["type"], first["msg"]).format(**first.get("ctx", {})))
+
+
+def sizes_made(error: SizeNotMade, between: str, but: Sequence[Size] = ()) -> str:
+    """The sizes of the error, with `between` their numbers; some are not for the dialect that says it."""
+    texts = [f"{width}{between}{height}" for width, height in error.sizes if (width, height) not in but]
+    return f"{error.model} makes {', '.join(texts)}"
 
 
 _RULES: Final = {
@@ -262,4 +268,7 @@ _RULES: Final = {
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
     "dict_type": "must be an object",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be one of {expected}",
 }

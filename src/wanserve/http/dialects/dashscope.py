@@ -19,6 +19,7 @@ from wanserve.domain.errors import (
     ModelDenied,
     QueueFull,
     RateLimited,
+    SizeNotMade,
     TaskNotFound,
     WanserveError,
     WrongState,
@@ -47,6 +48,7 @@ from wanserve.http.dialects.base import (
     bearer,
     read_fields,
     read_json,
+    sizes_made,
 )
 from wanserve.http.dialects.vendor import (
     BEIJING,
@@ -219,7 +221,8 @@ def _fault(error: InvalidRequest) -> tuple[str, str]:
         case InvalidRequest(field="model"):
             return "InvalidParameter", f"Model not exist. model: {error.problem}"
         case _:
-            return "InvalidParameter", f"{_FIELD} {_FIELDS.get(error.field, error.field)}: {error.problem}"
+            made = sizes_made(error, "*", but=[DOCUMENT_480P]) if isinstance(error, SizeNotMade) else error.problem
+            return "InvalidParameter", f"{_FIELD} {_FIELDS.get(error.field, error.field)}: {made}"
 
 
 def read_submit(incoming: Incoming) -> VideoRequest:

@@ -17,6 +17,7 @@ from wanserve.domain.errors import (
     MissingKey,
     ModelDenied,
     ModelNotFound,
+    SizeNotMade,
     TaskNotFound,
     VideoNotReady,
     WanserveError,
@@ -47,6 +48,7 @@ from wanserve.http.dialects.base import (
     bearer,
     named,
     read_fields,
+    sizes_made,
 )
 from wanserve.http.dialects.forms import read_form_or_json
 from wanserve.http.dialects.schema import in_path
@@ -172,7 +174,7 @@ class OpenAI:
         """See Dialect. The request's id is in a header, and nowhere else."""
         code: str | None
         param: str | None = None
-        kind, message = "invalid_request_error", str(error)
+        kind = "invalid_request_error"
         if isinstance(error, InvalidRequest):
             status, code, param = 400, _fault(error), error.field
         elif error.status == 429:
@@ -181,13 +183,23 @@ class OpenAI:
             status, code = _ERRORS.get(type(error), (error.status, error.code))
         else:
             status, code, kind = error.status, "server_error", "server_error"
-            message = "The server had an error while processing your request."
-        if isinstance(error, TaskNotFound):
-            message = f"Video with id '{video_id(error.task_id)}' not found."
         if isinstance(error, NotSupported) and operation is not None and operation.path.startswith(_CHARACTERS):
             status = 404
-        body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+        body = {"error": {"message": _message(error), "type": kind, "param": param, "code": code}}
         return Refusal(status, body, retry_after(error))
+
+
+def _message(error: WanserveError) -> str:
+    """The error's line, in this dialect's own words for a task."""
+    match error:
+        case SizeNotMade():
+            return f"size: {sizes_made(error, 'x')}"
+        case TaskNotFound():
+            return f"Video with id '{video_id(error.task_id)}' not found."
+        case VideoNotReady():
+            return f"Video with id '{video_id(error.task_id)}' is {_STATUS[State(error.state)]}: it has no content."
+        case _:
+            return "The server had an error while processing your request." if error.status >= 500 else str(error)
 
 
 _CHARACTERS: Final = f"{VIDEOS}/characters"
