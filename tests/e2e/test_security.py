@@ -151,7 +151,7 @@ def test_a_body_that_is_too_long_is_told_so(idle: Server) -> None:
     key = f"Ocp-Apim-Subscription-Key: {idle.key}\r\nConnection: close\r\n".encode()
     said = answer(idle, HEAD + key + b"Content-Length: 10000000\r\n\r\n" + b"a" * 10_000_000)
     assert said.startswith(b"HTTP/1.1 400 ")
-    assert b'"message":"body: must be at most 262144 bytes"' in said
+    assert b'"message":"body: must be at most 262144 bytes: it takes text only, no files"' in said
 
 
 def raw(server: Server, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:

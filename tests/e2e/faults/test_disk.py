@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,16 +41,26 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def filled(disk: Path, leave: int = 0) -> Iterator[None]:
-    """Leave so many bytes free for the length of a block."""
+def filled(disk: Path, leave: int = 0) -> Iterator[Callable[[], None]]:
+    """Leave so many bytes free for the length of a block; what is handed out takes what has come free since."""
     ballast = disk / "ballast"
-    space = os.statvfs(disk)
+
+    def fill() -> None:
+        while (free := free_bytes(disk) - leave) > 0:
+            # Fails, and takes nothing, where the server was faster with a part of it.
+            with ballast.open("ab") as file, contextlib.suppress(OSError):
+                os.posix_fallocate(file.fileno(), file.tell(), free)
+
     try:
-        with ballast.open("wb") as file, contextlib.suppress(OSError):
-            os.posix_fallocate(file.fileno(), 0, max(1, space.f_bavail * space.f_frsize - leave))
-        yield
+        fill()
+        yield fill
     finally:
         ballast.unlink()
+
+
+def free_bytes(disk: Path) -> int:
+    space = os.statvfs(disk)
+    return space.f_bavail * space.f_frsize
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +148,14 @@ def test_a_disk_that_fills_before_a_success_is_written_loses_no_video(on_small_d
     on_small_disk.until_stopped(child)
     empty_write_ahead_log(on_small_disk)
     failed_before = on_small_disk.log().count("a heartbeat was not written")
-    with filled(disk_of(on_small_disk)):
-        until("a write that fails", lambda: on_small_disk.log().count("a heartbeat was not written") > failed_before)
+
+    def heartbeat_fails() -> bool:
+        # The sweep may have made room.
+        fill()
+        return on_small_disk.log().count("a heartbeat was not written") > failed_before
+
+    with filled(disk_of(on_small_disk)) as fill:
+        until("a write that fails", heartbeat_fails)
         os.kill(child, signal.SIGCONT)
         until("the end that is not written", lambda: "the end of attempt 1 was not written" in on_small_disk.log())
     on_small_disk.assert_made_once(task_id)

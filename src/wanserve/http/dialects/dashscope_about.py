@@ -27,7 +27,7 @@ _TIME: Final = {"type": "string", "example": "2025-09-06 18:03:09.999", "descrip
 _MILLISECONDS: Final = {"type": "integer", "description": "Milliseconds since 1970."}
 _TASK: Final = "0385dc79-5ff8-4d82-bcb6-6f0e54f3a1b2"
 _REQUEST: Final = "4909100c-7b5a-9f92-bfe5-2f1d6c0a9b8e"
-_ID: Final = {"type": "string", "format": "uuid", "example": _TASK}
+_ID: Final = {"type": "string", "example": _TASK, "description": "A UUID; of an unknown task whatever was asked for."}
 _STATUS: Final = {"type": "string", "enum": [*State, "UNKNOWN"]}
 _MODELS: Final = [*MODELS, "wan2.1-t2v-turbo", "wan2.1-t2v-plus"]
 
