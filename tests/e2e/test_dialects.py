@@ -131,6 +131,29 @@ def test_the_pictures_of_a_video_are_a_webp_and_a_jpeg_and_ranges_are_served(ser
     assert view.ask("GET", f"{content}?variant=gif").json()["error"]["param"] == "variant"
 
 
+def test_the_watermark_is_drawn_where_it_is_asked_for_in_each_dialect(server: Server) -> None:
+    """The same seed gives the same bytes, but for the mark."""
+    view = View(server)
+
+    def by_dash(**marked: bool) -> str:
+        return task_of(view.dash(DASH_BODY | {"parameters": {"size": "832*480", "seed": 7, **marked}}))
+
+    def by_document(**marked: bool) -> str:
+        return server.submit("a cat", "832*480", model="wanx2.1-t2v-turbo", seed=7, **marked)
+
+    def by_openai(**marked: bool) -> str:
+        return task_of(view.create(OPENAI_BODY | {"seed": 7, **marked}))
+
+    def content(task_id: str) -> bytes:
+        server.wait(task_id, "SUCCEEDED")
+        return view.ask("GET", f"{VIDEOS}/{video_id(task_id)}/content?variant=thumbnail").content
+
+    plain = {content(by_dash()), content(by_document(watermark=False))}
+    marked = {content(submit(watermark=True)) for submit in (by_dash, by_document, by_openai)}
+    assert (len(plain), len(marked)) == (1, 1)
+    assert plain != marked
+
+
 def test_a_waiting_task_is_canceled_through_dashscope_and_seen_so_by_all(idle: Server) -> None:
     view = View(idle)
     task_id = task_of(view.create())
