@@ -138,8 +138,8 @@ def test_the_watermark_is_drawn_where_it_is_asked_for_in_each_dialect(server: Se
     def by_dash(**marked: bool) -> str:
         return task_of(view.dash(DASH_BODY | {"parameters": {"size": "832*480", "seed": 7, **marked}}))
 
-    def by_document(**marked: bool) -> str:
-        return server.submit("a cat", "832*480", model="wanx2.1-t2v-turbo", seed=7, **marked)
+    def by_document(*, watermark: bool) -> str:
+        return server.submit("a cat", "832*480", model="wanx2.1-t2v-turbo", seed=7, watermark=watermark)
 
     def by_openai(**marked: bool) -> str:
         return task_of(view.create(OPENAI_BODY | {"seed": 7, **marked}))
