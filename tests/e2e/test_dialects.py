@@ -453,6 +453,9 @@ def test_a_slash_at_the_end_changes_nothing_and_polls_are_told_when_to_come_back
     assert told(polled)["status"] == "queued"
     assert int(polled.headers["openai-poll-after-ms"]) > 0
     assert told(view.ask("GET", "/v1/models/wan2.2-t2v-plus"))["id"] == "wan2.2-t2v-plus"
+    # A newline there is no end of a path.
+    for path in (f"{VIDEOS}%0A", f"{DASH_TASKS}%0A", f"{VIDEOS}/{video_id(task_id)}/content%0A"):
+        assert view.ask("GET", path).status_code == 404, path
 
 
 def test_the_model_that_stands_for_the_vendors_own_is_a_setting(tmp_path: Path) -> None:

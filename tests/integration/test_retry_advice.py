@@ -11,6 +11,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
+from tests.samples import VIDEO
 from wanserve.app import Core, open_core
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.store import DiskBlobs
@@ -20,7 +21,8 @@ from wanserve.domain.search import Search
 from wanserve.domain.task import State, Task
 from wanserve.http.api import application
 from wanserve.http.auth import Gate
-from wanserve.http.dialects.base import Incoming, Json, Operation, Outgoing, Query, Submit
+from wanserve.http.dialects.base import Incoming, Json, Operation, Outgoing, Query, Remix, Submit
+from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.doors import Door
 from wanserve.http.files import Links, Shelf
@@ -111,3 +113,34 @@ def test_a_commit_that_the_disk_may_have_taken_says_so_unless_the_submit_has_a_k
     plain, named = posted(core, 0, BODY, app), posted(core, 0, BODY, app, once="order")
     assert (plain.status_code, plain.headers.get("x-should-retry")) == (500, "false")
     assert (named.status_code, named.headers.get("x-should-retry")) == (500, None)
+
+
+def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_submit(core: Core) -> None:
+    text = core.keys.create("remixer", "ann")
+    source = core.tasks.submit(core.keys.owner(text), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
+    claimed = core.tasks.claim(["wan2.2-t2v-plus"])
+    assert claimed is not None
+    core.tasks.succeed(claimed, VIDEO)
+    dialect = OpenAI("wan2.2-t2v-plus", 1000, 1000)
+    (remix,) = [operation for operation in dialect.operations if isinstance(operation, Remix)]
+    broken = replace(remix, write=fault)
+    door = Door(
+        dialect,
+        broken,
+        core.tasks,
+        Gate(core.keys, submit_rps=0.001, query_rps=1000, now_s=time.monotonic),
+        Links(Signer(b"secret"), None, 1000),
+        Shelf(DiskBlobs(Path("nowhere"))),
+    )
+    app = application([door], [], [dialect], lambda: "an-id", Counter())
+    path = remix.path.format(video_id=f"video_{source.id.replace('-', '')}")
+
+    async def post() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.post(path, json={"prompt": "a dog"}, headers={"Authorization": f"Bearer {text}"})
+
+    stored, refused = asyncio.run(post()), asyncio.run(post())
+    assert (stored.status_code, stored.headers["x-should-retry"]) == (500, "false")
+    assert core.tasks.search("ann", Search()).tasks[0].remixed_from == source.id
+    assert refused.status_code == 429
+    assert "x-should-retry" not in refused.headers
