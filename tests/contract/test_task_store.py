@@ -364,3 +364,12 @@ def test_a_wait_ends_at_a_wake_and_never_misses_one(store: TaskStore) -> None:
     assert after_add != seen
     store.wake()
     assert store.wait(after_add, 60) != after_add
+
+
+def test_an_id_that_no_text_can_be_is_unknown(store: TaskStore) -> None:
+    """Half a surrogate pair can be signed and searched for, and written nowhere."""
+    assert failure(store.add(new_task(), 10)) is None
+    assert store.get("ann", "\ud800") is None
+    assert store.find("\ud800") is None
+    search = Search(task_id="\ud800")
+    assert (store.search("ann", search), store.count("ann", search)) == ([], 0)

@@ -78,6 +78,9 @@ class Database:
         """The rows of one SELECT as of the last commit. Raises StoreUnavailable."""
         try:
             return self._reader().execute(statement, values).fetchall()
+        except UnicodeEncodeError:
+            # Half a surrogate pair is in no text that was ever stored, so it finds nothing.
+            return []
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the task table cannot be read: {error}") from error
 
@@ -141,7 +144,7 @@ class SqliteTasks:
     def count(self, account: str | None, search: Search) -> int:
         """See TaskStore."""
         rows = self._database.read(sql.count_tasks(search, account), _search_values(search, account))
-        return int(rows[0][0])
+        return sum(count for (count,) in rows)
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """See TaskStore."""
