@@ -211,6 +211,7 @@ def test_a_list_is_of_the_last_day_unless_it_is_told_otherwise() -> None:
     [
         ("page_no=0", "page_no"),
         ("page_no=x", "page_no"),
+        ("page_no=", "page_no"),
         ("page_no=99999999999999999999", "page_no"),
         ("page_size=101", "page_size"),
         ("status=DONE", "status"),

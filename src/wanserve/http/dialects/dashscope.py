@@ -71,6 +71,7 @@ DAY: Final = timedelta(hours=24)
 """A list covers at most so much, and so much where no times are given."""
 
 PAGE_MAX: Final = 100
+_NUMBERS: Final = ("page_no", "page_size")
 _TIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
 
 _FIELDS: Final = {
@@ -260,8 +261,9 @@ def read_id(incoming: Incoming) -> str:
 
 def read_list(incoming: Incoming, clock: Clock) -> Search:
     """Which tasks are asked for: by default the newest ten of the last 24 hours. Raises InvalidRequest."""
-    # Nothing, as some clients write it, is what was left out.
-    asked = read_fields({name: text for name, text in incoming.query.items() if text}, _ListQuery)
+    # An empty text is what was left out; an empty number is none.
+    given = {name: text for name, text in incoming.query.items() if text or name in _NUMBERS}
+    asked = read_fields(given, _ListQuery)
     page = Search(skip=(asked.page_no - 1) * asked.page_size, limit=asked.page_size)
     if asked.task_id is not None:
         return replace(page, task_id=asked.task_id)
