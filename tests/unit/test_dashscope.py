@@ -215,6 +215,8 @@ def test_a_list_is_of_the_last_day_unless_it_is_told_otherwise() -> None:
         ("page_no=99999999999999999999", "page_no"),
         ("page_size=101", "page_size"),
         ("status=DONE", "status"),
+        ("task_id=abc&status=DONE", "status"),
+        ("task_id=abc&start_time=now", "start_time"),
         ("start_time=2025-09-06", "start_time"),
         ("start_time=20250906186009", "start_time"),
         ("end_time=00000906180309", "end_time"),

@@ -265,12 +265,13 @@ def read_list(incoming: Incoming, clock: Clock) -> Search:
     given = {name: text for name, text in incoming.query.items() if text or name in _NUMBERS}
     asked = read_fields(given, _ListQuery)
     page = Search(skip=(asked.page_no - 1) * asked.page_size, limit=asked.page_size)
+    since_ms, until_ms = _window(asked.start_time, asked.end_time, clock())
+    states = tuple(State) if asked.status is None else _states(asked.status)
     if asked.task_id is not None:
         return replace(page, task_id=asked.task_id)
-    since_ms, until_ms = _window(asked.start_time, asked.end_time, clock())
     return replace(
         page,
-        states=tuple(State) if asked.status is None else _states(asked.status),
+        states=states,
         model=None if asked.model_name is None else model_name(asked.model_name),
         since_ms=since_ms,
         until_ms=until_ms,
