@@ -1,6 +1,6 @@
 """What a dialect is: operations with a path each, that read a foreign request and write a foreign answer.
 
-A dialect decides nothing and calls nothing: `http/api.py` lets requests in, asks `tasks.py` and sends the answer.
+A dialect decides nothing and calls nothing: `http/doors.py` lets requests in, asks `tasks.py` and sends the answer.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -250,7 +250,9 @@ def _first_fault(error: ValidationError) -> InvalidRequest:
     path = ".".join(str(part) for part in first["loc"]) or "body"
     if first["type"] == "missing":
         return FieldMissing(path)
-    return InvalidRequest(path, _RULES.get(first["type"], first["msg"]).format(**first.get("ctx", {})))
+    rule = _RULES.get(first["type"])
+    # Only ours are patterns: in the library's own words a brace may stand for itself.
+    return InvalidRequest(path, rule.format(**first.get("ctx", {})) if rule else first["msg"])
 
 
 def sizes_made(error: SizeNotMade, between: str, but: Sequence[Size] = ()) -> str:
