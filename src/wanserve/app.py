@@ -14,6 +14,7 @@ from wanserve import __version__, devices
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.links import load_secret
 from wanserve.blobs.store import DiskBlobs
+from wanserve.clocks import RetentionClock, now_ms, uptime_ms
 from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
@@ -97,6 +98,7 @@ def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS, *, o
         new_id=new_uuid,
         new_seed=new_seed,
         policy=settings.policy(),
+        retention_clock=RetentionClock(now_ms, uptime_ms),
     )
     keys = Keys(SqliteKeys(database), MODELS, now_ms, lambda: f"sk-{secrets.token_hex(24)}")
     return Core(database, tasks, keys)
@@ -209,11 +211,6 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
     return Parts(core, app, choice, list(workers.values()), sweeper)
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def new_uuid() -> str:

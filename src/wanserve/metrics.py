@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from wanserve.domain.attempt import End, Spent
 from wanserve.domain.ports import Census
-from wanserve.domain.task import State, Task, Video
+from wanserve.domain.task import Task, Video
 
 LONG: Final = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 3600, 4 * 3600)
 """Bucket limits in seconds for what takes from a preview's second to a large model's hour."""
@@ -110,7 +110,7 @@ class _Table(Collector):
         )
         for row in rows:
             tasks.add_metric([row.model, row.state.value], row.count)
-            if row.state is State.PENDING:
+            if row.oldest_ms is not None:
                 age.add_metric([row.model], max(0.0, time.time() - row.oldest_ms / 1000))
         yield tasks
         yield age
