@@ -2,6 +2,7 @@
 
 import random
 import secrets
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -72,6 +73,8 @@ class Parts:
     choice: Choice
     workers: Sequence[Worker]
     sweeper: Sweeper
+    stopping: threading.Event
+    """To be set once the process is to stop."""
 
 
 def make_folders(settings: Settings) -> None:
@@ -186,8 +189,12 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         workers = {}
 
     def health() -> list[WorkerHealth]:
-        return [WorkerHealth(name, worker.child.loaded, worker.trouble() or None) for name, worker in workers.items()]
+        return [
+            WorkerHealth(name, worker.child.loaded, worker.trouble() or None, dict(worker.unloadable))
+            for name, worker in workers.items()
+        ]
 
+    stopping = threading.Event()
     signer = Signer(load_secret(settings.data_dir / "link-secret"))
     retention_ms = core.tasks.policy.retention_ms
     links = Links(signer, settings.public_url, retention_ms)
@@ -204,13 +211,14 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         choice.why,
         health,
         core.tasks.store.check_writable,
+        stopping.is_set,
         meters.page,
         api_document(dialects),
     )
     files = Files(signer, shelf, now_ms, core.tasks)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
-    return Parts(core, app, choice, list(workers.values()), sweeper)
+    return Parts(core, app, choice, list(workers.values()), sweeper, stopping)
 
 
 def new_uuid() -> str:
