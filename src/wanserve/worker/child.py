@@ -328,23 +328,12 @@ def main() -> None:
 def serve_next(studio: Studio) -> bool:
     """Obey one order and tell how it went; False where this process should rather be replaced by a fresh one."""
     order = studio.inbox.next()
-    with about(*subject(order)):
+    with about(order.task_id if isinstance(order, Generate) else None):
         event = outcome(partial(studio.obey, order))
     # Only now is the error gone, and with it the frames of the stack that held what was being made.
     studio.engine.rest()
     studio.outbox.tell(event)
     return not (isinstance(event, Crashed) and event.code in UNSOUND)
-
-
-def subject(order: Work) -> tuple[str | None, *tuple[str, ...]]:
-    """The task that the order is about, and what must not be logged of it."""
-    match order:
-        case Load() | Probe():
-            return (None,)
-        case Generate(generation=made):
-            return order.task_id, made.prompt, made.negative_prompt
-        case _:
-            assert_never(order)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ class Worker:
                 self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
                 return
             self._run = self._run.followed_by(task.generation.model)
-            with about(task.id, task.generation.prompt, task.generation.negative_prompt):
+            with about(task.id):
                 self._attempt(task)
         except StoreUnavailable as error:
             log.error("the worker waits for the task table: %s", error)
