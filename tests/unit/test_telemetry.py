@@ -58,6 +58,7 @@ def raised(text: str, kind: type[Exception] = ValueError) -> Exception:
     except Exception as error:  # noqa: BLE001 - whatever kind was asked for
         error.add_note(text)
         return error
+    raise AssertionError
 
 
 @pytest.mark.parametrize("text", said(PROMPT))

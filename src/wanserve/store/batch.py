@@ -1,6 +1,7 @@
 """Adds many submits at once: each within its limit, and a repeated one not again."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -36,6 +37,9 @@ class _Batch:
     """How many more tasks each account's queue of a model takes."""
 
     tasks: list[Row] = field(default_factory=list)
+    periods: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    """How many of them each account has in which period of ten minutes of each model."""
+
     keyed: dict[tuple[str, str], tuple[Once, Task]] = field(default_factory=dict)
     """The submits of this batch that have an idempotency key, by their account and key."""
 
@@ -43,8 +47,7 @@ class _Batch:
     """The submits of this batch whose client counts its tries."""
 
     def take(self, submit: Submit) -> Task | Exception:
-        earlier = self._earlier(submit.account, submit.once)
-        if earlier is not None:
+        if submit.once is not None and (earlier := self._earlier(submit.account, submit.once)) is not None:
             return earlier
         task = submit.admission
         if isinstance(task, WanserveError):
@@ -52,6 +55,7 @@ class _Batch:
         if not self._has_place(task, submit.max_queued):
             return QueueFull(f"the queue for {task.generation.model} is full: wait for a task to end")
         self.tasks.append(new_row(task))
+        self.periods[task.account, task.submitted_ms // sql.PERIOD_MS, task.generation.model] += 1
         if isinstance(submit.once, Once):
             self.keyed[task.account, submit.once.key] = submit.once, task
         elif submit.once is not None:
@@ -64,6 +68,9 @@ class _Batch:
             rows = self.tasks[first : first + sql.ROWS_AT_ONCE]
             self.connection.execute(sql.ADD_TASKS, tuple(chain.from_iterable(rows)))
         self.connection.executemany(sql.ADD_TASK, self.tasks[whole:])
+        lanes = [(account, model, count) for (account, _, model), count in self.periods.items()]
+        self.connection.executemany(sql.COUNT_LANE, lanes)
+        self.connection.executemany(sql.COUNT_PERIOD, [(*period, count) for period, count in self.periods.items()])
         keyed = [
             (task.account, once.key, once.fingerprint, task.id, task.submitted_ms) for once, task in self.keyed.values()
         ]
@@ -73,10 +80,8 @@ class _Batch:
         ]
         self.connection.executemany(sql.KEEP_COUNTED, counted)
 
-    def _earlier(self, account: str, once: Once | Counted | None) -> Task | InvalidRequest | None:
+    def _earlier(self, account: str, once: Once | Counted) -> Task | InvalidRequest | None:
         match once:
-            case None:
-                return None
             case Once():
                 return self._by_key(account, once)
             case Counted():

@@ -61,6 +61,16 @@ ADD_TASK: Final = f"INSERT INTO tasks ({NEW_COLUMNS}, state, attempt, attempts_s
 ROWS_AT_ONCE: Final = 64
 ADD_TASKS: Final = f"{ADD_TASK}{f', {_ROW}' * (ROWS_AT_ONCE - 1)}"
 
+# In the transaction that adds the tasks: many at once, as a trigger for each row would make it a fifth dearer.
+COUNT_LANE: Final = """
+    INSERT INTO lane_counts (account, model, state, tasks) VALUES (?, ?, 'PENDING', ?)
+    ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks
+"""
+COUNT_PERIOD: Final = """
+    INSERT INTO period_counts (account, period, model, state, tasks) VALUES (?, ?, ?, 'PENDING', ?)
+    ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks
+"""
+
 # Scoped to the account: another account's id finds no row, as an unknown one.
 GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND account = ?"
 

@@ -3,7 +3,8 @@
 -- Attempts that ended through no fault of the task: its server or its machine failed.
 ALTER TABLE tasks ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
 
--- How many tasks each account has of each model in each state. Kept by the triggers below.
+-- How many tasks each account has of each model in each state. Kept by the triggers below; those that are added are
+-- counted by who adds them, many at once.
 CREATE TABLE lane_counts (
     account TEXT NOT NULL,
     model   TEXT NOT NULL,
@@ -24,13 +25,6 @@ CREATE TABLE period_counts (
 
 INSERT INTO lane_counts SELECT account, model, state, count(*) FROM tasks GROUP BY 1, 2, 3;
 INSERT INTO period_counts SELECT account, submitted_ms / 600000, model, state, count(*) FROM tasks GROUP BY 1, 2, 3, 4;
-
-CREATE TRIGGER task_counted AFTER INSERT ON tasks BEGIN
-    INSERT INTO lane_counts VALUES (NEW.account, NEW.model, NEW.state, 1)
-        ON CONFLICT DO UPDATE SET tasks = tasks + 1;
-    INSERT INTO period_counts VALUES (NEW.account, NEW.submitted_ms / 600000, NEW.model, NEW.state, 1)
-        ON CONFLICT DO UPDATE SET tasks = tasks + 1;
-END;
 
 CREATE TRIGGER task_recounted AFTER UPDATE OF state ON tasks WHEN OLD.state <> NEW.state BEGIN
     UPDATE lane_counts SET tasks = tasks - 1 WHERE account = OLD.account AND model = OLD.model AND state = OLD.state;
@@ -54,8 +48,9 @@ CREATE TRIGGER task_uncounted AFTER DELETE ON tasks BEGIN
             AND tasks = 0;
 END;
 
--- Lists are in the order of the submits' times, and so a page of any period is found without a walk to it.
-CREATE INDEX tasks_by_time ON tasks (account, submitted_ms);
+-- Lists are in the order of the submits' times, and so a page of any period is found without a walk to it. With what
+-- they are filtered by in the index, only the rows of the page itself are read.
+CREATE INDEX tasks_by_time ON tasks (account, submitted_ms, seq, model, state);
 DROP INDEX tasks_of_account;
 
 -- What idempotency keys brought. A key outlives its task: it must not make a second one while it counts.
