@@ -15,6 +15,11 @@ from tests.e2e.faults.test_disk import small_disk
 TASKS = 5
 
 
+def until_attempt(made: Rig, task_id: str, attempt: int) -> None:
+    """Wait until the attempt of this number runs."""
+    until("the next attempt", lambda: made.row("attempt", task_id) == attempt)
+
+
 def assert_all_made(made: Rig, task_ids: list[str]) -> None:
     """All are made once, and none of them has spent an attempt."""
     made.assert_made_once(*task_ids)
@@ -103,7 +108,7 @@ def test_a_child_that_is_ended_from_outside_again_and_again_costs_no_task_an_att
     with rig(tmp_path) as made:
         held = made.accept("hold")
         for attempt in range(1, 6):
-            until("the next attempt", lambda attempt=attempt: made.row("attempt", held) == attempt)
+            until_attempt(made, held, attempt)
             os.kill(made.server.child_pid(), signal.SIGKILL)
         made.release()
         made.assert_made_once(held)
@@ -114,7 +119,7 @@ def test_a_server_that_is_killed_again_and_again_costs_no_task_an_attempt(tmp_pa
     with rig(tmp_path) as made:
         held = made.accept("hold")
         for attempt in range(1, 5):
-            until("the next attempt", lambda attempt=attempt: made.row("attempt", held) == attempt)
+            until_attempt(made, held, attempt)
             made.kill()
             made.start()
         made.release()
