@@ -27,8 +27,8 @@ def assert_all_made(made: Rig, task_ids: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def no_inodes(disk: Path) -> Iterator[None]:
-    """Use up the disk's inodes, and give them back; its bytes stay free."""
+def no_inodes(disk: Path) -> Iterator[list[Path]]:
+    """Use up the disk's inodes by files, which are handed out, and give them back; its bytes stay free."""
     folder = disk / "inodes"
     folder.mkdir()
     used = []
@@ -37,7 +37,7 @@ def no_inodes(disk: Path) -> Iterator[None]:
             for number in range(10_000):
                 used.append(folder / str(number))
                 used[-1].touch()
-        yield
+        yield used
     finally:
         for path in used:
             path.unlink(missing_ok=True)
@@ -50,7 +50,8 @@ def test_a_disk_without_inodes_costs_no_task_an_attempt(tmp_path: Path) -> None:
     ):
         held = made.accept("hold")
         made.until_running(held)
-        with no_inodes(disk):
+        with no_inodes(disk) as used:
+            used.pop().unlink()
             made.release()
             task_ids = [held, *[made.accept() for _ in range(TASKS)]]
             until("the loss of the attempt", lambda: "attempt 1 does not count" in made.log())
