@@ -2,14 +2,12 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests import needs
 from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
 
 
@@ -96,10 +94,7 @@ def test_the_root_leads_to_the_documents(server: Server) -> None:
 
 
 def test_the_page_is_drawn_in_a_browser_without_any_other_network(server: Server, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        assert os.environ.get("CI") != "true", "chromium is not installed"
-        pytest.skip("chromium is not installed")
+    chromium = needs.program("chromium")
     page = subprocess.run(
         [
             chromium,
