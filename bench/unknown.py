@@ -8,7 +8,7 @@ from statistics import median
 from bench.result import Result, Target, ratio
 from bench.samples import finished_task, opened, owner
 from bench.table import FINISHED, fill
-from wanserve.app import Core
+from wanserve.core import Core
 from wanserve.domain.errors import TaskNotFound
 from wanserve.domain.search import Search
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
-from wanserve.app import open_core
+from wanserve.core import open_core
 from wanserve.domain.catalog import MODELS
 from wanserve.settings import Settings
 

@@ -7,8 +7,9 @@ import pytest
 
 from tests.fuzz.budget import FRESH_SECONDS, SEED
 from tests.fuzz.doors import FILE, Doors
-from wanserve.app import build, open_core
+from wanserve.app import build
 from wanserve.blobs.links import Links
+from wanserve.core import open_core
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.offers import choose

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.faults.harness import RENAMED, Rig, rig, until
-from wanserve.app import Core, open_core
+from wanserve.core import Core, open_core
 from wanserve.domain.errors import WrongState
 from wanserve.settings import load
 
