@@ -128,6 +128,10 @@ class Rig:
         self.until_fired()
         until(f"the stop of {pid}", lambda: process_state(pid) == "T")
 
+    def hold(self) -> None:
+        """Hold the tasks whose prompt begins with `hold`, as it is at first."""
+        (self.engine / "go").unlink(missing_ok=True)
+
     def release(self) -> None:
         """Let the tasks go on whose prompt begins with `hold`."""
         (self.engine / "go").touch()
@@ -143,6 +147,13 @@ class Rig:
         if once is not None:
             headers["Idempotency-Key"] = once
         return self.server.http.post(self.server.url + SUBMIT, json=body, headers=headers)
+
+    def accept_held(self, prompt: str = "hold") -> str:
+        """Submit a task that the engine is at, until it is released; its id."""
+        self.hold()
+        task_id = self.accept(prompt)
+        self.until_progress(task_id)
+        return task_id
 
     def accept(self, prompt: str = "a cat", key: str | None = None) -> str:
         """Submit a task and return its id."""
@@ -165,6 +176,10 @@ class Rig:
     def until_running(self, task_id: str) -> None:
         """Wait until an attempt at the task runs."""
         until(f"the start of {task_id}", lambda: self.row("state", task_id) == "RUNNING")
+
+    def until_progress(self, task_id: str) -> None:
+        """Wait until the engine has told of progress, which is once it works on the task."""
+        until(f"progress of {task_id}", lambda: float(str(self.row("progress", task_id))) > 0)
 
     def row(self, column: str, task_id: str) -> object:
         """One value of the task's row; a look at the table costs less than a command."""
