@@ -89,7 +89,9 @@ def _worker(
         Supervisor(replace(charge_of(settings, choice), devices=seen)),
         models=tuple(choice.cards),
         # A step of a large model takes a minute, and loading it anew after a kill takes longer.
-        patience=Patience(settings.stall_seconds, cancel_s=settings.stall_seconds if heavy else 10.0),
+        patience=Patience(
+            settings.stall_seconds, cancel_s=settings.stall_seconds if heavy else min(10.0, settings.stall_seconds)
+        ),
         drain_s=settings.drain_seconds,
         load_s=settings.load_seconds,
         lack=blobs.lack,

@@ -148,10 +148,10 @@ class Rig:
             headers["Idempotency-Key"] = once
         return self.server.http.post(self.server.url + SUBMIT, json=body, headers=headers)
 
-    def accept_held(self, prompt: str = "hold") -> str:
+    def accept_held(self, prompt: str = "hold", key: str | None = None) -> str:
         """Submit a task that the engine is at, until it is released; its id."""
         self.hold()
-        task_id = self.accept(prompt)
+        task_id = self.accept(prompt, key)
         self.until_progress(task_id)
         return task_id
 
