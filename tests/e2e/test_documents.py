@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests import needs
-from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
+from tests.e2e.faults.harness import rig
+from tests.e2e.server import POLL, SUBMIT, Server, wanserve
 
 
 def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Server) -> None:
@@ -23,11 +24,15 @@ def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Se
 
 
 def test_a_server_whose_child_is_gone_is_not_ready_until_a_fresh_one_has_loaded(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        os.kill(server.child_pid(), signal.SIGKILL)
-        seen: set[int] = set()
-        while seen != {200, 503} or not server.ready():
-            seen.add(server.http.get(server.url + "/readyz").status_code)
+    with rig(tmp_path) as made:
+        # The fresh one stops as it loads.
+        made.arm("child", r"^open \S+/weights ", act="SIGSTOP")
+        os.kill(made.server.child_pid(), signal.SIGKILL)
+        made.until_fired()
+        assert made.readiness()[0] == 503
+        for child in made.children():
+            os.kill(child, signal.SIGCONT)
+        made.until_ready()
 
 
 def test_the_openapi_document_has_every_route_with_the_documents_examples(server: Server) -> None:

@@ -57,7 +57,9 @@ EXAMPLES_TRIED = [
     Example("javascript/openai_sdk.mjs", "node", "node", **OPENAI),
 ]
 EACH = pytest.mark.parametrize(
-    "example", EXAMPLES_TRIED, ids=lambda example: "-".join(filter(None, (Path(example.script).name, example.client)))
+    "example",
+    [pytest.param(example, marks=[pytest.mark.thorough] if example.client else []) for example in EXAMPLES_TRIED],
+    ids=lambda example: "-".join(filter(None, (Path(example.script).name, example.client))),
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.server import Server, running, wanserve
@@ -32,6 +33,7 @@ def problem(body: dict[str, object]) -> object:
     return workers[0]["problem"]
 
 
+@pytest.mark.thorough
 def test_a_child_that_does_not_answer_is_told_and_replaced(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         child = server.child_pid()

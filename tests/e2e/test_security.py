@@ -67,6 +67,7 @@ def answer(server: Server, data: bytes) -> bytes:
         return said
 
 
+@pytest.mark.thorough
 def test_slow_half_open_and_deaf_clients_stop_nobody_and_leave_nothing_behind(idle: Server) -> None:
     page = idle.http.get(idle.url + "/docs").text
     script = re.findall(r'src="(/docs/static/[^"]+\.js)"', page)[0]

@@ -224,7 +224,8 @@ class Rig:
     def assert_made_once(self, *task_ids: str) -> None:
         """Wait until these tasks have SUCCEEDED; each has one ledger row, the file that it names, and its stills."""
         for task_id in task_ids:
-            self.server.wait(task_id, "SUCCEEDED", seconds=PATIENCE_SECONDS)
+            until(f"the end of {task_id}", lambda task_id=task_id: self.row("ended_ms", task_id) is not None)
+            assert self.row("state", task_id) == "SUCCEEDED", self.log()[-3000:]
         billed = [row[0] for row in self.rows("SELECT task_id FROM ledger")]
         assert sorted(task for task in billed if task in task_ids) == sorted(task_ids)
         stored = self.files()
