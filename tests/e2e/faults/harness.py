@@ -181,6 +181,10 @@ class Rig:
         """Wait until the engine has told of progress, which is once it works on the task."""
         until(f"progress of {task_id}", lambda: float(str(self.row("progress", task_id))) > 0)
 
+    def until_ended(self, task_id: str) -> None:
+        """Wait until the task has ended, however that is."""
+        until(f"the end of {task_id}", lambda: self.row("ended_ms", task_id) is not None)
+
     def row(self, column: str, task_id: str) -> object:
         """One value of the task's row; a look at the table costs less than a command."""
         with contextlib.closing(sqlite3.connect(f"file:{self.data_dir}/wanserve.db?mode=ro", uri=True)) as database:
@@ -224,7 +228,7 @@ class Rig:
     def assert_made_once(self, *task_ids: str) -> None:
         """Wait until these tasks have SUCCEEDED; each has one ledger row, the file that it names, and its stills."""
         for task_id in task_ids:
-            until(f"the end of {task_id}", lambda task_id=task_id: self.row("ended_ms", task_id) is not None)
+            self.until_ended(task_id)
             assert self.row("state", task_id) == "SUCCEEDED", self.log()[-3000:]
         billed = [row[0] for row in self.rows("SELECT task_id FROM ledger")]
         assert sorted(task for task in billed if task in task_ids) == sorted(task_ids)
