@@ -53,7 +53,7 @@ EXAMPLES_TRIED = [
     Example("curl/openai_videos.sh", "bash", **OPENAI),
     Example("python/openai_sdk.py", "python", "openai2", **OPENAI),
     Example("python/openai_sdk.py", "python", "openai3", **OPENAI),
-    Example("python/litellm_sdk.py", "python", "openai2", **OPENAI | {"id": r"video_[\w=+/-]+"}),
+    Example("python/litellm_sdk.py", "python", "openai3", **OPENAI | {"id": r"video_[\w=+/-]+"}),
     Example("javascript/openai_sdk.mjs", "node", "node", **OPENAI),
 ]
 EACH = pytest.mark.parametrize(
