@@ -8,7 +8,8 @@ import threading
 from contextlib import closing
 from typing import Final
 
-from wanserve.app import Parts, build, make_folders, open_core
+from wanserve.app import Parts, build
+from wanserve.core import make_folders, open_core
 from wanserve.http.listener import free_address, listen
 from wanserve.keys import Keys
 from wanserve.offers import Choice, choose

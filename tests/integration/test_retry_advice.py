@@ -12,9 +12,9 @@ import pytest
 from starlette.types import ASGIApp
 
 from tests.samples import VIDEO
-from wanserve.app import Core, open_core
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.store import DiskBlobs
+from wanserve.core import Core, open_core
 from wanserve.domain.errors import StoreUncertain
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
