@@ -1,8 +1,8 @@
 """The composition root: builds the running parts from the settings. The only file that picks implementations."""
 
-import random
 import secrets
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from wanserve.domain.rules import SEED_MAX
 from wanserve.extension.chat import ChatEndpoint
 from wanserve.http.api import application
 from wanserve.http.auth import Gate
+from wanserve.http.body import Bodies
 from wanserve.http.dialects.base import Dialect, Json
 from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
@@ -28,6 +29,7 @@ from wanserve.http.doors import Door
 from wanserve.http.files import Files, Links, Shelf
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
+from wanserve.http.origin import Origin
 from wanserve.keys import Keys
 from wanserve.metrics import Meters
 from wanserve.offers import Choice
@@ -40,10 +42,6 @@ from wanserve.worker.events import Charge
 from wanserve.worker.loop import Worker
 from wanserve.worker.supervisor import Supervisor
 from wanserve.worker.sweeper import Sweeper
-
-_random = random.Random()
-"""Seeded by the system. An id or a seed must be new, not secret: a task is its account's, whoever knows its id."""
-
 
 POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
@@ -188,12 +186,14 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
 
     signer = Signer(load_secret(settings.data_dir / "link-secret"))
     retention_ms = core.tasks.policy.retention_ms
-    links = Links(signer, settings.public_url, retention_ms)
+    origin = Origin(settings.public_url)
+    links = Links(signer, origin, retention_ms)
     shelf = Shelf(blobs)
     gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
+    bodies = Bodies()
     dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[choice.engine])
     doors = [
-        Door(dialect, operation, core.tasks, gate, links, shelf)
+        Door(dialect, operation, core.tasks, gate, links, shelf, bodies)
         for dialect in dialects
         for operation in dialect.operations
     ]
@@ -206,7 +206,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         api_document(dialects),
     )
     files = Files(signer, shelf, now_ms, core.tasks)
-    app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers)
+    app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers, origin)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
     return Parts(core, app, choice, list(workers.values()), sweeper)
 
@@ -217,11 +217,10 @@ def now_ms() -> int:
 
 
 def new_uuid() -> str:
-    """A fresh random UUID (version 4), 8-4-4-4-12. Every request takes one, and `uuid` takes four times as long."""
-    digits = f"{_random.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+    """A fresh random UUID (version 4), 8-4-4-4-12, from the system's randomness."""
+    return str(uuid.uuid4())
 
 
 def new_seed() -> int:
     """A seed for a request that names none."""
-    return _random.getrandbits(SEED_MAX.bit_length())
+    return secrets.randbits(SEED_MAX.bit_length())

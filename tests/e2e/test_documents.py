@@ -92,7 +92,7 @@ def test_the_documents_own_example_is_accepted(server: Server) -> None:
 def test_the_root_leads_to_the_documents(server: Server) -> None:
     answer = server.http.get(server.url + "/")
     assert answer.status_code == 307
-    assert answer.headers["location"] == "/docs"
+    assert answer.headers["location"] == "docs"
 
 
 def test_the_page_is_drawn_in_a_browser_without_any_other_network(server: Server, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_what_has_not_succeeded_has_no_video_and_no_usage() -> None:
         (dashscope.AsyncRequired(""), 403, "AccessDenied", "does not support synchronous calls."),
         (ModelDenied("no"), 403, "Model.AccessDenied", "Model access denied."),
         (EndpointNotFound(""), 404, "NotFound", "Request path not found."),
-        (MethodNotAllowed("GET", "/"), 400, "InvalidParameter", "Request method 'GET' is not supported."),
+        (MethodNotAllowed("GET", "/", ["GET"]), 400, "InvalidParameter", "Request method 'GET' is not supported."),
         (NotSupported("no"), 400, "InvalidParameter", "url error, please check url！"),
         (WrongState("no"), 400, "UnsupportedOperation", "confirm if the task is in PENDING status."),
         (RateLimited(3), 429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later."),

@@ -216,7 +216,7 @@ def test_a_video_has_every_key_in_every_state() -> None:
         (VideoNotReady("t", "RUNNING"), 404, "video_not_ready", "invalid_request_error"),
         (EndpointNotFound(""), 404, "unknown_url", "invalid_request_error"),
         (BlobNotFound("gone"), 404, "blob_not_found", "invalid_request_error"),
-        (MethodNotAllowed("PUT", "/"), 405, "method_not_supported", "invalid_request_error"),
+        (MethodNotAllowed("PUT", "/", ["GET"]), 405, "method_not_supported", "invalid_request_error"),
         (RateLimited(3), 429, "rate_limit_exceeded", "requests"),
         (QueueFull("full"), 429, "rate_limit_exceeded", "requests"),
         (StoreUnavailable("disk"), 503, "server_error", "server_error"),

@@ -41,9 +41,10 @@ class MethodNotAllowed(WanserveError):
     code = "method_not_allowed"
     status = 405
 
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"{method} is not for {path}")
+    def __init__(self, method: str, path: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not for {path}, but {', '.join(allowed)}")
         self.method = method
+        self.allowed = allowed
 
 
 class NotSupported(WanserveError):
@@ -67,9 +68,24 @@ class BodyTooLarge(InvalidRequest):
         super().__init__("body", f"must be at most {MAX_BODY_BYTES} bytes: it takes text only, no files")
 
 
+class ServerBusy(WanserveError):
+    """As many bytes of requests are in memory as may be."""
+
+    code = "server_busy"
+    status = 503
+    retryable = True
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("too many requests are being read at a time")
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request as a dialect sees it. `body` is whole and within MAX_BODY_BYTES; `path` holds the path's variables."""
+    """A request as a dialect sees it. `path` holds the path's variables; `body` is whole and within MAX_BODY_BYTES.
+
+    The body is empty where it is not read yet, which is so until the key is known, or never will be.
+    """
 
     headers: Headers
     query: QueryParams
@@ -202,6 +218,9 @@ class Dialect(Protocol):
     prefixes: ClassVar[Sequence[str]]
     """The paths that are this dialect's to refuse, where no operation has them."""
 
+    mounts: ClassVar[Sequence[str]]
+    """What the paths of the operations begin with: the first in the operations themselves, or any other in its place."""
+
     trailing_slash: ClassVar[bool]
     """Whether each path is as good with a slash at its end."""
 
@@ -215,6 +234,13 @@ class Dialect(Protocol):
 
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
         """The error as this dialect says it; `operation` is None where no path of it was met."""
+
+
+def require_plain(headers: Headers) -> None:
+    """Raise InvalidRequest where the body is compressed: a small one may become a large one."""
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise InvalidRequest("Content-Encoding", "must be left out: a body is read as it is, not compressed")
 
 
 def bearer(incoming: Incoming) -> str | None:

@@ -156,6 +156,7 @@ class DashScope:
 
     name: ClassVar[str] = "dashscope"
     prefixes: ClassVar[Sequence[str]] = ("/api/v1",)
+    mounts: ClassVar[Sequence[str]] = ("/api/v1",)
     trailing_slash: ClassVar[bool] = True
     security: ClassVar[Mapping[str, Json]] = {"bearer": {"type": "http", "scheme": "bearer"}}
 

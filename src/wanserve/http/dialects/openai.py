@@ -140,7 +140,8 @@ class OpenAI:
     """
 
     name: ClassVar[str] = "openai"
-    prefixes: ClassVar[Sequence[str]] = ("/v1",)
+    prefixes: ClassVar[Sequence[str]] = ("/v1", "/openai")
+    mounts: ClassVar[Sequence[str]] = ("/v1", "/openai/v1", "/openai", "/openai/deployments/{deployment}")
     trailing_slash: ClassVar[bool] = True
     security: ClassVar[Mapping[str, Json]] = {"bearer": {"type": "http", "scheme": "bearer"}}
 

@@ -32,6 +32,7 @@ from wanserve.http.dialects.base import (
     Outgoing,
     Query,
     Refusal,
+    ServerBusy,
     Submit,
     read_json,
 )
@@ -43,6 +44,7 @@ from wanserve.http.dialects.vendor import (
     usage_of,
     write_accepted,
 )
+from wanserve.http.ranges import PreconditionFailed, RangeNotSatisfiable
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 KEY_QUERY: Final = "subscription-key"
@@ -66,6 +68,9 @@ _ERRORS: Final[dict[type[WanserveError], tuple[int, str, str]]] = {
     MethodNotAllowed: (404, "Endpoint not found", "NotFound"),
     RateLimited: (429, "Rate limit exceeded, please retry later", "Throttling.RateQuota"),
     QueueFull: (429, "Rate limit exceeded, please retry later", "Throttling.AllocationQuota"),
+    RangeNotSatisfiable: (416, "Invalid request parameters", "InvalidParameter"),
+    PreconditionFailed: (412, "Invalid request parameters", "InvalidParameter"),
+    ServerBusy: (503, "An unexpected error occurred, please try again later", "ModelUnavailable"),
 }
 _BY_STATUS: Final = {
     403: (403, "Access denied for this operation", "AccessDenied"),
@@ -114,6 +119,7 @@ class Pixazo:
 
     name: ClassVar[str] = "pixazo"
     prefixes: ClassVar[Sequence[str]] = ("/",)
+    mounts: ClassVar[Sequence[str]] = ("",)
     trailing_slash: ClassVar[bool] = False
     security: ClassVar[Mapping[str, Json]] = {
         "subscriptionKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER},

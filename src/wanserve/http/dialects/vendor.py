@@ -8,7 +8,7 @@ from typing import Final
 from wanserve.domain.catalog import Size
 from wanserve.domain.errors import InvalidRequest, QueueFull, RateLimited, WanserveError
 from wanserve.domain.task import Task
-from wanserve.http.dialects.base import Json, Outgoing
+from wanserve.http.dialects.base import Json, Outgoing, ServerBusy
 
 BEIJING: Final = datetime(1970, 1, 1, 8)  # noqa: DTZ001  # the vendor's times have no zone
 """The start of 1970 on the vendor's clock: its times carry no zone and are eight hours ahead of UTC."""
@@ -76,7 +76,7 @@ def clock_text(time_ms: int) -> str:
 def retry_after(error: WanserveError) -> dict[str, str]:
     """The header that says when to try again, where that helps."""
     match error:
-        case RateLimited():
+        case RateLimited() | ServerBusy():
             return {"Retry-After": str(error.retry_after_s)}
         case QueueFull():
             return {"Retry-After": str(QUEUE_RETRY_SECONDS)}
