@@ -5,10 +5,8 @@ A dialect decides nothing and calls nothing: `http/doors.py` lets requests in, a
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol
 
-import pydantic_core
-from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers, QueryParams
 
 from wanserve.domain.catalog import ModelCard, Size
@@ -59,6 +57,10 @@ class FieldMissing(InvalidRequest):
 
     def __init__(self, field: str) -> None:
         super().__init__(field, "is required")
+
+
+class UnsupportedParameter(InvalidRequest):
+    """A field that would change the video, and that this server has no use for: not to be passed over in silence."""
 
 
 class BodyTooLarge(InvalidRequest):
@@ -249,54 +251,7 @@ def bearer(incoming: Incoming) -> str | None:
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-Body = TypeVar("Body", bound=BaseModel)
-
-
-def read_json(incoming: Incoming, shape: type[Body]) -> Body:
-    """The body as `shape`, types unbent. Raises InvalidRequest that names the field by its path in the body."""
-    try:
-        # Two steps, so that NaN, half surrogates and bytes that are no UTF-8 are refused wherever they stand.
-        return shape.model_validate(pydantic_core.from_json(incoming.body, allow_inf_nan=False), strict=True)
-    except ValidationError as error:
-        raise _first_fault(error) from error
-    except ValueError as error:
-        raise InvalidRequest("body", f"must be JSON: {error}") from error
-
-
-def read_fields(fields: Mapping[str, str], shape: type[Body]) -> Body:
-    """Fields that came as texts, of a query or a form, as `shape`. Raises InvalidRequest that names the field."""
-    try:
-        return shape.model_validate(fields)
-    except ValidationError as error:
-        raise _first_fault(error) from error
-
-
-def _first_fault(error: ValidationError) -> InvalidRequest:
-    first = error.errors(include_url=False, include_input=False)[0]
-    path = ".".join(str(part) for part in first["loc"]) or "body"
-    if first["type"] == "missing":
-        return FieldMissing(path)
-    rule = _RULES.get(first["type"])
-    # Only ours are patterns: in the library's own words a brace may stand for itself.
-    return InvalidRequest(path, rule.format(**first.get("ctx", {})) if rule else first["msg"])
-
-
 def sizes_made(error: SizeNotMade, between: str, but: Sequence[Size] = ()) -> str:
     """The sizes of the error, with `between` their numbers; some are not for the dialect that says it."""
     texts = [f"{width}{between}{height}" for width, height in error.sizes if (width, height) not in but]
     return f"{error.model} makes {', '.join(texts)}"
-
-
-_RULES: Final = {
-    "string_type": "must be a string",
-    "int_type": "must be an integer",
-    "int_parsing": "must be an integer",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "dict_type": "must be an object",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "literal_error": "must be one of {expected}",
-}

@@ -3,7 +3,7 @@
 from typing import Final
 
 from wanserve.domain.catalog import MODELS
-from wanserve.http.dialects.base import Json
+from wanserve.http.dialects.base import Json, Unsupported
 from wanserve.http.dialects.schema import (
     NEGATIVE_PROMPT,
     PROMPT,
@@ -254,3 +254,21 @@ def unsupported(name: str, *parameters: Json) -> Json:
     """An operation of the vendor's that is answered with `unsupported`."""
     code = dict((_refused(400, "Not supported.", "unsupported"), _refused(404, "Not supported.", "unsupported")))
     return operation(_TAG, "Not supported", _REFUSALS | code, operationId=f"openai{name}", parameters=list(parameters))
+
+
+def unsupported_operations(videos: str, characters: str) -> list[Unsupported]:
+    """What the vendor has at these paths, and a model that makes videos from text alone has not."""
+    no_edits = "this server makes videos from text: it does not edit or extend one"
+    no_characters = "this server makes videos from text: it knows no characters"
+    character = f"{characters}/{{character_id}}"
+    return [
+        Unsupported(method="POST", path=f"{videos}/edits", why=no_edits, about=unsupported("Edit")),
+        Unsupported(method="POST", path=f"{videos}/extensions", why=no_edits, about=unsupported("Extend")),
+        Unsupported(method="POST", path=characters, why=no_characters, about=unsupported("AddCharacter")),
+        Unsupported(
+            method="GET",
+            path=character,
+            why=no_characters,
+            about=unsupported("Character", in_path("character_id", "char_1")),
+        ),
+    ]
