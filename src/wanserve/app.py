@@ -69,6 +69,7 @@ class Parts:
     choice: Choice
     workers: Sequence[Worker]
     sweeper: Sweeper
+    idle_s: int
 
 
 def make_folders(settings: Settings) -> None:
@@ -208,7 +209,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     files = Files(signer, shelf, now_ms, core.tasks)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers, origin)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
-    return Parts(core, app, choice, list(workers.values()), sweeper)
+    return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds)
 
 
 def now_ms() -> int:

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Final
 
 from wanserve.app import Parts, build, make_folders, open_core
-from wanserve.http.listener import free_address, listen
+from wanserve.http.listener import Patience, free_address, listen
 from wanserve.keys import Keys
 from wanserve.offers import Choice, choose
 from wanserve.ownership import owned
@@ -66,7 +66,7 @@ async def _run(parts: Parts, host: str, port: int) -> None:
         thread.start()
     try:
         # While the workers drain, polls are answered.
-        await listen(parts.app, host, port, lambda: _drained(parts, threads))
+        await listen(parts.app, host, port, lambda: _drained(parts, threads), Patience(head_s=parts.idle_s))
     finally:
         parts.sweeper.stop()
         for worker in parts.workers:

@@ -1,6 +1,7 @@
 """How a submit comes in as a form: multipart or URL-encoded, texts only, and whole."""
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -18,6 +19,8 @@ URL_ENCODED: Final = "application/x-www-form-urlencoded"
 FORMS: Final = ("multipart/form-data", URL_ENCODED)
 MAX_FIELDS: Final = 100
 PLAIN_ENCODINGS: Final = ("", "7bit", "8bit", "binary")
+
+_FILENAME: Final = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -116,12 +119,15 @@ class _Part:
 
     def fields(self) -> Iterator[tuple[str, str | Upload]]:
         """The field that the part is; none where a file was not chosen. Raises InvalidRequest."""
-        kind, options = parse_options_header(self.headers.get(b"content-disposition"))
+        disposition = self.headers.get(b"content-disposition", b"")
+        kind, options = parse_options_header(disposition)
         if kind != b"form-data" or b"name" not in options:
             raise InvalidRequest("body", "must be a whole form: a part has no name")
         name, content = options[b"name"], bytes(self.content)
-        if b"filename" in options or b"filename*" in options:
-            if content or options.get(b"filename") or options.get(b"filename*"):
+        # The parser of headers leaves out what RFC 7578 forbids, and some clients send.
+        extended = _FILENAME.search(disposition)
+        if b"filename" in options or extended:
+            if content or options.get(b"filename") or extended:
                 yield _field(name, b"")[0], Upload()
             return
         encoding = self.headers.get(b"content-transfer-encoding", b"").decode("latin-1").strip().lower()
