@@ -55,7 +55,7 @@ def test_the_openapi_document_has_every_route_with_the_documents_examples(server
     assert errors["500"] == "An unexpected error occurred, please try again later"
     schemes = document["components"]["securitySchemes"].values()
     names = {scheme.get("name", scheme.get("scheme")) for scheme in schemes}
-    assert names == {"Ocp-Apim-Subscription-Key", "subscription-key", "bearer"}
+    assert names == {"Ocp-Apim-Subscription-Key", "subscription-key", "bearer", "api-key"}
 
 
 def test_the_served_document_is_the_one_that_is_kept(server: Server) -> None:
