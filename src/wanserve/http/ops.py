@@ -181,7 +181,7 @@ def ops_about() -> dict[str, Json]:
             "get": {
                 "tags": ["server"],
                 "summary": "A video, by the signed link of its task",
-                "description": "HEAD, Range, If-Range and If-None-Match are served.",
+                "description": "HEAD, ranges and conditions are served.",
                 "security": [],
                 "parameters": [
                     {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
@@ -194,6 +194,7 @@ def ops_about() -> dict[str, Json]:
                     "304": {"description": "Not changed."},
                     "403": {"description": "The link is wrong or has expired."},
                     "404": {"description": "The file is gone."},
+                    "412": {"description": "The file is another version than If-Match names."},
                     "416": {"description": "The range lies outside the file."},
                 },
             }

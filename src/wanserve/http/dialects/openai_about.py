@@ -5,7 +5,9 @@ from typing import Final
 from wanserve.domain.catalog import MODELS
 from wanserve.http.dialects.base import Json, Unsupported
 from wanserve.http.dialects.schema import (
+    MAKING,
     NEGATIVE_PROMPT,
+    ONE,
     PROMPT,
     PROMPT_EXTEND,
     SEED,
@@ -121,6 +123,8 @@ CREATE: Final[Json] = operation(
                 "seed": SEED,
                 "prompt_extend": PROMPT_EXTEND,
                 "watermark": WATERMARK,
+                "n": ONE,
+                **MAKING,
             },
         ),
         {
@@ -192,11 +196,12 @@ CONTENT: Final[Json] = operation(
         "200": {"description": "The file.", "content": {"video/mp4": {}, "image/webp": {}, "image/jpeg": {}}},
         "206": {"description": "A range of it."},
         "304": {"description": "Not changed."},
+        "412": {"description": "The file is another version than If-Match names."},
         "416": {"description": "The range lies outside the file."},
         **_REFUSALS,
         **_MISSING,
     },
-    says="HEAD, Range, If-Range and If-None-Match are served.",
+    says="HEAD, ranges and conditions are served.",
     operationId="openaiDownloadVideo",
     parameters=[
         _IN_PATH,
