@@ -45,7 +45,9 @@ def wanserve(data_dir: Path, *arguments: str, **settings: object) -> Iterator[Li
     """`wanserve serve` on the data directory with these settings, once it is ready."""
     command = [str(Path(sys.executable).with_name("wanserve")), "serve", "--data-dir", str(data_dir), *arguments]
     ours = {f"WANSERVE_{name.upper()}": str(value) for name, value in settings.items()}
-    with listening(command, ours, data_dir, "/readyz") as server:
+    with listening(
+        command, ours, data_dir, "/readyz/workers" if "--no-worker" not in arguments else "/readyz"
+    ) as server:
         yield server
 
 

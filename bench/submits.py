@@ -76,9 +76,9 @@ def _counted_commits(writer: Writer) -> list[None]:
     commits: list[None] = []
     commit = writer._commit  # noqa: SLF001  # only the writer knows what it put together
 
-    def counted(connection: sqlite3.Connection, taken: list[Any]) -> None:
+    def counted(taken: list[Any]) -> None:
         commits.append(None)
-        commit(connection, taken)
+        commit(taken)
 
     writer._commit = counted  # type: ignore[method-assign]  # noqa: SLF001
     return commits

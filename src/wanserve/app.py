@@ -1,6 +1,7 @@
 """The composition root: builds the running parts from the settings. The only file that picks implementations."""
 
 import secrets
+import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from wanserve import __version__, devices
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.links import load_secret
 from wanserve.blobs.store import DiskBlobs
+from wanserve.clocks import RetentionClock, now_ms, uptime_ms
 from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
@@ -70,6 +72,8 @@ class Parts:
     workers: Sequence[Worker]
     sweeper: Sweeper
     idle_s: int
+    stopping: threading.Event
+    """To be set once the process is to stop."""
 
 
 def make_folders(settings: Settings) -> None:
@@ -96,6 +100,7 @@ def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS, *, o
         new_id=new_uuid,
         new_seed=new_seed,
         policy=settings.policy(),
+        retention_clock=RetentionClock(now_ms, uptime_ms),
     )
     keys = Keys(SqliteKeys(database), MODELS, now_ms, lambda: f"sk-{secrets.token_hex(24)}")
     return Core(database, tasks, keys)
@@ -183,8 +188,12 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         workers = {}
 
     def health() -> list[WorkerHealth]:
-        return [WorkerHealth(name, worker.child.loaded, worker.trouble() or None) for name, worker in workers.items()]
+        return [
+            WorkerHealth(name, worker.child.loaded, worker.trouble() or None, dict(worker.unloadable))
+            for name, worker in workers.items()
+        ]
 
+    stopping = threading.Event()
     signer = Signer(load_secret(settings.data_dir / "link-secret"))
     retention_ms = core.tasks.policy.retention_ms
     origin = Origin(settings.public_url)
@@ -203,18 +212,14 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         choice.why,
         health,
         core.tasks.store.check_writable,
+        stopping.is_set,
         meters.page,
         api_document(dialects),
     )
     files = Files(signer, shelf, now_ms, core.tasks)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers, origin)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
-    return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds)
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
+    return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds, stopping)
 
 
 def new_uuid() -> str:

@@ -1,17 +1,21 @@
-"""Knows what the server counts and measures, by Prometheus names. No prompt, key or account is in any of it."""
+"""What the server counts and measures, by Prometheus names. No prompt, key or account is in any of it."""
 
+import logging
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from wanserve.domain.attempt import End, Spent
+from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import Census
-from wanserve.domain.task import State, Task, Video
+from wanserve.domain.task import Task, Video
+
+log = logging.getLogger(__name__)
 
 LONG: Final = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 3600, 4 * 3600)
 """Bucket limits in seconds for what takes from a preview's second to a large model's hour."""
@@ -42,6 +46,14 @@ class Meters:
         )
         self._leases = Counter("wanserve_leases_lost", "Attempts whose lease ran out.", registry=self._registry)
         self._bytes = Counter("wanserve_stored_bytes", "Bytes of the videos made.", ["model"], registry=self._registry)
+        self._ready = Gauge(
+            "wanserve_ready", "1 while the next request would be accepted, as /readyz tells.", registry=self._registry
+        )
+        self._workers_ready = Gauge(
+            "wanserve_workers_ready",
+            "1 while the next task would be made, as /readyz/workers tells.",
+            registry=self._registry,
+        )
         self._registry.register(_Answers(self.answers))
 
     def watch(self, census: Callable[[], Sequence[Census]]) -> None:
@@ -71,8 +83,10 @@ class Meters:
         """The lease of an attempt ran out."""
         self._leases.inc()
 
-    def page(self) -> bytes:
-        """Everything, as Prometheus reads it. Raises StoreUnavailable."""
+    def page(self, *, ready: bool, workers_ready: bool) -> bytes:
+        """Everything, as Prometheus reads it. The figures of the task table are left out where it cannot be read."""
+        self._ready.set(ready)
+        self._workers_ready.set(workers_ready)
         return generate_latest(self._registry)
 
     def _histogram(self, name: str, about: str, buckets: Sequence[float]) -> Histogram:
@@ -93,7 +107,7 @@ class _Answers(Collector):
 
 
 class _Table(Collector):
-    """The task table as it is at this moment: a count that is kept beside it could be wrong."""
+    """The task table as it is at this moment, by counts that are kept in it."""
 
     def __init__(self, census: Callable[[], Sequence[Census]]) -> None:
         self._census = census
@@ -103,14 +117,19 @@ class _Table(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        rows = self._census()
+        try:
+            rows = self._census()
+        except StoreUnavailable as error:
+            # All else is worth the more just now.
+            log.error("the metrics of the task table are left out: %s", error)
+            return
         tasks = GaugeMetricFamily("wanserve_tasks", "Tasks that are known.", labels=["model", "state"])
         age = GaugeMetricFamily(
             "wanserve_queue_age_seconds", "How long the oldest waiting task has been waiting.", labels=["model"]
         )
         for row in rows:
             tasks.add_metric([row.model, row.state.value], row.count)
-            if row.state is State.PENDING:
+            if row.oldest_ms is not None:
                 age.add_metric([row.model], max(0.0, time.time() - row.oldest_ms / 1000))
         yield tasks
         yield age

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import signal
 import sys
 import threading
 from contextlib import closing
@@ -15,6 +14,7 @@ from wanserve.keys import Keys
 from wanserve.offers import Choice, choose
 from wanserve.ownership import owned
 from wanserve.settings import Settings
+from wanserve.stopping import Stopping, heard
 from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ FIRST_KEY: Final = "default"
 
 
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. Raises SetupError where the server cannot start."""
+    """Serve until SIGTERM or SIGINT, then drain; see Stopping. Raises SetupError where the server cannot start."""
     host, port = free_address(settings.host, settings.port)
     choice = choose(settings)
     make_folders(settings)
@@ -39,7 +39,7 @@ def serve(settings: Settings, *, with_worker: bool = True) -> None:
         log.info("engine %s: %s", choice.engine, choice.why)
         tell_unserved(choice, core.tasks)
         log.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        asyncio.run(_run(parts, host, port))
+        asyncio.run(_run(parts, host, port, settings.drain_seconds))
 
 
 def tell_unserved(choice: Choice, tasks: Tasks) -> None:
@@ -59,41 +59,47 @@ def make_first_key(keys: Keys) -> None:
     print(f"The key of account {FIRST_KEY}, shown only now: {secret}", file=sys.stderr, flush=True)
 
 
-async def _run(parts: Parts, host: str, port: int) -> None:
+async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
+    """Serve until a signal comes and the workers have ended; what is left of the connections is closed then."""
     threads = [threading.Thread(target=worker.run, name="worker") for worker in parts.workers]
     sweeping = threading.Thread(target=parts.sweeper.run, name="sweeper")
     for thread in (*threads, sweeping):
         thread.start()
-    try:
-        # While the workers drain, polls are answered.
-        await listen(parts.app, host, port, lambda: _drained(parts, threads), Patience(head_s=parts.idle_s))
-    finally:
-        parts.sweeper.stop()
+    loop = asyncio.get_running_loop()
+    asked, hurried = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        parts.stopping.set()
         for worker in parts.workers:
             worker.stop()
+        loop.call_soon_threadsafe(asked.set)
+
+    def hurry() -> None:
+        for worker in parts.workers:
+            worker.hurry()
+        loop.call_soon_threadsafe(hurried.set)
+
+    with heard(Stopping(drain_s, stop, hurry)):
+        try:
+            # While the workers drain, polls are answered.
+            await listen(
+                parts.app, host, port, lambda: _drained(asked, hurried, threads), Patience(head_s=parts.idle_s)
+            )
+        finally:
+            parts.sweeper.stop()
+            for worker in parts.workers:
+                worker.stop()
+            # The store closes after this: whoever still writes to it has ended by then.
+            await _join([*threads, sweeping])
 
 
-async def _drained(parts: Parts, threads: list[threading.Thread]) -> None:
-    """Return once a signal has come and the workers have ended; a second signal ends the wait of the first."""
-    loop = asyncio.get_running_loop()
-    asked, pressed = asyncio.Event(), asyncio.Event()
-
-    def on_signal() -> None:
-        (pressed if asked.is_set() else asked).set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+async def _drained(asked: asyncio.Event, hurried: asyncio.Event, threads: list[threading.Thread]) -> None:
+    """Return once a stop was asked and the workers have ended, or at once where it is hurried."""
     await asked.wait()
-    log.info("stopping: what runs may take its time to end, nothing new is begun")
-    for worker in parts.workers:
-        worker.stop()
-    joined = asyncio.create_task(_join(threads))
-    hurry = asyncio.create_task(pressed.wait())
-    await asyncio.wait({joined, hurry}, return_when=asyncio.FIRST_COMPLETED)
-    for worker in parts.workers:
-        worker.hurry()
+    ended = asyncio.create_task(_join(threads))
+    hurry = asyncio.create_task(hurried.wait())
+    await asyncio.wait({ended, hurry}, return_when=asyncio.FIRST_COMPLETED)
     hurry.cancel()
-    await joined
 
 
 async def _join(threads: list[threading.Thread]) -> None:

@@ -108,6 +108,7 @@ class Settings(BaseModel):
     max_running: Count | None = None
     retention_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 24
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    max_losses: Annotated[int, Field(ge=1, le=1000)] = 10
     lease_seconds: Annotated[float, Field(ge=2, le=3600)] = 15
     stall_seconds: Seconds = 300
     load_seconds: Seconds = 1800
@@ -207,6 +208,7 @@ class Settings(BaseModel):
             max_queued=self.max_queued,
             max_running=self.max_running,
             max_attempts=self.max_attempts,
+            max_losses=self.max_losses,
             lease_ms=round(self.lease_seconds * 1000),
             retention_ms=round(self.retention_hours * 3_600_000),
             run_length=self.run_length,

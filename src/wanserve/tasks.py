@@ -1,4 +1,4 @@
-"""The use cases of tasks, for the doors (submit to delete) and for the workers (claim to settle).
+"""The use cases of tasks, for the endpoints (submit to delete) and for the workers (claim to settle).
 
 Every policy is here: who waits, who may run, what is tried again and for how long a task is known.
 """
@@ -6,30 +6,41 @@ Every policy is here: who waits, who may run, what is tried again and for how lo
 import json
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from typing import Final, assert_never
 
 from wanserve.domain import rules
 from wanserve.domain.account import Key
+from wanserve.domain.attempt import Fault
 from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import (
     BlobNotFound,
     InvalidRequest,
     ModelDenied,
+    StoreUncertain,
     TaskNotFound,
     VideoNotReady,
+    WanserveError,
     WrongState,
 )
 from wanserve.domain.ports import Clock, TaskStore
+from wanserve.domain.repeats import Refusals
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import LIVE, Failure, Named, Once, Repeat, Sent, State, Task, Usage, Variant, Video
+from wanserve.domain.task import LIVE, Counted, Failure, Named, Once, Repeat, Sent, State, Task, Usage, Variant, Video
 
 ONCE_KEY_CHARACTERS: Final = 255
 END_OF_TIME_MS: Final = 2**62
 
-SENT_MARK: Final = "\n"
-"""Begins the names that we give; those of clients are printable."""
+RETRIES_MAX: Final = 1_000_000
+"""A client that says to have sent something more often counts as one that does not count."""
+
+SLICE: Final = 200
+"""So many rows are removed in one write at most: submits that wait behind it are held up by some milliseconds."""
+
+Asked = rules.VideoRequest | tuple[str, str]
+"""What a submit asks for, or a remix: the id of its source and the prompt."""
 
 
 def file_key(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:
@@ -51,6 +62,7 @@ def files_of(task: Task) -> list[str]:
 class Policy:
     """The server's own limits. `max_queued` and `max_running` count one account's tasks of one model.
 
+    `max_attempts` is how many attempts a task may spend, `max_losses` how many it may lose through no fault of its own.
     `run_length` is how many tasks of one model a device serves in a row while others wait for another model.
     `once_ms` is for how long an idempotency key counts, `again_ms` for how long a client may try to send the same.
     """
@@ -58,6 +70,7 @@ class Policy:
     max_queued: int = 500
     max_running: int | None = None
     max_attempts: int = 3
+    max_losses: int = 10
     lease_ms: int = 15_000
     retention_ms: int = 24 * 3600 * 1000
     run_length: int = 10
@@ -79,7 +92,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """What can be done with tasks. `new_id` gives a fresh UUID's text, `new_seed` a seed for who names none."""
+    """What can be done with tasks.
+
+    `new_id` gives a fresh UUID's text, `new_seed` the seed of requests that name none. `retention_clock` tells by
+    which time tasks are past their retention, where that is not `clock`.
+    """
 
     store: TaskStore
     models: Mapping[str, ModelCard]
@@ -87,22 +104,32 @@ class Tasks:
     new_id: Callable[[], str]
     new_seed: Callable[[], int]
     policy: Policy
+    retention_clock: Clock | None = None
+    _refusals: Refusals = field(default_factory=Refusals, init=False)
 
     def submit(self, key: Key, request: rules.VideoRequest, repeat: Repeat = None) -> Future[Task]:
         """Let a request in; its task, once that is on disk: nobody may be told before.
 
-        A submit that `repeat` knows to be an earlier one's repetition gets that one's task, as it now is.
-        Raises InvalidRequest, or ModelDenied where the key is restricted to other models; the future fails as
-        `TaskStore.add` says.
+        A submit that `repeat` knows to be an earlier one's repetition gets that one's task, as it now is, also where
+        it would be refused as a new one. Raises InvalidRequest, or ModelDenied where the key is restricted to other
+        models; the future fails as `TaskStore.add` says.
         """
-        task = self._admitted(key, request)
-        return self.store.add(task, self.policy.max_queued, self._once(repeat, task, request))
+        return self._accept(key.account, request, repeat, lambda: self._admitted(key, request))
 
     def remix(self, key: Key, source_id: str, prompt: str, repeat: Repeat = None) -> Future[Task]:
         """Let in another prompt for what the source was made with: its model, size, length, seed and all else.
 
         Raises as `submit` does, TaskNotFound, and VideoNotReady where the source has made no video.
         """
+        return self._accept(key.account, (source_id, prompt), repeat, lambda: self._remixed(key, source_id, prompt))
+
+    def turned_away(self, account: str, asked: Asked, repeat: Repeat) -> None:
+        """Note that a submit was refused before it came here: its repeat is new work, and no earlier task's."""
+        once = self._once(account, asked, repeat) if isinstance(repeat, Sent) else None
+        if isinstance(once, Counted):
+            self._note_refusal(account, once)
+
+    def _remixed(self, key: Key, source_id: str, prompt: str) -> Task:
         source = self.get(key.account, source_id)
         if source.state is not State.SUCCEEDED:
             raise VideoNotReady(source.id, source.state)
@@ -117,13 +144,12 @@ class Tasks:
             watermark=made.watermark,
             seconds=round(made.seconds),
         )
-        task = replace(self._admitted(key, request), remixed_from=source.id)
-        return self.store.add(task, self.policy.max_queued, self._once(repeat, task, request))
+        return replace(self._admitted(key, request), remixed_from=source.id)
 
     def get(self, account: str, task_id: str) -> Task:
         """The task. Raises TaskNotFound where it is unknown, another account's, or past its retention."""
-        task = self.store.get(account, task_id)
-        if task is None or (task.ended_ms is not None and task.ended_ms < self._kept_since()):
+        task = self._known(account, task_id)
+        if task is None:
             raise TaskNotFound(task_id)
         return task
 
@@ -146,13 +172,13 @@ class Tasks:
 
         Raises InvalidRequest where the task to begin behind is unknown.
         """
-        if account is not None and search.after is not None and self.store.get(account, search.after) is None:
+        if account is not None and search.after is not None and self._known(account, search.after) is None:
             raise InvalidRequest("after", "must be the id of one of your own")
-        if account is not None and search.task_id is not None and self.store.get(account, search.task_id) is None:
-            # Only `get` takes as long for another account's id as for one that nobody has.
-            return Found(search, [], 0)
-        known = replace(search, ended_since_ms=self._kept_since())
-        return Found(search, self.store.search(account, known), self.store.count(account, known))
+        known = replace(search, ended_since_ms=self.kept_since())
+        # One more than is asked for tells whether there are more, and costs less than to count them all.
+        found = self.store.search(account, replace(known, limit=search.limit + 1))
+        total = self.store.count(account, known) if search.counted and account is not None else None
+        return Found(search, found[: search.limit], len(found) > search.limit, total)
 
     def cancel(self, account: str, task_id: str, states: Collection[State] = LIVE) -> Task:
         """Cancel a task that is in one of these states; a running engine stops at its next step.
@@ -206,16 +232,18 @@ class Tasks:
         """End the attempt with its video, and bill it; False where it came too late and nothing was written."""
         return self.store.settle(task.succeeded(self.clock(), video))
 
-    def fail(self, task: Task, failure: Failure, *, retryable: bool) -> bool:
+    def fail(self, task: Task, failure: Failure, *, retryable: bool, fault: Fault = Fault.TASK) -> bool:
         """End the attempt badly: the task waits again while it may be tried, else it has FAILED.
 
-        False where it came too late and nothing was written.
+        Only an attempt that ended by the task's own fault is spent; the others are counted against a higher limit,
+        which stops a task that takes its worker or its machine with it each time. False where it came too late and
+        nothing was written.
         """
-        return self.store.settle(self._after_loss(task, failure, retryable=retryable))
+        return self.store.settle(self._after_loss(task, failure, fault, retryable=retryable))
 
     def give_back(self, task: Task) -> bool:
         """End the attempt because this worker stops; the task waits again and the attempt does not count."""
-        return self.store.settle(task.requeued(spent=False))
+        return self.store.settle(task.requeued())
 
     def overdue(self) -> list[Task]:
         """The tasks whose lease has run out."""
@@ -227,21 +255,33 @@ class Tasks:
         None where the attempt has renewed its lease or ended meanwhile.
         """
         lost = Failure("worker_lost", "the worker that made this video was lost")
-        taken = self._after_loss(task, lost, retryable=True)
+        taken = self._after_loss(task, lost, Fault.WORKER, retryable=True)
         return taken if self.store.settle(taken, None if whatever_its_lease else self.clock()) else None
 
     def running(self) -> list[Task]:
         """What runs now."""
         return self.store.expired(END_OF_TIME_MS)
 
-    def forget_old(self) -> list[Task]:
-        """Remove the tasks past their retention and give them back, so that their files can follow."""
-        return self.store.forget(self._kept_since())
+    def kept_since(self) -> int:
+        """When a task ended at the earliest that is still known, in milliseconds since 1970."""
+        return (self.retention_clock or self.clock)() - self.policy.retention_ms
+
+    def forget_old(self, ended_before_ms: int) -> list[Task]:
+        """Remove some of the tasks that ended before this time and give them back, so that their files can follow.
+
+        None are left where it gives none.
+        """
+        return self.store.forget(min(ended_before_ms, self.kept_since()), SLICE)
+
+    def forget_old_keys(self) -> None:
+        """Remove the idempotency keys that count no more, some at a time."""
+        while self.store.forget_keys(self.clock() - self.policy.once_ms, SLICE) == SLICE:
+            pass
 
     def owner(self, key: str) -> Task:
         """The task whose video's file has this key. Raises BlobNotFound where no task has it."""
         owner = self._owner(key)
-        if owner is None or owner.video is None or owner.video.key != key:
+        if owner is None or owner.video is None or owner.video.key != key or owner.ended_before(self.kept_since()):
             raise BlobNotFound(f"no file is stored as {key!r}")
         return owner
 
@@ -272,28 +312,63 @@ class Tasks:
             raise ModelDenied(f"this key may not use {generation.model}")
         return Task(self.new_id(), key.account, generation, self.clock())
 
-    def _once(self, repeat: Repeat, task: Task, request: rules.VideoRequest) -> Once | None:
-        if repeat is None:
-            return None
-        asked = json.dumps([asdict(request), task.remixed_from]).encode()
-        fingerprint = sha256(asked).hexdigest()
+    def _accept(self, account: str, asked: Asked, repeat: Repeat, admit: Callable[[], Task]) -> Future[Task]:
+        """Add the task that `admit` gives, unless an earlier submit brought one; recognise first, admit after."""
+        once = self._once(account, asked, repeat)
+        try:
+            task = admit()
+        except WanserveError as refusal:
+            if once is None or (isinstance(once, Counted) and once.follows is None):
+                raise
+            # What was accepted stays accepted, also where it would be refused by now.
+            return self.store.repeat(account, once, refusal)
+        added = self.store.add(task, self.policy.max_queued, once)
+        if isinstance(once, Counted):
+            added.add_done_callback(partial(self._note_if_refused, account, once))
+        return added
+
+    def _once(self, account: str, asked: Asked, repeat: Repeat) -> Once | Counted | None:
         match repeat:
+            case None:
+                return None
             case Named(name):
                 if not 0 < len(name) <= ONCE_KEY_CHARACTERS or not name.isascii() or not name.isprintable():
                     problem = f"must be 1 to {ONCE_KEY_CHARACTERS} printable ASCII characters"
                     raise InvalidRequest("Idempotency-Key", problem)
-                return Once(name, fingerprint, self.clock() - self.policy.once_ms)
-            case Sent(again):
-                # What was asked is the name: no name of a client's own is like it.
-                since_ms = self.clock() - self.policy.again_ms
-                return Once(f"{SENT_MARK}{fingerprint}", fingerprint, since_ms, first=not again)
+                return Once(name, fingerprint(asked), self.clock() - self.policy.once_ms, self.kept_since())
+            case Sent(retries):
+                if retries > RETRIES_MAX:
+                    return None
+                same, now = fingerprint(asked), self.clock()
+                follows = self._refusals.follows(account, same, retries, now)
+                return Counted(same, retries, now - self.policy.again_ms, follows)
             case _:
                 assert_never(repeat)
 
-    def _after_loss(self, task: Task, failure: Failure, *, retryable: bool) -> Task:
-        if retryable and task.attempts_spent + 1 < self.policy.max_attempts:
-            return task.requeued(spent=True)
-        return task.failed(self.clock(), failure)
+    def _note_if_refused(self, account: str, once: Counted, added: Future[Task]) -> None:
+        """Note a try that left nothing behind; one whose client went away before it was written is such a try too."""
+        error = None if added.cancelled() else added.exception()
+        if added.cancelled() or (error is not None and not isinstance(error, StoreUncertain)):
+            self._note_refusal(account, once)
 
-    def _kept_since(self) -> int:
-        return self.clock() - self.policy.retention_ms
+    def _note_refusal(self, account: str, once: Counted) -> None:
+        self._refusals.note(account, once, self.clock() + self.policy.again_ms)
+
+    def _after_loss(self, task: Task, failure: Failure, fault: Fault, *, retryable: bool) -> Task:
+        spent, limit = task.attempts_spent, self.policy.max_attempts
+        if fault is not Fault.TASK:
+            spent, limit = task.losses, self.policy.max_losses
+        if retryable and spent + 1 < limit:
+            return task.requeued(fault)
+        return task.failed(self.clock(), failure, fault)
+
+    def _known(self, account: str, task_id: str) -> Task | None:
+        """The account's task, unless it is past its retention."""
+        task = self.store.get(account, task_id)
+        return None if task is None or task.ended_before(self.kept_since()) else task
+
+
+def fingerprint(asked: Asked) -> str:
+    """The SHA-256 of what was asked, as 64 hex digits: of the request as it was sent, before any default is filled in."""
+    whole = asdict(asked) if isinstance(asked, rules.VideoRequest) else asked
+    return sha256(json.dumps([whole, None]).encode()).hexdigest()

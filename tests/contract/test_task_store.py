@@ -21,10 +21,11 @@ from hypothesis.stateful import (
 )
 
 from tests.samples import VIDEO, new_task
-from wanserve.domain.errors import InvalidRequest, QueueFull
+from wanserve.domain.attempt import Fault
+from wanserve.domain.errors import InvalidRequest, QueueFull, TaskNotFound
 from wanserve.domain.ports import TaskStore
 from wanserve.domain.search import Search
-from wanserve.domain.task import LIVE, Failure, Once, State, Task
+from wanserve.domain.task import LIVE, Counted, Failure, Once, State, Task
 from wanserve.store.memory import MemoryTasks
 from wanserve.store.sqlite import Database, SqliteTasks
 
@@ -32,12 +33,16 @@ ACCOUNTS = ("ann", "ben", "cyd")
 MODELS = ("small", "large")
 MAX_QUEUED = 4
 MAX_RUNNING = 2
-LEASE_MS = 100
-ONCE_MS = 300
+TICK_MS = 100_000
+"""So long that a run reaches over some of the periods of ten minutes by which lists and totals are found."""
+
+LEASE_MS = 10 * TICK_MS
+ONCE_MS = 30 * TICK_MS
+REFUSAL = TaskNotFound("nobody's")
 FAILURE = Failure("engine_failed", "it would not")
 
 
-TIMES = st.none() | st.integers(1000, 1500)
+TIMES = st.none() | st.integers(0, 50 * TICK_MS)
 searches = st.builds(
     Search,
     states=st.sets(st.sampled_from(State)),
@@ -68,6 +73,8 @@ class TaskStoreContract(RuleBasedStateMachine):
         self.served: dict[str, int] = {}
         self.came: list[str] = []
         self.named: dict[tuple[str, str], tuple[str, str, int]] = {}
+        self.counted: dict[str, tuple[str, str, int, int]] = {}
+        """By task: its account, what was asked, the try that it was last handed out by, and when it was submitted."""
 
     @rule(account=st.sampled_from(ACCOUNTS), model=st.sampled_from(MODELS))
     def submit(self, account: str, model: str) -> None:
@@ -85,26 +92,58 @@ class TaskStoreContract(RuleBasedStateMachine):
         model=st.sampled_from(MODELS),
         name=st.sampled_from(("one", "two")),
         asked=st.sampled_from(("cat", "dog")),
-        first=st.booleans(),
+        admitted=st.booleans(),
+        kept_ms=st.integers(0, 20 * TICK_MS),
     )
-    def submit_once(self, account: str, model: str, name: str, asked: str, first: bool) -> None:
+    def submit_once(self, account: str, model: str, name: str, asked: str, admitted: bool, kept_ms: int) -> None:
         task = new_task(account=account, model=model, submitted_ms=self.tick())
-        once = Once(name, asked, self.now - ONCE_MS, first)
-        task_id, first_asked, at = self.named.get((account, name), ("", "", 0))
-        added = self.store.add(task, MAX_QUEUED, once)
-        if task_id in self.told and at >= once.since_ms and not first:
-            if first_asked == asked:
-                assert added.result(10) == self.told[task_id]
+        once = Once(name, asked, self.now - ONCE_MS, self.now - kept_ms)
+        task_id, first_asked, at = self.named.get((account, name), ("", "", -ONCE_MS))
+        added = self.store.add(task, MAX_QUEUED, once) if admitted else self.store.repeat(account, once, REFUSAL)
+        if at >= once.since_ms:
+            known = self.told.get(task_id)
+            if first_asked == asked and known is not None and not known.ended_before(once.kept_since_ms):
+                assert added.result(10) == known
             else:
                 assert isinstance(failure(added), InvalidRequest)
-            return
-        waiting = [other for other in self.of(State.PENDING, account) if other.generation.model == model]
-        if len(waiting) >= MAX_QUEUED:
+        elif self.new(added, task, admitted):
+            self.named[account, name] = task.id, asked, self.now
+
+    @rule(
+        account=st.sampled_from(ACCOUNTS[:2]),
+        asked=st.sampled_from(("cat", "dog")),
+        retries=st.integers(0, 2),
+        follows=st.none() | st.integers(0, 2),
+        admitted=st.booleans(),
+    )
+    def submit_counted(self, account: str, asked: str, retries: int, follows: int | None, admitted: bool) -> None:
+        task = new_task(account=account, model="small", submitted_ms=self.tick())
+        once = Counted(asked, retries, self.now - ONCE_MS, follows)
+        fitting = [
+            earlier
+            for earlier, (whose, what, number, at) in self.counted.items()
+            if (whose, what, number) == (account, asked, follows) and at >= once.since_ms and earlier in self.told
+        ]
+        added = self.store.add(task, MAX_QUEUED, once) if admitted else self.store.repeat(account, once, REFUSAL)
+        if fitting:
+            assert added.result(10) == self.told[fitting[0]]
+            self.counted[fitting[0]] = account, asked, retries, self.counted[fitting[0]][3]
+        elif self.new(added, task, admitted):
+            self.counted[task.id] = account, asked, retries, self.now
+
+    def new(self, added: Future[Task], task: Task, admitted: bool) -> bool:
+        """Whether the submit, which repeats none, was accepted; it has to be unless it was refused or finds no place."""
+        model = task.generation.model
+        waiting = [other for other in self.of(State.PENDING, task.account) if other.generation.model == model]
+        if not admitted:
+            assert failure(added) is REFUSAL
+        elif len(waiting) >= MAX_QUEUED:
             assert isinstance(failure(added), QueueFull)
-            return
-        assert added.result(10) == task
-        self.accepted(task)
-        self.named[account, name] = task.id, asked, self.now
+        else:
+            assert added.result(10) == task
+            self.accepted(task)
+            return True
+        return False
 
     @rule(target=attempts, models=st.sets(st.sampled_from(MODELS), min_size=1))
     def claim(self, models: set[str]) -> Task | MultipleResults[Task]:
@@ -137,9 +176,9 @@ class TaskStoreContract(RuleBasedStateMachine):
     def fail(self, attempt: Task) -> None:
         self.settle(attempt.failed(self.tick(), FAILURE))
 
-    @rule(attempt=consumes(attempts), spent=st.booleans())
-    def requeue(self, attempt: Task, spent: bool) -> None:
-        self.settle(attempt.requeued(spent=spent))
+    @rule(attempt=consumes(attempts), fault=st.none() | st.sampled_from(Fault))
+    def requeue(self, attempt: Task, fault: Fault | None) -> None:
+        self.settle(attempt.requeued(fault))
 
     @rule(ahead=st.integers(0, 2 * LEASE_MS))
     def reclaim(self, ahead: int) -> None:
@@ -149,7 +188,7 @@ class TaskStoreContract(RuleBasedStateMachine):
             task.id for task in self.of(State.RUNNING) if task.lease_ms is not None and task.lease_ms < before
         }
         for task in lost:
-            taken = task.requeued(spent=True)
+            taken = task.requeued(Fault.WORKER)
             assert self.store.settle(taken, before)
             assert not self.store.settle(taken, before)
             self.told[task.id] = replace(taken, progress=max(task.progress, taken.progress))
@@ -158,7 +197,7 @@ class TaskStoreContract(RuleBasedStateMachine):
     def reclaim_too_early(self, attempt: Task) -> None:
         held = self.held(attempt)
         if held and held.lease_ms is not None:
-            assert not self.store.settle(held.requeued(spent=True), held.lease_ms)
+            assert not self.store.settle(held.requeued(), held.lease_ms)
 
     @rule(number=st.integers(0), account=st.sampled_from(ACCOUNTS), states=st.sampled_from((LIVE, {State.PENDING})))
     def cancel(self, number: int, account: str, states: set[State]) -> None:
@@ -184,14 +223,26 @@ class TaskStoreContract(RuleBasedStateMachine):
             del self.told[task.id]
             self.order.remove(task.id)
 
-    @rule(ago=st.integers(0, 50))
-    def forget(self, ago: int) -> None:
+    @rule(ago=st.integers(0, 5 * TICK_MS), limit=st.integers(1, 3))
+    def forget(self, ago: int, limit: int) -> None:
         before = self.now - ago
-        old = {task.id: task for task in self.told.values() if task.ended_ms is not None and task.ended_ms < before}
-        assert {task.id: task for task in self.store.forget(before)} == old
-        for task_id in old:
+        old = {task.id: task for task in self.told.values() if task.ended_before(before)}
+        gone = {task.id: task for task in self.store.forget(before, limit)}
+        assert gone.items() <= old.items()
+        assert len(gone) == min(limit, len(old))
+        ends = sorted(task.ended_ms or 0 for task in old.values())
+        assert sorted(task.ended_ms or 0 for task in gone.values()) == ends[:limit]
+        for task_id in gone:
             del self.told[task_id]
             self.order.remove(task_id)
+
+    @rule(limit=st.integers(1, 2))
+    def forget_keys(self, limit: int) -> None:
+        before = self.now - ONCE_MS
+        old = [name for name, (_, _, at) in self.named.items() if at < before]
+        assert self.store.forget_keys(before, limit) == min(limit, len(old))
+        for name in sorted(old, key=lambda name: self.named[name][2])[:limit]:
+            del self.named[name]
 
     @invariant()
     def every_task_is_as_it_was_told(self) -> None:
@@ -216,7 +267,9 @@ class TaskStoreContract(RuleBasedStateMachine):
             ids = ids[ids.index(search.after) + 1 :]
         fitting = [task for task in (self.told[task_id] for task_id in ids) if fits(task, account, search)]
         assert self.store.search(account, search) == fitting[search.skip : search.skip + search.limit]
-        assert self.store.count(account, search) == len(fitting)
+        if account is not None:
+            everywhere = [task for task in self.told.values() if fits(task, account, search)]
+            assert self.store.count(account, search) == len(everywhere)
 
     @invariant()
     def the_census_counts_all(self) -> None:
@@ -224,7 +277,7 @@ class TaskStoreContract(RuleBasedStateMachine):
         assert sum(row.count for row in counts.values()) == len(self.told)
         for (model, state), row in counts.items():
             times = [task.submitted_ms for task in self.of(state) if task.generation.model == model]
-            assert (row.count, row.oldest_ms) == (len(times), min(times))
+            assert (row.count, row.oldest_ms) == (len(times), min(times) if state is State.PENDING else None)
 
     @invariant()
     def each_success_is_billed_once(self) -> None:
@@ -280,7 +333,7 @@ class TaskStoreContract(RuleBasedStateMachine):
         return sorted(there, key=lambda model: self.turn(there[model]))
 
     def tick(self) -> int:
-        self.now += 10
+        self.now += TICK_MS
         return self.now
 
 

@@ -49,6 +49,7 @@ class Server:
     process: subprocess.Popen[bytes]
     url: str = ""
     key: str = ""
+    with_worker: bool = True
     http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
 
     def submit(
@@ -95,9 +96,10 @@ class Server:
         return int(workers[0])
 
     def ready(self) -> bool:
-        """Whether `/readyz` says so."""
+        """Whether the next request would be accepted and, where it has a worker, the next task made."""
+        paths = ["/readyz", "/readyz/workers"] if self.with_worker else ["/readyz"]
         try:
-            return self.http.get(self.url + "/readyz").status_code == 200
+            return all(self.http.get(self.url + path).status_code == 200 for path in paths)
         except httpx.TransportError:
             return False
 
@@ -133,7 +135,7 @@ def start(
             stderr=stderr,
             stdout=stderr,
         )
-    server = Server(data_dir, log, process)
+    server = Server(data_dir, log, process, with_worker="--no-worker" not in arguments)
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         text = log.read_bytes()[size:].decode()

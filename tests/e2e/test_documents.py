@@ -16,12 +16,14 @@ from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
 def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Server) -> None:
     assert server.http.get(server.url + "/healthz").json() == {"status": "alive"}
     ready = server.http.get(server.url + "/readyz")
-    assert ready.status_code == 200
-    body = ready.json()
-    assert (body["status"], body["store"]) == ("ready", "ok")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "store": "ok"})
+    workers = server.http.get(server.url + "/readyz/workers")
+    assert workers.status_code == 200
+    body = workers.json()
+    assert body["status"] == "ready"
     assert body["engine"]["name"] == "animatic"
     assert body["engine"]["why"]
-    assert body["workers"] == [{"device": "cpu", "loaded": True, "problem": None}]
+    assert body["workers"] == [{"device": "cpu", "loaded": True, "problem": None, "unloadable": {}}]
 
 
 def test_a_server_whose_child_is_gone_is_not_ready_until_a_fresh_one_has_loaded(tmp_path: Path) -> None:
@@ -29,13 +31,14 @@ def test_a_server_whose_child_is_gone_is_not_ready_until_a_fresh_one_has_loaded(
         os.kill(server.child_pid(), signal.SIGKILL)
         seen: set[int] = set()
         while seen != {200, 503} or not server.ready():
-            seen.add(server.http.get(server.url + "/readyz").status_code)
+            seen.add(server.http.get(server.url + "/readyz/workers").status_code)
+            assert server.http.get(server.url + "/readyz").status_code == 200, "requests are accepted all the same"
 
 
 def test_the_openapi_document_has_every_route_with_the_documents_examples(server: Server) -> None:
     document: dict[str, Any] = server.http.get(server.url + "/openapi.json").json()
     assert document["openapi"].startswith("3.1")
-    own = {"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/files/{key}"}
+    own = {"/healthz", "/readyz", "/readyz/workers", "/metrics", "/docs", "/openapi.json", "/files/{key}"}
     theirs = set(document["paths"]) - {SUBMIT, POLL} - own
     assert theirs == {path for path in theirs if path.startswith(("/api/v1/", "/v1/"))}
     submit = document["paths"][SUBMIT]["post"]

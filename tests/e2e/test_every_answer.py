@@ -1,4 +1,4 @@
-"""Whatever arrives, the answer is in a dialect's shape, has its id, may be read by a browser, and is counted."""
+"""Whatever arrives, the answer is in a dialect's shape, has its id, and may be read by a browser."""
 
 import json
 import re
@@ -21,14 +21,6 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("answers") / "data"
     with running(data, "--no-worker", submit_rps="10000", query_rps="10000") as one:
         yield one
-
-
-def counted(server: Server) -> int:
-    """How many answers the server says that it gave, but for this one."""
-    page = server.http.get(server.url + "/metrics").text
-    return sum(
-        int(float(found)) for found in re.findall(r"^wanserve_http_answers_total\{.*\} (\S+)$", page, re.MULTILINE)
-    )
 
 
 def in_shape(said: Said, method: str = "GET") -> None:
@@ -58,14 +50,12 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_each_method_at_each_path_is_answered_in_shape_and_counted(idle: Server, path: str) -> None:
-    before = counted(idle)
+def test_each_method_at_each_path_is_answered_in_shape(idle: Server, path: str) -> None:
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get"]
     for method in methods:
         said = ask(idle, method, path)
         assert said.status < 500, (method, path)
         in_shape(said, method)
-    assert counted(idle) == before + len(methods) + 1
 
 
 @pytest.mark.parametrize(
@@ -79,9 +69,7 @@ def test_each_method_at_each_path_is_answered_in_shape_and_counted(idle: Server,
     ],
 )
 def test_targets_that_are_no_paths_are_answered_in_shape(idle: Server, method: str, target: str) -> None:
-    before = counted(idle)
     in_shape(ask(idle, method, target), method)
-    assert counted(idle) == before + 2
 
 
 @pytest.mark.parametrize(

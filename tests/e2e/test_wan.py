@@ -81,7 +81,7 @@ def batch(server: Server) -> Batch:
     readiness = set()
 
     def ended() -> bool:
-        readiness.add(server.http.get(f"{server.url}/readyz").status_code)
+        readiness.add(server.http.get(f"{server.url}/readyz/workers").status_code)
         return all(server.poll(task_id)["task_status"] not in ("PENDING", "RUNNING") for task_id in ids.values())
 
     until(ended, seconds=240)
@@ -326,7 +326,7 @@ def test_each_gpu_has_a_worker_and_a_child_of_its_own(tmp_path: Path) -> None:
     with running(tmp_path / "data", cwd=tmp_path) as pair:
 
         def all_ready() -> bool:
-            workers = pair.http.get(f"{pair.url}/readyz").json()["workers"]
+            workers = pair.http.get(f"{pair.url}/readyz/workers").json()["workers"]
             assert [worker["device"] for worker in workers] == ["gpu 0", "gpu 3"]
             return all(worker["loaded"] for worker in workers)
 

@@ -12,6 +12,7 @@ import av
 import pytest
 
 from tests.samples import new_generation
+from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Variant
@@ -99,7 +100,7 @@ def test_stills_that_cannot_be_written_are_told_and_leave_nothing(
     child.send(Generate("task", 1, new_generation()))
     crashed = ended(child)
     assert isinstance(crashed, Crashed)
-    assert (crashed.code, crashed.retryable) == ("media_failed", True)
+    assert (crashed.code, crashed.retryable, crashed.fault) == ("media_unavailable", True, Fault.MACHINE)
     assert list((tmp_path / "scratch").iterdir()) == [in_the_way]
     assert list((tmp_path / "blobs").iterdir()) == []
 
@@ -143,7 +144,7 @@ def test_what_cannot_be_written_is_told_and_the_child_goes_on(child: Supervisor,
     child.send(Generate("task", 1, new_generation()))
     crashed = ended(child)
     assert isinstance(crashed, Crashed)
-    assert (crashed.code, crashed.retryable) == ("media_failed", True)
+    assert (crashed.code, crashed.retryable, crashed.fault) == ("media_unavailable", True, Fault.MACHINE)
     (tmp_path / "scratch").mkdir()
     child.send(Generate("task", 2, new_generation()))
     assert isinstance(ended(child), Done)
@@ -165,7 +166,7 @@ def test_a_child_that_dies_by_itself_is_a_crash_with_its_status(child: Superviso
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     crashed = ended(child)
-    assert crashed == Crashed(DIED, "the worker's process ended: killed by SIGKILL", retryable=True)
+    assert crashed == Crashed(DIED, "the worker's process ended: killed by SIGKILL", retryable=True, fault=Fault.WORKER)
     assert not child.running()
 
 

@@ -86,14 +86,17 @@ def core(tmp_path: Path) -> Iterator[Core]:
     opened.close()
 
 
-def served(core: Core, bodies: Bodies, folder: Path = Path("nowhere"), submit_rps: float = 1000) -> ASGIApp:
+def served(
+    core: Core, bodies: Bodies, submit_rps: float = 1000, answers: Counter[tuple[str, int]] | None = None
+) -> ASGIApp:
     dialects = all_dialects("wan2.2-t2v-plus", 1000, 1000)
     gate = Gate(core.keys, submit_rps, 1000, time.monotonic)
-    signer, shelf = Signer(b"secret"), Shelf(DiskBlobs(folder))
+    signer, shelf = Signer(b"secret"), Shelf(DiskBlobs(Path("nowhere")))
     links = Links(signer, Origin(), 1000)
     doors = [Door(one, each, core.tasks, gate, links, shelf, bodies) for one in dialects for each in one.operations]
     files = Files(signer, shelf, lambda: 0, core.tasks)
-    return application(doors, [files.route()], dialects, lambda: "an-id", Counter(), Origin())
+    counted = Counter() if answers is None else answers
+    return application(doors, [files.route()], dialects, lambda: "an-id", counted, Origin())
 
 
 def key_headers(key: str) -> dict[str, str]:
@@ -172,6 +175,21 @@ def test_a_submit_that_cannot_be_read_counts_as_one(core: Core) -> None:
     key = key_headers(core.keys.create("one", "ann"))
     statuses = [asyncio.run(Client([b"{"]).ask(app, SUBMIT, content_length="1", **key)).status for _ in range(2)]
     assert statuses == [400, 429]
+
+
+def test_every_answer_is_counted_whatever_it_is(core: Core) -> None:
+    answers: Counter[tuple[str, int]] = Counter()
+    app = served(core, Bodies(), answers=answers)
+    methods, paths = ["GET", "POST", "OPTIONS", "BREW"], [*DOORS, "/files/x", "/nothing", "", "*", "/\ud800"]
+    for method in methods:
+        for path in paths:
+            asyncio.run(Client().ask(app, path, method))
+    preflight = {"origin": "https://app.example", "access_control_request_method": "POST"}
+    asyncio.run(Client().ask(app, SUBMIT, "OPTIONS", **preflight))
+    asyncio.run(Client().ask(app, SUBMIT, "GET", host="a b"))
+    assert answers.total() == len(methods) * len(paths) + 2
+    assert {dialect for dialect, _ in answers} == {"pixazo", "dashscope", "openai", "wanserve"}
+    assert all(status < 500 for _, status in answers)
 
 
 class Broken:

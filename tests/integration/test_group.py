@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from wanserve.domain.attempt import Fault
 from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
@@ -217,7 +218,9 @@ def test_no_peer_outlives_the_first_rank(children: list[Child]) -> None:
     end = end_of(peer)
     os.kill(first, signal.SIGKILL)
     assert has_ended(end)
-    assert group.ended() == Crashed(DIED, "the worker's process ended: killed by SIGKILL", retryable=True)
+    assert group.ended() == Crashed(
+        DIED, "the worker's process ended: killed by SIGKILL", retryable=True, fault=Fault.WORKER
+    )
 
 
 @pytest.mark.parametrize(

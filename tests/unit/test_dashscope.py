@@ -193,16 +193,20 @@ def test_an_unknown_task_is_unknown_to_a_query_and_not_pending_to_a_cancel() -> 
 
 
 def test_a_list_is_of_the_last_day_unless_it_is_told_otherwise() -> None:
-    assert searched("") == Search(since_ms=NOW_MS - DAY_MS, limit=10)
+    assert searched("") == Search(since_ms=NOW_MS - DAY_MS, limit=10, counted=True)
     assert searched("page_no=3&page_size=20&region=cn&status=&model_name=") == replace(searched(""), skip=40, limit=20)
-    assert searched("task_id=abc&status=RUNNING&page_size=5") == Search(task_id="abc", limit=5)
+    assert searched("task_id=abc&status=RUNNING&page_size=5") == Search(task_id="abc", limit=5, counted=True)
     assert searched("status=RUNNING&model_name=wan2.1-t2v-plus") == replace(
         searched(""), states=(State.RUNNING,), model="wanx2.1-t2v-plus"
     )
     assert searched("status=UNKNOWN").states == ()
     start_ms = SUBMITTED_MS - 999
-    assert searched("start_time=20250906180309") == Search(since_ms=start_ms, until_ms=start_ms + DAY_MS, limit=10)
-    assert searched("end_time=20250906180309") == Search(since_ms=start_ms - DAY_MS, until_ms=start_ms, limit=10)
+    assert searched("start_time=20250906180309") == Search(
+        since_ms=start_ms, until_ms=start_ms + DAY_MS, limit=10, counted=True
+    )
+    assert searched("end_time=20250906180309") == Search(
+        since_ms=start_ms - DAY_MS, until_ms=start_ms, limit=10, counted=True
+    )
     both = searched("start_time=20250906180309&end_time=20250906180310")
     assert (both.since_ms, both.until_ms) == (start_ms, start_ms + 1000)
 
@@ -234,7 +238,7 @@ def test_a_list_that_breaks_a_rule_is_refused(query: str, field: str) -> None:
 
 def test_a_list_is_told_twice_as_the_page_and_as_the_sdk_have_it() -> None:
     def listed(*tasks: Task, total: int) -> dict[str, Any]:
-        return dict(dashscope.write_list(Found(Search(skip=10, limit=10), tasks, total), OUTGOING))
+        return dict(dashscope.write_list(Found(Search(skip=10, limit=10), tasks, more=False, total=total), OUTGOING))
 
     running = new_task(submitted_ms=SUBMITTED_MS).claimed(SUBMITTED_MS + 18, 0)
     told = listed(running, total=11)

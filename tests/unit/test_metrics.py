@@ -13,7 +13,7 @@ from wanserve.store.memory import MemoryTasks
 
 def samples(meters: Meters) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Every sample of the page by its name and labels."""
-    families = text_string_to_metric_families(meters.page().decode())
+    families = text_string_to_metric_families(meters.page(ready=True, workers_ready=False).decode())
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in families

@@ -274,10 +274,10 @@ def test_a_list_is_read_and_written_with_its_ends() -> None:
         assert refused.value.field == field
         assert refused.value.problem.startswith("must be ")
     tasks = [new_task(), new_task()]
-    page = openai.write_list(Found(asked, tasks, 3), OUTGOING, 0)
+    page = openai.write_list(Found(asked, tasks, more=True), OUTGOING, 0)
     assert (page["first_id"], page["last_id"]) == (openai.video_id(tasks[0].id), openai.video_id(tasks[1].id))
     assert (page["object"], page["has_more"]) == ("list", True)
-    empty = openai.write_list(Found(asked, [], 0), OUTGOING, 0)
+    empty = openai.write_list(Found(asked, [], more=False), OUTGOING, 0)
     assert (empty["first_id"], empty["last_id"], empty["has_more"]) == (None, None, False)
 
 
@@ -295,12 +295,12 @@ def test_a_file_is_asked_for_by_the_vendors_names() -> None:
 
 def test_a_repeat_is_known_by_its_name_or_by_the_clients_count_of_its_tries() -> None:
     assert openai.repeat(incoming()) is None
-    assert openai.repeat(incoming(x_stainless_retry_count="0")) == Sent(again=False)
-    assert openai.repeat(incoming(x_stainless_retry_count="2")) == Sent(again=True)
+    assert openai.repeat(incoming(x_stainless_retry_count="0")) == Sent(0)
+    assert openai.repeat(incoming(x_stainless_retry_count="2")) == Sent(2)
     assert openai.repeat(incoming(x_stainless_retry_count="2", idempotency_key="mine")) == Named("mine")
     for noise in ("-1", "+1", "1_0", "1.0", "x", "²", ""):
         assert openai.repeat(incoming(x_stainless_retry_count=noise)) is None
-    assert openai.repeat(incoming(x_stainless_retry_count="9" * 5000)) == Sent(again=True)
+    assert openai.repeat(incoming(x_stainless_retry_count="9" * 5000)) == Sent(999_999_999)
 
 
 def test_the_catalogue_is_written_as_models() -> None:

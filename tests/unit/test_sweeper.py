@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from wanserve.blobs.store import DiskBlobs
+from wanserve.clocks import RetentionClock
 from wanserve.domain.account import Key
 from wanserve.domain.catalog import MODELS
-from wanserve.domain.errors import StoreUnavailable
+from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
 from wanserve.domain.rules import VideoRequest
+from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, State, Task, Variant, Video
 from wanserve.metrics import Meters
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import Policy, Tasks, file_key, files_of, unfinished_name
+from wanserve.tasks import SLICE, Policy, Tasks, file_key, files_of, unfinished_name
 from wanserve.worker.sweeper import Sweeper
 
 KEY = Key("ann", "ann", "00", 0)
@@ -24,7 +26,7 @@ class Scene:
     """Use cases on a clock that the test moves, with files on a real disk."""
 
     def __init__(self, folder: Path) -> None:
-        ids = iter(range(100))
+        ids = iter(range(1000))
         self.now = 0
         self.store = MemoryTasks()
         policy = Policy(lease_ms=1000, retention_ms=60_000)
@@ -33,7 +35,8 @@ class Scene:
         self.scratch.mkdir()
         self.files.mkdir()
         self.blobs = DiskBlobs(self.files)
-        self.sweeper = Sweeper(self.tasks, self.blobs, self.scratch, Meters())
+        self.uptime_s = 0.0
+        self.sweeper = Sweeper(self.tasks, self.blobs, self.scratch, Meters(), monotonic_s=lambda: self.uptime_s)
 
     def running(self) -> Task:
         """A task that an attempt has."""
@@ -41,6 +44,12 @@ class Scene:
         task = self.tasks.claim(MODELS)
         assert task is not None
         return task
+
+    def sweep(self) -> None:
+        """Two looks, a minute apart."""
+        for _ in range(2):
+            self.sweeper.sweep_files()
+            self.uptime_s += 60
 
     def file(self, key: str) -> str:
         """A stored file."""
@@ -62,7 +71,7 @@ def test_orphans_go_and_what_a_task_has_or_makes_stays(scene: Scene) -> None:
     making = scene.file(file_key(scene.running().id, 1))
     for orphan in (file_key(done.id, 2), file_key("unknown", 1), "stray"):
         scene.file(orphan)
-    scene.sweeper.sweep_files()
+    scene.sweep()
     assert sorted(scene.blobs.keys()) == sorted([kept, making])
 
 
@@ -70,7 +79,7 @@ def test_past_its_retention_a_tasks_file_goes_with_it(scene: Scene) -> None:
     task = scene.running()
     scene.tasks.succeed(task, Video(scene.file(file_key(task.id, 1)), 5, "animatic"))
     scene.now += 60_001
-    scene.sweeper.sweep_files()
+    scene.sweep()
     assert list(scene.blobs.keys()) == []
     assert scene.store.find(task.id) is None
     assert len(scene.tasks.usage(None)) == 1
@@ -85,7 +94,7 @@ def test_past_its_retention_a_videos_stills_go_with_it_and_those_of_others_stay(
     new = scene.running()
     scene.tasks.succeed(new, Video(file_key(new.id, 1), 5, "animatic"))
     kept = [scene.file(key) for key in files_of(new)]
-    scene.sweeper.sweep_files()
+    scene.sweep()
     assert len(kept) == 3
     assert sorted(scene.blobs.keys()) == sorted(kept)
 
@@ -101,7 +110,7 @@ def test_stills_go_with_their_attempt_and_those_that_are_being_made_stay(scene: 
     for task_id in (making.id, lost.id):
         for still in stills:
             (scene.scratch / unfinished_name(task_id, 1, still)).write_bytes(b"half")
-    scene.sweeper.sweep_files()
+    scene.sweep()
     assert sorted(scene.blobs.keys()) == sorted(kept)
     assert {left.name for left in scene.scratch.iterdir()} == {unfinished_name(making.id, 1, still) for still in stills}
 
@@ -112,6 +121,9 @@ def test_a_start_takes_all_back_and_clears_what_was_left_half_made(scene: Scene)
     (scene.scratch / "half.mp4").write_bytes(b"half")
     scene.sweeper.start_afresh()
     assert scene.tasks.find(task.id).state is State.PENDING
+    assert len(list(scene.scratch.iterdir())) == 1, "nothing is deleted on one look"
+    assert len(list(scene.blobs.keys())) == 1
+    scene.sweeper.sweep_files()
     assert list(scene.scratch.iterdir()) == []
     assert list(scene.blobs.keys()) == []
 
@@ -169,5 +181,143 @@ def test_what_a_killed_child_left_half_made_goes_and_what_is_being_made_stays(sc
     names = [unfinished_name(task.id, 1) for task in (lost, running, done)]
     for name in [*names, "stray", unfinished_name(running.id, 2)]:
         (scene.scratch / name).write_bytes(b"half")
-    scene.sweeper.sweep_files()
+    scene.sweep()
     assert [left.name for left in scene.scratch.iterdir()] == [names[1]]
+
+
+def finished(scene: Scene) -> Task:
+    """A task that has its video."""
+    task = scene.running()
+    scene.tasks.succeed(task, Video(scene.file(file_key(task.id, 1)), 5, "animatic"))
+    return scene.tasks.find(task.id)
+
+
+def test_a_clock_that_is_ahead_for_one_look_deletes_nothing(scene: Scene) -> None:
+    kept = finished(scene)
+    scene.sweeper.sweep_files()
+    for ahead_ms in (90_000_000, 0, 90_000_000, 0):
+        scene.uptime_s += 60
+        scene.now += ahead_ms
+        scene.sweeper.sweep_files()
+        scene.now -= ahead_ms
+    assert scene.tasks.find(kept.id) == kept
+    assert list(scene.blobs.keys()) == files_of(kept)[:1]
+
+
+def test_two_looks_at_one_moment_are_one(scene: Scene) -> None:
+    kept = finished(scene)
+    scene.now += 90_000_000
+    for _ in range(5):
+        scene.sweeper.sweep_files()
+    assert scene.tasks.find(kept.id) == kept
+    scene.uptime_s += 1
+    scene.sweeper.sweep_files()
+    assert list(scene.blobs.keys()) == []
+
+
+def test_a_clock_that_stays_ahead_deletes_nothing_before_the_next_start(scene: Scene) -> None:
+    clock = RetentionClock(lambda: scene.now, lambda: round(scene.uptime_s * 1000))
+    scene.tasks = scene.sweeper.tasks = replace(scene.tasks, retention_clock=clock)
+    kept = finished(scene)
+    scene.now += 90_000_000
+    for _ in range(4):
+        scene.uptime_s += 5
+        scene.sweeper.sweep_files()
+        assert scene.tasks.get("ann", kept.id) == kept
+    # And a clock that is set back, or both that go on, say when it is really over.
+    scene.now -= 90_000_000
+    scene.uptime_s += 61
+    scene.now += 61_000
+    scene.sweep()
+    assert list(scene.blobs.keys()) == []
+
+
+def test_the_clock_of_the_retention_never_runs_ahead_of_either(caplog: pytest.LogCaptureFixture) -> None:
+    times = {"wall": 1_000_000, "uptime": 5000}
+    clock = RetentionClock(lambda: times["wall"], lambda: times["uptime"])
+    told = []
+    for wall, uptime in ((1_010_000, 15_000), (91_010_000, 15_000), (91_020_000, 25_000), (900_000, 35_000)):
+        times.update(wall=wall, uptime=uptime)
+        told.append(clock())
+    assert told == [1_010_000, 1_010_000, 1_020_000, 900_000]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the clock was set ahead by 90000 s: nothing is deleted by it before the next start"
+    ]
+
+
+@pytest.mark.parametrize("what", ["retention", "orphans", "scratch"])
+def test_one_thing_that_cannot_be_deleted_holds_up_no_other(scene: Scene, what: str) -> None:
+    class Stubborn(DiskBlobs):
+        """Has one file that stays."""
+
+        def delete(self, key: str) -> None:
+            if key == stays:
+                raise BlobUnavailable(f"cannot delete {key}: not permitted")
+            super().delete(key)
+
+    scene.sweeper.blobs = Stubborn(scene.files)
+    olds = [finished(scene) for _ in range(3)]
+    stays = files_of(olds[1])[0]
+    if what == "orphans":
+        for task in olds:
+            scene.tasks.delete("ann", task.id)
+    if what == "scratch":
+        for number in range(3):
+            (scene.scratch / f"stray-{number}").write_bytes(b"half")
+        (scene.scratch / "stray-folder").mkdir()
+    scene.now += 60_001
+    for _ in range(3):
+        scene.sweep()
+    assert list(scene.blobs.keys()) == [stays]
+    assert [path.name for path in scene.scratch.iterdir()] == (["stray-folder"] if what == "scratch" else [])
+    assert scene.tasks.search(None, Search()).tasks == []
+
+
+def test_a_start_takes_back_each_task_for_itself(scene: Scene) -> None:
+    tasks = [scene.running() for _ in range(3)]
+
+    class Faulty(MemoryTasks):
+        """Cannot write one of them."""
+
+        def expired(self, now_ms: int) -> list[Task]:
+            return scene.store.expired(now_ms)
+
+        def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+            if task.id == tasks[0].id:
+                raise StoreUnavailable("busy")
+            return scene.store.settle(task, lease_before_ms)
+
+    scene.sweeper.tasks = replace(scene.tasks, store=Faulty())
+    scene.sweeper.start_afresh()
+    assert [scene.tasks.find(task.id).state for task in tasks] == [State.RUNNING, State.PENDING, State.PENDING]
+
+
+def test_the_retention_is_swept_in_slices_between_which_others_write(scene: Scene) -> None:
+    sizes = []
+
+    class Counting(MemoryTasks):
+        """Tells how many go at a time."""
+
+        def forget(self, ended_before_ms: int, limit: int) -> list[Task]:
+            gone = super().forget(ended_before_ms, limit)
+            sizes.append(len(gone))
+            return gone
+
+    scene.store = Counting()
+    scene.tasks = scene.sweeper.tasks = replace(scene.tasks, store=scene.store)
+    for _ in range(3 * SLICE // 2):
+        task = scene.running()
+        scene.tasks.fail(task, Failure("engine_failed", "it cannot"), retryable=False)
+    scene.now += 60_001
+    scene.sweep()
+    assert sizes == [SLICE, SLICE // 2, 0]
+
+
+def test_folders_that_are_gone_stop_no_sweep(scene: Scene) -> None:
+    scene.scratch.rmdir()
+    scene.files.rmdir()
+    old = scene.running()
+    scene.tasks.fail(old, Failure("engine_failed", "it cannot"), retryable=False)
+    scene.now += 60_001
+    scene.sweep()
+    assert scene.store.find(old.id) is None

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import VIDEO, new_task
+from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import WrongState
 from wanserve.domain.task import LIVE, NEXT, Failure, State, Task, Usage
 
@@ -15,7 +16,7 @@ MOVES: dict[State, Callable[[Task], Task]] = {
     State.SUCCEEDED: lambda task: task.succeeded(4000, VIDEO),
     State.FAILED: lambda task: task.failed(4000, Failure("engine_failed", "no")),
     State.CANCELED: lambda task: task.canceled(4000),
-    State.PENDING: lambda task: task.requeued(spent=True),
+    State.PENDING: lambda task: task.requeued(Fault.TASK),
 }
 
 
@@ -51,13 +52,15 @@ def test_a_claim_is_a_new_attempt_with_a_lease() -> None:
 
 
 def test_a_requeued_task_waits_as_if_it_had_not_run_and_keeps_its_fence() -> None:
-    task = new_task().claimed(2000, 3000).requeued(spent=True)
+    task = new_task().claimed(2000, 3000).requeued(Fault.TASK)
     assert (task.attempt, task.attempts_spent, task.started_ms, task.lease_ms) == (1, 1, None, None)
     assert task.claimed(5000, 6000).attempt == 2
 
 
 def test_a_drained_attempt_is_not_spent() -> None:
-    assert new_task().claimed(2000, 3000).requeued(spent=False).attempts_spent == 0
+    running = new_task().claimed(2000, 3000)
+    counts = [(waiting.attempts_spent, waiting.losses) for waiting in map(running.requeued, (None, *Fault))]
+    assert counts == [(0, 0), (1, 0), (0, 1), (0, 1)]
 
 
 def test_an_ended_task_has_its_end_and_no_lease() -> None:

@@ -1,24 +1,29 @@
 """The policies of the use cases, on the in-memory store and a clock that the test moves."""
 
 from collections.abc import Collection
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import pytest
 
 from tests.samples import VIDEO
 from wanserve.domain.account import Key
+from wanserve.domain.attempt import Fault
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import (
+    BlobNotFound,
     InvalidRequest,
     ModelDenied,
     QueueFull,
+    StoreUnavailable,
     TaskNotFound,
     VideoNotReady,
     WrongState,
 )
+from wanserve.domain.repeats import MOST_OF_AN_ACCOUNT, Refusals
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
-from wanserve.domain.task import Failure, Sent, State, Task, Variant
+from wanserve.domain.task import Counted, Failure, Named, Once, Repeat, Sent, State, Task, Variant
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks, file_key
 
@@ -166,15 +171,6 @@ def test_a_start_takes_every_running_task_back(bench: Bench) -> None:
     assert taken.state is State.PENDING
 
 
-def test_a_lost_worker_counts_as_an_attempt(bench: Bench) -> None:
-    submitted = bench.submitted()
-    for _ in range(3):
-        bench.tasks.take_back(bench.claimed(), whatever_its_lease=True)
-    ended = bench.tasks.get("ann", submitted.id)
-    assert ended.failure is not None
-    assert (ended.state, ended.failure.code) == (State.FAILED, "worker_lost")
-
-
 def test_canceling_a_waiting_task_keeps_it_from_being_claimed(bench: Bench) -> None:
     task = bench.submitted()
     assert bench.tasks.cancel("ann", task.id).state is State.CANCELED
@@ -221,11 +217,11 @@ def test_after_its_retention_a_task_is_unknown_and_its_bill_stays(bench: Bench) 
     bench.tasks.succeed(task, VIDEO)
     bench.clock.now_ms += POLICY.retention_ms
     assert bench.tasks.get("ann", task.id).state is State.SUCCEEDED
-    assert bench.tasks.forget_old() == []
+    assert bench.tasks.forget_old(bench.clock.now_ms) == []
     bench.clock.now_ms += 1
     with pytest.raises(TaskNotFound):
         bench.tasks.get("ann", task.id)
-    assert [old.id for old in bench.tasks.forget_old()] == [task.id]
+    assert [old.id for old in bench.tasks.forget_old(bench.clock.now_ms)] == [task.id]
     with pytest.raises(TaskNotFound):
         bench.tasks.find(task.id)
     assert [row.task_id for row in bench.tasks.usage(None)] == [task.id]
@@ -262,26 +258,197 @@ def test_a_file_of_each_kind_is_an_orphan_with_its_video(bench: Bench) -> None:
     assert all(bench.tasks.is_orphan(key) for key in keys)
 
 
+def sent(bench: Bench, retries: int, request: VideoRequest = REQUEST, key: Key = ANN) -> str:
+    """The id of the task that a client's try of this number is answered with."""
+    return bench.tasks.submit(key, request, Sent(retries)).result(0).id
+
+
 def test_what_is_sent_again_within_a_minute_is_made_once(bench: Bench) -> None:
-    def sent(request: VideoRequest = REQUEST, *, again: bool, key: Key = ANN) -> str:
-        return bench.tasks.submit(key, request, Sent(again)).result(0).id
-
-    first = sent(again=False)
+    first = sent(bench, 0)
     bench.clock.now_ms += 60_000
-    assert sent(again=True) == first
-    assert sent(again=True, key=BEN) != first
-    assert sent(replace(REQUEST, seed=8), again=True) != first
-    bench.clock.now_ms += 1
-    assert sent(again=True) != first
+    assert sent(bench, 1) == first
+    assert sent(bench, 2) == first, "this answer was lost too"
+    assert sent(bench, 1, key=BEN) != first
+    assert sent(bench, 1, replace(REQUEST, seed=8)) != first
 
 
-def test_a_first_sending_is_always_a_task_of_its_own(bench: Bench) -> None:
-    first, second = (bench.tasks.submit(ANN, REQUEST, Sent(again=False)).result(0) for _ in range(2))
-    assert first.id != second.id
-    assert bench.tasks.submit(ANN, REQUEST, Sent(again=True)).result(0) == second
-    # What no first sending brought is made.
-    other = bench.tasks.submit(BEN, REQUEST, Sent(again=True)).result(0)
-    assert bench.tasks.submit(BEN, REQUEST, Sent(again=True)).result(0) == other
+def test_what_is_sent_again_after_more_than_a_minute_is_made_again(bench: Bench) -> None:
+    first = sent(bench, 0)
+    bench.clock.now_ms += 60_001
+    assert sent(bench, 1) != first
+
+
+def test_a_task_answers_one_repeat_of_a_number(bench: Bench) -> None:
+    tasks = [sent(bench, 0), sent(bench, 0)]
+    again = [sent(bench, 1) for _ in range(3)]
+    assert again[:2] == tasks
+    assert again[2] not in tasks, "a third call, whose first try left nothing"
+
+
+@pytest.mark.parametrize("by_rate", [True, False])
+def test_the_repeat_of_a_try_that_was_refused_is_a_task_of_its_own(bench: Bench, *, by_rate: bool) -> None:
+    """Calls for the same, of which some are refused and sent again: as many tasks as calls."""
+    made = [sent(bench, 0) for _ in range(3)]
+
+    def refuse(retries: int) -> None:
+        if by_rate:
+            bench.tasks.turned_away("ann", REQUEST, Sent(retries))
+        else:
+            with pytest.raises(QueueFull):
+                sent(bench, retries)
+
+    for _ in range(3):
+        refuse(0)
+    refuse(1)
+    for _ in range(3):
+        bench.claimed()
+    again = [sent(bench, 1), sent(bench, 1), sent(bench, 2)]
+    assert len({*made, *again}) == 6
+    for _ in range(3):
+        bench.claimed()
+    assert sent(bench, 1) in made, "and this one's answer was lost"
+
+
+@pytest.mark.parametrize("by_rate", [True, False])
+def test_a_repeat_that_is_refused_still_repeats_what_was_accepted(bench: Bench, *, by_rate: bool) -> None:
+    """The answer to the first try was lost, the second try was refused: the third gets the first one's task."""
+
+    class Failing(MemoryTasks):
+        """Takes no repeat of number 1."""
+
+        def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
+            if isinstance(once, Counted) and once.retries == 1 and not by_rate:
+                failed: Future[Task] = Future()
+                failed.set_exception(StoreUnavailable("full"))
+                return failed
+            return super().add(task, max_queued, once)
+
+    bench.tasks = replace(bench.tasks, store=Failing())
+    first = sent(bench, 0)
+    if by_rate:
+        bench.tasks.turned_away("ann", REQUEST, Sent(1))
+    else:
+        with pytest.raises(StoreUnavailable):
+            sent(bench, 1)
+    assert sent(bench, 2) == first
+
+
+def test_a_try_whose_client_went_away_before_it_was_written_left_nothing(bench: Bench) -> None:
+    class Slow(MemoryTasks):
+        """Is asked, and answers in the time of its caller."""
+
+        def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
+            return Future() if isinstance(once, Counted) and once.retries == 0 else super().add(task, max_queued, once)
+
+    slow = replace(bench.tasks, store=Slow())
+    other = slow.submit(ANN, REQUEST, Sent(3)).result(0)
+    assert slow.submit(ANN, REQUEST, Sent(0)).cancel()
+    assert slow.submit(ANN, REQUEST, Sent(1)).result(0) != other
+
+
+def test_a_refusal_counts_for_its_own_account_request_and_minute_only(bench: Bench) -> None:
+    bench.tasks.turned_away("ann", REQUEST, Sent(0))
+    bench.clock.now_ms += 60_001
+    first = sent(bench, 0)
+    bench.tasks.turned_away("ben", REQUEST, Sent(0))
+    bench.tasks.turned_away("ann", replace(REQUEST, seed=8), Sent(0))
+    assert sent(bench, 1) == first
+
+
+def test_a_flood_of_refusals_is_forgotten_from_its_oldest_on() -> None:
+    refusals = Refusals()
+    for number in range(MOST_OF_AN_ACCOUNT + 1):
+        refusals.note("ann", Counted(str(number), 0, 0, None), 10)
+    refusals.note("ben", Counted("0", 0, 0, None), 10)
+    follows = [
+        refusals.follows(*asked)
+        for asked in (
+            ("ann", "0", 1, 5),
+            ("ann", "1", 1, 5),
+            ("ann", "1", 1, 5),
+            ("ben", "0", 1, 5),
+            ("ann", "2", 1, 11),
+        )
+    ]
+    assert follows == [0, None, 0, None, 0]
+
+
+@pytest.mark.parametrize("repeat", [(Named("mine"), Named("mine")), (Sent(0), Sent(1))])
+def test_a_repeat_gets_its_task_where_it_would_be_refused_as_a_new_one(
+    bench: Bench, repeat: tuple[Repeat, Repeat]
+) -> None:
+    """Recognise first, admit after: for a submit and a remix, whatever has changed since."""
+    first, again = repeat
+    restricted = replace(ANN, models=frozenset({"wanx2.1-t2v-plus"}))
+    submitted = bench.tasks.submit(ANN, REQUEST, first).result(0)
+    assert bench.tasks.submit(restricted, REQUEST, again).result(0) == submitted
+    bench.tasks.succeed(bench.claimed(), VIDEO)
+    other = replace(bench.tasks, models={})
+    named = Named("another") if isinstance(first, Named) else first
+    remixed = bench.tasks.remix(ANN, submitted.id, "a dog", named).result(0)
+    bench.tasks.delete("ann", submitted.id)
+    repeated = other.remix(ANN, submitted.id, "a dog", named if isinstance(named, Named) else again)
+    assert repeated.result(0) == remixed
+    with pytest.raises(TaskNotFound):
+        bench.tasks.remix(ANN, submitted.id, "a cow", Sent(1)).result(0)
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_a_key_keeps_its_promise_for_its_whole_window(bench: Bench, *, deleted: bool) -> None:
+    """Past its task's retention, or after a delete, it neither hands out a task that nobody finds nor makes another."""
+    named = Named("mine")
+    task = bench.tasks.submit(ANN, REQUEST, named).result(0)
+    bench.tasks.succeed(bench.claimed(), VIDEO)
+    if deleted:
+        bench.tasks.delete("ann", task.id)
+    else:
+        bench.clock.now_ms += POLICY.retention_ms + 1
+    for sweep in (False, True):
+        if sweep:
+            bench.tasks.forget_old(bench.clock.now_ms)
+            bench.tasks.forget_old_keys()
+        with pytest.raises(InvalidRequest, match="mine was used for a task that is no longer kept"):
+            bench.tasks.submit(ANN, REQUEST, named).result(0)
+        with pytest.raises(InvalidRequest, match="mine was used for another request"):
+            bench.tasks.submit(ANN, replace(REQUEST, seed=1), named).result(0)
+    assert bench.tasks.waiting_or_running() == []
+    bench.clock.now_ms += POLICY.once_ms + 1
+    bench.tasks.forget_old_keys()
+    assert bench.tasks.submit(ANN, replace(REQUEST, seed=1), named).result(0).id != task.id
+
+
+def test_only_the_tasks_own_fault_spends_an_attempt_and_a_higher_limit_stops_what_takes_its_worker_along(
+    bench: Bench,
+) -> None:
+    innocent = bench.submitted()
+    for fault in (Fault.MACHINE, Fault.WORKER) * 4:
+        assert bench.tasks.fail(bench.claimed(), CRASH, retryable=True, fault=fault)
+        assert bench.tasks.get("ann", innocent.id).attempts_spent == 0
+    assert bench.tasks.take_back(bench.claimed(), whatever_its_lease=True) == bench.tasks.find(innocent.id)
+    assert bench.tasks.find(innocent.id).losses == POLICY.max_losses - 1
+    assert bench.tasks.find(innocent.id).state is State.PENDING
+    assert bench.tasks.fail(bench.claimed(), CRASH, retryable=True, fault=Fault.WORKER)
+    assert bench.tasks.find(innocent.id).state is State.FAILED
+
+
+def test_a_list_says_whether_there_are_more_and_counts_only_where_that_is_asked(bench: Bench) -> None:
+    ids = [bench.submitted().id for _ in range(3)]
+    page = bench.tasks.search("ann", Search(limit=2))
+    assert ([task.id for task in page.tasks], page.more, page.total) == ([ids[2], ids[1]], True, None)
+    last = bench.tasks.search("ann", Search(limit=2, after=ids[1], counted=True))
+    assert ([task.id for task in last.tasks], last.more, last.total) == ([ids[0]], False, 3)
+    assert bench.tasks.search("ann", Search(limit=0)).more
+
+
+def test_a_page_after_a_task_that_is_past_its_retention_is_refused_like_one_after_an_unknown_task(bench: Bench) -> None:
+    task = bench.submitted()
+    bench.tasks.succeed(bench.claimed(), VIDEO)
+    bench.clock.now_ms += POLICY.retention_ms + 1
+    for after in (task.id, "unknown"):
+        with pytest.raises(InvalidRequest, match="after"):
+            bench.tasks.search("ann", Search(after=after))
+    with pytest.raises(BlobNotFound):
+        bench.tasks.owner(VIDEO.key)
 
 
 def test_a_remix_takes_over_all_but_the_prompt(bench: Bench) -> None:
@@ -304,9 +471,9 @@ def test_a_remix_and_a_submit_of_the_same_are_no_repeat_of_each_other(bench: Ben
     bench.submitted()
     task = bench.claimed()
     bench.tasks.succeed(task, VIDEO)
-    remixed = bench.tasks.remix(ANN, task.id, "a cat", Sent(again=False)).result(0)
-    assert bench.tasks.remix(ANN, task.id, "a cat", Sent(again=True)).result(0) == remixed
-    assert bench.tasks.submit(ANN, replace(REQUEST, seed=7), Sent(again=True)).result(0) != remixed
+    remixed = bench.tasks.remix(ANN, task.id, "a cat", Sent(0)).result(0)
+    assert bench.tasks.remix(ANN, task.id, "a cat", Sent(1)).result(0) == remixed
+    assert bench.tasks.submit(ANN, replace(REQUEST, seed=7), Sent(1)).result(0) != remixed
 
 
 def test_only_a_waiting_task_is_canceled_where_only_that_is_asked(bench: Bench) -> None:
@@ -353,13 +520,14 @@ def test_a_search_knows_how_many_there_are_and_none_past_its_retention(bench: Be
     bench.tasks.succeed(old, VIDEO)
     bench.clock.now_ms += POLICY.retention_ms + 1
     tasks = [bench.submitted() for _ in range(3)]
-    found = bench.tasks.search("ann", Search(limit=2))
+    found = bench.tasks.search("ann", Search(limit=2, counted=True))
     assert (found.tasks, found.total, found.more) == (tasks[:0:-1], 3, True)
-    rest = bench.tasks.search("ann", Search(limit=2, skip=2))
+    rest = bench.tasks.search("ann", Search(limit=2, skip=2, counted=True))
     assert (rest.tasks, rest.total, rest.more) == (tasks[:1], 3, False)
     behind = bench.tasks.search("ann", Search(after=tasks[1].id))
-    assert (behind.tasks, behind.total, behind.more) == (tasks[:1], 1, False)
-    own, another = (bench.tasks.search(account, Search(task_id=tasks[1].id)) for account in ("ann", "ben"))
+    assert (behind.tasks, behind.total, behind.more) == (tasks[:1], None, False)
+    one = Search(task_id=tasks[1].id, counted=True)
+    own, another = (bench.tasks.search(account, one) for account in ("ann", "ben"))
     assert (own.tasks, another.tasks, another.total) == ([tasks[1]], [], 0)
     with pytest.raises(InvalidRequest, match="after: "):
         bench.tasks.search("ben", Search(after=tasks[1].id))

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 
-from wanserve.telemetry import JsonLines, about
+from wanserve.telemetry import JsonLines, PlainLines, about
 
 PROMPT = "a secret kitten\nin the 月光"
 
@@ -28,10 +30,6 @@ def log(lines: StringIO) -> Iterator[logging.Logger]:
     logger.removeHandler(handler)
 
 
-def fail(text: str) -> None:
-    raise ValueError(text)
-
-
 def test_a_line_tells_its_task_within_the_block_only(log: logging.Logger, lines: StringIO) -> None:
     with about("12"):
         log.info("inside %d", 1)
@@ -41,23 +39,101 @@ def test_a_line_tells_its_task_within_the_block_only(log: logging.Logger, lines:
     assert "task" not in outside
 
 
-@pytest.mark.parametrize("shown", [str, repr, ascii])
-def test_a_prompt_is_in_no_line_however_a_library_quotes_it(
-    log: logging.Logger, lines: StringIO, shown: type[str]
-) -> None:
-    with about("12", PROMPT, ""):
-        log.info("reading %s", shown(PROMPT))
+def said(prompt: str) -> list[str]:
+    """A prompt as libraries write it: whole, quoted, in part, and in other words."""
+    return [prompt, repr(prompt), ascii(prompt), prompt[3:9], prompt.upper(), f"a beautiful {prompt}, 4k", prompt[::-1]]
+
+
+def fail(text: str) -> None:
+    raise KeyError(text)
+
+
+def raised(text: str, kind: type[Exception] = ValueError) -> Exception:
+    """An error with this text, and one that led to it."""
+    try:
         try:
-            fail(f"cannot read {shown(PROMPT)}")
-        except ValueError:
-            log.exception("failed")
-    said = lines.getvalue()
-    assert "kitten" not in said
-    assert said.count("[prompt]") == 2
-    assert "ValueError: cannot read" in said
+            fail(text)
+        except KeyError as cause:
+            raise kind(text) from cause
+    except Exception as error:  # noqa: BLE001 - whatever kind was asked for
+        error.add_note(text)
+        return error
+    raise AssertionError
 
 
-def test_a_prompt_of_a_few_letters_leaves_the_lines_whole(log: logging.Logger, lines: StringIO) -> None:
-    with about(None, "a"):
-        log.info("a cat")
-    assert json.loads(lines.getvalue())["message"] == "a cat"
+@pytest.mark.parametrize("text", said(PROMPT))
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError, OSError, ArithmeticError])
+def test_no_text_of_an_error_is_in_a_line_only_what_it_is_and_where(
+    log: logging.Logger, lines: StringIO, text: str, kind: type[Exception]
+) -> None:
+    with about("12"):
+        log.error("failed", exc_info=raised(text, kind))
+        log.error("failed", exc_info=ExceptionGroup(text, [raised(text), OSError(28, text, text)]))
+    single, group = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert text not in lines.getvalue()
+    assert f"builtins.{kind.__qualname__}" in single["trace"]
+    assert "builtins.KeyError" in single["trace"]
+    assert "test_telemetry.py:" in single["trace"]
+    assert "in raised" in single["trace"]
+    assert "(errno 28: No space left on device)" in group["trace"]
+
+
+@pytest.mark.parametrize("text", said(PROMPT))
+def test_no_text_of_a_library_is_in_a_line_only_where_it_was_logged(lines: StringIO, text: str) -> None:
+    library = logging.getLogger("diffusers.pipelines.wan")
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(JsonLines())
+    library.addHandler(handler)
+    try:
+        library.warning("truncated: %s", text)
+        library.warning(f"truncated: {text}")
+    finally:
+        library.removeHandler(handler)
+    assert text not in lines.getvalue()
+    for line in lines.getvalue().splitlines():
+        told = json.loads(line)
+        assert told["logger"] == "diffusers.pipelines.wan"
+        assert told["message"].startswith("a library logged at test_telemetry.py:")
+
+
+def test_a_process_whose_lines_another_one_logs_tells_the_same() -> None:
+    formatter = PlainLines()
+    ours = logging.LogRecord("wanserve.peer", 40, __file__, 1, "failed at %s", ("step 3",), None)
+    assert formatter.format(ours) == "failed at step 3"
+    error = raised(PROMPT)
+    theirs = logging.LogRecord("torch", 40, __file__, 1, PROMPT, (), (type(error), error, error.__traceback__))
+    assert "kitten" not in formatter.format(theirs)
+    assert "builtins.ValueError" in formatter.format(theirs)
+
+
+def test_at_level_debug_all_is_shown(lines: StringIO) -> None:
+    record = logging.LogRecord("torch", 40, __file__, 1, PROMPT, (), None)
+    assert "kitten" in JsonLines(foreign=True).format(record)
+
+
+CRASHES = {
+    "a thread": "threading.Thread(target=fail).start()",
+    "the main thread": "fail()",
+    "a destructor": "class Last:\n    def __del__(self): fail()\nLast()",
+    "a warning": "import warnings; warnings.warn(TEXT)",
+    "asyncio": "async def main(): asyncio.ensure_future(later()); await asyncio.sleep(0)\n"
+    "async def later(): fail()\nasyncio.run(main()); import gc; gc.collect()",
+}
+
+
+@pytest.mark.parametrize("where", CRASHES)
+def test_what_python_itself_would_print_is_logged_in_the_same_way(where: str) -> None:
+    program = f"""
+import asyncio, threading
+from wanserve.telemetry import start_logging
+TEXT = {PROMPT!r}
+def fail(): raise ValueError(TEXT)
+start_logging("info")
+{CRASHES[where]}
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert "kitten" not in ended.stderr
+    assert ended.stderr.strip()
+    for line in ended.stderr.splitlines():
+        told = json.loads(line)
+        assert told["level"] in ("critical", "error", "warning")

@@ -1,7 +1,6 @@
 """The worker's thread against a child that plays a script: whatever one attempt runs into, the next task is served."""
 
 import threading
-import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from tests.samples import VIDEO
 from wanserve.domain.account import Key
-from wanserve.domain.attempt import End
+from wanserve.domain.attempt import Fault
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.rules import VideoRequest
@@ -19,9 +18,21 @@ from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks
 from wanserve.worker import attempt, loop
 from wanserve.worker.attempt import Patience
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Order, Progress
-from wanserve.worker.health import Health
+from wanserve.worker.events import (
+    Cancel,
+    Charge,
+    Crashed,
+    Done,
+    Event,
+    Generate,
+    Loaded,
+    Order,
+    Probe,
+    Probed,
+    Progress,
+)
 from wanserve.worker.loop import Worker
+from wanserve.worker.machine import PAUSES_SECONDS, RESTART_AT, Machine
 from wanserve.worker.supervisor import Supervisor
 
 KEY = Key("ann", "ann", "00", 0)
@@ -89,7 +100,7 @@ class ScriptedChild(Supervisor):
         if self.played:
             event = self.played.pop(0)
             return event() if callable(event) else event
-        return Done(VIDEO)
+        return Probed() if isinstance(self.orders[-1], Probe) else Done(VIDEO)
 
     def kill(self) -> None:
         self.kills += 1
@@ -356,6 +367,7 @@ def test_without_room_no_task_is_claimed_and_it_tells_why() -> None:
     (task,) = stage.ended(waiting)
     assert task.state is State.SUCCEEDED
     assert seen[:3] == [State.PENDING] * 3
+    assert [type(order) for order in stage.child.orders] == [Probe, Generate], "and the room was tried before the claim"
     assert stage.worker.trouble() == "the engine is not loaded yet"
 
 
@@ -374,7 +386,68 @@ def test_an_attempt_that_is_lost_for_want_of_room_does_not_count() -> None:
     stage.child.played[:] = [fill]
     stage.worker.lack = claims
     (task,) = stage.ended(task_id)
-    assert (task.state, task.attempt, task.attempts_spent) == (State.SUCCEEDED, 2, 0)
+    assert (task.state, task.attempt, task.attempts_spent, task.losses) == (State.SUCCEEDED, 2, 0, 1)
+
+
+MACHINE = Crashed("media_unavailable", "no file can be made", retryable=True, fault=Fault.MACHINE)
+
+
+def test_after_a_fault_of_the_machine_nothing_is_claimed_until_a_probe_was_written() -> None:
+    stage = Stage(MACHINE, MACHINE, MACHINE, MACHINE)
+    stage.worker._drain.stopping = Impatient()
+    stage.worker.machine = NoPauses()
+    told = []
+
+    def full() -> Event | None:
+        told.append(stage.worker.trouble())
+        return MACHINE
+
+    stage.child.played[1] = full
+    first, second = stage.ended(stage.submitted(), stage.submitted())
+    assert (first.state, first.attempt, first.attempts_spent) == (State.SUCCEEDED, 2, 0)
+    assert (second.state, second.attempt) == (State.SUCCEEDED, 1)
+    made = [type(order) for order in stage.child.orders]
+    assert made == [Generate, Probe, Probe, Probe, Probe, Generate, Generate]
+    assert told == ["no file can be made"]
+    assert stage.child.kills == 1, "the fault may be in the process itself"
+    assert stage.worker.trouble() == "the engine is not loaded yet"
+
+
+def test_a_task_that_only_ever_meets_faults_of_the_machine_ends_all_the_same() -> None:
+    stage = Stage(*[event for _ in range(10) for event in (MACHINE, Probed())])
+    stage.worker._drain.stopping = Impatient()
+    stage.worker.machine = NoPauses()
+    (task,) = stage.ended(stage.submitted())
+    assert (task.state, task.attempts_spent, task.losses) == (State.FAILED, 0, 10)
+
+
+def test_a_worker_that_is_ended_from_outside_costs_no_attempt() -> None:
+    killed = Crashed("worker_died", "killed by SIGKILL", retryable=True, fault=Fault.WORKER)
+    stage = Stage(killed, killed, killed)
+    (task,) = stage.ended(stage.submitted())
+    assert (task.state, task.attempt, task.attempts_spent, task.losses) == (State.SUCCEEDED, 4, 0, 3)
+    assert all(isinstance(order, Generate) for order in stage.child.orders)
+
+
+class NoPauses(Machine):
+    """Is tried again at once."""
+
+    def pause_s(self, now_s: float) -> float:
+        return 0.0
+
+
+def test_the_pauses_grow_until_an_attempt_ends_otherwise() -> None:
+    machine = Machine()
+    pauses = []
+    for _ in range(9):
+        machine.failed("full", 100.0)
+        pauses.append(machine.pause_s(100.0))
+        machine.probed()
+    assert pauses == [*PAUSES_SECONDS, *PAUSES_SECONDS[-1:] * 2]
+    assert machine.faults > RESTART_AT
+    machine.served()
+    machine.failed("full", 100.0)
+    assert (machine.pause_s(100.0), machine.pause_s(100.5), machine.pause_s(200.0)) == (1.0, 0.5, 0.0)
 
 
 def test_a_model_that_does_not_load_in_its_time_costs_the_child_and_no_task() -> None:
@@ -402,33 +475,36 @@ def test_what_is_wrong_is_told_in_words() -> None:
     told = []
     stage.child.loaded = True
     told.append(stage.worker.trouble())
-    stage.worker.health.waits_for = "the disk is full"
-    told.append(stage.worker.trouble())
-    stage.worker.health.ended(End.LOST, time.monotonic())
+    stage.worker.machine.lacks("the disk is full")
     told.append(stage.worker.trouble())
     stage.child.silences = [loop.UNWELL_SECONDS + 1]
     told.append(stage.worker.trouble())
     stage.child.problem = "no GPU"
     told.append(stage.worker.trouble())
-    assert told == [
-        "",
-        "the disk is full",
-        "every attempt of the last minute failed",
-        "the engine's process does not answer",
-        "no GPU",
-    ]
+    assert told == ["", "the disk is full", "the engine's process does not answer", "no GPU"]
 
 
-def test_only_a_minute_in_which_nothing_was_made_is_told() -> None:
-    health = Health()
-    assert not health.all_failed(0)
-    health.ended(End.CANCELED, 0)
-    health.ended(End.LATE, 0)
-    assert not health.all_failed(0)
-    health.ended(End.LOST, 0)
-    assert health.all_failed(60)
-    assert not health.all_failed(61)
-    health.ended(End.LOST, 70)
-    health.ended(End.MADE, 71)
-    assert not health.all_failed(75)
-    assert not health.all_failed(131)
+def test_tasks_that_fail_by_their_own_fault_say_nothing_of_the_worker() -> None:
+    stage = Stage(BROKEN, BROKEN, BROKEN)
+    told = []
+
+    def look() -> Event | None:
+        told.append(stage.worker.trouble())
+        return BROKEN
+
+    stage.child.played.append(look)
+    stage.ended(*[stage.submitted() for _ in range(4)])
+    assert told == [""]
+
+
+def test_a_model_that_does_not_load_is_told_by_name_until_it_does() -> None:
+    stage = Stage(one_model=True)
+    stage.child.broken = {"wan2.2-t2v-plus"}
+    waits, served = stage.submitted("wan2.2-t2v-plus"), stage.submitted("wanx2.1-t2v-turbo")
+    stage.ended(served)
+    assert stage.worker.unloadable == {"wan2.2-t2v-plus": "it will not load"}
+    again = Stage(one_model=True)
+    again.worker.unloadable["wan2.2-t2v-plus"] = "it would not load"
+    again.ended(again.submitted("wan2.2-t2v-plus"))
+    assert again.worker.unloadable == {}
+    assert stage.tasks.find(waits).state is State.PENDING

@@ -16,6 +16,9 @@ from wanserve.domain.errors import BlobNotFound, BlobUnavailable
 ROOM_BYTES: Final = 64_000_000
 """So much must be free for a task to be begun: a 1080p clip while it is made, and what the database writes meanwhile."""
 
+ROOM_FILES: Final = 32
+"""So many more files must find a place: those of a few videos, their folders, and the database's own."""
+
 _PART = re.compile(r"[A-Za-z0-9._-]+")
 
 # No key may hold this letter, so what carries it is known to be no stored file.
@@ -92,13 +95,20 @@ class DiskBlobs:
     def lack(self) -> str:
         """What is lacking to store another video, in words; else empty."""
         try:
-            free = shutil.disk_usage(self.root).free
+            disk = os.statvfs(self.root)
+        except FileNotFoundError:
+            # Made anew with the next file.
+            return "" if self.root.parent.is_dir() else f"{self.root.parent} is gone"
         except OSError as error:
             return f"{self.root} cannot be looked at: {error.strerror}"
+        free = disk.f_bavail * disk.f_frsize
         if free < ROOM_BYTES:
             return (
                 f"the disk of {self.root} has {free // 1_000_000} MB free, and {ROOM_BYTES // 1_000_000} MB are wanted"
             )
+        # Some file systems make inodes as they need them, and tell of none.
+        if disk.f_files and disk.f_favail < ROOM_FILES:
+            return f"the disk of {self.root} has room for {disk.f_favail} more files, and {ROOM_FILES} are wanted"
         # Not for a permission, which whoever runs as root always has, but for a disk that takes no writes.
         return "" if os.access(self.root, os.W_OK | os.X_OK) else f"{self.root} cannot be written to"
 

@@ -1,7 +1,20 @@
-"""Knows what is told of an attempt: how it ended and where its time went."""
+"""What is told of an attempt: how it ended, whose fault that was, and where its time went."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """Whose fault it is that an attempt came to nothing; docs/operating.md lists what counts as which.
+
+    TASK: the video itself cannot be made, or its engine broke at it: this alone spends an attempt.
+    MACHINE: the disk, its folders or a limit of the system; nothing is claimed before a probe was written.
+    WORKER: the process that made it was ended from outside, or was lost with its server or its lease.
+    """
+
+    TASK = "task"
+    MACHINE = "machine"
+    WORKER = "worker"
 
 
 class End(StrEnum):

@@ -18,6 +18,9 @@ WanserveError
 ├── BlobDamaged           500  a stored file is not what was stored
 ├── BlobUnavailable       503  a file cannot be stored or read
 ├── MediaFailed                the video could not be encoded, or does not read back as asked
+│   ├── MediaUnavailable       its file could not be written or read
+│   └── MediaDamaged           its file does not read back as it was written
+├── MachineFailed              a limit of this machine was met while a video was made
 ├── EngineFailed               the engine cannot make this video
 │   └── EngineExhausted        out of memory or of a device: another attempt may succeed
 ├── Canceled                   a cancel was asked while the engine ran
@@ -27,6 +30,8 @@ WanserveError
 from collections.abc import Sequence
 from typing import ClassVar
 
+from wanserve.domain.attempt import Fault
+
 
 class WanserveError(Exception):
     """Anything that wanserve refuses or fails at, with one clear line for the user."""
@@ -34,6 +39,8 @@ class WanserveError(Exception):
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    fault: ClassVar[Fault] = Fault.TASK
+    """Whose fault it is where an attempt ends with this error."""
 
 
 class InvalidRequest(WanserveError):
@@ -169,6 +176,7 @@ class BlobUnavailable(WanserveError):
     code = "blob_unavailable"
     status = 503
     retryable = True
+    fault = Fault.MACHINE
 
 
 class MediaFailed(WanserveError):
@@ -176,6 +184,28 @@ class MediaFailed(WanserveError):
 
     code = "media_failed"
     retryable = True
+
+
+class MediaUnavailable(MediaFailed):
+    """The video's file could not be written or read: disk full, read-only, gone, or a limit of open files."""
+
+    code = "media_unavailable"
+    fault = Fault.MACHINE
+
+
+class MediaDamaged(MediaFailed):
+    """The video's file does not read back as it was written: the disk or its driver fails."""
+
+    code = "media_damaged"
+    fault = Fault.MACHINE
+
+
+class MachineFailed(WanserveError):
+    """A limit of this machine, and no property of the video, stopped what was being made."""
+
+    code = "machine_failed"
+    retryable = True
+    fault = Fault.MACHINE
 
 
 class EngineFailed(WanserveError):

@@ -8,9 +8,10 @@ from typing import Protocol
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalog import Size
+from wanserve.domain.errors import WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.search import Search
-from wanserve.domain.task import Once, State, Task, Usage
+from wanserve.domain.task import Counted, Once, State, Task, Usage
 
 Clock = Callable[[], int]
 """Milliseconds since 1970, UTC."""
@@ -81,12 +82,12 @@ class BlobStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """How many tasks of one model are in one state, and when the oldest of them was submitted."""
+    """How many tasks of one model are in one state; for PENDING also when the one that waits longest was submitted."""
 
     model: str
     state: State
     count: int
-    oldest_ms: int
+    oldest_ms: int | None = None
 
 
 class TaskStore(Protocol):
@@ -96,13 +97,19 @@ class TaskStore(Protocol):
     cut once it returns (for `add`: once its future is done).
     """
 
-    def add(self, task: Task, max_queued: int, once: Once | None = None) -> Future[Task]:
+    def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
         """Accept a PENDING task, unless its account has `max_queued` waiting for this model.
 
         The future is done when the row is on disk, and gives the task that stands: this one, or as it now is the
         one that an earlier submit with the same `once` brought. It fails with QueueFull, with StoreUnavailable, or
-        with InvalidRequest where the key of `once` was used for something else. An account's own limit, where it
-        has one, stands before `max_queued`.
+        with InvalidRequest where the key of `once` was used for something else, or for a task that is no longer
+        known. An account's own limit, where it has one, stands before `max_queued`.
+        """
+
+    def repeat(self, account: str, once: Once | Counted, refusal: WanserveError) -> Future[Task]:
+        """The task that an earlier submit with the same `once` brought, as `add` gives it; adds nothing.
+
+        Where there was none the future fails with `refusal`.
         """
 
     def get(self, account: str, task_id: str) -> Task | None:
@@ -112,10 +119,13 @@ class TaskStore(Protocol):
         """The task, whichever account has it: for the sweeper and the server's owner, never for a door."""
 
     def search(self, account: str | None, search: Search) -> list[Task]:
-        """What the search finds; of one account, or of all where it is None. Nothing, where `after` is not there."""
+        """What the search finds; of one account, or of all where it is None. Nothing, where `after` is not there.
 
-    def count(self, account: str | None, search: Search) -> int:
-        """How many tasks the search finds, with no regard to `skip` and `limit`."""
+        One account's are in the order of the times of their submits, all accounts' in the order of acceptance.
+        """
+
+    def count(self, account: str, search: Search) -> int:
+        """How many of the account's tasks the search finds, with no regard to `after`, `skip` and `limit`."""
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """Those of these models that have a task which `claim` would take, in the order in which it would."""
@@ -153,8 +163,11 @@ class TaskStore(Protocol):
     def usage(self, account: str | None) -> list[Usage]:
         """The ledger, oldest first; of one account, or of all where it is None."""
 
-    def forget(self, ended_before_ms: int) -> list[Task]:
-        """Remove the tasks that ended before this time, and give them back; their ledger rows stay."""
+    def forget(self, ended_before_ms: int, limit: int) -> list[Task]:
+        """Remove the `limit` oldest tasks that ended before this time, and give them back; their ledger rows stay."""
+
+    def forget_keys(self, used_before_ms: int, limit: int) -> int:
+        """Remove at most `limit` idempotency keys that were first used before this time; how many there were."""
 
     def wait(self, seen: int, timeout_s: float) -> int:
         """The number of times that waiting tasks may have come or `wake` was called.
@@ -169,7 +182,7 @@ class TaskStore(Protocol):
         """How many tasks there are of each model in each state."""
 
     def check_writable(self) -> None:
-        """Write and undo. Raises StoreUnavailable."""
+        """Write as much as a submit does, durably. Raises StoreUnavailable."""
 
 
 class KeyStore(Protocol):

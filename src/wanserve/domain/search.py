@@ -12,7 +12,7 @@ class Search:
 
     `since_ms` and `until_ms` bound the time of the submit, the latter exclusively; `ended_since_ms` leaves out what
     ended before. `after` is the id of the task behind which to begin; of the rest, `skip` are left out and at most
-    `limit` are given.
+    `limit` are given. `counted`: whoever asks wants to know how many there are on all pages too.
     """
 
     states: Collection[State] = tuple(State)
@@ -25,17 +25,17 @@ class Search:
     oldest_first: bool = False
     skip: int = 0
     limit: int = 1000
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of what a search finds; `total` is how many there are behind `search.after`, on all pages."""
+    """One page of what a search finds: its tasks, and whether there are more after them.
+
+    `total` is how many there are on all pages, and None unless the search was `counted`.
+    """
 
     search: Search
     tasks: Sequence[Task]
-    total: int
-
-    @property
-    def more(self) -> bool:
-        """Whether there are pages after this one."""
-        return self.search.skip + len(self.tasks) < self.total
+    more: bool
+    total: int | None = None

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
 
+from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import WrongState
 from wanserve.domain.generation import Generation
 
@@ -63,9 +65,9 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A submit of a client that numbers its tries: `again` says that it may have come before."""
+    """A submit of a client that counts its tries: it was sent `retries` times before."""
 
-    again: bool
+    retries: int
 
 
 Repeat = Named | Sent | None
@@ -74,16 +76,35 @@ Repeat = Named | Sent | None
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Makes a submit repeatable: the account's own `key` for it, and the SHA-256 of what was asked.
+    """Makes a submit repeatable by the account's own `key` for it; `fingerprint` is the SHA-256 of what was asked.
 
-    A use of the key before `since_ms` is forgotten. Where `first`, no earlier use counts: this one makes a task, and
-    is what a repeat then gets.
+    A use of the key before `since_ms` is forgotten. `kept_since_ms`: a task that ended before is no longer known.
     """
 
     key: str
     fingerprint: str
     since_ms: int
-    first: bool = False
+    kept_since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Makes a submit repeatable by its count of tries; `fingerprint` is the SHA-256 of what was asked.
+
+    The task that this account's try number `follows` of the same was answered with since `since_ms` is the task of
+    this try, number `retries`, and of no other that follows the same number: a client counts the tries of each call
+    anew, so two calls for the same look alike, and each must get a task of its own. Where `follows` is None, no
+    earlier try of this call can have been answered with a task.
+    """
+
+    fingerprint: str
+    retries: int
+    since_ms: int
+    follows: int | None
+
+    def followed_by(self, other: "Counted") -> bool:
+        """Whether the other can be a later try of the same call."""
+        return self.fingerprint == other.fingerprint and self.retries == other.follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +134,9 @@ class Task:
     """One accepted generation and its life. Times are milliseconds since 1970, UTC.
 
     `attempt` counts the claims and is the fence: a write by an older attempt changes nothing. `attempts_spent`
-    counts only the attempts that ended badly; a drained one is not spent. `progress` is 0.0 to 1.0: how far the
-    attempt that came furthest has come. `remixed_from` is the id of the task that this one was made after.
+    counts the attempts that ended badly by the task's own fault, `losses` those that its machine or its worker lost; a
+    drained one is neither. `progress` is 0.0 to 1.0: how far the attempt that came furthest has come. `remixed_from`
+    is the id of the task that this one was made after.
     """
 
     id: str
@@ -131,6 +153,7 @@ class Task:
     video: Video | None = None
     failure: Failure | None = None
     remixed_from: str | None = None
+    losses: int = 0
 
     def claimed(self, now_ms: int, lease_ms: int) -> "Task":
         """The task as its next attempt has it, until `lease_ms`. Raises WrongState unless it is PENDING."""
@@ -150,30 +173,28 @@ class Task:
             self, state=State.SUCCEEDED, progress=1.0, ended_ms=self._end(now_ms), lease_ms=None, video=video
         )
 
-    def failed(self, now_ms: int, failure: Failure) -> "Task":
-        """The task given up. Raises WrongState unless it is RUNNING."""
+    def failed(self, now_ms: int, failure: Failure, fault: Fault = Fault.TASK) -> "Task":
+        """The task given up after an attempt that ended by this fault. Raises WrongState unless it is RUNNING."""
         self._require(State.FAILED)
-        spent, end = self.attempts_spent + 1, self._end(now_ms)
-        return replace(self, state=State.FAILED, attempts_spent=spent, ended_ms=end, lease_ms=None, failure=failure)
+        counted = self._counting(fault)
+        return replace(counted, state=State.FAILED, ended_ms=self._end(now_ms), lease_ms=None, failure=failure)
 
     def canceled(self, now_ms: int) -> "Task":
         """The task canceled. Raises WrongState where it has ended."""
         self._require(State.CANCELED)
         return replace(self, state=State.CANCELED, ended_ms=self._end(now_ms), lease_ms=None)
 
-    def requeued(self, *, spent: bool) -> "Task":
-        """The task waiting again, in its old place; `spent` says whether the attempt counts against it.
+    def requeued(self, fault: Fault | None = None) -> "Task":
+        """The task waiting again, in its old place, after an attempt that ended by this fault; None: by nobody's.
 
         Raises WrongState unless it is RUNNING.
         """
         self._require(State.PENDING)
-        return replace(
-            self,
-            state=State.PENDING,
-            attempts_spent=self.attempts_spent + spent,
-            started_ms=None,
-            lease_ms=None,
-        )
+        return replace(self._counting(fault), state=State.PENDING, started_ms=None, lease_ms=None)
+
+    def ended_before(self, time_ms: int) -> bool:
+        """Whether it ended before this time; false while it has not ended."""
+        return self.ended_ms is not None and self.ended_ms < time_ms
 
     def usage(self) -> Usage:
         """The ledger row of a task that has SUCCEEDED. Raises WrongState for any other."""
@@ -183,6 +204,17 @@ class Task:
         return Usage(
             self.id, self.account, made.model, made.width, made.height, made.seconds, self.video.engine, self.ended_ms
         )
+
+    def _counting(self, fault: Fault | None) -> "Task":
+        match fault:
+            case None:
+                return self
+            case Fault.TASK:
+                return replace(self, attempts_spent=self.attempts_spent + 1)
+            case Fault.MACHINE | Fault.WORKER:
+                return replace(self, losses=self.losses + 1)
+            case _:
+                assert_never(fault)
 
     def _end(self, now_ms: int) -> int:
         # A clock may be set back: nothing ends before it began.

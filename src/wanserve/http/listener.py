@@ -43,6 +43,9 @@ class Patience:
 
 PATIENCE: Final = Patience()
 
+LAST_ANSWERS_SECONDS: Final = 2.0
+"""How long answers that were begun may take to be read once the server stops."""
+
 
 def free_address(host: str, port: int) -> tuple[str, int]:
     """The numeric address for `host`, and `port` or a free one where it is 0. Raises SetupError where it is taken.
@@ -75,7 +78,11 @@ def room_for_connections() -> int:
 async def listen(
     app: ASGIApp, host: str, port: int, until: Callable[[], Awaitable[None]], patience: Patience = PATIENCE
 ) -> None:
-    """Serve the application at the address until `until()` returns. Raises OSError where the address is taken."""
+    """Serve the application at the address until `until()` returns; then the last answers have LAST_ANSWERS_SECONDS.
+
+    Connections that are open after that are the process's to close by its end. Raises OSError where the address is
+    taken.
+    """
     server = _Carrier(
         app,
         address=host,
@@ -93,7 +100,10 @@ async def listen(
     waiting = asyncio.ensure_future(until())
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()  # type: ignore[no-untyped-call]  # Granian types its signal handlers not at all
-    await serving
+    # Granian itself would wait for every client to read its answer to the end, however slowly.
+    await asyncio.wait({serving}, timeout=LAST_ANSWERS_SECONDS)
+    if serving.done():
+        await serving
 
 
 def opened(host: str, port: int, unread_s: int) -> socket.socket:

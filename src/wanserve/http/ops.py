@@ -2,11 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -46,6 +49,9 @@ _PAGE: Final = """<!doctype html>
 STORE_SECONDS: Final = 3.0
 """How long the task table may take for a write before it counts as one that takes none."""
 
+FRESH_SECONDS: Final = 1.0
+"""For so long an answer about the store, and a page of metrics, serves all who ask: neither is done more often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Static:
@@ -76,27 +82,48 @@ def static_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class WorkerHealth:
-    """One worker, as `/readyz` tells of it. `problem` says why it makes no videos now, where it does not."""
+    """One worker, as `/readyz/workers` tells of it.
+
+    `problem` says why it makes no videos now, where it does not; `unloadable` are the models that did not load at the
+    last try, each with the reason.
+    """
 
     device: str
     loaded: bool
     problem: str | None
+    unloadable: Mapping[str, str] = field(default_factory=dict)
+
+
+class MetricsPage(Protocol):
+    """Gives Prometheus's page; it reads the task table."""
+
+    def __call__(self, *, ready: bool, workers_ready: bool) -> bytes:
+        """The page, with the two verdicts in it."""
 
 
 @dataclass(slots=True)
 class Ops:
     """What the routes need to know: the engine and why it was chosen, the workers, whether the store is writable.
 
-    `metrics` gives Prometheus's page; it reads the task table.
+    `stopping` says whether this process was told to stop.
     """
 
     engine: str
     why: str
     workers: Callable[[], Sequence[WorkerHealth]]
     check_writable: Callable[[], None]
-    metrics: Callable[[], bytes]
+    stopping: Callable[[], bool]
+    metrics: MetricsPage
     document: Json
-    _checking: asyncio.Task[None] | None = field(default=None, init=False)
+    _checking: asyncio.Future[None] | None = field(default=None, init=False)
+    _checked: tuple[float, str] | None = field(default=None, init=False)
+    _page: tuple[float, bytes] | None = field(default=None, init=False)
+    _paging: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _thread: Executor = field(
+        # Of its own: what is asked about the server's health waits for no request of a client.
+        default_factory=lambda: ThreadPoolExecutor(2, "health"),
+        init=False,
+    )
 
     def routes(self) -> list[BaseRoute]:
         """Every route of this module, each for GET and HEAD."""
@@ -104,6 +131,7 @@ class Ops:
             "/": self.home,
             "/healthz": self.healthz,
             "/readyz": self.readyz,
+            "/readyz/workers": self.readyz_workers,
             "/metrics": self.metrics_page,
             "/openapi.json": self.openapi,
             "/docs": self.docs,
@@ -121,35 +149,58 @@ class Ops:
         return JSONResponse({"status": "alive"})
 
     async def readyz(self, request: Request) -> Response:
-        """200 once a task would be accepted and made, else 503; the body says what is missing."""
+        """200 while this process would accept and answer the next request, else 503; the body says what is missing."""
         store = await self._store()
+        ready = store == "ok" and not self.stopping()
+        status = "stopping" if self.stopping() else "ready" if ready else "not ready"
+        return JSONResponse({"status": status, "store": store}, 200 if ready else 503)
+
+    async def readyz_workers(self, request: Request) -> Response:
+        """200 while a worker of this process would make the next task, else 503; the body says what is missing."""
         workers = self.workers()
-        # A server without workers of its own leaves the tasks to others: it is ready once it can take them.
-        ready = store == "ok" and (not workers or any(worker.problem is None for worker in workers))
+        ready = self._workers_ready(workers)
         body = {
-            "status": "ready" if ready else "not ready",
+            "status": "ready" if ready else "not ready" if workers else "this process has no workers",
             "engine": {"name": self.engine, "why": self.why},
             "workers": [
-                {"device": worker.device, "loaded": worker.loaded, "problem": worker.problem} for worker in workers
+                {
+                    "device": worker.device,
+                    "loaded": worker.loaded,
+                    "problem": worker.problem,
+                    "unloadable": dict(worker.unloadable),
+                }
+                for worker in workers
             ],
-            "store": store,
         }
         return JSONResponse(body, 200 if ready else 503)
 
+    def _workers_ready(self, workers: Sequence[WorkerHealth]) -> bool:
+        return not self.stopping() and any(worker.problem is None for worker in workers)
+
     async def _store(self) -> str:
         """How the task table takes a write: "ok", or what is wrong with it."""
+        if self._checked is not None and time.monotonic() - self._checked[0] < FRESH_SECONDS:
+            return self._checked[1]
         # A write waits for the disk: not on the event loop. And one that hangs is not joined by a second.
         if self._checking is None or self._checking.done():
-            self._checking = asyncio.create_task(asyncio.to_thread(self.check_writable))
+            self._checking = asyncio.get_running_loop().run_in_executor(self._thread, self.check_writable)
         await asyncio.wait({self._checking}, timeout=STORE_SECONDS)
         if not self._checking.done():
             return f"the task table took no write for {STORE_SECONDS:g} s"
         error = self._checking.exception()
-        return "ok" if error is None else str(error)
+        says = "ok" if error is None else str(error)
+        self._checked = time.monotonic(), says
+        return says
 
     async def metrics_page(self, request: Request) -> Response:
         """What the server counts, for Prometheus."""
-        return Response(await asyncio.to_thread(self.metrics), media_type=METRICS_TYPE)
+        ready = await self._store() == "ok" and not self.stopping()
+        async with self._paging:
+            if self._page is None or time.monotonic() - self._page[0] >= FRESH_SECONDS:
+                page = partial(self.metrics, ready=ready, workers_ready=self._workers_ready(self.workers()))
+                content = await asyncio.get_running_loop().run_in_executor(self._thread, page)
+                self._page = time.monotonic(), content
+            return Response(self._page[1], media_type=METRICS_TYPE)
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document."""
@@ -170,8 +221,13 @@ def ops_about() -> dict[str, Json]:
     return {
         "/healthz": get("Whether the process lives", _200="It does."),
         "/readyz": get(
-            "Whether a task would be made",
-            _200="Ready: engine and why, workers, store.",
+            "Whether this process would accept and answer the next request",
+            _200="Ready.",
+            _503="Stopping, or not ready: what is wrong with the store.",
+        ),
+        "/readyz/workers": get(
+            "Whether a worker would make the next task",
+            _200="Ready: engine and why, workers, models that did not load.",
             _503="Not ready: what is missing.",
         ),
         "/metrics": get("What the server counts, for Prometheus", _200="Text, version 0.0.4."),

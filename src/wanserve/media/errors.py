@@ -1,17 +1,23 @@
-"""Knows what FFmpeg and the file system raise, and makes our own error of it."""
+"""Turns what FFmpeg and the file system raise into our own errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import av
 
-from wanserve.domain.errors import MediaFailed
+from wanserve.domain.errors import MediaFailed, MediaUnavailable
 
 
 @contextmanager
-def media_errors(what: str) -> Iterator[None]:
-    """Within the block their errors become MediaFailed: what failed, in words, and the reason that they give."""
+def media_errors(what: str, failed: type[MediaFailed] = MediaFailed) -> Iterator[None]:
+    """Within the block their errors become ours, with what failed and the reason that they give.
+
+    Raises MediaUnavailable for what the file system refuses, also through FFmpeg, and `failed` for anything else
+    that FFmpeg does not like.
+    """
     try:
         yield
-    except (av.FFmpegError, OSError) as error:
-        raise MediaFailed(f"{what}: {error.strerror or error}") from error
+    except OSError as error:
+        raise MediaUnavailable(f"{what}: {error.strerror or error}") from error
+    except av.FFmpegError as error:
+        raise failed(f"{what}: {error.strerror or error}") from error

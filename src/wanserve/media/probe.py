@@ -10,7 +10,7 @@ from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from wanserve.domain.errors import MediaFailed
+from wanserve.domain.errors import MediaDamaged, MediaFailed
 from wanserve.domain.generation import Generation
 from wanserve.media.errors import media_errors
 
@@ -40,10 +40,10 @@ class VideoFacts:
 def read(path: Path) -> VideoFacts:
     """Read the file and decode every frame of it.
 
-    Raises MediaFailed where it is missing, no MP4, cut short, followed by anything that is no part of it,
-    or holds a frame that does not decode.
+    Raises MediaDamaged where it is no MP4, cut short, followed by anything that is no part of it, or holds a frame
+    that does not decode; MediaUnavailable where it cannot be read; MediaFailed where it holds no video.
     """
-    with media_errors(f"{path.name} cannot be read back"):
+    with media_errors(f"{path.name} cannot be read back", MediaDamaged):
         boxes = _boxes(path)
         with av.open(str(path.absolute()), "r", format="mp4", metadata_errors="replace") as container:
             if not container.streams.video:
@@ -83,7 +83,7 @@ def check(path: Path, generation: Generation) -> VideoFacts:
 
 
 def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> int:
-    """How many frames decode. Raises MediaFailed at the first that is damaged or of another size.
+    """How many frames decode. Raises MediaDamaged at the first that is damaged or of another size.
 
     All of them are decoded: at 1920*1080 that costs a quarter of what making the file did, and nothing less sees damage
     in the middle of it.
@@ -98,16 +98,16 @@ def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> int:
     for packet in container.demux(stream):
         # No unit of H.264 ends in a zero byte, but zeros may well decode: to a frame whose lower part is stale.
         if packet.size and context.name == "h264" and memoryview(packet)[-1] == 0:
-            raise MediaFailed(f"{path.name}: the data of frame {packets} ends in zeros")
+            raise MediaDamaged(f"{path.name}: the data of frame {packets} ends in zeros")
         packets += packet.size > 0
         for frame in packet.decode():
             if frame.is_corrupt:
-                raise MediaFailed(f"{path.name}: frame {frames} is damaged")
+                raise MediaDamaged(f"{path.name}: frame {frames} is damaged")
             if (frame.width, frame.height) != (stream.width, stream.height):
-                raise MediaFailed(f"{path.name}: frame {frames} is {frame.width}x{frame.height}")
+                raise MediaDamaged(f"{path.name}: frame {frames} is {frame.width}x{frame.height}")
             frames += 1
     if frames != packets:
-        raise MediaFailed(f"{path.name}: only {frames} of {packets} frames decode")
+        raise MediaDamaged(f"{path.name}: only {frames} of {packets} frames decode")
     return frames
 
 
@@ -124,13 +124,13 @@ def _boxes(path: Path) -> list[str]:
         while position < size:
             name, length = _box(file)
             if length < _HEADER or position + length > size:
-                raise MediaFailed(f"{path.name} is damaged: no whole MP4 box at byte {position} of {size}")
+                raise MediaDamaged(f"{path.name} is damaged: no whole MP4 box at byte {position} of {size}")
             names.append(name)
             position += length
             file.seek(position)
     missing = [name for name in ("ftyp", "moov", "mdat") if name not in names]
     if missing:
-        raise MediaFailed(f"{path.name} is no MP4 video of {size} bytes: it has no {', '.join(missing)}")
+        raise MediaDamaged(f"{path.name} is no MP4 video of {size} bytes: it has no {', '.join(missing)}")
     return names
 
 

@@ -6,10 +6,11 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from wanserve.domain.account import Account, Key, Limits
-from wanserve.domain.errors import InvalidRequest, QueueFull
+from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.ports import Census
 from wanserve.domain.search import Search
-from wanserve.domain.task import Once, State, Task, Usage
+from wanserve.domain.task import Counted, Once, State, Task, Usage
+from wanserve.store.batch import gone, used
 from wanserve.store.wakeup import Wakeup
 
 
@@ -59,12 +60,13 @@ class MemoryTasks:
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}
         self._ledger: list[Usage] = []
-        self._submits: dict[tuple[str, str], tuple[str, str]] = {}
+        self._keyed: dict[tuple[str, str], tuple[Task, Once]] = {}
+        self._counted: dict[str, tuple[Task, Counted]] = {}
         self._served: dict[str, int] = {}
         self._lock = threading.RLock()
         self._wakeup = Wakeup()
 
-    def add(self, task: Task, max_queued: int, once: Once | None = None) -> Future[Task]:
+    def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
         """See TaskStore."""
         added: Future[Task] = Future()
         try:
@@ -74,6 +76,21 @@ class MemoryTasks:
             added.set_exception(error)
         self._wakeup.wake()
         return added
+
+    def repeat(self, account: str, once: Once | Counted, refusal: WanserveError) -> Future[Task]:
+        """See TaskStore."""
+        repeated: Future[Task] = Future()
+        try:
+            with self._lock:
+                earlier = self._earlier(account, once)
+        except InvalidRequest as error:
+            repeated.set_exception(error)
+            return repeated
+        if earlier is None:
+            repeated.set_exception(refusal)
+        else:
+            repeated.set_result(earlier)
+        return repeated
 
     def get(self, account: str, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -88,9 +105,9 @@ class MemoryTasks:
         """See TaskStore."""
         return self._found(account, search)[search.skip : search.skip + search.limit]
 
-    def count(self, account: str | None, search: Search) -> int:
+    def count(self, account: str, search: Search) -> int:
         """See TaskStore."""
-        return len(self._found(account, search))
+        return len(self._found(account, replace(search, after=None)))
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """See TaskStore."""
@@ -162,15 +179,22 @@ class MemoryTasks:
         rows = [row for row in self._ledger if account in (None, row.account)]
         return sorted(rows, key=lambda row: (row.ended_ms, row.task_id))
 
-    def forget(self, ended_before_ms: int) -> list[Task]:
+    def forget(self, ended_before_ms: int, limit: int) -> list[Task]:
         """See TaskStore."""
         with self._lock:
-            old = [
-                task for task in self._tasks.values() if task.ended_ms is not None and task.ended_ms < ended_before_ms
-            ]
+            old = [task for task in self._tasks.values() if task.ended_before(ended_before_ms)]
+            old = sorted(old, key=lambda task: task.ended_ms or 0)[:limit]
             for task in old:
                 del self._tasks[task.id]
         return old
+
+    def forget_keys(self, used_before_ms: int, limit: int) -> int:
+        """See TaskStore."""
+        with self._lock:
+            old = [name for name, (task, _) in self._keyed.items() if task.submitted_ms < used_before_ms][:limit]
+            for name in old:
+                del self._keyed[name]
+        return len(old)
 
     def wait(self, seen: int, timeout_s: float) -> int:
         """See TaskStore."""
@@ -186,28 +210,50 @@ class MemoryTasks:
         with self._lock:
             for task in self._tasks.values():
                 groups.setdefault((task.generation.model, task.state), []).append(task.submitted_ms)
-        return [Census(model, state, len(times), min(times)) for (model, state), times in sorted(groups.items())]
+        return [
+            Census(model, state, len(times), min(times) if state is State.PENDING else None)
+            for (model, state), times in sorted(groups.items())
+        ]
 
     def check_writable(self) -> None:
         """See TaskStore. Memory always is."""
 
-    def _earlier(self, account: str, once: Once | None) -> Task | None:
-        task_id, fingerprint = self._submits.get((account, once.key), ("", "")) if once else ("", "")
-        earlier = self._tasks.get(task_id)
-        if earlier is None or once is None or once.first or earlier.submitted_ms < once.since_ms:
+    def _earlier(self, account: str, once: Once | Counted | None) -> Task | None:
+        """The task as it now is that an earlier submit brought. Raises InvalidRequest."""
+        if isinstance(once, Counted):
+            return self._by_count(account, once)
+        if once is None or (account, once.key) not in self._keyed:
             return None
-        if fingerprint != once.fingerprint:
-            raise InvalidRequest("Idempotency-Key", f"{once.key} was used for another request")
+        brought, first = self._keyed[account, once.key]
+        if brought.submitted_ms < once.since_ms:
+            return None
+        if first.fingerprint != once.fingerprint:
+            raise used(once)
+        earlier = self._tasks.get(brought.id)
+        if earlier is None or earlier.ended_before(once.kept_since_ms):
+            raise gone(once)
         return earlier
 
-    def _added(self, task: Task, max_queued: int, once: Once | None) -> Task:
+    def _by_count(self, account: str, once: Counted) -> Task | None:
+        if once.follows is None:
+            return None
+        for task, earlier in self._counted.values():
+            known = task.id in self._tasks and task.account == account and task.submitted_ms >= once.since_ms
+            if known and earlier.followed_by(once):
+                self._counted[task.id] = task, once
+                return self._tasks[task.id]
+        return None
+
+    def _added(self, task: Task, max_queued: int, once: Once | Counted | None) -> Task:
         model = task.generation.model
         if self._count(State.PENDING, task.account, model) >= max_queued:
             raise QueueFull(f"the queue for {model} is full: wait for a task to end")
         self._tasks[task.id] = task
         self._served.setdefault(task.account, 0)
-        if once is not None:
-            self._submits[task.account, once.key] = task.id, once.fingerprint
+        if isinstance(once, Once):
+            self._keyed[task.account, once.key] = task, once
+        elif once is not None:
+            self._counted[task.id] = task, once
         return task
 
     def _found(self, account: str | None, search: Search) -> list[Task]:

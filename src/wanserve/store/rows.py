@@ -15,7 +15,7 @@ Fetched = tuple[Any, ...]
 
 GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark"
 LIFE_COLUMNS: Final = (
-    "state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,"
+    "state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_ms,"
     " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message"
 )
 NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, {GENERATION_COLUMNS}"
@@ -30,6 +30,7 @@ def life_row(task: Task) -> Row:
         task.state,
         task.attempt,
         task.attempts_spent,
+        task.losses,
         task.progress,
         task.started_ms,
         task.ended_ms,
@@ -70,7 +71,7 @@ def read_task(row: Fetched) -> Task:
     """The task whose TASK_COLUMNS are in `row`."""
     (
         task_id, account, submitted_ms, remixed_from, model, prompt, negative_prompt, width, height, frames, fps, seed,
-        prompt_extend, watermark, state, attempt, attempts_spent, progress, started_ms, ended_ms, lease_ms,
+        prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_ms,
         video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
     ) = row  # fmt: skip
     return Task(
@@ -92,6 +93,7 @@ def read_task(row: Fetched) -> Task:
         else None,
         Failure(failure_code, failure_message) if failure_code else None,
         remixed_from,
+        losses,
     )
 
 

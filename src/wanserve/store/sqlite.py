@@ -1,22 +1,24 @@
-"""Knows how the task table lives in one SQLite file: one writer, many readers, every commit on disk."""
+"""The task table and the keys in one SQLite file: one writer, many readers, every commit on disk."""
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from pathlib import Path
 from typing import Final, TypeVar
 
 from wanserve.domain.account import Account, Key, Limits
-from wanserve.domain.errors import InvalidRequest, SetupError, StoreUnavailable
+from wanserve.domain.errors import InvalidRequest, SetupError, StoreUnavailable, WanserveError
 from wanserve.domain.ports import Census
 from wanserve.domain.search import Search
-from wanserve.domain.task import Once, State, Task, Usage
+from wanserve.domain.task import Counted, Once, State, Task, Usage
 from wanserve.store import statements as sql
 from wanserve.store.batch import Submit, add_all
+from wanserve.store.listing import Listing, search_values
 from wanserve.store.migrate import migrate, migrations, schema_version
 from wanserve.store.rows import (
     Fetched,
@@ -39,6 +41,9 @@ FREELY: Final = nullcontext()
 BUSY_SECONDS = 10
 """How long a write waits for another process (a command line) that is writing."""
 
+WAL_BYTES: Final = 64 * 1024 * 1024
+"""The write-ahead log is cut to this size once its pages are in the database itself."""
+
 
 class _Own(threading.local):
     """What each thread has for itself."""
@@ -58,6 +63,7 @@ class Database:
         self._local = _Own()
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
+        self._files: dict[Path, tuple[int, int]] = {}
         steps = migrations()
         try:
             if not path.exists():
@@ -72,7 +78,7 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise SetupError(f"the database {path} cannot be opened: {error}") from error
         self.wakeup = Wakeup()
-        self.writer = Writer(self._connect, self.wakeup.wake)
+        self.writer = Writer(self._connect_writer, self.wakeup.wake, self._check_files)
 
     def read(self, statement: str, values: tuple[Value, ...] | dict[str, Value]) -> list[Fetched]:
         """The rows of one SELECT as of the last commit. Raises StoreUnavailable."""
@@ -95,6 +101,30 @@ class Database:
         for reader in self._readers:
             reader.close()
 
+    def _connect_writer(self) -> sqlite3.Connection:
+        # The files beside the database come with its first connection and go with its last.
+        self._files = {path: known for path, known in self._files.items() if path == self._path}
+        return self._connect()
+
+    def _check_files(self) -> None:
+        """See that the files are still those that were opened: SQLite goes on writing to one that was deleted.
+
+        Raises StoreUnavailable: what is written now would be gone at the next start.
+        """
+        for path in (self._path, *(self._path.with_name(f"{self._path.name}-{name}") for name in ("wal", "shm"))):
+            try:
+                found = os.stat(path)  # noqa: PTH116 - before each commit, and half as long as through Path
+            except OSError:
+                identity = None
+            else:
+                identity = found.st_dev, found.st_ino
+            known = self._files.setdefault(path, identity) if identity else self._files.get(path)
+            if known != identity:
+                raise StoreUnavailable(
+                    f"the task table cannot be written: {path} was removed or replaced while the server ran;"
+                    " put it back and start the server again"
+                )
+
     def _reader(self) -> sqlite3.Connection:
         reader = self._local.reader
         if self._closed:
@@ -113,6 +143,7 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         return connection
 
 
@@ -122,9 +153,13 @@ class SqliteTasks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, task: Task, max_queued: int, once: Once | None = None) -> Future[Task]:
+    def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
         """See TaskStore."""
-        return self._database.writer.write_together(add_all, Submit(task, max_queued, once))
+        return self._database.writer.write_together(add_all, Submit(task.account, task, max_queued, once))
+
+    def repeat(self, account: str, once: Once | Counted, refusal: WanserveError) -> Future[Task]:
+        """See TaskStore."""
+        return self._database.writer.write_together(add_all, Submit(account, refusal, 0, once))
 
     def get(self, account: str, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -138,13 +173,15 @@ class SqliteTasks:
 
     def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
-        rows = self._database.read(sql.search_tasks(search, account), _search_values(search, account))
+        if account is not None:
+            rows = Listing(self._database.read, account, search).page()
+        else:
+            rows = self._database.read(sql.search_tasks(search, None), search_values(search, None))
         return [read_task(row) for row in rows]
 
-    def count(self, account: str | None, search: Search) -> int:
+    def count(self, account: str, search: Search) -> int:
         """See TaskStore."""
-        rows = self._database.read(sql.count_tasks(search, account), _search_values(search, account))
-        return sum(count for (count,) in rows)
+        return Listing(self._database.read, account, search).total()
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """See TaskStore."""
@@ -204,12 +241,18 @@ class SqliteTasks:
         """See TaskStore."""
         return [read_usage(row) for row in self._database.read(sql.LEDGER, {"account": account})]
 
-    def forget(self, ended_before_ms: int) -> list[Task]:
+    def forget(self, ended_before_ms: int, limit: int) -> list[Task]:
         """See TaskStore."""
         rows = self._database.write(
-            lambda connection: connection.execute(sql.FORGET_TASKS, (ended_before_ms,)).fetchall()
+            lambda connection: connection.execute(sql.FORGET_TASKS, (ended_before_ms, limit)).fetchall()
         )
         return [read_task(row) for row in rows]
+
+    def forget_keys(self, used_before_ms: int, limit: int) -> int:
+        """See TaskStore."""
+        return self._database.write(
+            lambda connection: connection.execute(sql.FORGET_KEYS, (used_before_ms, limit)).rowcount
+        )
 
     def wait(self, seen: int, timeout_s: float) -> int:
         """See TaskStore."""
@@ -226,20 +269,10 @@ class SqliteTasks:
 
     def check_writable(self) -> None:
         """See TaskStore."""
-
-        def write_header(connection: sqlite3.Connection) -> None:
-            # Setting the version to what it is writes the file's first page, and so meets a full disk.
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            connection.execute(f"PRAGMA user_version = {version}")
-
-        self._database.write(write_header)
+        self._database.write(lambda connection: connection.execute(sql.PROBE))
 
     def _changed(self, statement: str, values: tuple[Value, ...]) -> bool:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
-
-
-def _search_values(search: Search, account: str | None) -> dict[str, Value]:
-    return asdict(search) | {"account": account, "states": json.dumps(list(search.states))}
 
 
 class SqliteKeys:

@@ -1,8 +1,9 @@
-"""Knows the SQL that the stores run, each statement with what it promises. Named parameters; no SQL elsewhere."""
+"""The SQL that the SQLite store runs, each statement with what it promises. No SQL elsewhere."""
 
 from typing import Final
 
 from wanserve.domain.search import Search
+from wanserve.domain.task import State
 from wanserve.store.rows import ACCOUNT_COLUMNS, KEY_COLUMNS, LIFE_COLUMNS, NEW_COLUMNS, TASK_COLUMNS, USAGE_COLUMNS
 
 
@@ -10,18 +11,46 @@ def _marks(columns: str) -> str:
     return ", ".join("?" for _ in columns.split(","))
 
 
-# How many more tasks a lane may take. Counted in the transaction that adds them, so no two submits share a place.
-COUNT_PLACES: Final = """
-    SELECT coalesce((SELECT max_queued FROM accounts WHERE id = ?), ?)
-        - (SELECT count(*) FROM tasks WHERE state = 'PENDING' AND account = ? AND model = ?)
+def _lane_count(state: str, account: str, model: str) -> str:
+    """How many tasks an account has of a model in a state: kept by triggers, so that no long queue is counted."""
+    return f"""coalesce(
+        (SELECT tasks FROM lane_counts WHERE account = {account} AND model = {model} AND state = '{state}'), 0
+    )"""
+
+
+# How many more tasks a lane may take. Read in the transaction that adds them, so no two submits share a place.
+COUNT_PLACES: Final = f"""
+    SELECT coalesce((SELECT max_queued FROM accounts WHERE id = ?1), ?3) - {_lane_count("PENDING", "?1", "?2")}
 """
 
-# What an idempotency key brought. A task past its retention has taken its row here with it.
-FIND_SUBMIT: Final = "SELECT fingerprint, task_id FROM submits WHERE account = ? AND key = ? AND created_ms >= ?"
+# What an idempotency key brought; the task may be gone since.
+FIND_KEYED: Final = (
+    "SELECT fingerprint, task_id FROM idempotency_keys WHERE account = ? AND key = ? AND created_ms >= ?"
+)
 
 # In the transaction that adds the task. A key whose time is over begins anew.
-KEEP_SUBMIT: Final = """
-    INSERT OR REPLACE INTO submits (account, key, fingerprint, task_id, created_ms) VALUES (?, ?, ?, ?, ?)
+KEEP_KEYED: Final = """
+    INSERT OR REPLACE INTO idempotency_keys (account, key, fingerprint, task_id, created_ms) VALUES (?, ?, ?, ?, ?)
+"""
+
+FORGET_KEYS: Final = """
+    DELETE FROM idempotency_keys WHERE (account, key) IN (
+        SELECT account, key FROM idempotency_keys WHERE created_ms < ? ORDER BY created_ms LIMIT ?
+    )
+"""
+
+# Takes the task that an earlier try of the same was answered with: it is this try's from now on, and no other's.
+TAKE_COUNTED: Final = """
+    UPDATE counted_submits SET retries = ? WHERE task_id = (
+        SELECT task_id FROM counted_submits
+        WHERE account = ? AND fingerprint = ? AND retries = ? AND sent_ms >= ? ORDER BY sent_ms LIMIT 1
+    )
+    RETURNING task_id
+"""
+
+# In the transaction that adds the task.
+KEEP_COUNTED: Final = """
+    INSERT INTO counted_submits (task_id, account, fingerprint, retries, sent_ms) VALUES (?, ?, ?, ?, ?)
 """
 
 _ROW: Final = f"({_marks(NEW_COLUMNS)}, 'PENDING', 0, 0, 0.0)"
@@ -32,14 +61,18 @@ ADD_TASK: Final = f"INSERT INTO tasks ({NEW_COLUMNS}, state, attempt, attempts_s
 ROWS_AT_ONCE: Final = 64
 ADD_TASKS: Final = f"{ADD_TASK}{f', {_ROW}' * (ROWS_AT_ONCE - 1)}"
 
-# Scoped to the account: another account's id finds no row, as an unknown one. Nor does the time tell them apart: for an
-# id that nobody has, one of the last 65,536 rows is read and refused, as another account's is. An index by id and
-# account would do as well, and make each submit a third dearer.
-GET_TASK: Final = f"""
-    SELECT {TASK_COLUMNS} FROM tasks
-    WHERE seq = coalesce((SELECT seq FROM tasks WHERE id = ?1), (SELECT max(seq) FROM tasks) - (random() & 65535))
-        AND id = ?1 AND account = ?2
+# In the transaction that adds the tasks: many at once, as a trigger for each row would make it a fifth dearer.
+COUNT_LANE: Final = """
+    INSERT INTO lane_counts (account, model, state, tasks) VALUES (?, ?, 'PENDING', ?)
+    ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks
 """
+COUNT_PERIOD: Final = """
+    INSERT INTO period_counts (account, period, model, state, tasks) VALUES (?, ?, ?, 'PENDING', ?)
+    ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks
+"""
+
+# Scoped to the account: another account's id finds no row, as an unknown one.
+GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND account = ?"
 
 # For the server's owner only: it asks for no account.
 FIND_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"
@@ -47,6 +80,8 @@ FIND_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"
 
 def _found(search: Search, account: str | None) -> str:
     """The rows that a search finds: only the conditions that it has, so that an account's own index serves it."""
+    newest_first = "<" if not search.oldest_first else ">"
+    place = "(submitted_ms, seq)" if account is not None else "seq"
     conditions = {
         "account = :account": account,
         "id = :task_id": search.task_id,
@@ -54,21 +89,44 @@ def _found(search: Search, account: str | None) -> str:
         "submitted_ms >= :since_ms": search.since_ms,
         "submitted_ms < :until_ms": search.until_ms,
         "(ended_ms IS NULL OR ended_ms >= :ended_since_ms)": search.ended_since_ms,
-        f"seq {'>' if search.oldest_first else '<'} (SELECT seq FROM tasks WHERE id = :after)": search.after,
+        "state IN (SELECT value FROM json_each(:states))": None if set(search.states) == set(State) else True,
+        f"{place} {newest_first} (SELECT {place.strip('()')} FROM tasks WHERE id = :after)": search.after,
     }
-    asked = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
-    return f"FROM tasks WHERE state IN (SELECT value FROM json_each(:states)){asked}"
+    asked = " AND ".join(condition for condition, value in conditions.items() if value is not None)
+    return f"FROM tasks WHERE {asked or 'TRUE'}"
 
 
 def search_tasks(search: Search, account: str | None) -> str:
-    """One page of what the search finds, in the order of acceptance or against it. `states` is a JSON list."""
-    order = "ASC" if search.oldest_first else "DESC"
-    return f"SELECT {TASK_COLUMNS} {_found(search, account)} ORDER BY seq {order} LIMIT :limit OFFSET :skip"
+    """One page of what the search finds: an account's by the time of the submit, else in the order of acceptance.
+
+    `states` is a JSON list.
+    """
+    way = "ASC" if search.oldest_first else "DESC"
+    order = f"submitted_ms {way}, seq {way}" if account is not None else f"seq {way}"
+    return f"SELECT {TASK_COLUMNS} {_found(search, account)} ORDER BY {order} LIMIT :limit OFFSET :skip"
 
 
-def count_tasks(search: Search, account: str | None) -> str:
-    """How many there are on all pages."""
+def count_tasks(search: Search, account: str) -> str:
+    """How many rows of the account the search finds; each is looked at."""
     return f"SELECT count(*) {_found(search, account)}"
+
+
+PERIOD_MS: Final = 600_000
+"""How long a period of the table `period_counts` is, in milliseconds: ten minutes, as its migration has it."""
+
+
+def count_by_period(search: Search) -> str:
+    """How many of the account's tasks fit the search's states and model, for each period from one to another."""
+    conditions = {
+        "model = :model": search.model,
+        "state IN (SELECT value FROM json_each(:states))": None if set(search.states) == set(State) else True,
+    }
+    asked = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
+    return f"""
+        SELECT period, sum(tasks) FROM period_counts
+        WHERE account = :account AND period BETWEEN :first AND :last{asked}
+        GROUP BY period ORDER BY period {"ASC" if search.oldest_first else "DESC"}
+    """
 
 
 def _head(account: str, model: str) -> str:
@@ -76,8 +134,7 @@ def _head(account: str, model: str) -> str:
     return f"""
         SELECT min(seq) FROM tasks
         WHERE state = 'PENDING' AND account = {account}.id AND model = {model} AND coalesce(
-            (SELECT count(*) FROM tasks WHERE state = 'RUNNING' AND account = {account}.id AND model = {model})
-            < coalesce({account}.max_running, :max_running),
+            {_lane_count("RUNNING", f"{account}.id", model)} < coalesce({account}.max_running, :max_running),
             TRUE
         )
     """
@@ -140,10 +197,23 @@ REMOVE_TASK: Final = "DELETE FROM tasks WHERE id = ? AND account = ?"
 EXPIRED_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND lease_ms < ?"
 
 # The ledger stays: it is what was used, not what is kept.
-FORGET_TASKS: Final = f"DELETE FROM tasks WHERE ended_ms < ? RETURNING {TASK_COLUMNS}"
+FORGET_TASKS: Final = f"""
+    DELETE FROM tasks WHERE seq IN (SELECT seq FROM tasks WHERE ended_ms < ? ORDER BY ended_ms LIMIT ?)
+    RETURNING {TASK_COLUMNS}
+"""
 
-# The whole table is counted, at some tenth of a microsecond a row.
-CENSUS: Final = "SELECT model, state, count(*), min(submitted_ms) FROM tasks GROUP BY model, state"
+# From the counts that triggers keep. The oldest task that waits is the head of one of the lanes.
+CENSUS: Final = """
+    SELECT model, state, sum(tasks), min(CASE state WHEN 'PENDING' THEN (
+        SELECT submitted_ms FROM tasks
+        WHERE state = 'PENDING' AND account = lane.account AND model = lane.model ORDER BY seq LIMIT 1
+    ) END)
+    FROM lane_counts AS lane WHERE tasks > 0 GROUP BY model, state
+"""
+
+# As much as a submit with the longest prompts and its indexes takes, and new bytes each time: a row that is written and
+# removed in one transaction never reaches the disk.
+PROBE: Final = "INSERT OR REPLACE INTO probe (id, content) VALUES (1, randomblob(16384))"
 
 LEDGER: Final = f"""
     SELECT {USAGE_COLUMNS} FROM ledger WHERE :account IS NULL OR account = :account ORDER BY ended_ms, task_id

@@ -1,4 +1,4 @@
-"""One attempt: has the child make the video, keeps the lease, and writes how it ended. Knows no queue."""
+"""Runs one attempt: has the child make the video, keeps the lease, and writes how it ended."""
 
 import logging
 import threading
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from wanserve.domain.attempt import End
+from wanserve.domain.attempt import End, Fault
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.task import Failure, Task
 from wanserve.metrics import Meters
 from wanserve.tasks import Tasks
-from wanserve.worker.events import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Progress
+from wanserve.worker.events import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Progress
 from wanserve.worker.leases import Lease
 from wanserve.worker.supervisor import Supervisor
 
@@ -50,7 +50,10 @@ class Drain:
 
 @dataclass(slots=True)
 class Attempt:
-    """The run of one claimed task. `lack` tells what this machine lacks to store a video, in words; else empty."""
+    """The run of one claimed task. `lack` tells what this machine lacks to store a video, in words; else empty.
+
+    `machine_fault` is set where the attempt was lost by the machine's fault: what was wrong.
+    """
 
     task: Task
     tasks: Tasks
@@ -59,6 +62,7 @@ class Attempt:
     drain: Drain
     lack: Callable[[], str]
     meters: Meters
+    machine_fault: str = field(default="", init=False)
 
     def run(self) -> End:
         """Make the video and write how that ended. Raises StoreUnavailable where nothing could be written to the last."""
@@ -97,7 +101,7 @@ class Attempt:
     def _end_by(self, event: Event) -> End | None:
         """The end that the event brings, which is then written."""
         match event:
-            case Progress() | Loaded() | Pong():
+            case Progress() | Loaded() | Probed() | Pong():
                 return None
             case Done():
                 if not self._written(lambda: self.tasks.succeed(self.task, event.video)):
@@ -113,14 +117,14 @@ class Attempt:
 
     def _lose(self, crash: Crashed) -> End:
         log.error("attempt %d lost: %s: %s", self.task.attempt, crash.code, crash.message)
-        if crash.retryable and (lack := self.lack()):
-            # The machine's fault and not the task's, which waits until the machine can.
-            log.error("attempt %d does not count: %s", self.task.attempt, lack)
-            self._written(lambda: self.tasks.give_back(self.task))
-            return End.LOST
+        fault = crash.fault
+        lack = self.lack() if crash.retryable else ""
+        if lack or fault is Fault.MACHINE:
+            fault, self.machine_fault = Fault.MACHINE, lack or crash.message
+            log.error("attempt %d does not count: %s", self.task.attempt, self.machine_fault)
         failure = Failure(crash.code, crash.message)
-        if not self._written(lambda: self.tasks.fail(self.task, failure, retryable=crash.retryable)):
-            log.warning("attempt %d was no longer ours to lose", self.task.attempt)
+        if not self._written(lambda: self.tasks.fail(self.task, failure, retryable=crash.retryable, fault=fault)):
+            log.warning("attempt %d was already superseded", self.task.attempt)
             return End.LATE
         return End.LOST
 

@@ -3,6 +3,7 @@
 It knows no store and no HTTP. It ends when its pipe closes, so that none outlives its parent.
 """
 
+import errno
 import logging
 import os
 import queue
@@ -20,12 +21,19 @@ from typing import Final, assert_never
 
 from wanserve.blobs.store import DiskBlobs
 from wanserve.domain.attempt import Spent
-from wanserve.domain.errors import Canceled, EngineExhausted, SetupError, WanserveError
+from wanserve.domain.errors import (
+    Canceled,
+    EngineExhausted,
+    MachineFailed,
+    SetupError,
+    WanserveError,
+)
 from wanserve.domain.ports import BlobStore, Engine, Frame
 from wanserve.domain.task import Variant, Video
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.extension.chat import extend
 from wanserve.media import mp4, probe
+from wanserve.media.errors import media_errors
 from wanserve.media.stills import Stills
 from wanserve.tasks import file_key, unfinished_name
 from wanserve.telemetry import about, start_logging
@@ -42,6 +50,8 @@ from wanserve.worker.events import (
     Order,
     Ping,
     Pong,
+    Probe,
+    Probed,
     Progress,
 )
 
@@ -72,6 +82,25 @@ ENGINES: Final[dict[str, Callable[[Charge], Engine]]] = {"animatic": animatic, "
 PROGRESS_SECONDS: Final = 0.1
 """Progress is told at most this often: more would only be thrown away by the heartbeat."""
 
+PROBE_BYTES: Final = 32_000_000
+"""As large as a long video of the real models at 1080p."""
+
+PROBE_CHUNK: Final = 1_000_000
+
+MACHINE_ERRNOS: Final = frozenset(
+    {
+        errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EAGAIN,
+        errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOBUFS,
+    }
+)  # fmt: skip
+"""What the system says of itself, whatever the video: full, broken or read-only disks, and its own limits."""
+
+Work = Load | Generate | Probe
+"""The orders that the child's main thread does one after another."""
+
+Result = Loaded | Done | Probed
+"""What it answers to them, where they did not fail."""
+
 
 @dataclass(slots=True)
 class Outbox:
@@ -94,15 +123,15 @@ class Inbox:
 
     def __init__(self, outbox: "Outbox") -> None:
         self._outbox = outbox
-        self._work: queue.SimpleQueue[Load | Generate] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Work] = queue.SimpleQueue()
         self.cancel_asked = threading.Event()
 
     def start(self) -> None:
         """Begin to read."""
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
-    def next(self) -> Load | Generate:
-        """Wait for the next model to load or video to make."""
+    def next(self) -> Work:
+        """Wait for the next model to load, video to make or probe to write."""
         return self._work.get()
 
     def _read(self) -> None:
@@ -117,7 +146,7 @@ class Inbox:
                 case Generate():
                     self.cancel_asked.clear()
                     self._work.put(order)
-                case Load():
+                case Load() | Probe():
                     self._work.put(order)
                 case Cancel():
                     self.cancel_asked.set()
@@ -140,7 +169,7 @@ class Studio:
     charge: Charge
     _told_at: float = field(default=0.0, init=False)
 
-    def obey(self, order: Load | Generate) -> Loaded | Done:
+    def obey(self, order: Work) -> Result:
         """Do what was ordered. Raises WanserveError."""
         match order:
             case Load():
@@ -148,8 +177,26 @@ class Studio:
                 return Loaded(order.model)
             case Generate():
                 return self.make(order)
+            case Probe():
+                self.probe()
+                return Probed()
             case _:
                 assert_never(order)
+
+    def probe(self) -> None:
+        """Write, store and delete a file as a video's is. Raises MediaUnavailable, BlobUnavailable."""
+        name = f"probe-{os.getpid()}"
+        chunk = os.urandom(PROBE_CHUNK)
+        with working_folder(self.charge.scratch), media_errors("cannot write a file as large as a video"):
+            unfinished = self.charge.scratch / name
+            try:
+                with unfinished.open("wb") as file:
+                    for _ in range(PROBE_BYTES // PROBE_CHUNK):
+                        file.write(chunk)
+                self.blobs.put(f"{name}/1", unfinished)
+            finally:
+                unfinished.unlink(missing_ok=True)
+            self.blobs.delete(f"{name}/1")
 
     def make(self, order: Generate) -> Done:
         """Write the prompt out where that is wished, generate, encode, read back, store. Raises WanserveError.
@@ -192,13 +239,22 @@ def files_in(scratch: Path, order: Generate) -> Iterator[dict[Variant, Path]]:
     """Where each file of the attempt is while it is made; an error in the block takes them away."""
     paths = {variant: scratch / unfinished_name(order.task_id, order.attempt, variant) for variant in Variant}
     try:
-        yield paths
+        with working_folder(scratch):
+            yield paths
     except BaseException:
         for path in paths.values():
             # What cannot be removed is swept by the parent, and no news next to the error that led here.
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[None]:
+    """Make the folder where it has gone: somebody may have cleaned up. Raises MediaUnavailable."""
+    with media_errors(f"the folder {folder} cannot be made"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    yield
 
 
 class Timed(Iterator[Frame]):
@@ -217,7 +273,7 @@ class Timed(Iterator[Frame]):
             self.seconds += time.monotonic() - begun
 
 
-def outcome(work: Callable[[], Loaded | Done]) -> Loaded | Done | Crashed:
+def outcome(work: Callable[[], Result]) -> Result | Crashed:
     """Do the work and tell how it went: the outermost frame of this process, from which nothing escapes."""
     try:
         return work()
@@ -225,13 +281,26 @@ def outcome(work: Callable[[], Loaded | Done]) -> Loaded | Done | Crashed:
         return Crashed(error.code, str(error), error.retryable)
     except WanserveError as error:
         log.warning("%s: %s", error.code, error)
-        return Crashed(error.code, str(error), error.retryable)
+        return Crashed(error.code, str(error), error.retryable, error.fault)
     except MemoryError:
         log.exception("out of memory")
         return Crashed(EngineExhausted.code, "the engine ran out of memory", EngineExhausted.retryable)
-    except Exception:
+    except Exception as error:
         log.exception("an unexpected error")
+        if says := machine_error(error):
+            return Crashed(MachineFailed.code, says, MachineFailed.retryable, MachineFailed.fault)
         return Crashed(WanserveError.code, "the engine stopped at an unexpected error", retryable=True)
+
+
+def machine_error(error: BaseException | None) -> str:
+    """What the system says of itself in this error or in one that led to it; else empty."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in MACHINE_ERRNOS:
+            return f"this machine stopped the engine: {os.strerror(error.errno)}"
+        if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+            return "this machine stopped the engine: it may start no more threads"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def main() -> None:
@@ -259,23 +328,12 @@ def main() -> None:
 def serve_next(studio: Studio) -> bool:
     """Obey one order and tell how it went; False where this process should rather be replaced by a fresh one."""
     order = studio.inbox.next()
-    with about(*subject(order)):
+    with about(order.task_id if isinstance(order, Generate) else None):
         event = outcome(partial(studio.obey, order))
     # Only now is the error gone, and with it the frames of the stack that held what was being made.
     studio.engine.rest()
     studio.outbox.tell(event)
     return not (isinstance(event, Crashed) and event.code in UNSOUND)
-
-
-def subject(order: Load | Generate) -> tuple[str | None, *tuple[str, ...]]:
-    """The task that the order is about, and what must not be logged of it."""
-    match order:
-        case Load():
-            return (None,)
-        case Generate(generation=made):
-            return order.task_id, made.prompt, made.negative_prompt
-        case _:
-            assert_never(order)
 
 
 if __name__ == "__main__":

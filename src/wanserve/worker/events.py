@@ -1,6 +1,7 @@
 """The whole protocol between a worker and its child process. Plain values, pickled over one pipe.
 
-Down go orders: a Charge once, then Load, Generate, Cancel and Ping. Up come events: Loaded, Progress, Done, Crashed, Pong.
+Down go orders: a Charge once, then Load, Generate, Probe, Cancel and Ping. Up come events: Loaded, Progress, Done,
+Probed, Crashed, Pong.
 """
 
 from collections.abc import Mapping
@@ -8,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from wanserve.domain.attempt import NOTHING_SPENT, Spent
+from wanserve.domain.attempt import NOTHING_SPENT, Fault, Spent
 from wanserve.domain.catalog import ModelCard
-from wanserve.domain.errors import EngineExhausted, SetupError, WanserveError
+from wanserve.domain.errors import EngineExhausted, MachineFailed, SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
 from wanserve.extension.chat import ChatEndpoint
@@ -52,6 +53,11 @@ class Generate:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Write a file as large as a video, store it and delete it: `Probed`, or Crashed with what hinders that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Stop what is being made at the engine's next step. Nothing is being made: nothing happens."""
 
@@ -85,11 +91,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """What was ordered came to nothing: the code of an error class and one line. `retryable` as on the class."""
+    """What was ordered came to nothing: the code of an error class and one line. The rest is as on the class."""
 
     code: str
     message: str
     retryable: bool
+    fault: Fault = Fault.TASK
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The probe was written, stored and deleted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +109,8 @@ class Pong:
     """The child answers."""
 
 
-UNSOUND: Final = frozenset({WanserveError.code, EngineExhausted.code, SetupError.code})
+UNSOUND: Final = frozenset({WanserveError.code, EngineExhausted.code, MachineFailed.code, SetupError.code})
 """The codes of a Crashed after which the child ends, and a fresh one is started: memory or state may be broken."""
 
-Order = Charge | Load | Generate | Cancel | Ping
-Event = Loaded | Progress | Done | Crashed | Pong
+Order = Charge | Load | Generate | Probe | Cancel | Ping
+Event = Loaded | Progress | Done | Probed | Crashed | Pong

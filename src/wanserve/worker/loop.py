@@ -1,4 +1,4 @@
-"""The worker: keeps a child ready, claims a task, runs an attempt of it. One thread a device."""
+"""The worker: keeps a child ready, claims a task, runs an attempt of it. One thread for each device."""
 
 import logging
 import time
@@ -12,14 +12,19 @@ from wanserve.metrics import Meters
 from wanserve.tasks import Run, Tasks
 from wanserve.telemetry import about
 from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Patience
-from wanserve.worker.events import Crashed, Loaded
-from wanserve.worker.health import Health
+from wanserve.worker.events import Crashed, Loaded, Probe, Probed
+from wanserve.worker.machine import RESTART_AT, Machine
 from wanserve.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS: Final = 1.0
 """How long a worker with nothing to do sleeps unless it is woken; other processes write tasks too."""
+
+PROBE_SECONDS: Final = 60.0
+"""How long the child may take to write a probe."""
+
+TOO_SLOW: Final = f"the disk took no file as large as a video within {PROBE_SECONDS:g} s"
 
 AVOID_SECONDS: Final = 60.0
 """How long a model that did not load is left alone while there are others to serve."""
@@ -49,7 +54,10 @@ class Worker:
     lack: Callable[[], str]
     meters: Meters
     one_model: bool = False
-    health: Health = field(default_factory=Health, init=False)
+    machine: Machine = field(default_factory=Machine, init=False)
+    unloadable: dict[str, str] = field(default_factory=dict, init=False)
+    """The models that did not load at the last try, each with the reason."""
+
     _drain: Drain = field(default_factory=Drain, init=False)
     _seen: int = field(default=0, init=False)
     _run: Run = field(default=Run(), init=False)
@@ -73,9 +81,7 @@ class Worker:
             return "the engine is not loaded yet"
         if self.child.silent_s() > UNWELL_SECONDS:
             return "the engine's process does not answer"
-        if self.health.all_failed(time.monotonic()):
-            return "every attempt of the last minute failed"
-        return self.health.waits_for
+        return self.machine.problem
 
     def run(self) -> None:
         """Serve until stopped; the child is gone afterwards."""
@@ -88,14 +94,14 @@ class Worker:
     def _serve_next(self) -> None:
         """One task, or one wait for a task or for the engine: the outermost frame, from which nothing escapes."""
         try:
-            if not self._child_ready() or not self._child_answers() or not self._has_room():
+            if not self._child_ready() or not self._child_answers() or not self._can_store():
                 return
             task = self.tasks.claim([self.child.model] if self.one_model and self.child.model else self.models)
             if task is None:
                 self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
                 return
             self._run = self._run.followed_by(task.generation.model)
-            with about(task.id, task.generation.prompt, task.generation.negative_prompt):
+            with about(task.id):
                 self._attempt(task)
         except StoreUnavailable as error:
             log.error("the worker waits for the task table: %s", error)
@@ -108,7 +114,10 @@ class Worker:
     def _attempt(self, task: Task) -> None:
         attempt = Attempt(task, self.tasks, self.child, self.patience, self._drain, self.lack, self.meters)
         end = attempt.run()
-        self.health.ended(end, time.monotonic())
+        if attempt.machine_fault:
+            self.machine.failed(attempt.machine_fault, time.monotonic())
+        else:
+            self.machine.served()
         self.meters.ended(task, end, child_died=not self.child.running())
 
     def _child_ready(self) -> bool:
@@ -129,14 +138,20 @@ class Worker:
         event = self.child.next_event(POLL_SECONDS)
         if isinstance(event, Loaded):
             log.info("the engine is ready for %s", event.model)
+            self.unloadable.pop(event.model, None)
         elif isinstance(event, Crashed):
             log.error("the engine did not load %s: %s", model, event.message)
-            self._avoided_to_s[model] = time.monotonic() + AVOID_SECONDS
+            self._avoid(model, event.message)
             self.child.close()
         elif self.child.loading_s() > self.load_s:
             self.child.give_up(f"the engine did not load {model} within {self.load_s:g} s")
             log.error("%s", self.child.problem)
-            self._avoided_to_s[model] = time.monotonic() + AVOID_SECONDS
+            self._avoid(model, f"it did not load within {self.load_s:g} s")
+
+    def _avoid(self, model: str, why: str) -> None:
+        """Leave a model that did not load alone for a while; its tasks wait."""
+        self.unloadable[model] = why
+        self._avoided_to_s[model] = time.monotonic() + AVOID_SECONDS
 
     def _child_answers(self) -> bool:
         """Whether the idle child has answered lately; one that has not for long is replaced.
@@ -154,15 +169,36 @@ class Worker:
         self._drain.stopping.wait(POLL_SECONDS)
         return False
 
-    def _has_room(self) -> bool:
-        """Whether a video could be stored: a task that could not is better left waiting."""
-        lack = self.lack()
-        if lack != self.health.waits_for:
-            log.error("no task is claimed: %s", lack) if lack else log.info("tasks are claimed again")
-            self.health.waits_for = lack
-        if lack:
+    def _can_store(self) -> bool:
+        """Whether a video could be stored: a task whose video could not is better left waiting."""
+        known = self.machine.problem
+        if lack := self.lack():
+            self.machine.lacks(lack)
+        elif known and not self.machine.pause_s(time.monotonic()):
+            self._probe()
+        if self.machine.problem != known:
+            log.error("no task is claimed: %s", self.machine.problem) if self.machine.problem else log.info(
+                "tasks are claimed again"
+            )
+        if self.machine.problem:
             self._drain.stopping.wait(IDLE_SECONDS)
-        return not lack
+        return not self.machine.problem
+
+    def _probe(self) -> None:
+        """Have the child write a probe, as the limits that hold for it are the ones that count."""
+        self.child.send(Probe())
+        deadline = time.monotonic() + PROBE_SECONDS
+        while not self._drain.stopping.is_set():
+            event = self.child.next_event(POLL_SECONDS)
+            if isinstance(event, Probed):
+                self.machine.probed()
+                return
+            late = time.monotonic() > deadline
+            if isinstance(event, Crashed) or late:
+                self.machine.failed(event.message if isinstance(event, Crashed) else TOO_SLOW, time.monotonic())
+                if late or self.machine.faults == RESTART_AT:
+                    self.child.kill()
+                return
 
     def _wanted(self) -> str:
         """The model that the child should be ready for now."""

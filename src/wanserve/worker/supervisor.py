@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from wanserve.devices import VISIBLE
+from wanserve.domain.attempt import Fault
 from wanserve.worker.events import UNSOUND, Charge, Crashed, Event, Load, Loaded, Order, Ping, Pong
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,12 @@ END_SECONDS: Final = 5.0
 RESTART_SECONDS: Final = (0.0, 0.5, 2.0, 8.0, 30.0)
 """The pause before each restart since an engine last loaded, so that a broken set-up does not spin."""
 
+
+FROM_OUTSIDE: Final = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPWR}
+"""Signals by which somebody else ends a process: an operator, or a system that is out of memory."""
+
+LIMITS: Final = {signal.SIGXFSZ, signal.SIGXCPU, signal.SIGBUS}
+"""Signals by which the system stops a process at a limit, or at a disk that fails under a mapped file."""
 
 PING_SECONDS: Final = 1.0
 """How long a child may send nothing before it is asked whether it lives."""
@@ -158,23 +165,37 @@ class Supervisor:
         self._reap()
 
     def _buried(self) -> Crashed:
-        status = self._reap()
+        code = self._reap()
+        status = _in_words(code)
         log.error("the worker's child died: %s", status)
-        return Crashed(DIED, f"the worker's process ended: {status}", retryable=True)
+        return Crashed(DIED, f"the worker's process ended: {status}", retryable=True, fault=_fault(code))
 
-    def _reap(self) -> str:
-        """Wait for the process and forget it; how it ended, in words."""
+    def _reap(self) -> int | None:
+        """Wait for the process and forget it; its exit status, or the negative number of the signal that ended it."""
         process, self._process = self._process, None
         if self._pipe:
             self._pipe.close()
             self._pipe = None
         if process is None:
-            return "it was not there"
+            return None
         self._failures += not self.loaded
         self.model, self.loading, self.loaded, self._asked_at = None, None, False, None
         try:
-            code = process.wait(END_SECONDS)
+            return process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            code = process.wait()
-        return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+            return process.wait()
+
+
+def _in_words(code: int | None) -> str:
+    if code is None:
+        return "it was not there"
+    return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+
+def _fault(code: int | None) -> Fault:
+    """Whose fault it is that a process ended by itself or by a signal while it made a video."""
+    if code is None or -code in FROM_OUTSIDE:
+        return Fault.WORKER
+    # An exit, an abort or a segmentation fault is the engine's, at this very task.
+    return Fault.MACHINE if -code in LIMITS else Fault.TASK

@@ -194,12 +194,12 @@ class Rig:
         return sorted(str(path.relative_to(blobs)) for path in blobs.rglob("*") if path.is_file())
 
     def readiness(self) -> tuple[int, str]:
-        """The status of `/readyz` and its text."""
-        answer = self.server.http.get(self.server.url + "/readyz")
-        return answer.status_code, answer.text
+        """The worse status of `/readyz` and `/readyz/workers`, and the texts of both."""
+        answers = [self.server.http.get(self.server.url + path) for path in ("/readyz", "/readyz/workers")]
+        return max(answer.status_code for answer in answers), "\n".join(answer.text for answer in answers)
 
     def until_ready(self) -> None:
-        """Wait until `/readyz` is 200."""
+        """Wait until requests would be accepted and tasks made."""
         until("readiness", self.server.ready)
 
     def log(self) -> str:
@@ -220,9 +220,11 @@ class Rig:
         """After one more start: the files of each video that is billed, and no other; no scratch, one child at most."""
         self.restart("--no-worker")
         made = self.rows("SELECT id, attempt FROM tasks WHERE state = 'SUCCEEDED'")
-        assert self.files() == sorted(key for task, attempt in made for key in files_of(task, attempt))
+        kept = sorted(key for task, attempt in made for key in files_of(task, attempt))
+        # What belongs to nobody goes with the second look.
+        until("the sweep of what belongs to no task", lambda: self.files() == kept)
         assert sorted(self.rows("SELECT task_id FROM ledger")) == sorted((task,) for task, _ in made)
-        assert list((self.data_dir / "scratch").iterdir()) == []
+        until("an empty scratch folder", lambda: list((self.data_dir / "scratch").iterdir()) == [])
         assert self.children() == []
 
 

@@ -29,10 +29,10 @@ def mount(*arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of its own in the folder."""
+def small_disk(folder: Path, *options: str) -> Iterator[Path]:
+    """A file system of its own in the folder, with these options of mount's."""
     folder.mkdir(exist_ok=True)
-    mount("-t", "tmpfs", "-o", f"size={SIZE},uid={os.geteuid()}", "none", str(folder))
+    mount("-t", "tmpfs", "-o", ",".join([f"size={SIZE}", f"uid={os.geteuid()}", *options]), "none", str(folder))
     try:
         yield folder
     finally:

@@ -28,6 +28,7 @@ from wanserve.engine.wan.loading import load_pipeline  # noqa: E402
 from wanserve.engine.wan.machine import told_where  # noqa: E402
 from wanserve.engine.wan.orders import Answer, Denoise, Join, Load, Order, Ready, Refused, Told, unpacked  # noqa: E402
 from wanserve.engine.wan.ranks import Rank, find_store, join  # noqa: E402
+from wanserve.telemetry import PlainLines  # noqa: E402
 
 log = logging.getLogger("wanserve.engine.wan.peer")
 
@@ -37,7 +38,7 @@ class Upward(logging.Handler):
 
     def __init__(self, pipe: "Connection[Answer, Order]") -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter("%(message)s"))
+        self.setFormatter(PlainLines())
         self._pipe = pipe
 
     def emit(self, record: logging.LogRecord) -> None:

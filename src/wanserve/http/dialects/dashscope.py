@@ -227,7 +227,7 @@ def read_list(incoming: Incoming, clock: Clock) -> Search:
     # An empty text is what was left out; an empty number is none.
     given = ((name, text) for name, text in incoming.query.multi_items() if text or name in _NUMBERS)
     asked = read_fields(given, _ListQuery)
-    page = Search(skip=(asked.page_no - 1) * asked.page_size, limit=asked.page_size)
+    page = Search(skip=(asked.page_no - 1) * asked.page_size, limit=asked.page_size, counted=True)
     since_ms, until_ms = _window(asked.start_time, asked.end_time, clock())
     states = tuple(State) if asked.status is None else _states(asked.status)
     if asked.task_id is not None:
@@ -295,12 +295,12 @@ def write_result(task: Task, outgoing: Outgoing) -> Json:
 
 def write_list(found: Found, outgoing: Outgoing) -> Json:
     """The answer to a list: `data` as the vendor's page has it, `tasks` as its newer SDK reads it."""
-    search = found.search
+    search, total = found.search, found.total or 0
     return {
-        "total": found.total,
+        "total": total,
         "data": [_row(task) for task in found.tasks],
         "tasks": [output_of(task) for task in found.tasks],
-        "total_page": -(-found.total // search.limit),
+        "total_page": -(-total // search.limit),
         "page_no": search.skip // search.limit + 1,
         "page_size": search.limit,
         "request_id": outgoing.request_id,

@@ -297,8 +297,7 @@ def read_remix(incoming: Incoming) -> tuple[str, str]:
 def repeat(incoming: Incoming) -> Repeat:
     """The client's own name for the submit; else what the vendor's clients tell of their tries."""
     tries = incoming.headers.get(TRIES_HEADER, "")
-    counted = tries.isascii() and tries.isdigit()
-    return named(incoming) or (Sent(again=tries.strip("0") != "") if counted else None)
+    return named(incoming) or (Sent(int(tries[:9])) if tries.isascii() and tries.isdigit() else None)
 
 
 def read_list(incoming: Incoming, clock: Clock) -> Search:  # it asks for no times
