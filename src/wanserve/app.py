@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,6 +19,7 @@ from wanserve.domain.errors import SetupError
 from wanserve.extension.chat import ChatEndpoint
 from wanserve.http.api import application
 from wanserve.http.auth import Gate
+from wanserve.http.body import Bodies
 from wanserve.http.dialects.base import Dialect, Json
 from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
@@ -26,6 +28,7 @@ from wanserve.http.doors import Door
 from wanserve.http.files import Files, Links, Shelf
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
+from wanserve.http.origin import Origin
 from wanserve.metrics import Meters
 from wanserve.offers import Choice
 from wanserve.settings import Settings, surroundings
@@ -39,6 +42,10 @@ POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
 
 
+LIST_THREADS: Final = 2
+"""So many lists are looked up at a time; the others wait for each other, and nothing else waits for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """A server that is built and not yet started."""
@@ -48,6 +55,7 @@ class Parts:
     choice: Choice
     workers: Sequence[Worker]
     sweeper: Sweeper
+    idle_s: int
     stopping: threading.Event
     """To be set once the process is to stop."""
 
@@ -144,12 +152,14 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     stopping = threading.Event()
     signer = Signer(load_secret(settings.data_dir / "link-secret"))
     retention_ms = core.tasks.policy.retention_ms
-    links = Links(signer, settings.public_url, retention_ms)
+    origin = Origin(settings.public_url)
+    links = Links(signer, origin, retention_ms)
     shelf = Shelf(blobs)
     gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
+    bodies, lists = Bodies(), ThreadPoolExecutor(LIST_THREADS, "lists")
     dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[choice.engine])
     doors = [
-        Door(dialect, operation, core.tasks, gate, links, shelf)
+        Door(dialect, operation, core.tasks, gate, links, shelf, bodies, lists)
         for dialect in dialects
         for operation in dialect.operations
     ]
@@ -162,7 +172,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         meters.page,
         api_document(dialects),
     )
-    files = Files(signer, shelf, now_ms, core.tasks)
-    app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers)
+    files = Files(signer, shelf, core.tasks.retention_clock or now_ms, core.tasks)
+    app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers, origin)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
-    return Parts(core, app, choice, list(workers.values()), sweeper, stopping)
+    return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds, stopping)

@@ -107,8 +107,10 @@ def _add_generate(commands: Commands) -> None:
     added.add_argument("--weights", metavar="FOLDER", help="a checkpoint in the diffusers layout; for the wan engine")
     added.add_argument("--steps", type=int, metavar="N", help="denoising steps; for the wan engine")
     added.add_argument("--frames", type=int, metavar="N", help="4k+1 frames; for the wan engine")
-    added.add_argument("--url", help="the address of a running server")
-    added.add_argument("--key", help="a key of that server")
+    added.add_argument("--url", help="the address of a running server (WANSERVE_URL)")
+    added.add_argument(
+        "--key", help="a key of that server (WANSERVE_KEY, which other users of the machine cannot read)"
+    )
 
 
 def _add_keys(commands: Commands) -> None:
@@ -191,14 +193,18 @@ def run_generate(arguments: Arguments) -> None:
 
     from wanserve.client import Client
     from wanserve.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
+    from wanserve.settings import client_address
 
     wish = Wish(arguments.prompt, arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed)
     console = Console(stderr=True)
     notes: tuple[str, ...] = ()
     with progress_bar(console) as advance:
         flags = WanFlags(arguments.weights, arguments.steps, arguments.frames)
-        if arguments.url:
-            generate_through(Client(arguments.url, arguments.key or ""), wish, flags, advance)
+        # What only an engine of this process takes is not for the server that the environment names.
+        own = arguments.url is None and (arguments.engine or flags.given())
+        url, key = ("", "") if own else client_address(arguments.url, arguments.key)
+        if url:
+            generate_through(Client(url, key), wish, flags, advance)
         else:
             notes = generate_locally(*in_force(wish, arguments.engine, flags), advance).notes
     for note in notes:

@@ -10,7 +10,7 @@ from typing import Final
 
 from wanserve.app import Parts, build
 from wanserve.core import make_folders, open_core
-from wanserve.http.listener import free_address, listen
+from wanserve.http.listener import Patience, free_address, listen
 from wanserve.keys import Keys
 from wanserve.offers import Choice, choose
 from wanserve.ownership import owned
@@ -86,7 +86,9 @@ async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
     with heard(Stopping(drain_s, stop, hurry)):
         try:
             # While the workers drain, polls are answered.
-            await listen(parts.app, host, port, lambda: _drained(asked, hurried, threads))
+            await listen(
+                parts.app, host, port, lambda: _drained(asked, hurried, threads), Patience(head_s=parts.idle_s)
+            )
         finally:
             parts.sweeper.stop()
             for worker in parts.workers:

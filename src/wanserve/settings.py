@@ -1,11 +1,13 @@
 """Knows every setting, its default and its limits. The only reader of the environment and of wanserve.toml."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -16,7 +18,9 @@ from wanserve.tasks import Policy
 
 PREFIX: Final = "WANSERVE_"
 CLIENT_VARIABLES: Final = frozenset({"WANSERVE_URL", "WANSERVE_KEY"})
-"""Read by the examples: a shell that has them set can start a server all the same."""
+"""Read by `wanserve generate` and the examples: a shell that has them set can start a server all the same."""
+
+_DEVICE: Final = re.compile(r"[\w:-]+")
 
 Attention = Literal[
     "native", "_native_cudnn", "_native_flash", "_native_efficient", "flash", "_flash_3", "sage",
@@ -97,7 +101,7 @@ class Settings(BaseModel):
     database_url: str | None = None
     blob_url: str | None = None
     engine: Literal["auto", "animatic", "wan"] = "auto"
-    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+(/[^?#]*)?$")] | None = None
+    public_url: str | None = None
     submit_rps: Rate = 10
     query_rps: Rate = 100
     max_queued: Count = 500
@@ -109,10 +113,11 @@ class Settings(BaseModel):
     stall_seconds: Seconds = 300
     load_seconds: Seconds = 1800
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
+    idle_seconds: Annotated[int, Field(ge=1, le=3600)] = 75
     run_length: Count = 10
-    devices: Annotated[str, Field(pattern=r"^[\w:-]+( *, *[\w:-]+)*$")] | None = None
+    devices: str | None = None
     gpus_per_video: Annotated[int, Field(ge=1, le=64)] = 1
-    llm_url: Annotated[str, Field(pattern=r"^https?://[^/?#@]+(/[^#]*)?$")] | None = None
+    llm_url: str | None = None
     llm_key: SecretStr | None = None
     llm_model: str | None = None
     default_model: str = "wanx2.1-t2v-turbo"
@@ -130,6 +135,31 @@ class Settings(BaseModel):
         if url is not None:
             raise ValueError("this version keeps tasks and files in the data directory only: leave it unset")
         return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _base_of_links(cls, url: str | None) -> str | None:
+        if url is not None and (not _is_url(url) or "?" in url):
+            raise ValueError(
+                "must be http:// or https:// with a host and perhaps a path, such as https://video.example"
+            )
+        return url
+
+    @field_validator("llm_url")
+    @classmethod
+    def _endpoint(cls, url: str | None) -> str | None:
+        if url is not None and not _is_url(url):
+            raise ValueError(
+                "must be http:// or https:// with a host and perhaps a path, such as http://127.0.0.1:11434/v1"
+            )
+        return url
+
+    @field_validator("devices")
+    @classmethod
+    def _named_devices(cls, names: str | None) -> str | None:
+        if names is not None and not all(_DEVICE.fullmatch(name.strip(" ")) for name in names.split(",")):
+            raise ValueError("must be numbers or ids of GPUs with commas between them, such as 0,2")
+        return names
 
     @field_validator("default_model")
     @classmethod
@@ -185,6 +215,17 @@ class Settings(BaseModel):
         )
 
 
+def _is_url(text: str) -> bool:
+    """Whether this is an address of the web without a user's name, a fragment, blanks or control characters."""
+    try:
+        parts = urlsplit(text)
+        port_is_one = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    named = parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one
+    return named and text.isprintable() and not any(letter in text for letter in " #@\\")
+
+
 def load(
     flags: Mapping[str, object], environ: Mapping[str, str] | None = None, file: Path = Path("wanserve.toml")
 ) -> Settings:
@@ -206,6 +247,15 @@ def load(
         raise SetupError(": ".join(filter(None, (where, problem.removeprefix("Value error, "))))) from error
 
 
+def client_address(url: str | None, key: str | None, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """The address of a running server, or empty where none is named, and a key of it: as given, else of the environment."""
+    variables = os.environ if environ is None else environ
+    return (
+        variables.get("WANSERVE_URL", "").strip() if url is None else url,
+        variables.get("WANSERVE_KEY", "").strip() if key is None else key,
+    )
+
+
 def surroundings() -> Mapping[str, str]:
     """The environment, for what is not ours to set in it: where other programs keep weights, which GPUs are visible."""
     return os.environ
@@ -225,5 +275,6 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, object]:
     return {
         name.removeprefix(PREFIX).lower(): text
         for name, text in variables.items()
-        if name.startswith(PREFIX) and name not in CLIENT_VARIABLES
+        # An empty one is an unset one: compose and many shells write those that nobody has set so.
+        if name.startswith(PREFIX) and name not in CLIENT_VARIABLES and text.strip()
     }

@@ -78,6 +78,20 @@ def test_generate_says_plainly_what_is_wrong(server: Server, tmp_path: Path) -> 
     assert not (tmp_path / "x.mp4").exists()
 
 
+def test_generate_finds_the_server_and_its_key_in_the_environment(server: Server, tmp_path: Path) -> None:
+    where = {"url": server.url, "key": server.key}
+    out = tmp_path / "x.mp4"
+    made = wanserve("generate", "a cat", "--size", "640*480", "-o", str(out), **where)
+    assert (made.returncode, made.stdout) == (0, f"{out}\n"), made.stderr
+    assert "task " in made.stderr
+    assert out.read_bytes()[4:8] == b"ftyp"
+    # A flag comes first, and what only an engine takes is not for a server.
+    assert "Invalid or missing" in wanserve("generate", "a cat", "--key", "k", "-o", str(out), **where).stderr
+    local = wanserve("generate", "a cat", "--size", "640*480", "--engine", "animatic", "-o", str(out), **where)
+    assert local.returncode == 0
+    assert "task " not in local.stderr
+
+
 def test_keys_are_made_listed_restricted_and_revoked(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
     secret = told("keys", "create", "one", "--account", "ann", "--models", "wanx2.1-t2v-turbo", *data)

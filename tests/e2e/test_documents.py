@@ -63,7 +63,7 @@ def test_the_openapi_document_has_every_route_with_the_documents_examples(server
     assert errors["500"] == "An unexpected error occurred, please try again later"
     schemes = document["components"]["securitySchemes"].values()
     names = {scheme.get("name", scheme.get("scheme")) for scheme in schemes}
-    assert names == {"Ocp-Apim-Subscription-Key", "subscription-key", "bearer"}
+    assert names == {"Ocp-Apim-Subscription-Key", "subscription-key", "bearer", "api-key"}
 
 
 def test_the_served_document_is_the_one_that_is_kept(server: Server) -> None:
@@ -100,7 +100,7 @@ def test_the_documents_own_example_is_accepted(server: Server) -> None:
 def test_the_root_leads_to_the_documents(server: Server) -> None:
     answer = server.http.get(server.url + "/")
     assert answer.status_code == 307
-    assert answer.headers["location"] == "/docs"
+    assert answer.headers["location"] == "docs"
 
 
 def test_the_page_is_drawn_in_a_browser_without_any_other_network(server: Server, tmp_path: Path) -> None:

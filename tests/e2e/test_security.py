@@ -70,13 +70,14 @@ def answer(server: Server, data: bytes) -> bytes:
 @pytest.mark.thorough
 def test_slow_half_open_and_deaf_clients_stop_nobody_and_leave_nothing_behind(idle: Server) -> None:
     page = idle.http.get(idle.url + "/docs").text
-    script = re.findall(r'src="(/docs/static/[^"]+\.js)"', page)[0]
+    script = "/" + re.findall(r'src="(docs/static/[^"]+\.js)"', page)[0]
     before = descriptors(idle)
     with ExitStack() as clients:
         for _ in range(200):
             sending(idle, clients, b"")
         heads = [sending(idle, clients, HEAD) for _ in range(50)]
-        bodies = [sending(idle, clients, HEAD + b"Content-Length: 1000\r\n\r\n{") for _ in range(50)]
+        known = HEAD + f"Ocp-Apim-Subscription-Key: {idle.key}\r\n".encode()
+        bodies = [sending(idle, clients, known + b"Content-Length: 1000\r\n\r\n{") for _ in range(50)]
         for _ in range(50):
             sending(idle, clients, f"GET {script} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 5)
         while descriptors(idle) < before + 350:
@@ -120,7 +121,8 @@ def test_more_connections_than_a_thousand_keep_nobody_out(idle: Server) -> None:
         (b"GET /healthz HTTP/9.9\r\n\r\n", 400),
         (HEAD + b"Content-Length: -1\r\n\r\n", 400),
         (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", 400),
+        # It has no key, and so nobody reads whether its body is one.
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", 401),
     ],
     ids=lambda told: repr(told[:40]) if isinstance(told, bytes) else str(told),
 )

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,14 +22,18 @@ from wanserve.domain.search import Search
 from wanserve.domain.task import State, Task
 from wanserve.http.api import application
 from wanserve.http.auth import Gate
+from wanserve.http.body import Bodies
 from wanserve.http.dialects.base import Incoming, Json, Operation, Outgoing, Query, Remix, Submit
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.doors import Door
 from wanserve.http.files import Links, Shelf
+from wanserve.http.origin import Origin
 from wanserve.settings import Settings
 
 BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}}
+
+LISTS = ThreadPoolExecutor(1)
 
 
 @pytest.fixture
@@ -51,12 +56,12 @@ def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
     """The document's API with its operations broken."""
     dialect = Pixazo()
     gate = Gate(core.keys, 1000, 1000, time.monotonic)
-    links = Links(Signer(b"secret"), None, 1000)
+    links = Links(Signer(b"secret"), Origin(), 1000)
     doors = [
-        Door(dialect, broken(operation), core.tasks, gate, links, Shelf(DiskBlobs(Path("nowhere"))))
+        Door(dialect, broken(operation), core.tasks, gate, links, Shelf(DiskBlobs(Path("nowhere"))), Bodies(), LISTS)
         for operation in dialect.operations
     ]
-    return application(doors, [], [dialect], lambda: "an-id", Counter())
+    return application(doors, [], [dialect], lambda: "an-id", Counter(), Origin())
 
 
 def posted(
@@ -129,10 +134,12 @@ def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_
         broken,
         core.tasks,
         Gate(core.keys, submit_rps=0.001, query_rps=1000, now_s=time.monotonic),
-        Links(Signer(b"secret"), None, 1000),
+        Links(Signer(b"secret"), Origin(), 1000),
         Shelf(DiskBlobs(Path("nowhere"))),
+        Bodies(),
+        LISTS,
     )
-    app = application([door], [], [dialect], lambda: "an-id", Counter())
+    app = application([door], [], [dialect], lambda: "an-id", Counter(), Origin())
     path = remix.path.format(video_id=f"video_{source.id.replace('-', '')}")
 
     async def post() -> httpx.Response:

@@ -74,13 +74,14 @@ def searched(query: str) -> Search:
 
 def test_the_sdks_request_is_read_and_what_it_says_beside_is_ignored() -> None:
     assert dashscope.read_submit(incoming(SDK_BODY)) == VideoRequest("wan2.2-t2v-plus", "猫", "花", (832, 480), seed=1)
-    bare = {"model": "wan2.1-t2v-turbo", "input": {"prompt": "a", "audio_url": "x"}}
+    bare = {"model": "wan2.1-t2v-turbo", "input": {"prompt": "a", "audio_url": None}}
     assert dashscope.read_submit(incoming(bare)) == VideoRequest("wanx2.1-t2v-turbo", "a")
     rich = parameters(
-        duration=5, n=1, prompt_extend=False, watermark=True, shot_type="multi", with_audio=True, resolution="1080P"
+        duration=5, n=1, prompt_extend=False, watermark=True, shot_type="single", with_audio=False, resolution="1080P"
     )
     read = dashscope.read_submit(incoming(rich))
     assert (read.count, read.prompt_extend, read.watermark, read.size) == (1, False, True, None)
+    assert read.tier == "1080P"
     assert dashscope.read_submit(incoming(SDK_BODY | {"model": "wan2.1-t2v-plus"})).model == "wanx2.1-t2v-plus"
 
 
@@ -165,7 +166,7 @@ def test_what_has_not_succeeded_has_no_video_and_no_usage() -> None:
         (dashscope.AsyncRequired(""), 403, "AccessDenied", "does not support synchronous calls."),
         (ModelDenied("no"), 403, "Model.AccessDenied", "Model access denied."),
         (EndpointNotFound(""), 404, "NotFound", "Request path not found."),
-        (MethodNotAllowed("GET", "/"), 400, "InvalidParameter", "Request method 'GET' is not supported."),
+        (MethodNotAllowed("GET", "/", ["GET"]), 400, "InvalidParameter", "Request method 'GET' is not supported."),
         (NotSupported("no"), 400, "InvalidParameter", "url error, please check url！"),
         (WrongState("no"), 400, "UnsupportedOperation", "confirm if the task is in PENDING status."),
         (RateLimited(3), 429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later."),

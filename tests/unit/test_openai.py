@@ -39,6 +39,7 @@ from wanserve.http.dialects.base import (
     NotSupported,
     Outgoing,
     Unsupported,
+    UnsupportedParameter,
 )
 
 OUTGOING = Outgoing("request")
@@ -77,14 +78,17 @@ EVERYTHING = (
     ("watermark", "true"),
     ("prompt_extend", "false"),
     ("negative_prompt", "flowers"),
-    ("guidance_scale", "5.0"),
+    ("guidance_scale", "3"),
+    ("user", "ann"),
 )
 
 
 def test_a_form_and_json_ask_for_the_same() -> None:
-    expected = VideoRequest("wan2.2-t2v-plus", "猫\r\nand dog", "flowers", (832, 480), None, 7, False, True, 5)
+    expected = VideoRequest(
+        "wan2.2-t2v-plus", "猫\r\nand dog", "flowers", (832, 480), None, 7, False, True, 5, guidance_scale=3.0
+    )
     assert created(form(*EVERYTHING)) == expected
-    as_json = dict(EVERYTHING) | {"seed": 7, "watermark": True, "prompt_extend": False}
+    as_json = dict(EVERYTHING) | {"seed": 7, "watermark": True, "prompt_extend": False, "guidance_scale": 3}
     assert created(as_json) == expected
     assert created(as_json | {"seconds": 5, "size": "832*480"}) == expected
     assert created(incoming(b"prompt=a+cat&size=832x480", "application/x-www-form-urlencoded")) == VideoRequest(
@@ -135,7 +139,7 @@ def test_a_file_is_refused_by_its_fields_name() -> None:
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="input_reference"; filename="a.png"\r\n'
         f"Content-Type: image/png\r\n\r\n\x89PNG\r\n--{BOUNDARY}--\r\n"
     )
-    with pytest.raises(openai.UnsupportedParameter):
+    with pytest.raises(UnsupportedParameter):
         created(incoming(file.encode("latin-1"), f"multipart/form-data; boundary={BOUNDARY}"))
 
 
@@ -216,7 +220,7 @@ def test_a_video_has_every_key_in_every_state() -> None:
         (VideoNotReady("t", "RUNNING"), 404, "video_not_ready", "invalid_request_error"),
         (EndpointNotFound(""), 404, "unknown_url", "invalid_request_error"),
         (BlobNotFound("gone"), 404, "blob_not_found", "invalid_request_error"),
-        (MethodNotAllowed("PUT", "/"), 405, "method_not_supported", "invalid_request_error"),
+        (MethodNotAllowed("PUT", "/", ["GET"]), 405, "method_not_supported", "invalid_request_error"),
         (RateLimited(3), 429, "rate_limit_exceeded", "requests"),
         (QueueFull("full"), 429, "rate_limit_exceeded", "requests"),
         (StoreUnavailable("disk"), 503, "server_error", "server_error"),
@@ -294,7 +298,7 @@ def test_a_repeat_is_known_by_its_name_or_by_the_clients_count_of_its_tries() ->
     assert openai.repeat(incoming(x_stainless_retry_count="0")) == Sent(0)
     assert openai.repeat(incoming(x_stainless_retry_count="2")) == Sent(2)
     assert openai.repeat(incoming(x_stainless_retry_count="2", idempotency_key="mine")) == Named("mine")
-    for noise in ("-1", "x", "²", ""):
+    for noise in ("-1", "+1", "1_0", "1.0", "x", "²", ""):
         assert openai.repeat(incoming(x_stainless_retry_count=noise)) is None
     assert openai.repeat(incoming(x_stainless_retry_count="9" * 5000)) == Sent(999_999_999)
 

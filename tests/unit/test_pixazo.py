@@ -98,7 +98,7 @@ def test_a_task_that_has_not_ended_or_ended_badly_has_no_video_and_no_usage() ->
         (ModelDenied("no"), 403, "Access denied for this operation", "Model.AccessDenied"),
         (TaskNotFound("x"), 404, "Task not found", "NotFound"),
         (EndpointNotFound(""), 404, "Endpoint not found", "NotFound"),
-        (MethodNotAllowed("GET", "/"), 404, "Endpoint not found", "NotFound"),
+        (MethodNotAllowed("GET", "/", ["GET"]), 404, "Endpoint not found", "NotFound"),
         (BlobNotFound("gone"), 404, "Endpoint not found", "NotFound"),
         (RateLimited(3), 429, "Rate limit exceeded, please retry later", "Throttling.RateQuota"),
         (QueueFull("full"), 429, "Rate limit exceeded, please retry later", "Throttling.AllocationQuota"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wanserve.domain.errors import SetupError
-from wanserve.settings import Settings, load
+from wanserve.settings import Settings, client_address, load
 
 NO_FILE = Path("no-such-file.toml")
 
@@ -18,7 +18,7 @@ def test_the_defaults_are_those_of_the_documents() -> None:
     assert (settings.max_queued, settings.max_running, settings.retention_hours) == (500, None, 24)
     policy = settings.policy()
     assert (policy.max_attempts, policy.lease_ms, policy.retention_ms) == (3, 15_000, 24 * 3600 * 1000)
-    assert (settings.stall_seconds, settings.drain_seconds) == (300, 30)
+    assert (settings.stall_seconds, settings.drain_seconds, settings.idle_seconds) == (300, 30, 75)
 
 
 def test_flags_come_before_the_environment_before_the_file(tmp_path: Path) -> None:
@@ -53,6 +53,58 @@ def test_a_wrong_setting_is_one_line_that_names_it(name: str, value: str, says: 
     with pytest.raises(SetupError, match=says) as refused:
         load({}, {f"WANSERVE_{name}": value}, NO_FILE)
     assert "\n" not in str(refused.value)
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    """As compose writes what nobody has set."""
+    empty = {
+        f"WANSERVE_{name.upper()}": text for name, text in zip(Settings.model_fields, ["", " "] * 100, strict=False)
+    }
+    assert load({}, empty | {"WANSERVE_NO_SUCH_SETTING": ""}, NO_FILE) == Settings()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_no_message_of_a_setting_shows_a_regular_expression(name: str) -> None:
+    for text in (
+        "::",
+        "?",
+        "http://",
+        "-",
+        "\u0000",
+        "[",
+        "http://a b",
+        "https://x?y=z",
+        "http://u@h/",
+        "http://h:99999",
+        "9" * 50,
+    ):
+        try:
+            load({}, {f"WANSERVE_{name.upper()}": text}, NO_FILE)
+        except SetupError as error:
+            said = str(error).removeprefix(name)
+            assert not any(sign in said for sign in ("^", "$", "[^", "(?", r"\w", "pattern", "regex")), said
+
+
+@pytest.mark.parametrize(
+    "url", ["https://video.example", "http://video.example:8443/wan/", "http://[::1]:8000", "http://10.0.0.1/a b"]
+)
+def test_an_address_is_a_url_with_a_host(url: str) -> None:
+    good = " " not in url
+    for name in ("public_url", "llm_url"):
+        given = {f"WANSERVE_{name.upper()}": url, "WANSERVE_LLM_MODEL": "m" if name == "llm_url" else ""}
+        if good:
+            assert getattr(load({}, given, NO_FILE), name) == url
+        else:
+            with pytest.raises(SetupError, match=r"must be http:// or https://"):
+                load({}, given, NO_FILE)
+
+
+def test_the_commands_address_is_the_flags_else_the_environments() -> None:
+    variables = {"WANSERVE_URL": "http://one ", "WANSERVE_KEY": "k\n"}
+    assert client_address(None, None, variables) == ("http://one", "k")
+    assert client_address("http://two", "other", variables) == ("http://two", "other")
+    assert client_address("", None, variables) == ("", "k")
+    assert client_address(None, None, {}) == ("", "")
 
 
 def test_a_file_with_an_unknown_key_or_no_toml_is_refused(tmp_path: Path) -> None:

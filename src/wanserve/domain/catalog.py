@@ -11,6 +11,9 @@ Size = tuple[int, int]
 TIER_480P: tuple[Size, ...] = ((832, 480), (480, 832), (624, 624))
 TIER_720P: tuple[Size, ...] = ((1280, 720), (720, 1280), (960, 960), (1088, 832), (832, 1088))
 TIER_1080P: tuple[Size, ...] = ((1920, 1080), (1080, 1920), (1440, 1440), (1632, 1248), (1248, 1632))
+TIERS: dict[str, tuple[Size, ...]] = {"480P": TIER_480P, "720P": TIER_720P, "1080P": TIER_1080P}
+"""By the vendor's names; the first size of each is a landscape."""
+
 DOCUMENT_480P: Size = (640, 480)
 """Listed by the document for two models, and by nobody else; made as it is written."""
 

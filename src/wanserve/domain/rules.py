@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from wanserve.domain.catalog import ModelCard, Size
+from wanserve.domain.catalog import DOCUMENT_480P, TIER_480P, TIERS, ModelCard, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade
 from wanserve.domain.generation import Generation
 
@@ -18,7 +18,9 @@ SEED_MAX = 2**31 - 1
 class VideoRequest:
     """What a client asked for, already of the right types, not yet held against the rules.
 
-    `None` stands for what was left out. `size` is width and height in pixels, `seconds` how long the video is to play.
+    `None` stands for what was left out. `size` is width and height in pixels, which may also come as `width` and
+    `height`, or as a `tier` such as 720P; `seconds` is how long the video is to play. The last four are what a client
+    takes for granted of how the video is made: they must be what it is made with.
     """
 
     model: str
@@ -30,6 +32,13 @@ class VideoRequest:
     prompt_extend: bool | None = None
     watermark: bool | None = None
     seconds: int | None = None
+    width: int | None = None
+    height: int | None = None
+    tier: str | None = None
+    frames: int | None = None
+    fps: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
 
 
 def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Callable[[], int]) -> Generation:
@@ -40,7 +49,8 @@ def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Call
     card = models.get(request.model)
     if card is None:
         raise InvalidRequest("model", f"must be one of {', '.join(models)}")
-    width, height = _size(request.size, card)
+    width, height = _size(request, card)
+    _require_as_made(request, card)
     if request.count not in (None, 1):
         raise InvalidRequest("count", "must be 1: one video a task")
     seed = new_seed() if request.seed is None else request.seed
@@ -55,7 +65,7 @@ def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Call
         negative_prompt=_text("negative_prompt", request.negative_prompt or "", NEGATIVE_PROMPT_CHARACTERS),
         width=width,
         height=height,
-        frames=_frames(request.seconds, card),
+        frames=_frames(request.seconds, request.frames, card),
         fps=card.fps,
         seed=seed,
         prompt_extend=request.prompt_extend is not False,
@@ -63,7 +73,19 @@ def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Call
     )
 
 
-def _size(asked: Size | None, card: ModelCard) -> Size:
+def _size(request: VideoRequest, card: ModelCard) -> Size:
+    asked = request.size
+    if request.width is not None or request.height is not None:
+        pair = _pair(request)
+        if asked not in (None, pair):
+            raise InvalidRequest("width", "width and height are another size than size")
+        if pair not in card.sizes:
+            raise InvalidRequest(
+                "width", f"width and height must be a size of the model: {SizeNotMade(card.name, card.sizes).problem}"
+            )
+        asked = pair
+    if request.tier is not None:
+        return _of_tier(request.tier, asked, card)
     if asked is None:
         return card.default_size
     if asked not in card.sizes:
@@ -71,12 +93,42 @@ def _size(asked: Size | None, card: ModelCard) -> Size:
     return asked
 
 
-def _frames(seconds: int | None, card: ModelCard) -> int:
-    if seconds is None:
-        return card.frames
-    if seconds not in card.lengths:
+def _pair(request: VideoRequest) -> Size:
+    if request.width is None:
+        raise InvalidRequest("width", "is required beside height")
+    if request.height is None:
+        raise InvalidRequest("height", "is required beside width")
+    return request.width, request.height
+
+
+def _of_tier(text: str, asked: Size | None, card: ModelCard) -> Size:
+    """The size of the tier: the one that is asked for, else the first that the model makes, which is a landscape."""
+    tier = TIERS.get(text.upper())
+    made = [name for name, sizes in TIERS.items() if set(sizes) & set(card.sizes)]
+    if tier is None or text.upper() not in made:
+        raise InvalidRequest("tier", f"{card.name} makes {' and '.join(made)}")
+    if asked is not None and asked not in (*tier, *((DOCUMENT_480P,) if tier == TIER_480P else ())):
+        raise InvalidRequest("tier", f"{text} has no such size as {asked[0]}*{asked[1]}")
+    if asked is not None and asked not in card.sizes:
+        raise SizeNotMade(card.name, card.sizes)
+    return asked or next(size for size in tier if size in card.sizes)
+
+
+def _frames(seconds: int | None, frames: int | None, card: ModelCard) -> int:
+    if seconds is not None and seconds not in card.lengths:
         raise InvalidRequest("seconds", f"{card.name} makes {' or '.join(map(str, card.lengths))}")
-    return card.frames_in(seconds)
+    made = [card.frames_in(each) for each in card.lengths if seconds in (None, each)]
+    if frames is not None and frames not in made:
+        raise InvalidRequest("frames", f"{card.name} makes {' or '.join(map(str, made))}")
+    return frames or made[0]
+
+
+def _require_as_made(request: VideoRequest, card: ModelCard) -> None:
+    recipe = card.recipe.profiled()
+    made = {"fps": card.fps, "steps": recipe.steps, "guidance_scale": recipe.guidance_scale}
+    for field, value in made.items():
+        if getattr(request, field) not in (None, value):
+            raise InvalidRequest(field, f"must be {value:g}, which is what {card.name} is made with, or left out")
 
 
 def _text(field: str, text: str, limit: int) -> str:

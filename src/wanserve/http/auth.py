@@ -1,4 +1,4 @@
-"""Knows who is at the door: a credential becomes a Key, and an account keeps to its rate."""
+"""Who asks: a credential becomes a Key, and an account keeps to its rate."""
 
 import math
 from collections.abc import Callable
@@ -48,9 +48,12 @@ class Gate:
     now_s: Callable[[], float]
     _buckets: dict[tuple[str, Kind], Bucket] = field(default_factory=dict, init=False)
 
-    def admit(self, credential: str | None, kind: Kind) -> Key:
-        """Whose credential this is. Raises MissingKey, InvalidKey or RateLimited."""
-        key = self.keys.owner(credential)
+    def identify(self, credential: str | None) -> Key:
+        """Whose credential this is. Raises MissingKey or InvalidKey."""
+        return self.keys.owner(credential)
+
+    def limit(self, key: Key, kind: Kind) -> None:
+        """Count one request of the key's account. Raises RateLimited."""
         rate = self._rate(key, kind)
         now = self.now_s()
         bucket = self._buckets.get((key.account, kind))
@@ -59,7 +62,6 @@ class Gate:
             bucket = self._buckets[(key.account, kind)] = Bucket(max(1.0, rate), now)
         if wait_s := bucket.take(rate, now):
             raise RateLimited(wait_s)
-        return key
 
     def _rate(self, key: Key, kind: Kind) -> float:
         if kind is Kind.SUBMIT:

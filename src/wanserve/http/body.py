@@ -1,40 +1,162 @@
-"""Knows how a request's body comes in: whole, within a size, and within a time."""
+"""How a request's body and query come in: whole, within a size and a time, and not before the key is known."""
 
 import asyncio
+import contextlib
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import parse_qsl
 
-from starlette.types import Receive
+from starlette.datastructures import Headers, QueryParams
+from starlette.types import Message, Receive, Send
 
-from wanserve.domain.errors import InvalidRequest
-from wanserve.http.dialects.base import MAX_BODY_BYTES, BodyTooLarge
+from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.http.dialects.base import MAX_BODY_BYTES, BodyTooLarge, ServerBusy
+
+MAX_QUERY_BYTES: Final = 8192
+MAX_PARAMETERS: Final = 100
+NO_QUERY: Final = QueryParams()
+"""Parsing an empty query takes as long as finding the task."""
 
 MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
-"""A body that is too long is read on and thrown away, up to here: a client that still sends would hear no answer."""
+"""A body that is not wanted is read on and thrown away, up to here: a client that still sends would hear no answer."""
 
 BODY_SECONDS: Final = 30.0
 """How long a body may take. Who is slower than this with a few hundred kilobytes has gone, or means harm."""
 
+DISCARD_SECONDS: Final = 5.0
+DISCARD_IDLE_SECONDS: Final = 1.0
+"""How long a refused client may go on sending its body, and how long it may pause in it."""
 
-async def read_body(receive: Receive, seconds: float = BODY_SECONDS) -> bytes:
-    """The whole body. Raises InvalidRequest where it is longer than MAX_BODY_BYTES, breaks off, or comes too slowly."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await _whole(receive)
-    except TimeoutError as error:
-        raise InvalidRequest("body", f"did not come within {seconds:g} s") from error
+MAX_HELD_BYTES: Final = 64 * 1024 * 1024
+MAX_HELD_BYTES_EACH: Final = 16 * 1024 * 1024
+"""So many bytes of bodies are in memory at a time, and so many of one account's."""
 
 
-async def _whole(receive: Receive) -> bytes:
-    chunks, size, more = [], 0, True
+@dataclass(slots=True)
+class Bodies:
+    """Counts the bytes of the bodies that are in memory: `most` of all accounts together, `each` of one.
+
+    Lives on the event loop's thread only.
+    """
+
+    most: int = MAX_HELD_BYTES
+    each: int = MAX_HELD_BYTES_EACH
+    held: int = field(default=0, init=False)
+    _by_account: Counter[str] = field(default_factory=Counter, init=False)
+
+    def take(self, account: str, size: int) -> bool:
+        """Count `size` more bytes, unless they would be too many."""
+        if self.held + size > self.most or self._by_account[account] + size > self.each:
+            return False
+        self.held += size
+        self._by_account[account] += size
+        return True
+
+    def give_back(self, account: str, size: int) -> None:
+        """Count `size` bytes less."""
+        self.held -= size
+        self._by_account[account] -= size
+        if not self._by_account[account]:
+            del self._by_account[account]
+
+
+@dataclass(slots=True)
+class Body:
+    """One request's body. `read` may be called once; `forget` gives back what it counts for."""
+
+    receive: Receive
+    bodies: Bodies
+    account: str
+    _size: int = field(default=0, init=False)
+
+    async def read(self, seconds: float = BODY_SECONDS) -> bytes:
+        """The whole body.
+
+        Raises ServerBusy, or InvalidRequest where it is longer than MAX_BODY_BYTES, breaks off, or comes too slowly.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._whole()
+        except TimeoutError as error:
+            raise InvalidRequest("body", f"did not come within {seconds:g} s") from error
+
+    def forget(self) -> None:
+        """Count the body no more."""
+        if self._size:
+            self.bodies.give_back(self.account, self._size)
+            self._size = 0
+
+    async def _whole(self) -> bytes:
+        chunks: list[bytes] = []
+        size, more, refusal = 0, True, None
+        while more and size <= MAX_DISCARDED_BYTES:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise InvalidRequest("body", "ended before it was whole")
+            chunk = message.get("body", b"")
+            more = message.get("more_body", False)
+            size += len(chunk)
+            # What is refused is read on, as its client still sends, and nothing of it is kept.
+            refusal = refusal or self._keep(chunk)
+            if refusal:
+                chunks.clear()
+                self.forget()
+            else:
+                chunks.append(chunk)
+        if refusal:
+            raise refusal
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _keep(self, chunk: bytes) -> WanserveError | None:
+        """Count the chunk; what is to be said where it is too much."""
+        if self._size + len(chunk) > MAX_BODY_BYTES:
+            return BodyTooLarge()
+        if not self.bodies.take(self.account, len(chunk)):
+            return ServerBusy()
+        self._size += len(chunk)
+        return None
+
+
+def discard_body(headers: Headers, receive: Receive, send: Send) -> Send:
+    """A `send` for an answer to a request whose body nobody reads.
+
+    A client that hears nothing before it has sent its whole body loses the answer where the connection is closed
+    meanwhile. So all but the answer's last byte goes out at once; then the body is read and thrown away, within limits.
+    """
+    # One that waits for "100 Continue" sends no body once it is refused.
+    if "expect" in headers or ("transfer-encoding" not in headers and headers.get("content-length", "0") == "0"):
+        return send
+
+    async def held_back(message: Message) -> None:
+        content = message.get("body", b"")
+        if message["type"] != "http.response.body" or message.get("more_body") or not content:
+            await send(message)
+            return
+        await send({"type": "http.response.body", "body": content[:-1], "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DISCARD_SECONDS):
+                await _discard(receive)
+        await send({"type": "http.response.body", "body": content[-1:]})
+
+    return held_back
+
+
+async def _discard(receive: Receive) -> None:
+    size, more = 0, True
     while more and size <= MAX_DISCARDED_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InvalidRequest("body", "ended before it was whole")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= MAX_BODY_BYTES:
-            chunks.append(chunk)
+        async with asyncio.timeout(DISCARD_IDLE_SECONDS):
+            message = await receive()
+        size += len(message.get("body", b""))
         more = message.get("more_body", False)
-    if size > MAX_BODY_BYTES:
-        raise BodyTooLarge
-    return b"".join(chunks)
+
+
+def read_query(raw: bytes) -> QueryParams:
+    """The parameters of a query. Raises InvalidRequest where they are too long or too many, before they are parsed."""
+    if not raw:
+        return NO_QUERY
+    if len(raw) > MAX_QUERY_BYTES:
+        raise InvalidRequest("query", f"must be at most {MAX_QUERY_BYTES} bytes")
+    if raw.count(b"&") >= MAX_PARAMETERS:
+        raise InvalidRequest("query", f"must have at most {MAX_PARAMETERS} parameters")
+    return QueryParams(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))

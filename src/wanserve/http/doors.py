@@ -1,18 +1,21 @@
 """A door for each operation of each dialect: lets the request in, asks the use case, answers."""
 
 import asyncio
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Final, assert_never
+from functools import partial
+from typing import assert_never
 
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from wanserve.domain.account import Key
-from wanserve.domain.errors import ModelNotFound
+from wanserve.domain.errors import ModelNotFound, RateLimited, WanserveError
+from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Task
 from wanserve.http.answers import send_json
 from wanserve.http.auth import Gate, Kind
-from wanserve.http.body import read_body
+from wanserve.http.body import Bodies, Body, read_query
 from wanserve.http.dialects.base import (
     Cancel,
     Catalogue,
@@ -24,20 +27,20 @@ from wanserve.http.dialects.base import (
     List,
     NotSupported,
     OnAccount,
-    OnTask,
     Operation,
     Outgoing,
     Query,
     Remix,
     Submit,
     Unsupported,
+    require_plain,
 )
 from wanserve.http.files import Links, Shelf
-from wanserve.http.routing import DIALECT, OPERATION, REQUEST_ID, STORED
+from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
 from wanserve.tasks import Tasks
 
-NO_QUERY: Final = QueryParams()
-"""Parsing an empty query takes as long as finding the task."""
+BODILESS = ("GET", "HEAD", "DELETE")
+"""Methods whose body, where there is one, nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,42 +53,70 @@ class Door:
     gate: Gate
     links: Links
     shelf: Shelf
+    bodies: Bodies
+    lists: Executor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises WanserveError for the boundary to say."""
-        operation, request_id = self.operation, scope[REQUEST_ID]
-        scope[DIALECT], scope[OPERATION] = self.dialect.name, operation
-        headers, asked = Headers(scope=scope), scope["query_string"]
-        query = QueryParams(asked) if asked else NO_QUERY
-        incoming = Incoming(headers, query, scope["path_params"], await read_body(receive))
-        kind = Kind.SUBMIT if isinstance(operation, Submit | Remix) else Kind.QUERY
-        key = self.gate.admit(self.dialect.credential(incoming), kind)
-        if isinstance(operation, Content):
-            task_id, variant = operation.read(incoming)
-            await self.shelf.send(self.tasks.made(key.account, task_id), variant, scope, receive, send)
+        scope[DIALECT], scope[OPERATION] = self.dialect.name, self.operation
+        incoming = Incoming(Headers(scope=scope), read_query(scope["query_string"]), scope["path_params"], b"")
+        # Nothing else is read, or kept of a client, before it is known whose it is.
+        key = self.gate.identify(self.dialect.credential(incoming))
+        if not isinstance(self.operation, Submit | Remix):
+            self.gate.limit(key, Kind.QUERY)
+        if scope["method"] in BODILESS:
+            await self._serve(key, incoming, scope, send)
             return
-        if isinstance(operation, OnTask):
-            task = await self._task(operation, key, incoming)
-            if kind is Kind.SUBMIT:
+        body = Body(receive, self.bodies, key.account)
+        try:
+            require_plain(incoming.headers)
+            scope[BODY_READ] = True
+            content = await body.read()
+            await self._serve(key, Incoming(incoming.headers, incoming.query, incoming.path, content), scope, send)
+        finally:
+            body.forget()
+
+    async def _serve(self, key: Key, incoming: Incoming, scope: Scope, send: Send) -> None:
+        operation, request_id = self.operation, scope[REQUEST_ID]
+        match operation:
+            case Query() | Cancel():
+                task = await self._task(operation, key, incoming)
+                answer = operation.write(task, Outgoing(request_id, self.links.video_url(task, scope)))
+            case Submit() | Remix():
+                task = await self._submitted(operation, key, incoming)
                 # From here on an error must not be answered by another submit that cannot be told from this one.
                 scope[STORED] = True
-            url = self.links.video_url(task, scope, headers) if task.video else None
-            answer = operation.write(task, Outgoing(request_id, url))
-        else:
-            answer = await self._answer(operation, key, incoming, Outgoing(request_id))
-        await send_json(send, 200, answer, request_id, operation.headers)
+                answer = operation.write(task, Outgoing(request_id, self.links.video_url(task, scope)))
+            case Content():
+                task_id, variant = operation.read(incoming)
+                await self.shelf.send(self.tasks.made(key.account, task_id), variant, scope, send)
+                return
+            case _:
+                answer = await self._answer(operation, key, incoming, Outgoing(request_id))
+        await send_json(send, 200, answer, operation.headers)
 
-    async def _task(self, operation: OnTask, key: Key, incoming: Incoming) -> Task:
+    async def _submitted(self, operation: Submit | Remix, key: Key, incoming: Incoming) -> Task:
+        try:
+            asked, repeat = operation.read(incoming), operation.repeat(incoming)
+        except WanserveError:
+            # What cannot be read has cost as much to read as what can.
+            self.gate.limit(key, Kind.SUBMIT)
+            raise
+        try:
+            self.gate.limit(key, Kind.SUBMIT)
+        except RateLimited:
+            # Sent again it is new work, however alike an earlier task is.
+            self.tasks.turned_away(key.account, asked, repeat)
+            raise
+        if isinstance(asked, VideoRequest):
+            return await asyncio.wrap_future(self.tasks.submit(key, asked, repeat))
+        return await asyncio.wrap_future(self.tasks.remix(key, *asked, repeat))
+
+    async def _task(self, operation: Query | Cancel, key: Key, incoming: Incoming) -> Task:
         match operation:
             case Query():
                 # A read of the local file takes some ten microseconds: less than handing it to a thread.
                 return self.tasks.get(key.account, operation.read(incoming))
-            case Submit():
-                submitted = self.tasks.submit(key, operation.read(incoming), operation.repeat(incoming))
-                return await asyncio.wrap_future(submitted)
-            case Remix():
-                submitted = self.tasks.remix(key, *operation.read(incoming), operation.repeat(incoming))
-                return await asyncio.wrap_future(submitted)
             case Cancel():
                 task_id = operation.read(incoming)
                 return await asyncio.to_thread(self.tasks.cancel, key.account, task_id, operation.states)
@@ -95,9 +126,10 @@ class Door:
     async def _answer(self, operation: OnAccount, key: Key, incoming: Incoming, outgoing: Outgoing) -> Json:
         match operation:
             case List():
-                # A search may have to look through all that an account has: not on the event loop.
-                search = operation.read(incoming, self.tasks.clock)
-                return operation.write(await asyncio.to_thread(self.tasks.search, key.account, search), outgoing)
+                # Not on the event loop, and in threads of their own: no cancel or delete waits behind lists.
+                look = partial(self.tasks.search, key.account, operation.read(incoming, self.tasks.clock))
+                found = await asyncio.get_running_loop().run_in_executor(self.lists, look)
+                return operation.write(found, outgoing)
             case Delete():
                 task_id = operation.read(incoming)
                 await asyncio.to_thread(self.tasks.delete, key.account, task_id)

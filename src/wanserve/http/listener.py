@@ -31,12 +31,13 @@ OTHER_FILES: Final = 256
 class Patience:
     """How long a client may take, in whole seconds, before its connection is closed.
 
-    `head_s` is from one answer until the next request's head is whole, and so how long an idle connection lives;
+    `head_s` is from one answer until the next request's head is whole, and so how long an idle connection lives: longer
+    than a load balancer keeps one, which would otherwise send a request just as it is closed;
     `unread_s` is how long it may read nothing of an answer that it asked for. A player that pauses does that, and
     asks for the rest anew when it goes on.
     """
 
-    head_s: int = 30
+    head_s: int = 75
     unread_s: int = 120
 
 

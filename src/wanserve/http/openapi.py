@@ -31,6 +31,8 @@ def document(dialects: Sequence[Dialect], others: Mapping[str, Json], version: s
             "summary": "An open, self-hosted server for the Wan text-to-video API",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        # Relative to where the document itself was found, so that a proxy may serve it under a path of its own.
+        "servers": [{"url": "./"}],
         "paths": {**paths, **others},
         "components": {"securitySchemes": {name: made for one in dialects for name, made in one.security.items()}},
     }

@@ -1,23 +1,33 @@
 """Tells whether the server lives and is ready, and serves the OpenAPI document with a page to read it."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
-from wanserve.http.dialects.base import Json
+from wanserve.http.answers import opened, send_file
+from wanserve.http.dialects.base import EndpointNotFound, Json
 from wanserve.http.routing import ExactRoute
 
 _PACKAGE: Final = "fastapi_offline"
 """Carries Swagger UI: a page that fetches it from somebody's network would be blank on a closed one."""
+
+STATIC_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+}
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -25,12 +35,12 @@ _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8"><title>wanserve API</title>
-<link rel="stylesheet" href="/docs/static/swagger-ui.css">
+<link rel="stylesheet" href="docs/static/swagger-ui.css">
 </head>
 <body>
 <div id="page"></div>
-<script src="/docs/static/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({ url: "/openapi.json", dom_id: "#page", validatorUrl: null });</script>
+<script src="docs/static/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({ url: "openapi.json", dom_id: "#page", validatorUrl: null });</script>
 </body>
 </html>
 """
@@ -41,6 +51,33 @@ STORE_SECONDS: Final = 3.0
 
 FRESH_SECONDS: Final = 1.0
 """For so long an answer about the store, and a page of metrics, serves all who ask: neither is done more often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """The ASGI application of the files that the documents' page loads. They are in `folder`, by their names."""
+
+    folder: Path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send one. Raises EndpointNotFound, and what `send_file` raises."""
+        name = scope["path_params"]["name"]
+        media_type = STATIC_TYPES.get(Path(name).suffix)
+        file = self.folder / name
+        if media_type is None or not file.is_file():
+            raise EndpointNotFound(f"there is no {scope['path']}")
+        with opened(file) as descriptor:
+            about = os.fstat(descriptor)
+            tag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
+            await send_file(descriptor, tag, media_type, scope, send)
+
+
+def static_folder() -> Path:
+    """Where the page's files are. The package is named, not imported: it would load FastAPI, which nothing here needs."""
+    found = find_spec(_PACKAGE)
+    assert found, f"{_PACKAGE} is installed with wanserve"
+    assert found.origin
+    return Path(found.origin).with_name("static")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +136,13 @@ class Ops:
             "/openapi.json": self.openapi,
             "/docs": self.docs,
         }
-        # Named, not imported: the package would load FastAPI, which nothing here needs.
-        static = Mount("/docs/static", StaticFiles(packages=[(_PACKAGE, "static")]))
-        return [ExactRoute(path, page, methods=["GET", "HEAD"]) for path, page in pages.items()] + [static]
+        served: dict[str, Callable[..., object]] = {**pages, "/docs/static/{name}": Static(static_folder())}
+        return [ExactRoute(path, page, methods=["GET", "HEAD"]) for path, page in served.items()]
 
     async def home(self, request: Request) -> Response:
         """A browser that comes to the root is shown the documents."""
-        return RedirectResponse("/docs")
+        # Relative, as are the page's own links: a proxy may serve all this under a path of its own.
+        return RedirectResponse("docs")
 
     async def healthz(self, request: Request) -> Response:
         """200 while the process answers at all."""
@@ -200,7 +237,7 @@ def ops_about() -> dict[str, Json]:
             "get": {
                 "tags": ["server"],
                 "summary": "A video, by the signed link of its task",
-                "description": "HEAD, Range, If-Range and If-None-Match are served.",
+                "description": "HEAD, ranges and conditions are served.",
                 "security": [],
                 "parameters": [
                     {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
@@ -213,6 +250,7 @@ def ops_about() -> dict[str, Json]:
                     "304": {"description": "Not changed."},
                     "403": {"description": "The link is wrong or has expired."},
                     "404": {"description": "The file is gone."},
+                    "412": {"description": "The file is another version than If-Match names."},
                     "416": {"description": "The range lies outside the file."},
                 },
             }

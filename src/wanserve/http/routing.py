@@ -1,10 +1,10 @@
-"""Knows how a path finds its application, and leaves what finds none to the error boundary."""
+"""How a path finds its application; what finds none is left to the error boundary."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from wanserve.http.dialects.base import EndpointNotFound, MethodNotAllowed
@@ -21,6 +21,9 @@ OPERATION: Final = "wanserve.operation"
 STORED: Final = "wanserve.stored"
 """In the ASGI scope once the task of a submit was stored."""
 
+BODY_READ: Final = "wanserve.body_read"
+"""In the ASGI scope once the request's body was read, or as much of it as ever will be."""
+
 
 class ExactRoute(Route):
     """A Route whose path is met to the letter.
@@ -36,8 +39,15 @@ class ExactRoute(Route):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See Route. Raises MethodNotAllowed."""
         if self.methods and scope["method"] not in self.methods:
-            raise MethodNotAllowed(scope["method"], scope["path"])
+            allowed = methods_of(scope["router"].routes, scope["path"])
+            raise MethodNotAllowed(scope["method"], scope["path"], allowed)
         await self.app(scope, receive, send)
+
+
+def methods_of(routes: Iterable[BaseRoute], path: str) -> list[str]:
+    """Every method that any of the routes takes at the path."""
+    met = (route for route in routes if isinstance(route, Route) and route.path_regex.match(path))
+    return sorted({method for route in met for method in route.methods or ()})
 
 
 async def no_such_path(scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,10 +5,8 @@ A dialect decides nothing and calls nothing: `http/doors.py` lets requests in, a
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol
 
-import pydantic_core
-from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers, QueryParams
 
 from wanserve.domain.catalog import ModelCard, Size
@@ -41,9 +39,10 @@ class MethodNotAllowed(WanserveError):
     code = "method_not_allowed"
     status = 405
 
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"{method} is not for {path}")
+    def __init__(self, method: str, path: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not for {path}, but {', '.join(allowed)}")
         self.method = method
+        self.allowed = allowed
 
 
 class NotSupported(WanserveError):
@@ -60,6 +59,10 @@ class FieldMissing(InvalidRequest):
         super().__init__(field, "is required")
 
 
+class UnsupportedParameter(InvalidRequest):
+    """A field that would change the video, and that this server has no use for: not to be passed over in silence."""
+
+
 class BodyTooLarge(InvalidRequest):
     """The body is longer than MAX_BODY_BYTES."""
 
@@ -67,9 +70,24 @@ class BodyTooLarge(InvalidRequest):
         super().__init__("body", f"must be at most {MAX_BODY_BYTES} bytes: it takes text only, no files")
 
 
+class ServerBusy(WanserveError):
+    """As many bytes of requests are in memory as may be."""
+
+    code = "server_busy"
+    status = 503
+    retryable = True
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("too many requests are being read at a time")
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request as a dialect sees it. `body` is whole and within MAX_BODY_BYTES; `path` holds the path's variables."""
+    """A request as a dialect sees it. `path` holds the path's variables; `body` is whole and within MAX_BODY_BYTES.
+
+    The body is empty where it is not read yet, which is so until the key is known, or never will be.
+    """
 
     headers: Headers
     query: QueryParams
@@ -202,6 +220,9 @@ class Dialect(Protocol):
     prefixes: ClassVar[Sequence[str]]
     """The paths that are this dialect's to refuse, where no operation has them."""
 
+    mounts: ClassVar[Sequence[str]]
+    """What the paths of the operations begin with: the first in the operations themselves, or any other in its place."""
+
     trailing_slash: ClassVar[bool]
     """Whether each path is as good with a slash at its end."""
 
@@ -217,60 +238,20 @@ class Dialect(Protocol):
         """The error as this dialect says it; `operation` is None where no path of it was met."""
 
 
+def require_plain(headers: Headers) -> None:
+    """Raise InvalidRequest where the body is compressed: a small one may become a large one."""
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise InvalidRequest("Content-Encoding", "must be left out: a body is read as it is, not compressed")
+
+
 def bearer(incoming: Incoming) -> str | None:
     """The key of an `Authorization: Bearer` header."""
     scheme, _, key = incoming.headers.get("authorization", "").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-Body = TypeVar("Body", bound=BaseModel)
-
-
-def read_json(incoming: Incoming, shape: type[Body]) -> Body:
-    """The body as `shape`, types unbent. Raises InvalidRequest that names the field by its path in the body."""
-    try:
-        # Two steps, so that NaN, half surrogates and bytes that are no UTF-8 are refused wherever they stand.
-        return shape.model_validate(pydantic_core.from_json(incoming.body, allow_inf_nan=False), strict=True)
-    except ValidationError as error:
-        raise _first_fault(error) from error
-    except ValueError as error:
-        raise InvalidRequest("body", f"must be JSON: {error}") from error
-
-
-def read_fields(fields: Mapping[str, str], shape: type[Body]) -> Body:
-    """Fields that came as texts, of a query or a form, as `shape`. Raises InvalidRequest that names the field."""
-    try:
-        return shape.model_validate(fields)
-    except ValidationError as error:
-        raise _first_fault(error) from error
-
-
-def _first_fault(error: ValidationError) -> InvalidRequest:
-    first = error.errors(include_url=False, include_input=False)[0]
-    path = ".".join(str(part) for part in first["loc"]) or "body"
-    if first["type"] == "missing":
-        return FieldMissing(path)
-    rule = _RULES.get(first["type"])
-    # Only ours are patterns: in the library's own words a brace may stand for itself.
-    return InvalidRequest(path, rule.format(**first.get("ctx", {})) if rule else first["msg"])
-
-
 def sizes_made(error: SizeNotMade, between: str, but: Sequence[Size] = ()) -> str:
     """The sizes of the error, with `between` their numbers; some are not for the dialect that says it."""
     texts = [f"{width}{between}{height}" for width, height in error.sizes if (width, height) not in but]
     return f"{error.model} makes {', '.join(texts)}"
-
-
-_RULES: Final = {
-    "string_type": "must be a string",
-    "int_type": "must be an integer",
-    "int_parsing": "must be an integer",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "dict_type": "must be an object",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "literal_error": "must be one of {expected}",
-}

@@ -46,24 +46,21 @@ from wanserve.http.dialects.base import (
     Submit,
     Unsupported,
     bearer,
-    read_fields,
-    read_json,
     sizes_made,
 )
+from wanserve.http.dialects.reading import read_fields, read_json
 from wanserve.http.dialects.vendor import (
     BEIJING,
+    IN_PARAMETERS,
+    SubmitBody,
     actual_prompt,
     output_of,
-    read_size,
     retry_after,
     usage_of,
     write_accepted,
 )
 
 ASYNC_HEADER: Final = "X-DashScope-Async"
-SECONDS: Final = 5
-"""The length of every video of these models: the vendor's page lists it as one that cannot be changed."""
-
 ALIASES: Final = {"wan2.1-t2v-turbo": "wanx2.1-t2v-turbo", "wan2.1-t2v-plus": "wanx2.1-t2v-plus"}
 """The names of the same models on the vendor's international site."""
 
@@ -75,12 +72,9 @@ _NUMBERS: Final = ("page_no", "page_size")
 _TIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
 
 _FIELDS: Final = {
+    **IN_PARAMETERS,
     "prompt": "input.prompt",
     "negative_prompt": "input.negative_prompt",
-    "size": "parameters.size",
-    "count": "parameters.n",
-    "seed": "parameters.seed",
-    "seconds": "parameters.duration",
 }
 """Where this dialect puts a VideoRequest's fields."""
 
@@ -121,26 +115,6 @@ _BODY: Final = "Required body invalid, please check the request body format."
 _FIELD: Final = "Required parameter(s) missing or invalid, please check the request parameters."
 
 
-class _Input(BaseModel):
-    prompt: str
-    negative_prompt: str | None = None
-
-
-class _Parameters(BaseModel):
-    size: str | None = None
-    duration: int | None = None
-    n: int | None = None
-    seed: int | None = None
-    prompt_extend: bool | None = None
-    watermark: bool | None = None
-
-
-class _SubmitBody(BaseModel):
-    model: str
-    input: _Input
-    parameters: _Parameters | None = None
-
-
 class _ListQuery(BaseModel):
     task_id: str | None = None
     start_time: str | None = None
@@ -156,6 +130,7 @@ class DashScope:
 
     name: ClassVar[str] = "dashscope"
     prefixes: ClassVar[Sequence[str]] = ("/api/v1",)
+    mounts: ClassVar[Sequence[str]] = ("/api/v1",)
     trailing_slash: ClassVar[bool] = True
     security: ClassVar[Mapping[str, Json]] = {"bearer": {"type": "http", "scheme": "bearer"}}
 
@@ -230,23 +205,11 @@ def read_submit(incoming: Incoming) -> VideoRequest:
     """What is to be made. Raises InvalidRequest, AsyncRequired."""
     if incoming.headers.get(ASYNC_HEADER, "").lower() != "enable":
         raise AsyncRequired(f"{ASYNC_HEADER}: must be enable")
-    body = read_json(incoming, _SubmitBody)
-    parameters = body.parameters or _Parameters()
-    size = None if parameters.size is None else read_size(parameters.size)
-    if size == DOCUMENT_480P:
+    body = read_json(incoming, SubmitBody)
+    request = body.request(model_name(body.model))
+    if DOCUMENT_480P in (request.size, (request.width, request.height)):
         raise InvalidRequest("size", "640*480 is a size of another API than this")
-    if parameters.duration not in (None, SECONDS):
-        raise InvalidRequest("seconds", f"must be {SECONDS}")
-    return VideoRequest(
-        model=model_name(body.model),
-        prompt=body.input.prompt,
-        negative_prompt=body.input.negative_prompt,
-        size=size,
-        count=parameters.n,
-        seed=parameters.seed,
-        prompt_extend=parameters.prompt_extend,
-        watermark=parameters.watermark,
-    )
+    return request
 
 
 def model_name(text: str) -> str:
@@ -262,7 +225,7 @@ def read_id(incoming: Incoming) -> str:
 def read_list(incoming: Incoming, clock: Clock) -> Search:
     """Which tasks are asked for: by default the newest ten of the last 24 hours. Raises InvalidRequest."""
     # An empty text is what was left out; an empty number is none.
-    given = {name: text for name, text in incoming.query.items() if text or name in _NUMBERS}
+    given = ((name, text) for name, text in incoming.query.multi_items() if text or name in _NUMBERS)
     asked = read_fields(given, _ListQuery)
     page = Search(skip=(asked.page_no - 1) * asked.page_size, limit=asked.page_size, counted=True)
     since_ms, until_ms = _window(asked.start_time, asked.end_time, clock())

@@ -6,7 +6,9 @@ from wanserve.domain.catalog import DOCUMENT_480P, MODELS
 from wanserve.domain.task import State
 from wanserve.http.dialects.base import Json
 from wanserve.http.dialects.schema import (
+    MAKING,
     NEGATIVE_PROMPT,
+    ONE,
     PROMPT,
     PROMPT_EXTEND,
     SEED,
@@ -72,10 +74,11 @@ _SUBMIT_REFUSALS: Final = _REFUSALS | dict(
 _PARAMETERS: Final = {
     "size": sizes("*", but=[DOCUMENT_480P]),
     "duration": {"type": ["integer", "null"], "enum": [5, None]},
-    "n": {"type": ["integer", "null"], "enum": [1, None]},
+    "n": ONE,
     "seed": SEED,
     "prompt_extend": PROMPT_EXTEND,
     "watermark": WATERMARK,
+    **MAKING,
 }
 
 _OUTPUT: Final = obj(

@@ -1,67 +1,197 @@
-"""Knows how a submit comes in as a form: multipart or URL-encoded, texts only."""
+"""How a submit comes in as a form: multipart or URL-encoded, texts only, and whole."""
 
-from io import BytesIO
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel
-from python_multipart import parse_form
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from wanserve.domain.errors import InvalidRequest
-from wanserve.http.dialects.base import Incoming, read_fields, read_json
+from wanserve.http.dialects.base import Incoming
+from wanserve.http.dialects.reading import read_fields, read_json, require_utf_8, unmarked
 
 URL_ENCODED: Final = "application/x-www-form-urlencoded"
 FORMS: Final = ("multipart/form-data", URL_ENCODED)
 MAX_FIELDS: Final = 100
+PLAIN_ENCODINGS: Final = ("", "7bit", "8bit", "binary")
+
+_FILENAME: Final = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)
 
 Body = TypeVar("Body", bound=BaseModel)
 
+_silent: Final = logging.Logger("forms", logging.CRITICAL + 1)  # noqa: LOG001  # in no tree of loggers, on purpose
+"""For the parser, which logs a warning for each form that it refuses: a client's mistake is no line of our log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What stands for a file in a field's place: that there is one. Its content is not looked at."""
+
 
 def read_form_or_json(incoming: Incoming, shape: type[Body]) -> Body:
-    """The body as `shape`, by its Content-Type: a form's texts are bent to the fields' types, JSON's are not.
+    """The body as `shape`, by its Content-Type: a form's texts become numbers and truths, JSON's do not.
 
-    Raises InvalidRequest.
+    A field whose type is `object` may be a file, which stands as an Upload. Raises InvalidRequest.
     """
     kind = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content = unmarked(incoming.body)
     # curl calls whatever it sends a form, unless it is told otherwise.
-    if kind not in FORMS or incoming.body.startswith(b"{"):
+    if kind not in FORMS or content.lstrip().startswith(b"{"):
         return read_json(incoming, shape)
-    return read_fields(_pairs(incoming) if kind == URL_ENCODED else _parts(incoming), shape)
+    parts = _pairs(incoming, content) if kind == URL_ENCODED else _parts(incoming, content)
+    return read_fields(_fields(parts, shape), shape)
 
 
-def _pairs(incoming: Incoming) -> dict[str, str]:
-    """The fields of a URL-encoded form by name."""
+def _fields(parts: Iterator[tuple[str, str | Upload]], shape: type[BaseModel]) -> Iterator[tuple[str, object]]:
+    """The fields by name. `a[b]` is a part of the object `a`; an empty text is how a form leaves a field out."""
+    nested: dict[str, dict[str, object]] = {}
+    for name, value in parts:
+        top, bracket, inner = name.partition("[")
+        if isinstance(value, Upload) and not _takes_anything(shape, top):
+            raise InvalidRequest(top, "must be text, and is a file")
+        if bracket:
+            nested.setdefault(top, {})[inner.rstrip("]")] = value
+        # The prompt alone may not be left out, and is then blank.
+        elif value or top == "prompt":
+            yield name, value
+    yield from nested.items()
+
+
+def _takes_anything(shape: type[BaseModel], name: str) -> bool:
+    found = shape.model_fields.get(name)
+    return found is not None and found.annotation is object
+
+
+def _pairs(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str]]:
+    """The fields of a URL-encoded form. Raises InvalidRequest."""
+    require_utf_8(incoming.headers.get("content-type", ""), content, "body")
+    if content.count(b"&") >= MAX_FIELDS:
+        raise _too_many()
+    for pair in content.strip(b"\r\n").split(b"&"):
+        if pair:
+            name, _, value = pair.partition(b"=")
+            yield _field(unquote_to_bytes(name.replace(b"+", b" ")), unquote_to_bytes(value.replace(b"+", b" ")))
+
+
+def _parts(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str | Upload]]:
+    """The fields of a multipart form, files as an Upload; those of no content and no name are left out.
+
+    Raises InvalidRequest where it is no whole form, or a part is no text.
+    """
+    _, options = parse_options_header(incoming.headers["content-type"])
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise InvalidRequest("body", "must be a whole form: Content-Type names no boundary")
+    form = _Form()
     try:
-        text = incoming.body.decode()
-        return dict(parse_qsl(text, errors="strict", max_num_fields=MAX_FIELDS))
-    except ValueError as error:
-        raise InvalidRequest("body", f"must be a form: {error}") from error
-
-
-def _parts(incoming: Incoming) -> dict[str, str]:
-    """The fields of a multipart form by name. A file stands as its name, `a[b]` under `a`; the last of equal names counts."""
-    found: dict[str, str] = {}
-
-    def keep(name: bytes | None, value: bytes | None) -> None:
-        top = (name or b"").partition(b"[")[0].decode()
-        # An empty text is how a form leaves a field out; only the prompt may not be left out.
-        if value or top == "prompt":
-            found[top] = (value or b"").decode()
-
-    def keep_field(field: Field) -> None:
-        keep(field.field_name, field.value)
-
-    def keep_file(file: File) -> None:
-        keep(file.field_name, file.file_name or b"a file")
-
-    headers = {
-        "Content-Type": incoming.headers["content-type"].encode("latin-1"),
-        "Content-Length": str(len(incoming.body)).encode(),
-    }
-    try:
-        parse_form(headers, BytesIO(incoming.body), keep_field, keep_file)
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.begin,
+                "on_header_field": form.header_name,
+                "on_header_value": form.header_value,
+                "on_header_end": form.header_end,
+                "on_part_data": form.data,
+                "on_end": form.end,
+            },
+        )
+        parser.logger = _silent
+        parser.write(content)
     except (FormParserError, ValueError) as error:
         raise InvalidRequest("body", f"must be a whole form: {error}") from error
-    return found
+    if not form.whole:
+        raise InvalidRequest("body", "must be a whole form: its end is missing")
+    for part in form.parts:
+        yield from part.fields()
+
+
+@dataclass(slots=True)
+class _Part:
+    """One part: its headers by their names in lower case, and its content."""
+
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    content: bytearray = field(default_factory=bytearray)
+
+    def fields(self) -> Iterator[tuple[str, str | Upload]]:
+        """The field that the part is; none where a file was not chosen. Raises InvalidRequest."""
+        disposition = self.headers.get(b"content-disposition", b"")
+        kind, options = parse_options_header(disposition)
+        if kind != b"form-data" or b"name" not in options:
+            raise InvalidRequest("body", "must be a whole form: a part has no name")
+        name, content = options[b"name"], bytes(self.content)
+        # The parser of headers leaves out what RFC 7578 forbids, and some clients send.
+        extended = _FILENAME.search(disposition)
+        if b"filename" in options or extended:
+            if content or options.get(b"filename") or extended:
+                yield _field(name, b"")[0], Upload()
+            return
+        encoding = self.headers.get(b"content-transfer-encoding", b"").decode("latin-1").strip().lower()
+        if encoding not in PLAIN_ENCODINGS:
+            raise InvalidRequest(_field(name, b"")[0], f"must be plain text, and is {encoding}")
+        kind_of_text = self.headers.get(b"content-type", b"").decode("latin-1")
+        require_utf_8(kind_of_text, content, _field(name, b"")[0])
+        yield _field(name, content)
+
+
+@dataclass(slots=True)
+class _Form:
+    """What the parser tells of a form as it goes through it."""
+
+    parts: list[_Part] = field(default_factory=list)
+    whole: bool = False
+    _name: bytearray = field(default_factory=bytearray)
+    _value: bytearray = field(default_factory=bytearray)
+
+    def begin(self) -> None:
+        """A part begins. Raises InvalidRequest where there are too many: the parser stops."""
+        if len(self.parts) == MAX_FIELDS:
+            raise _too_many()
+        self.parts.append(_Part())
+
+    def header_name(self, data: bytes, start: int, end: int) -> None:
+        """A piece of a header's name."""
+        self._name += data[start:end]
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        """A piece of its value."""
+        self._value += data[start:end]
+
+    def header_end(self) -> None:
+        """The header is whole. Raises InvalidRequest where the part has it already."""
+        name = bytes(self._name).lower()
+        if name in self.parts[-1].headers:
+            raise InvalidRequest("body", f"must be a whole form: a part has {name.decode('latin-1')} twice")
+        self.parts[-1].headers[name] = bytes(self._value)
+        self._name.clear()
+        self._value.clear()
+
+    def data(self, data: bytes, start: int, end: int) -> None:
+        """A piece of the part's content."""
+        self.parts[-1].content += data[start:end]
+
+    def end(self) -> None:
+        """The form ends as it should."""
+        self.whole = True
+
+
+def _field(name: bytes, value: bytes) -> tuple[str, str]:
+    """Name and value as texts. Raises InvalidRequest."""
+    if not name:
+        raise InvalidRequest("body", "must be a whole form: a field has no name")
+    try:
+        named = name.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("body", "must be a whole form: the name of a field is no UTF-8") from error
+    try:
+        return named, value.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(named, "must be text in UTF-8") from error
+
+
+def _too_many() -> InvalidRequest:
+    return InvalidRequest("body", f"must have at most {MAX_FIELDS} fields")

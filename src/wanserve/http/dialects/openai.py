@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from wanserve.domain.catalog import ModelCard, Size
 from wanserve.domain.errors import (
@@ -27,6 +27,7 @@ from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import Repeat, Sent, State, Task, Variant
 from wanserve.http.dialects import openai_about as about
+from wanserve.http.dialects.asked import NAMES, Making, refuse_unmet
 from wanserve.http.dialects.base import (
     Catalogue,
     Content,
@@ -44,14 +45,13 @@ from wanserve.http.dialects.base import (
     Refusal,
     Remix,
     Submit,
-    Unsupported,
+    UnsupportedParameter,
     bearer,
     named,
-    read_fields,
     sizes_made,
 )
 from wanserve.http.dialects.forms import read_form_or_json
-from wanserve.http.dialects.schema import in_path
+from wanserve.http.dialects.reading import read_fields
 from wanserve.http.dialects.vendor import retry_after
 
 VIDEOS: Final = "/v1/videos"
@@ -59,6 +59,9 @@ VIDEO: Final = f"{VIDEOS}/{{video_id}}"
 ID_PREFIX: Final = "video_"
 TRIES_HEADER: Final = "x-stainless-retry-count"
 """Sent by the vendor's own clients: how often they have sent this very request before."""
+
+AZURE_HEADER: Final = "api-key"
+"""Where clients of Azure's service have the key; its paths are in `OpenAI.mounts`."""
 
 POLL_HEADER: Final = "openai-poll-after-ms"
 
@@ -97,20 +100,17 @@ _ERRORS: Final[dict[type[WanserveError], tuple[int, str | None]]] = {
 """Status and code."""
 
 
-class UnsupportedParameter(InvalidRequest):
-    """A field that this server has no use for, and that must not be passed over in silence."""
-
-
 def _as_text(value: object) -> object:
     # Some clients send the number, which upstream refuses.
     return str(value) if type(value) is int else value
 
 
-class _Create(BaseModel):
+class _Create(Making):
     prompt: str
     model: str | None = None
     seconds: Annotated[str | None, BeforeValidator(_as_text)] = None
     size: str | None = None
+    n: int | None = None
     input_reference: object = None
     negative_prompt: str | None = None
     seed: int | None = None
@@ -119,7 +119,17 @@ class _Create(BaseModel):
 
 
 class _Remix(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
     prompt: str
+    n: int | None = None
+
+
+_ELSEWHERE: Final = frozenset(("input", "parameters", "duration"))
+"""Where the other dialects have what stands at the top here."""
+
+_OF_THE_FIRST: Final = _ELSEWHERE | frozenset(_Create.model_fields)
+"""What a remix takes over from the first video."""
 
 
 class _ListQuery(BaseModel):
@@ -140,9 +150,13 @@ class OpenAI:
     """
 
     name: ClassVar[str] = "openai"
-    prefixes: ClassVar[Sequence[str]] = ("/v1",)
+    prefixes: ClassVar[Sequence[str]] = ("/v1", "/openai")
+    mounts: ClassVar[Sequence[str]] = ("/v1", "/openai/v1", "/openai", "/openai/deployments/{deployment}")
     trailing_slash: ClassVar[bool] = True
-    security: ClassVar[Mapping[str, Json]] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    security: ClassVar[Mapping[str, Json]] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "azureKey": {"type": "apiKey", "in": "header", "name": AZURE_HEADER},
+    }
 
     def __init__(self, default_model: str, retention_ms: int, poll_ms: int) -> None:
         create = partial(read_create, default_model=default_model)
@@ -163,12 +177,12 @@ class OpenAI:
             Remix(method="POST", path=f"{VIDEO}/remix", read=read_remix, write=video, repeat=repeat, about=about.REMIX),
             Catalogue(method="GET", path="/v1/models", read=read_no_model, write=write_models, about=about.MODELS_LIST),
             Catalogue(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, about=about.MODEL),
-            *_unsupported(),
+            *about.unsupported_operations(VIDEOS, _CHARACTERS),
         )
 
     def credential(self, incoming: Incoming) -> str | None:
-        """The bearer's key."""
-        return bearer(incoming)
+        """The bearer's key, else the one of Azure's header."""
+        return bearer(incoming) or incoming.headers.get(AZURE_HEADER) or None
 
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
         """See Dialect. The request's id is in a header, and nowhere else."""
@@ -176,7 +190,7 @@ class OpenAI:
         param: str | None = None
         kind = "invalid_request_error"
         if isinstance(error, InvalidRequest):
-            status, code, param = 400, _fault(error), error.field
+            status, code, param = 400, _fault(error), NAMES.get(error.field, error.field)
         elif error.status == 429:
             status, code, kind = 429, "rate_limit_exceeded", "requests"
         elif type(error) in _ERRORS or error.status < 500:
@@ -194,6 +208,8 @@ def _message(error: WanserveError) -> str:
     match error:
         case SizeNotMade():
             return f"size: {sizes_made(error, 'x')}"
+        case InvalidRequest():
+            return f"{NAMES.get(error.field, error.field)}: {error.problem}"
         case TaskNotFound():
             return f"Video with id '{video_id(error.task_id)}' not found."
         case VideoNotReady():
@@ -203,23 +219,6 @@ def _message(error: WanserveError) -> str:
 
 
 _CHARACTERS: Final = f"{VIDEOS}/characters"
-
-
-def _unsupported() -> list[Operation]:
-    """What the vendor has, and a model that makes videos from text alone has not."""
-    edits = "this server makes videos from text: it does not edit or extend one"
-    characters = "this server makes videos from text: it knows no characters"
-    return [
-        Unsupported(method="POST", path=f"{VIDEOS}/edits", why=edits, about=about.unsupported("Edit")),
-        Unsupported(method="POST", path=f"{VIDEOS}/extensions", why=edits, about=about.unsupported("Extend")),
-        Unsupported(method="POST", path=_CHARACTERS, why=characters, about=about.unsupported("AddCharacter")),
-        Unsupported(
-            method="GET",
-            path=f"{_CHARACTERS}/{{character_id}}",
-            why=characters,
-            about=about.unsupported("Character", in_path("character_id", "char_1")),
-        ),
-    ]
 
 
 def _fault(error: InvalidRequest) -> str:
@@ -255,10 +254,10 @@ def read_id(incoming: Incoming) -> str:
 def read_create(incoming: Incoming, default_model: str) -> VideoRequest:
     """What is to be made. Raises InvalidRequest."""
     asked = read_form_or_json(incoming, _Create)
-    if asked.input_reference is not None:
-        raise UnsupportedParameter("input_reference", "is not supported: these models make videos from text alone")
-    return VideoRequest(
-        model=default_model if asked.model is None or asked.model.startswith("sora-") else asked.model,
+    refuse_unmet({**(asked.model_extra or {}), "input_reference": asked.input_reference}, misplaced=_ELSEWHERE)
+    model = asked.model or incoming.path.get("deployment")
+    request = VideoRequest(
+        model=default_model if model is None or model.startswith("sora-") else model,
         prompt=asked.prompt,
         negative_prompt=asked.negative_prompt,
         size=None if asked.size is None else read_size(asked.size),
@@ -266,7 +265,9 @@ def read_create(incoming: Incoming, default_model: str) -> VideoRequest:
         prompt_extend=asked.prompt_extend,
         watermark=asked.watermark,
         seconds=None if asked.seconds is None else read_seconds(asked.seconds),
+        count=asked.n,
     )
+    return asked.onto(request)
 
 
 def read_size(text: str) -> Size:
@@ -286,7 +287,11 @@ def read_seconds(text: str) -> int:
 
 def read_remix(incoming: Incoming) -> tuple[str, str]:
     """The task whose settings are taken over, and the new prompt. Raises InvalidRequest, TaskNotFound."""
-    return read_id(incoming), read_form_or_json(incoming, _Remix).prompt
+    task_id, asked = read_id(incoming), read_form_or_json(incoming, _Remix)
+    refuse_unmet(asked.model_extra, misplaced=_OF_THE_FIRST)
+    if asked.n not in (None, 1):
+        raise InvalidRequest("count", "must be 1: one video a task")
+    return task_id, asked.prompt
 
 
 def repeat(incoming: Incoming) -> Repeat:
@@ -297,7 +302,7 @@ def repeat(incoming: Incoming) -> Repeat:
 
 def read_list(incoming: Incoming, clock: Clock) -> Search:  # it asks for no times
     """Which videos are asked for. Raises InvalidRequest."""
-    asked = read_fields(incoming.query, _ListQuery)
+    asked = read_fields(incoming.query.multi_items(), _ListQuery)
     after = None if asked.after is None else task_id_of(asked.after)
     if asked.after is not None and after is None:
         raise InvalidRequest("after", "must be the id of a video")
@@ -307,7 +312,7 @@ def read_list(incoming: Incoming, clock: Clock) -> Search:  # it asks for no tim
 def read_content(incoming: Incoming) -> tuple[str, Variant]:
     """Which file of which task. Raises InvalidRequest, TaskNotFound."""
     task_id = read_id(incoming)
-    return task_id, Variant[read_fields(incoming.query, _ContentQuery).variant.upper()]
+    return task_id, Variant[read_fields(incoming.query.multi_items(), _ContentQuery).variant.upper()]
 
 
 def read_model(incoming: Incoming) -> str:

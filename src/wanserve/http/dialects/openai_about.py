@@ -3,9 +3,11 @@
 from typing import Final
 
 from wanserve.domain.catalog import MODELS
-from wanserve.http.dialects.base import Json
+from wanserve.http.dialects.base import Json, Unsupported
 from wanserve.http.dialects.schema import (
+    MAKING,
     NEGATIVE_PROMPT,
+    ONE,
     PROMPT,
     PROMPT_EXTEND,
     SEED,
@@ -121,6 +123,8 @@ CREATE: Final[Json] = operation(
                 "seed": SEED,
                 "prompt_extend": PROMPT_EXTEND,
                 "watermark": WATERMARK,
+                "n": ONE,
+                **MAKING,
             },
         ),
         {
@@ -192,11 +196,12 @@ CONTENT: Final[Json] = operation(
         "200": {"description": "The file.", "content": {"video/mp4": {}, "image/webp": {}, "image/jpeg": {}}},
         "206": {"description": "A range of it."},
         "304": {"description": "Not changed."},
+        "412": {"description": "The file is another version than If-Match names."},
         "416": {"description": "The range lies outside the file."},
         **_REFUSALS,
         **_MISSING,
     },
-    says="HEAD, Range, If-Range and If-None-Match are served.",
+    says="HEAD, ranges and conditions are served.",
     operationId="openaiDownloadVideo",
     parameters=[
         _IN_PATH,
@@ -254,3 +259,21 @@ def unsupported(name: str, *parameters: Json) -> Json:
     """An operation of the vendor's that is answered with `unsupported`."""
     code = dict((_refused(400, "Not supported.", "unsupported"), _refused(404, "Not supported.", "unsupported")))
     return operation(_TAG, "Not supported", _REFUSALS | code, operationId=f"openai{name}", parameters=list(parameters))
+
+
+def unsupported_operations(videos: str, characters: str) -> list[Unsupported]:
+    """What the vendor has at these paths, and a model that makes videos from text alone has not."""
+    no_edits = "this server makes videos from text: it does not edit or extend one"
+    no_characters = "this server makes videos from text: it knows no characters"
+    character = f"{characters}/{{character_id}}"
+    return [
+        Unsupported(method="POST", path=f"{videos}/edits", why=no_edits, about=unsupported("Edit")),
+        Unsupported(method="POST", path=f"{videos}/extensions", why=no_edits, about=unsupported("Extend")),
+        Unsupported(method="POST", path=characters, why=no_characters, about=unsupported("AddCharacter")),
+        Unsupported(
+            method="GET",
+            path=character,
+            why=no_characters,
+            about=unsupported("Character", in_path("character_id", "char_1")),
+        ),
+    ]

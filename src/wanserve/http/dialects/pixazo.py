@@ -32,27 +32,28 @@ from wanserve.http.dialects.base import (
     Outgoing,
     Query,
     Refusal,
+    ServerBusy,
     Submit,
-    read_json,
 )
+from wanserve.http.dialects.reading import read_json
 from wanserve.http.dialects.vendor import (
+    IN_PARAMETERS,
+    SubmitBody,
     actual_prompt,
     output_of,
-    read_size,
     retry_after,
     usage_of,
     write_accepted,
 )
+from wanserve.http.ranges import PreconditionFailed, RangeNotSatisfiable
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 KEY_QUERY: Final = "subscription-key"
 
 _FIELDS: Final = {
+    **IN_PARAMETERS,
     "prompt": "input.prompt",
     "negative_prompt": "input.negative_prompt",
-    "size": "parameters.size",
-    "count": "parameters.n",
-    "seed": "parameters.seed",
 }
 """Where the document puts a VideoRequest's fields."""
 
@@ -66,6 +67,9 @@ _ERRORS: Final[dict[type[WanserveError], tuple[int, str, str]]] = {
     MethodNotAllowed: (404, "Endpoint not found", "NotFound"),
     RateLimited: (429, "Rate limit exceeded, please retry later", "Throttling.RateQuota"),
     QueueFull: (429, "Rate limit exceeded, please retry later", "Throttling.AllocationQuota"),
+    RangeNotSatisfiable: (416, "Invalid request parameters", "InvalidParameter"),
+    PreconditionFailed: (412, "Invalid request parameters", "InvalidParameter"),
+    ServerBusy: (503, "An unexpected error occurred, please try again later", "ModelUnavailable"),
 }
 _BY_STATUS: Final = {
     403: (403, "Access denied for this operation", "AccessDenied"),
@@ -86,25 +90,6 @@ _MESSAGES: Final[dict[type[WanserveError], str]] = {
 """What a gateway says in `message`; every other error says its own line."""
 
 
-class _Input(BaseModel):
-    prompt: str
-    negative_prompt: str | None = None
-
-
-class _Parameters(BaseModel):
-    size: str | None = None
-    n: int | None = None
-    seed: int | None = None
-    prompt_extend: bool | None = None
-    watermark: bool | None = None
-
-
-class _SubmitBody(BaseModel):
-    model: str
-    input: _Input
-    parameters: _Parameters | None = None
-
-
 class _PollBody(BaseModel):
     task_id: str
 
@@ -114,6 +99,7 @@ class Pixazo:
 
     name: ClassVar[str] = "pixazo"
     prefixes: ClassVar[Sequence[str]] = ("/",)
+    mounts: ClassVar[Sequence[str]] = ("",)
     trailing_slash: ClassVar[bool] = False
     security: ClassVar[Mapping[str, Json]] = {
         "subscriptionKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
@@ -163,18 +149,8 @@ def _by_kind(error: WanserveError) -> tuple[int, str, str]:
 
 def read_submit(incoming: Incoming) -> VideoRequest:
     """The document's request. Raises InvalidRequest."""
-    body = read_json(incoming, _SubmitBody)
-    parameters = body.parameters or _Parameters()
-    return VideoRequest(
-        model=body.model,
-        prompt=body.input.prompt,
-        negative_prompt=body.input.negative_prompt,
-        size=None if parameters.size is None else read_size(parameters.size),
-        count=parameters.n,
-        seed=parameters.seed,
-        prompt_extend=parameters.prompt_extend,
-        watermark=parameters.watermark,
-    )
+    body = read_json(incoming, SubmitBody)
+    return body.request(body.model)
 
 
 def read_poll(incoming: Incoming) -> str:

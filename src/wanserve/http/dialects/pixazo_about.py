@@ -6,7 +6,9 @@ from typing import Final
 from wanserve.domain.catalog import DOCUMENT_480P, MODELS
 from wanserve.http.dialects.base import Json
 from wanserve.http.dialects.schema import (
+    MAKING,
     NEGATIVE_PROMPT,
+    ONE,
     PROMPT,
     PROMPT_EXTEND,
     SEED,
@@ -61,10 +63,12 @@ def _task(required: Sequence[str], output: Json, **more: Json) -> Json:
 
 _PARAMETERS: Final = {
     "size": sizes("*"),
-    "n": {"type": ["integer", "null"], "enum": [1, None]},
+    "duration": {"type": ["integer", "null"], "enum": [5, None]},
+    "n": ONE,
     "seed": SEED,
     "prompt_extend": PROMPT_EXTEND,
     "watermark": WATERMARK,
+    **MAKING,
 }
 
 _SUBMIT_BODY: Final = obj(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from wanserve.domain.catalog import MODELS, ModelCard, Size
+from wanserve.domain.catalog import MODELS, TIERS, ModelCard, Size
 from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX
 from wanserve.http.dialects.base import Json
 
@@ -30,6 +30,29 @@ WATERMARK: Final = {
     "type": ["boolean", "null"],
     "description": "Whether a text at the bottom right says that the video was generated; false where it is left out.",
 }
+
+_PAIR: Final = {
+    "type": ["integer", "null"],
+    "minimum": 1,
+    "description": "Both of width and height, or neither: a size.",
+}
+_AS_MADE: Final = "What the model is made with, or left out."
+MAKING: Final = {
+    "width": _PAIR,
+    "height": _PAIR,
+    "resolution": {
+        "type": ["string", "null"],
+        "enum": [*TIERS, None],
+        "description": "The model's landscape size of this tier.",
+    },
+    "num_frames": {"type": ["integer", "null"], "description": "A length that the model makes, in frames."},
+    "fps": {"type": ["integer", "null"], "description": _AS_MADE},
+    "num_inference_steps": {"type": ["integer", "null"], "description": _AS_MADE},
+    "guidance_scale": {"type": ["number", "null"], "description": _AS_MADE},
+}
+"""What other servers' clients say of size and sampling."""
+
+ONE: Final = {"type": ["integer", "null"], "enum": [1, None], "description": "One video a task."}
 
 
 def sizes(between: str, but: Sequence[Size] = ()) -> Json:

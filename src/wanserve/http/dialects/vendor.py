@@ -5,10 +5,14 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from pydantic import BaseModel, ConfigDict
+
 from wanserve.domain.catalog import Size
 from wanserve.domain.errors import InvalidRequest, QueueFull, RateLimited, WanserveError
+from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Task
-from wanserve.http.dialects.base import Json, Outgoing
+from wanserve.http.dialects.asked import NAMES, Making, refuse_unmet
+from wanserve.http.dialects.base import Json, Outgoing, ServerBusy
 
 BEIJING: Final = datetime(1970, 1, 1, 8)  # noqa: DTZ001  # the vendor's times have no zone
 """The start of 1970 on the vendor's clock: its times carry no zone and are eight hours ahead of UTC."""
@@ -17,6 +21,72 @@ QUEUE_RETRY_SECONDS: Final = 15
 """The vendor's own advice for the time between two polls: sooner, a full queue is hardly shorter."""
 
 _SIZE: Final = re.compile(r"([1-9]\d{0,4})\*([1-9]\d{0,4})", re.ASCII)
+
+
+SECONDS: Final = 5
+"""The length of every video of these models: the vendor's page lists it as one that cannot be changed."""
+
+IN_PARAMETERS: Final = {
+    "size": "parameters.size",
+    "seed": "parameters.seed",
+    "seconds": "parameters.duration",
+    "width": "parameters.width",
+    "height": "parameters.height",
+    "fps": "parameters.fps",
+    "guidance_scale": "parameters.guidance_scale",
+    **{field: f"parameters.{name}" for field, name in NAMES.items()},
+}
+"""Where a VideoRequest's fields stand, by their names here."""
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    prompt: str
+    negative_prompt: str | None = None
+
+
+class _Parameters(Making):
+    size: str | None = None
+    duration: int | None = None
+    n: int | None = None
+    seed: int | None = None
+    prompt_extend: bool | None = None
+    watermark: bool | None = None
+
+
+class SubmitBody(BaseModel):
+    """The body of a submit."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str
+    input: _Input
+    parameters: _Parameters | None = None
+
+    def request(self, model: str) -> VideoRequest:
+        """What is to be made, by the model of this name. Raises InvalidRequest for what asks for more than is made."""
+        parameters = self.parameters or _Parameters()
+        refuse_unmet(self.model_extra, misplaced=_PARAMETERS | _INPUT)
+        refuse_unmet(self.input.model_extra, "input.", _PARAMETERS)
+        refuse_unmet(parameters.model_extra, "parameters.", _INPUT)
+        if parameters.duration not in (None, SECONDS):
+            raise InvalidRequest("seconds", f"must be {SECONDS}")
+        request = VideoRequest(
+            model=model,
+            prompt=self.input.prompt,
+            negative_prompt=self.input.negative_prompt,
+            size=None if parameters.size is None else read_size(parameters.size),
+            count=parameters.n,
+            seed=parameters.seed,
+            prompt_extend=parameters.prompt_extend,
+            watermark=parameters.watermark,
+        )
+        return parameters.onto(request)
+
+
+_INPUT: Final = frozenset(_Input.model_fields)
+_PARAMETERS: Final = frozenset(_Parameters.model_fields) | {"seconds"}
 
 
 def read_size(text: str) -> Size:
@@ -76,7 +146,7 @@ def clock_text(time_ms: int) -> str:
 def retry_after(error: WanserveError) -> dict[str, str]:
     """The header that says when to try again, where that helps."""
     match error:
-        case RateLimited():
+        case RateLimited() | ServerBusy():
             return {"Retry-After": str(error.retry_after_s)}
         case QueueFull():
             return {"Retry-After": str(QUEUE_RETRY_SECONDS)}

@@ -1,0 +1,280 @@
+"""The HTTP edge in this process, for what no test over the network can bring about at will."""
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.samples import VIDEO
+from wanserve.app import all_dialects
+from wanserve.blobs.links import Links as Signer
+from wanserve.blobs.store import DiskBlobs
+from wanserve.core import Core, open_core
+from wanserve.domain.errors import WanserveError
+from wanserve.domain.rules import VideoRequest
+from wanserve.http.api import Boundary, application
+from wanserve.http.auth import Gate
+from wanserve.http.body import Bodies
+from wanserve.http.dialects.base import Operation, Refusal
+from wanserve.http.dialects.pixazo import Pixazo
+from wanserve.http.doors import Door
+from wanserve.http.files import Files, Links, Shelf
+from wanserve.http.origin import Origin
+from wanserve.settings import Settings
+
+SUBMIT = "/wan-video/v1/generateTextToVideoRequest"
+DASH_SUBMIT = "/api/v1/services/aigc/video-generation/video-synthesis"
+DOORS = [SUBMIT, "/wan-video-polling/getTextToVideoResult", DASH_SUBMIT, "/v1/videos", "/v1/videos/x/remix"]
+
+LISTS = ThreadPoolExecutor(1)
+
+
+@dataclass
+class Client:
+    """A client that sends its body in these chunks, and then nothing more."""
+
+    chunks: Sequence[bytes] = ()
+    taken: int = 0
+    said: list[Message] = field(default_factory=list)
+    silent: bool = False
+
+    async def receive(self) -> Message:
+        """The next chunk."""
+        if self.taken == len(self.chunks):
+            if self.silent:
+                await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
+        chunk = self.chunks[self.taken]
+        self.taken += 1
+        return {"type": "http.request", "body": chunk, "more_body": self.silent or self.taken < len(self.chunks)}
+
+    async def send(self, message: Message) -> None:
+        """Keep what is said."""
+        self.said.append(message)
+
+    @property
+    def status(self) -> int:
+        return int(self.said[0]["status"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.said[0]["headers"]}
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message["body"] for message in self.said[1:])
+
+    async def ask(self, app: ASGIApp, path: str, method: str = "POST", query: str = "", **headers: str) -> "Client":
+        """Send one request."""
+        scope = {
+            "type": "http", "method": method, "path": path, "query_string": query.encode(), "scheme": "http",
+            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+        }  # fmt: skip
+        await app(scope, self.receive, self.send)
+        return self
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    opened = open_core(Settings(data_dir=tmp_path / "data"))
+    yield opened
+    opened.close()
+
+
+def served(
+    core: Core, bodies: Bodies, submit_rps: float = 1000, answers: Counter[tuple[str, int]] | None = None
+) -> ASGIApp:
+    dialects = all_dialects("wan2.2-t2v-plus", 1000, 1000)
+    gate = Gate(core.keys, submit_rps, 1000, time.monotonic)
+    signer, shelf = Signer(b"secret"), Shelf(DiskBlobs(Path("nowhere")))
+    links = Links(signer, Origin(), 1000)
+    doors = [
+        Door(one, each, core.tasks, gate, links, shelf, bodies, LISTS) for one in dialects for each in one.operations
+    ]
+    files = Files(signer, shelf, lambda: 0, core.tasks)
+    counted = Counter() if answers is None else answers
+    return application(doors, [files.route()], dialects, lambda: "an-id", counted, Origin())
+
+
+def key_headers(key: str) -> dict[str, str]:
+    return {"ocp_apim_subscription_key": key, "authorization": f"Bearer {key}", "x_dashscope_async": "enable"}
+
+
+@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("credential", [{}, key_headers("sk-wrong")], ids=["no key", "wrong key"])
+def test_without_a_key_the_answer_comes_before_the_body_and_nothing_is_kept(
+    core: Core, path: str, credential: dict[str, str]
+) -> None:
+    bodies = Bodies()
+    client = Client([b"x" * 1000] * 20, silent=True)
+    heard_after: list[int] = []
+    send = client.send
+
+    async def noting(message: Message) -> None:
+        heard_after.append(client.taken)
+        await send(message)
+
+    client.send = noting  # type: ignore[method-assign]
+    asyncio.run(client.ask(served(core, bodies), path, content_length="100000", **credential))
+    assert client.status == 401
+    # Status and all but the last byte are out before anything is read; then what comes is thrown away.
+    assert heard_after[:2] == [0, 0]
+    assert client.taken == 20
+    assert json.loads(client.body)
+    assert bodies.held == 0
+
+
+@pytest.mark.parametrize("path", [SUBMIT, DASH_SUBMIT, "/v1/videos"])
+def test_bodies_in_flight_are_bounded_for_all_and_for_each_account(core: Core, path: str) -> None:
+    bodies = Bodies(most=30_000, each=20_000)
+    app = served(core, bodies)
+    keys = {name: key_headers(core.keys.create(name, name)) for name in ("ann", "bob", "eve")}
+
+    async def crowd() -> list[Client]:
+        """Clients that have sent a part of their body and pause."""
+        clients = [Client([b"x" * 10_000], silent=True) for _ in range(3)]
+        waiting = [
+            asyncio.create_task(client.ask(app, path, content_length="99999", **keys[name]))
+            for client, name in zip(clients, ("ann", "ann", "bob"), strict=True)
+        ]
+        while bodies.held < 30_000:  # noqa: ASYNC110  # it is other coroutines of this loop that are waited for
+            await asyncio.sleep(0)
+        late = [
+            await Client([b"x" * 5_000]).ask(app, path, content_length="5000", **keys[name]) for name in ("ann", "eve")
+        ]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return late
+
+    for refused in asyncio.run(crowd()):
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert refused.headers["content-type"] == "application/json"
+    assert bodies.held == 0
+    again = asyncio.run(Client([b"{}"]).ask(app, path, content_length="2", **keys["ann"]))
+    assert again.status == 400
+    assert bodies.held == 0
+
+
+def test_a_query_is_refused_by_its_length_and_number_before_it_is_parsed(core: Core) -> None:
+    app = served(core, Bodies())
+    for path, method in ((SUBMIT, "POST"), ("/api/v1/tasks", "GET"), ("/v1/videos", "GET"), ("/files/x", "GET")):
+        for query in ("a=" + "b" * 8200, "&".join("a=b" for _ in range(101))):
+            said = asyncio.run(Client().ask(app, path, method, query))
+            assert said.status == 400
+            assert b"query" in said.body
+        short = asyncio.run(Client().ask(app, path, method, "&".join("a=b" for _ in range(100))))
+        assert short.status in (401, 403)
+
+
+def test_a_submit_that_cannot_be_read_counts_as_one(core: Core) -> None:
+    app = served(core, Bodies(), submit_rps=0.001)
+    key = key_headers(core.keys.create("one", "ann"))
+    statuses = [asyncio.run(Client([b"{"]).ask(app, SUBMIT, content_length="1", **key)).status for _ in range(2)]
+    assert statuses == [400, 429]
+
+
+def test_every_answer_is_counted_whatever_it_is(core: Core) -> None:
+    answers: Counter[tuple[str, int]] = Counter()
+    app = served(core, Bodies(), answers=answers)
+    methods, paths = ["GET", "POST", "OPTIONS", "BREW"], [*DOORS, "/files/x", "/nothing", "", "*", "/\ud800"]
+    for method in methods:
+        for path in paths:
+            asyncio.run(Client().ask(app, path, method))
+    preflight = {"origin": "https://app.example", "access_control_request_method": "POST"}
+    asyncio.run(Client().ask(app, SUBMIT, "OPTIONS", **preflight))
+    asyncio.run(Client().ask(app, SUBMIT, "GET", host="a b"))
+    assert answers.total() == len(methods) * len(paths) + 2
+    assert {dialect for dialect, _ in answers} == {"pixazo", "dashscope", "openai", "wanserve"}
+    assert all(status < 500 for _, status in answers)
+
+
+class Broken:
+    """A dialect that cannot even refuse."""
+
+    name: ClassVar[str] = "broken"
+    prefixes: ClassVar[Sequence[str]] = ("/",)
+
+    def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
+        raise RuntimeError("a fault in the last handler")
+
+
+def test_where_the_refusal_itself_fails_a_fixed_answer_goes_out_and_the_log_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ValueError("a fault")
+
+    answers: Counter[tuple[str, int]] = Counter()
+    app = Boundary(nothing, [Broken()], lambda: "an-id", answers)  # type: ignore[list-item]  # it is broken
+    with caplog.at_level(logging.ERROR):
+        said = asyncio.run(Client().ask(app, "/x", "GET"))
+    body: dict[str, Any] = json.loads(said.body)
+    assert (said.status, body["code"], body["request_id"]) == (500, "InternalError", "an-id")
+    assert said.headers["access-control-allow-origin"] == "*"
+    assert said.headers["x-request-id"] == "an-id"
+    assert answers == {("broken", 500): 1}
+    assert "a fault in the last handler" in caplog.text
+
+
+@dataclass(frozen=True)
+class Vanishing(DiskBlobs):
+    """A store whose file is deleted between the look-up and the opening."""
+
+    def local_path(self, key: str) -> Path:
+        found = super().local_path(key)
+        found.unlink()
+        return found
+
+
+@pytest.mark.parametrize("by", ["link", "content"])
+def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core, tmp_path: Path, by: str) -> None:
+    key = core.keys.create("one", "ann")
+    task = core.tasks.submit(core.keys.owner(key), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
+    claimed = core.tasks.claim(["wan2.2-t2v-plus"])
+    assert claimed is not None
+    stored = f"videos/{task.id}/1.mp4"
+    core.tasks.succeed(claimed, VIDEO.__class__(stored, 3, "animatic"))
+    file = tmp_path / stored
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"mp4")
+    dialects, signer, shelf = all_dialects("wan2.2-t2v-plus", 1000, 1000), Signer(b"secret"), Shelf(Vanishing(tmp_path))
+    gate, links = Gate(core.keys, 1000, 1000, time.monotonic), Links(signer, Origin(), 1000)
+    doors = [
+        Door(one, each, core.tasks, gate, links, shelf, Bodies(), LISTS) for one in dialects for each in one.operations
+    ]
+    files = Files(signer, shelf, lambda: 0, core.tasks)
+    app = application(doors, [files.route()], dialects, lambda: "an-id", Counter(), Origin())
+    path, query = f"/v1/videos/video_{task.id.replace('-', '')}/content", ""
+    if by == "link":
+        path, query = f"/files/{stored}", signer.query(stored, 10**9)
+    said = asyncio.run(Client().ask(app, path, "GET", query, **key_headers(key)))
+    assert (said.status, said.headers["content-type"]) == (404, "application/json")
+
+
+def test_a_proxy_with_tls_and_no_public_url_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def asked(public_url: str | None, **headers: str) -> int:
+        caplog.clear()
+        app = Boundary(nothing, [Pixazo()], lambda: "an-id", Counter(), Origin(public_url))
+        for _ in range(3):
+            asyncio.run(Client().ask(app, "/x", "GET", **headers))
+        return caplog.text.count("WANSERVE_PUBLIC_URL")
+
+    assert asked(None, x_forwarded_proto="https") == 1
+    assert asked(None, x_forwarded_proto="HTTPS, http") == 1
+    assert asked(None, forwarded="for=1.2.3.4;proto=https") == 1
+    assert asked(None, x_forwarded_proto="http") == 0
+    assert asked("https://video.example", x_forwarded_proto="https") == 0
