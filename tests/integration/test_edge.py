@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -278,3 +279,25 @@ def test_a_proxy_with_tls_and_no_public_url_is_told_of_once(caplog: pytest.LogCa
     assert asked(None, forwarded="for=1.2.3.4;proto=https") == 1
     assert asked(None, x_forwarded_proto="http") == 0
     assert asked("https://video.example", x_forwarded_proto="https") == 0
+
+
+def test_cancels_and_deletes_do_not_wait_behind_lists(core: Core) -> None:
+    """The only thread for lists is busy; all else is answered."""
+    headers = key_headers(core.keys.create("ann", "ann"))
+    key = core.keys.owner(headers["ocp_apim_subscription_key"])
+    task = core.tasks.submit(key, VideoRequest("wan2.2-t2v-plus", "a cat")).result(10)
+    busy = threading.Event()
+    held = LISTS.submit(busy.wait, 60)
+    app = served(core, Bodies())
+
+    async def ask() -> list[int]:
+        lists = [asyncio.create_task(Client([]).ask(app, "/v1/videos", "GET", **headers)) for _ in range(20)]
+        canceled = await Client([b""]).ask(app, f"/api/v1/tasks/{task.id}/cancel", **headers)
+        video = f"/v1/videos/video_{task.id.replace('-', '')}"
+        deleted = await Client([]).ask(app, video, "DELETE", **headers)
+        assert not any(each.done() for each in lists)
+        busy.set()
+        return [canceled.status, deleted.status, *[(await each).status for each in lists]]
+
+    assert asyncio.run(ask()) == [200] * 22
+    assert held.result(10)
