@@ -28,6 +28,9 @@ DISCARD_SECONDS: Final = 5.0
 DISCARD_IDLE_SECONDS: Final = 1.0
 """How long a refused client may go on sending its body, and how long it may pause in it."""
 
+MAX_DISCARDS: Final = 32
+"""Bodies that are thrown away at a time; what is read of each on its way takes some hundred kilobytes."""
+
 MAX_HELD_BYTES: Final = 64 * 1024 * 1024
 MAX_HELD_BYTES_EACH: Final = 16 * 1024 * 1024
 """So many bytes of bodies are in memory at a time, and so many of one account's."""
@@ -118,28 +121,40 @@ class Body:
         return None
 
 
-def discard_body(headers: Headers, receive: Receive, send: Send) -> Send:
-    """A `send` for an answer to a request whose body nobody reads.
+@dataclass(slots=True)
+class Discarder:
+    """Throws away the bodies of refused requests, so that their clients hear why; `most` at a time.
 
     A client that hears nothing before it has sent its whole body loses the answer where the connection is closed
     meanwhile. So all but the answer's last byte goes out at once; then the body is read and thrown away, within limits.
     """
-    # One that waits for "100 Continue" sends no body once it is refused.
-    if "expect" in headers or ("transfer-encoding" not in headers and headers.get("content-length", "0") == "0"):
-        return send
 
-    async def held_back(message: Message) -> None:
-        content = message.get("body", b"")
-        if message["type"] != "http.response.body" or message.get("more_body") or not content:
-            await send(message)
-            return
-        await send({"type": "http.response.body", "body": content[:-1], "more_body": True})
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DISCARD_SECONDS):
-                await _discard(receive)
-        await send({"type": "http.response.body", "body": content[-1:]})
+    most: int = MAX_DISCARDS
+    _running: int = field(default=0, init=False)
 
-    return held_back
+    def around(self, headers: Headers, receive: Receive, send: Send) -> Send:
+        """A `send` for an answer to a request whose body nobody reads."""
+        # One that waits for "100 Continue" sends no body once it is refused.
+        if "expect" in headers or ("transfer-encoding" not in headers and headers.get("content-length", "0") == "0"):
+            return send
+
+        async def held_back(message: Message) -> None:
+            content = message.get("body", b"")
+            last = message["type"] == "http.response.body" and not message.get("more_body")
+            if not last or not content or self._running >= self.most:
+                await send(message)
+                return
+            self._running += 1
+            try:
+                await send({"type": "http.response.body", "body": content[:-1], "more_body": True})
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DISCARD_SECONDS):
+                        await _discard(receive)
+                await send({"type": "http.response.body", "body": content[-1:]})
+            finally:
+                self._running -= 1
+
+        return held_back
 
 
 async def _discard(receive: Receive) -> None:
