@@ -175,10 +175,7 @@ def test_what_the_system_says_of_itself_is_the_machines_fault_wherever_it_was_ra
     error: Exception, fault: Fault
 ) -> None:
     def work() -> Loaded:
-        try:
-            raise error
-        except Exception as cause:
-            raise type(error)(*error.args) from cause
+        raise error
 
     def wrapped() -> Loaded:
         try:

@@ -24,7 +24,7 @@ from wanserve.domain.errors import WanserveError
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.api import Boundary, application
 from wanserve.http.auth import Gate
-from wanserve.http.body import Bodies
+from wanserve.http.body import MAX_DISCARDS, Bodies
 from wanserve.http.dialects.base import Operation, Refusal
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.doors import Door
@@ -132,6 +132,19 @@ def test_without_a_key_the_answer_comes_before_the_body_and_nothing_is_kept(
     assert client.taken == 20
     assert json.loads(client.body)
     assert bodies.held == 0
+
+
+def test_few_refused_bodies_are_read_at_a_time_and_the_others_are_answered_all_the_same(core: Core) -> None:
+    clients = [Client([b"x" * 1000], silent=True) for _ in range(MAX_DISCARDS + 8)]
+    app = served(core, Bodies())
+
+    async def crowd() -> None:
+        await asyncio.gather(*(client.ask(app, SUBMIT, content_length="100000") for client in clients))
+
+    asyncio.run(crowd())
+    assert {client.status for client in clients} == {401}
+    assert all(json.loads(client.body) for client in clients)
+    assert sum(client.taken for client in clients) == MAX_DISCARDS
 
 
 @pytest.mark.parametrize("path", [SUBMIT, DASH_SUBMIT, "/v1/videos"])

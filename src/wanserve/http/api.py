@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wanserve.domain.errors import StoreUncertain, WanserveError
 from wanserve.http import cors
 from wanserve.http.answers import send_json
-from wanserve.http.body import discard_body
+from wanserve.http.body import Discarder
 from wanserve.http.dialects.base import ONCE_HEADER, Dialect, MethodNotAllowed, Query
 from wanserve.http.doors import Door
 from wanserve.http.origin import Origin
@@ -43,6 +43,7 @@ class Boundary:
     new_id: Callable[[], str]
     answers: Counter[tuple[str, int]]
     origin: Origin = field(default_factory=Origin)
+    discarder: Discarder = field(default_factory=Discarder)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -97,7 +98,7 @@ class Boundary:
         if (STORED in scope or isinstance(error, StoreUncertain)) and ONCE_HEADER not in asked:
             headers["x-should-retry"] = "false"
         if BODY_READ not in scope:
-            send = discard_body(asked, receive, send)
+            send = self.discarder.around(asked, receive, send)
         await send_json(send, refusal.status, refusal.body, headers.items())
 
     def _dialect(self, path: str) -> Dialect:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl
@@ -28,6 +27,9 @@ DISCARD_SECONDS: Final = 5.0
 DISCARD_IDLE_SECONDS: Final = 1.0
 """How long a refused client may go on sending its body, and how long it may pause in it."""
 
+MAX_DISCARDS: Final = 32
+"""Bodies that are thrown away at a time; what is read of each on its way takes some hundred kilobytes."""
+
 MAX_HELD_BYTES: Final = 64 * 1024 * 1024
 MAX_HELD_BYTES_EACH: Final = 16 * 1024 * 1024
 """So many bytes of bodies are in memory at a time, and so many of one account's."""
@@ -43,22 +45,22 @@ class Bodies:
     most: int = MAX_HELD_BYTES
     each: int = MAX_HELD_BYTES_EACH
     held: int = field(default=0, init=False)
-    _by_account: Counter[str] = field(default_factory=Counter, init=False)
+    _by_account: dict[str, int] = field(default_factory=dict, init=False)
 
     def take(self, account: str, size: int) -> bool:
         """Count `size` more bytes, unless they would be too many."""
-        if self.held + size > self.most or self._by_account[account] + size > self.each:
+        held, own = self.held + size, self._by_account.get(account, 0) + size
+        if held > self.most or own > self.each:
             return False
-        self.held += size
-        self._by_account[account] += size
+        self.held, self._by_account[account] = held, own
         return True
 
     def give_back(self, account: str, size: int) -> None:
         """Count `size` bytes less."""
         self.held -= size
-        self._by_account[account] -= size
-        if not self._by_account[account]:
-            del self._by_account[account]
+        own = self._by_account.pop(account) - size
+        if own:
+            self._by_account[account] = own
 
 
 @dataclass(slots=True)
@@ -88,25 +90,31 @@ class Body:
             self._size = 0
 
     async def _whole(self) -> bytes:
-        chunks: list[bytes] = []
-        size, more, refusal = 0, True, None
+        content, more = await self._next()
+        refusal = self._keep(content)
+        if not more and not refusal:
+            # Nearly every body comes in one piece.
+            return content
+        chunks, size = [content], len(content)
         while more and size <= MAX_DISCARDED_BYTES:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise InvalidRequest("body", "ended before it was whole")
-            chunk = message.get("body", b"")
-            more = message.get("more_body", False)
-            size += len(chunk)
+            content, more = await self._next()
+            size += len(content)
             # What is refused is read on, as its client still sends, and nothing of it is kept.
-            refusal = refusal or self._keep(chunk)
+            refusal = refusal or self._keep(content)
+            chunks.append(content)
             if refusal:
                 chunks.clear()
                 self.forget()
-            else:
-                chunks.append(chunk)
         if refusal:
             raise refusal
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return b"".join(chunks)
+
+    async def _next(self) -> tuple[bytes, bool]:
+        """The next piece, and whether there are more. Raises InvalidRequest where the client has gone."""
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("body", "ended before it was whole")
+        return message.get("body", b""), message.get("more_body", False)
 
     def _keep(self, chunk: bytes) -> WanserveError | None:
         """Count the chunk; what is to be said where it is too much."""
@@ -118,28 +126,40 @@ class Body:
         return None
 
 
-def discard_body(headers: Headers, receive: Receive, send: Send) -> Send:
-    """A `send` for an answer to a request whose body nobody reads.
+@dataclass(slots=True)
+class Discarder:
+    """Throws away the bodies of refused requests, so that their clients hear why; `most` at a time.
 
     A client that hears nothing before it has sent its whole body loses the answer where the connection is closed
     meanwhile. So all but the answer's last byte goes out at once; then the body is read and thrown away, within limits.
     """
-    # One that waits for "100 Continue" sends no body once it is refused.
-    if "expect" in headers or ("transfer-encoding" not in headers and headers.get("content-length", "0") == "0"):
-        return send
 
-    async def held_back(message: Message) -> None:
-        content = message.get("body", b"")
-        if message["type"] != "http.response.body" or message.get("more_body") or not content:
-            await send(message)
-            return
-        await send({"type": "http.response.body", "body": content[:-1], "more_body": True})
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DISCARD_SECONDS):
-                await _discard(receive)
-        await send({"type": "http.response.body", "body": content[-1:]})
+    most: int = MAX_DISCARDS
+    _running: int = field(default=0, init=False)
 
-    return held_back
+    def around(self, headers: Headers, receive: Receive, send: Send) -> Send:
+        """A `send` for an answer to a request whose body nobody reads."""
+        # One that waits for "100 Continue" sends no body once it is refused.
+        if "expect" in headers or ("transfer-encoding" not in headers and headers.get("content-length", "0") == "0"):
+            return send
+
+        async def held_back(message: Message) -> None:
+            content = message.get("body", b"")
+            last = message["type"] == "http.response.body" and not message.get("more_body")
+            if not last or not content or self._running >= self.most:
+                await send(message)
+                return
+            self._running += 1
+            try:
+                await send({"type": "http.response.body", "body": content[:-1], "more_body": True})
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DISCARD_SECONDS):
+                        await _discard(receive)
+                await send({"type": "http.response.body", "body": content[-1:]})
+            finally:
+                self._running -= 1
+
+        return held_back
 
 
 async def _discard(receive: Receive) -> None:

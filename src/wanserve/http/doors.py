@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import assert_never
+from typing import Final, assert_never
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
@@ -39,8 +39,11 @@ from wanserve.http.files import Links, Shelf
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
 from wanserve.tasks import Tasks
 
-BODILESS = ("GET", "HEAD", "DELETE")
+BODILESS: Final = ("GET", "HEAD", "DELETE")
 """Methods whose body, where there is one, nobody reads."""
+
+SUBMITS: Final = (Submit, Remix)
+"""Operations that make a task: their rate is counted once it is known what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Door:
         incoming = Incoming(Headers(scope=scope), read_query(scope["query_string"]), scope["path_params"], b"")
         # Nothing else is read, or kept of a client, before it is known whose it is.
         key = self.gate.identify(self.dialect.credential(incoming))
-        if not isinstance(self.operation, Submit | Remix):
+        if not isinstance(self.operation, SUBMITS):
             self.gate.limit(key, Kind.QUERY)
         if scope["method"] in BODILESS:
             await self._serve(key, incoming, scope, send)

@@ -23,6 +23,10 @@ MAX_CONNECTIONS: Final = 16_384
 """Open at a time; further ones wait to be let in. A client that polls keeps its connection, so this is also how many may
 wait for their videos at once. An idle one costs a few kilobytes."""
 
+BUFFER_BYTES: Final = 64 * 1024
+"""What is read of a connection ahead of whoever wants it, and so the most that a head may be. It is taken before any key
+is known: by default it is six times as much."""
+
 OTHER_FILES: Final = 256
 """Descriptors that are kept for the database, the videos and the children: no flood of connections may take them."""
 
@@ -86,7 +90,7 @@ async def listen(
         port=port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=patience.head_s * 1000),
+        http1_settings=HTTP1Settings(header_read_timeout=patience.head_s * 1000, max_buffer_size=BUFFER_BYTES),
         websockets=False,
         backlog=BACKLOG,
         backpressure=room_for_connections(),

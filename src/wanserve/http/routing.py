@@ -45,9 +45,10 @@ class ExactRoute(Route):
 
 
 def methods_of(routes: Iterable[BaseRoute], path: str) -> list[str]:
-    """Every method that any of the routes takes at the path."""
-    met = (route for route in routes if isinstance(route, Route) and route.path_regex.match(path))
-    return sorted({method for route in met for method in route.methods or ()})
+    """Every method that is meant for the path: of the routes that are this very path, else of those whose variables fit."""
+    met = [route for route in routes if isinstance(route, Route) and route.path_regex.match(path)]
+    meant = [route for route in met if not route.param_convertors] or met
+    return sorted({method for route in meant for method in route.methods or ()})
 
 
 async def no_such_path(scope: Scope, receive: Receive, send: Send) -> None:

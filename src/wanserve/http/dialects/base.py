@@ -240,9 +240,9 @@ class Dialect(Protocol):
 
 def require_plain(headers: Headers) -> None:
     """Raise InvalidRequest where the body is compressed: a small one may become a large one."""
-    coding = headers.get("content-encoding", "").strip().lower()
-    if coding not in ("", "identity"):
-        raise InvalidRequest("Content-Encoding", "must be left out: a body is read as it is, not compressed")
+    for name, value in headers.raw:
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise InvalidRequest("Content-Encoding", "must be left out: a body is read as it is, not compressed")
 
 
 def bearer(incoming: Incoming) -> str | None:

@@ -29,7 +29,8 @@ _UTF_8: Final = ("", "utf-8", "utf8", "us-ascii", "ascii")
 def read_json(incoming: Incoming, shape: type[Body]) -> Body:
     """The body as `shape`, types unbent. Raises InvalidRequest that names the field by its path in the body."""
     content = unmarked(incoming.body)
-    require_utf_8(incoming.headers.get("content-type", ""), content, "body")
+    if not content.isascii() or b"\0" in content:
+        require_utf_8(incoming.headers.get("content-type", ""), content, "body")
     try:
         # Two steps, so that NaN, half surrogates and bytes that are no UTF-8 are refused wherever they stand.
         return shape.model_validate(_parsed(content), strict=True)
