@@ -18,7 +18,7 @@ KEPT_COUNTS = """
 """
 COUNTS = """
     SELECT account, model, state, count(*) FROM tasks GROUP BY 1, 2, 3
-    UNION ALL SELECT account || ' ' || submitted_ms / 600000, model, state, count(*) FROM tasks GROUP BY 1, 2, 3
+    UNION ALL SELECT account || ' ' || (submitted_ms / 600000), model, state, count(*) FROM tasks GROUP BY 1, 2, 3
 """
 """The counts as triggers keep them, and as they are."""
 
