@@ -3,6 +3,7 @@
 Under `CI=true` nothing may be skipped: tests/conftest.py turns every skip into a failure there.
 """
 
+import os
 import shutil
 from importlib.util import find_spec
 
@@ -10,8 +11,8 @@ import pytest
 
 
 def program(name: str) -> str:
-    """The path of a program; skips where it is not installed."""
-    path = shutil.which(name)
+    """The path of a program, an administrator's too; skips where it is not installed."""
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     if path is None:
         pytest.skip(f"{name} is not installed")
     return path

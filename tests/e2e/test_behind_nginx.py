@@ -1,7 +1,5 @@
 """Behind a real nginx: under a path of its own, with TLS, and by HTTP/1.0, which is how nginx speaks if it is not told otherwise."""
 
-import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -12,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import needs
 from tests.e2e.server import POLL, SUBMIT, Server, running
 
 MODEL = "wan2.2-t2v-plus"
@@ -55,18 +54,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def program(name: str) -> str:
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        assert os.environ.get("CI") != "true", f"{name} is not installed"
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """A server with a public URL, and one nginx before it."""
-    nginx, openssl = program("nginx"), program("openssl")
+    nginx, openssl = needs.program("nginx"), needs.program("openssl")
     folder = tmp_path_factory.mktemp("nginx")
     plain, tls = free_port(), free_port()
     certificate = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
@@ -147,7 +138,7 @@ def test_the_documents_work_wherever_they_are_mounted(proxy: Proxy, where: str) 
 
 def test_the_page_is_drawn_under_a_path(proxy: Proxy, tmp_path: Path) -> None:
     command = [
-        program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+        needs.program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
         f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=10000", "--dump-dom", f"{proxy.plain}/some/wan/docs",
     ]  # fmt: skip
     page = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout

@@ -1,14 +1,11 @@
 """A real browser's script on a page of another origin: what it may ask and read."""
 
-import os
-import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
-
+from tests import needs
 from tests.e2e.server import SUBMIT, Server
 
 SCRIPT = """<!doctype html><pre id="out">waiting</pre><script>
@@ -40,10 +37,7 @@ SCRIPT = """<!doctype html><pre id="out">waiting</pre><script>
 
 
 def test_a_page_of_another_origin_reads_answers_errors_files_and_their_headers(server: Server, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        assert os.environ.get("CI") != "true", "chromium is not installed"
-        pytest.skip("chromium is not installed")
+    chromium = needs.program("chromium")
     link = str(server.wait(server.submit("a page"), "SUCCEEDED")["video_url"])
     # Whoever fills a cache first sends no Origin.
     assert server.http.get(link).status_code == 200

@@ -59,6 +59,7 @@ def test_a_child_that_is_killed_once_it_has_told_has_made_the_video(shared: Rig)
     assert shared.row("attempt", following) == 1
 
 
+@pytest.mark.thorough
 def test_a_child_that_is_killed_while_it_loads_costs_no_attempt(shared: Rig) -> None:
     shared.arm("child", r"^open \S+/weights ")
     os.kill(shared.server.child_pid(), signal.SIGKILL)

@@ -94,6 +94,7 @@ def test_a_server_that_is_killed_as_it_deletes_what_is_past_its_retention_delete
         assert made.rows("SELECT task_id FROM ledger") == [(task_id,)]
 
 
+@pytest.mark.thorough
 def test_a_drain_that_is_killed_gives_back_at_the_next_start(tmp_path: Path) -> None:
     with rig(tmp_path, drain_seconds="0") as made:
         task_id = made.accept("hold")

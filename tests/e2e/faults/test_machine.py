@@ -48,8 +48,7 @@ def test_a_disk_without_inodes_costs_no_task_an_attempt(tmp_path: Path) -> None:
         small_disk(tmp_path / "small", "nr_inodes=400") as disk,
         rig(disk / "rig", log_file=tmp_path / "server.log") as made,
     ):
-        held = made.accept("hold")
-        made.until_running(held)
+        held = made.accept_held()
         with no_inodes(disk) as used:
             used.pop(0).unlink()
             made.release()
@@ -63,8 +62,7 @@ def test_a_disk_without_inodes_costs_no_task_an_attempt(tmp_path: Path) -> None:
 
 def test_a_child_that_may_open_no_more_files_costs_no_task_an_attempt(tmp_path: Path) -> None:
     with rig(tmp_path) as made:
-        held = made.accept("hold")
-        made.until_running(held)
+        held = made.accept_held()
         child = made.server.child_pid()
         files = len(list(Path(f"/proc/{child}/fd").iterdir()))
         resource.prlimit(child, resource.RLIMIT_NOFILE, (files, files))
@@ -77,8 +75,7 @@ def test_a_child_that_may_open_no_more_files_costs_no_task_an_attempt(tmp_path: 
 
 def test_a_child_whose_files_may_not_grow_costs_no_task_an_attempt(tmp_path: Path) -> None:
     with rig(tmp_path) as made:
-        held = made.accept("hold")
-        made.until_running(held)
+        held = made.accept_held()
         resource.prlimit(made.server.child_pid(), resource.RLIMIT_FSIZE, (100, 100))
         made.release()
         task_ids = [held, *[made.accept() for _ in range(TASKS)]]
@@ -89,8 +86,7 @@ def test_a_child_whose_files_may_not_grow_costs_no_task_an_attempt(tmp_path: Pat
 @pytest.mark.parametrize("gone", ["scratch", "blobs"])
 def test_a_folder_that_something_else_takes_the_place_of_is_waited_for(tmp_path: Path, gone: str) -> None:
     with rig(tmp_path) as made:
-        held = made.accept("hold")
-        made.until_running(held)
+        held = made.accept_held()
         folder = made.data_dir / gone
         for left in sorted(folder.rglob("*"), reverse=True):
             left.unlink() if left.is_file() else left.rmdir()
