@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install wan demo serve test clients soak fuzz check openapi bench clean
+.PHONY: install wan demo serve test test-rest test-all coverage clients soak fuzz check openapi bench clean
 
 install: .venv/installed
 
@@ -17,10 +17,28 @@ demo: .venv/installed
 serve: .venv/installed
 	$(BIN)/wanserve serve
 
-test: .venv/installed-dev clients
+# With COVERAGE=1 the lines that the tests run are counted, as `make test-all` does.
+PYTEST = $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 12
+
+# What a newcomer runs: some minutes, with neither PyTorch nor a vendor's client.
+test: .venv/installed-$(if $(COVERAGE),dev,test)
+	$(PYTEST) -m "not thorough"
+
+# What `make test` leaves out: tests/conftest.py says what, and why.
+test-rest: .venv/installed-dev clients
+	$(PYTEST) -m thorough
+
+# Everything, and the share of the lines that it ran. The same two runs are in .ci/run.
+test-all: .venv/installed-dev clients
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 12
+	$(MAKE) test COVERAGE=1
+	$(MAKE) test-rest COVERAGE=1
+	$(MAKE) coverage
+
+# The floors: every line of the domain and of the use cases, and the share of the rest that pyproject.toml sets.
+coverage:
 	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include 'src/wanserve/domain/*,src/wanserve/tasks.py' --fail-under 100
 	$(BIN)/coverage report
 
 # The vendors' own clients, for tests/clients: each in the versions that it needs, apart from the server's.
@@ -37,11 +55,11 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Anything at all into every door and every parser, for so many seconds.
+# Anything at all into every door and every parser, for so many seconds: `make fuzz SECONDS=600 SEED=7`; without a seed one is drawn and told.
 SECONDS ?= 600
 
 fuzz: .venv/installed-dev
-	FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest --capture=no --timeout=$$(($(SECONDS) * 2 + 300)) tests/fuzz
+	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest --capture=no --timeout=$$(($(SECONDS) * 2 + 300)) tests/fuzz
 
 # After a change of what the OpenAPI document tells.
 openapi: .venv/installed
@@ -66,9 +84,14 @@ clean:
 	$(PIP) --editable '.[wan]'
 	touch $@
 
-.venv/installed-dev: .venv/installed-wan
+# In one go with the base, as pip takes some seconds each time.
+.venv/installed-test: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --no-compile --editable '.[test]'
+	touch .venv/installed $@
+
+.venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev,wan]'
-	touch $@
+	touch .venv/installed .venv/installed-test .venv/installed-wan $@
 
 .venv-clients/%/installed: tests/clients/%.txt
 	$(PYTHON) -m venv --clear $(@D)

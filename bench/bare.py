@@ -43,8 +43,9 @@ async def serve(answer: bytes, port: int) -> None:
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
 
-    async def until() -> None:
+    async def until() -> float:
         await asked.wait()
+        return 0.0
 
     await listen(application(answer), HOST, port, until)
 

@@ -10,7 +10,7 @@ from statistics import median
 from bench.processes import wanserve
 from bench.result import Result, Target, ratio
 from bench.samples import REQUEST, opened, owner
-from wanserve.app import Core
+from wanserve.core import Core
 from wanserve.domain.account import Key
 from wanserve.domain.task import Task
 

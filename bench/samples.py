@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from wanserve.app import Core, open_core
+from wanserve.core import Core, open_core
 from wanserve.domain.account import Key
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video

@@ -9,7 +9,7 @@ from statistics import median
 from bench.processes import Listening, wanserve
 from bench.result import Result, Target, ratio
 from bench.samples import KEY_HEADER, SUBMIT_BODY, SUBMIT_PATH, opened, owner
-from wanserve.app import Core
+from wanserve.core import Core
 
 TASKS = 20
 IDLE_SECONDS = 1.5

@@ -16,7 +16,7 @@ from bench.load import Load, drive, post
 from bench.processes import wanserve
 from bench.result import Result, Target, ratio
 from bench.samples import KEY_HEADER, REQUEST, SUBMIT_BODY, SUBMIT_PATH, UNLIMITED, opened, owner
-from wanserve.app import Core
+from wanserve.core import Core
 from wanserve.domain.account import Key
 from wanserve.domain.task import Task
 from wanserve.store.rows import TASK_COLUMNS, Row, life_row, new_row

@@ -13,7 +13,7 @@ from statistics import median
 
 from bench.result import Result, Target, ratio
 from bench.samples import REQUEST, finished_task, opened, owner
-from wanserve.app import Core
+from wanserve.core import Core
 from wanserve.domain.account import Key
 from wanserve.domain.generation import Generation
 from wanserve.domain.rules import check

@@ -1,5 +1,12 @@
 """wanserve: an open, self-hosted server for the Wan text-to-video API."""
 
-from importlib.metadata import version
+__version__: str
+"""The installed version. Looked up when it is asked for, as that takes as long as the rest of a command's start."""
 
-__version__ = version("wanserve")
+
+def __getattr__(name: str) -> str:
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version  # noqa: PLC0415 - see above
+
+    return version("wanserve")

@@ -1,11 +1,9 @@
-"""The composition root: builds the running parts from the settings. The only file that picks implementations."""
+"""The composition root: builds a server from the settings. It and core.py are the only files that pick implementations."""
 
-import secrets
 import threading
 import time
-import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,10 +13,9 @@ from wanserve import __version__, devices
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.links import load_secret
 from wanserve.blobs.store import DiskBlobs
-from wanserve.clocks import RetentionClock, now_ms, uptime_ms
-from wanserve.domain.catalog import MODELS, ModelCard
+from wanserve.clocks import now_ms
+from wanserve.core import Core, new_uuid
 from wanserve.domain.errors import SetupError
-from wanserve.domain.rules import SEED_MAX
 from wanserve.extension.chat import ChatEndpoint
 from wanserve.http.api import application
 from wanserve.http.auth import Gate
@@ -32,13 +29,9 @@ from wanserve.http.files import Files, Links, Shelf
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.http.origin import Origin
-from wanserve.keys import Keys
 from wanserve.metrics import Meters
 from wanserve.offers import Choice
-from wanserve.ownership import unserved
 from wanserve.settings import Settings, surroundings
-from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
-from wanserve.tasks import Tasks
 from wanserve.worker.attempt import Patience
 from wanserve.worker.events import Charge
 from wanserve.worker.loop import Worker
@@ -49,17 +42,8 @@ POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
-    """The use cases on an opened database: what the server and the command line share."""
-
-    database: Database
-    tasks: Tasks
-    keys: Keys
-
-    def close(self) -> None:
-        """Finish what is being written; nothing may be asked afterwards."""
-        self.database.close()
+LIST_THREADS: Final = 2
+"""So many lists are looked up at a time; the others wait for each other, and nothing else waits for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +58,6 @@ class Parts:
     idle_s: int
     stopping: threading.Event
     """To be set once the process is to stop."""
-
-
-def make_folders(settings: Settings) -> None:
-    """Make the data directory where it is new. Raises SetupError."""
-    try:
-        for folder in (settings.data_dir, settings.blobs_dir, settings.scratch_dir):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise SetupError(f"the data directory {settings.data_dir} cannot be made: {error.strerror}") from error
-
-
-def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS, *, owner: bool = False) -> Core:
-    """Open the database of the data directory, making both where they are new. Raises SetupError.
-
-    `models` are those that may be asked for. `owner` says that this process holds the data directory already; another
-    one does not change the schema under a server that may be older than itself.
-    """
-    make_folders(settings)
-    database = Database(settings.database_file, nullcontext() if owner else unserved(settings.data_dir))
-    tasks = Tasks(
-        store=SqliteTasks(database),
-        models=models,
-        clock=now_ms,
-        new_id=new_uuid,
-        new_seed=new_seed,
-        policy=settings.policy(),
-        retention_clock=RetentionClock(now_ms, uptime_ms),
-    )
-    keys = Keys(SqliteKeys(database), MODELS, now_ms, lambda: f"sk-{secrets.token_hex(24)}")
-    return Core(database, tasks, keys)
 
 
 def charge_of(settings: Settings, choice: Choice) -> Charge:
@@ -147,7 +101,9 @@ def _worker(
         Supervisor(replace(charge_of(settings, choice), devices=seen)),
         models=tuple(choice.cards),
         # A step of a large model takes a minute, and loading it anew after a kill takes longer.
-        patience=Patience(settings.stall_seconds, cancel_s=settings.stall_seconds if heavy else 10.0),
+        patience=Patience(
+            settings.stall_seconds, cancel_s=settings.stall_seconds if heavy else min(10.0, settings.stall_seconds)
+        ),
         drain_s=settings.drain_seconds,
         load_s=settings.load_seconds,
         lack=blobs.lack,
@@ -200,10 +156,10 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     links = Links(signer, origin, retention_ms)
     shelf = Shelf(blobs)
     gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
-    bodies = Bodies()
+    bodies, lists = Bodies(), ThreadPoolExecutor(LIST_THREADS, "lists")
     dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[choice.engine])
     doors = [
-        Door(dialect, operation, core.tasks, gate, links, shelf, bodies)
+        Door(dialect, operation, core.tasks, gate, links, shelf, bodies, lists)
         for dialect in dialects
         for operation in dialect.operations
     ]
@@ -216,17 +172,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         meters.page,
         api_document(dialects),
     )
-    files = Files(signer, shelf, now_ms, core.tasks)
+    files = Files(signer, shelf, core.tasks.retention_clock or now_ms, core.tasks)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers, origin)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
     return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds, stopping)
-
-
-def new_uuid() -> str:
-    """A fresh random UUID (version 4), 8-4-4-4-12, from the system's randomness."""
-    return str(uuid.uuid4())
-
-
-def new_seed() -> int:
-    """A seed for a request that names none."""
-    return secrets.randbits(SEED_MAX.bit_length())

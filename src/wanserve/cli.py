@@ -7,25 +7,19 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from rich.console import Console
-
-from wanserve import __version__
-from wanserve.app import Core, open_core
-from wanserve.client import Client
-from wanserve.doctor import examine
 from wanserve.domain.account import Limits
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.search import Search
-from wanserve.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
-from wanserve.offers import as_told, choose, pull_weights
-from wanserve.server import serve
-from wanserve.settings import Settings, client_address, load
-from wanserve.store.backup import back_up
 from wanserve.tables import flat, print_rows, time_text
-from wanserve.telemetry import start_logging
+
+if TYPE_CHECKING:
+    from wanserve.core import Core
+    from wanserve.settings import Settings
+
+# What only some of the commands need is imported by them: the server's libraries take longer than any other command's work.
 
 MARKS: Final = {True: "ok     ", False: "MISSING", None: "-      "}
 
@@ -47,10 +41,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1
 
 
+class Version(argparse.Action):
+    """Looks the version up only where it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **more: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **more)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it and end."""
+        from wanserve import __version__
+
+        print(f"wanserve {__version__}")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """What may be written on the command line."""
     top = argparse.ArgumentParser(prog="wanserve", description="A self-hosted server for the Wan text-to-video API.")
-    top.add_argument("--version", action="version", version=f"wanserve {__version__}")
+    top.add_argument("--version", action=Version, help="print the version and exit")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_generate(commands)
@@ -171,6 +179,9 @@ def _add_tellers(commands: Commands) -> None:
 
 def run_serve(arguments: Arguments) -> None:
     """`wanserve serve`."""
+    from wanserve.server import serve
+    from wanserve.telemetry import start_logging
+
     settings = _settings(arguments)
     start_logging(settings.log_level)
     serve(settings, with_worker=not arguments.no_worker)
@@ -178,6 +189,12 @@ def run_serve(arguments: Arguments) -> None:
 
 def run_generate(arguments: Arguments) -> None:
     """`wanserve generate`: the path of the video goes to stdout, everything else to stderr."""
+    from rich.console import Console
+
+    from wanserve.client import Client
+    from wanserve.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
+    from wanserve.settings import client_address
+
     wish = Wish(arguments.prompt, arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed)
     console = Console(stderr=True)
     notes: tuple[str, ...] = ()
@@ -298,6 +315,8 @@ def run_usage(arguments: Arguments) -> None:
 
 def run_models(arguments: Arguments) -> None:
     """`wanserve models`."""
+    from wanserve.offers import as_told, choose
+
     rows = [as_told(offer) for offer in choose(_settings(arguments)).offers]
     if not arguments.json:
         columns = ("name", "engine", "weights", "profile", "steps", "frames", "fps", "sizes")
@@ -307,17 +326,23 @@ def run_models(arguments: Arguments) -> None:
 
 def run_models_pull(arguments: Arguments) -> int:
     """`wanserve models pull`."""
+    from wanserve.offers import pull_weights
+
     return pull_weights(_settings(arguments), arguments.name, arguments.weights)
 
 
 def run_backup(arguments: Arguments) -> None:
     """`wanserve backup`: the path of the copy goes to stdout."""
+    from wanserve.store.backup import back_up
+
     back_up(_settings(arguments).database_file, arguments.file)
     print(arguments.file)
 
 
 def run_doctor(arguments: Arguments) -> int:
     """`wanserve doctor`: exit status 1 where something is missing."""
+    from wanserve.doctor import examine
+
     findings = examine(_settings(arguments))
     if arguments.json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
@@ -327,12 +352,16 @@ def run_doctor(arguments: Arguments) -> int:
     return 1 if any(finding.fine is False for finding in findings) else 0
 
 
-def _settings(arguments: Arguments) -> Settings:
+def _settings(arguments: Arguments) -> "Settings":
+    from wanserve.settings import load
+
     given = vars(arguments)
     return load({name: given.get(name) for name in ("data_dir", "host", "port", "engine")})
 
 
-def _core(arguments: Arguments) -> Core:
+def _core(arguments: Arguments) -> "Core":
+    from wanserve.core import open_core
+
     return open_core(_settings(arguments))
 
 

@@ -11,8 +11,9 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from wanserve.app import charge_of, new_seed
+from wanserve.app import charge_of
 from wanserve.client import Client
+from wanserve.core import new_seed
 from wanserve.domain.errors import EngineFailed, InvalidRequest
 from wanserve.domain.generation import Generation
 from wanserve.domain.rules import VideoRequest, check

@@ -8,7 +8,8 @@ import threading
 from contextlib import closing
 from typing import Final
 
-from wanserve.app import Parts, build, make_folders, open_core
+from wanserve.app import Parts, build
+from wanserve.core import make_folders, open_core
 from wanserve.http.listener import Patience, free_address, listen
 from wanserve.keys import Keys
 from wanserve.offers import Choice, choose
@@ -18,6 +19,9 @@ from wanserve.stopping import Stopping, heard
 from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
+
+LAST_ANSWERS_SECONDS: Final = 2.0
+"""How long answers that were begun may take to be read once the server stops."""
 
 FIRST_KEY: Final = "default"
 """The name of the account and of the key that a server makes for itself when it has none."""
@@ -93,13 +97,17 @@ async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
             await _join([*threads, sweeping])
 
 
-async def _drained(asked: asyncio.Event, hurried: asyncio.Event, threads: list[threading.Thread]) -> None:
-    """Return once a stop was asked and the workers have ended, or at once where it is hurried."""
+async def _drained(asked: asyncio.Event, hurried: asyncio.Event, threads: list[threading.Thread]) -> float:
+    """Return once a stop was asked and the workers have ended, or at once where it is hurried.
+
+    Gives the seconds that answers which were begun still have.
+    """
     await asked.wait()
     ended = asyncio.create_task(_join(threads))
     hurry = asyncio.create_task(hurried.wait())
     await asyncio.wait({ended, hurry}, return_when=asyncio.FIRST_COMPLETED)
     hurry.cancel()
+    return 0.0 if hurried.is_set() else LAST_ANSWERS_SECONDS
 
 
 async def _join(threads: list[threading.Thread]) -> None:

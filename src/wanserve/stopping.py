@@ -22,8 +22,8 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 GRACE_SECONDS: Final = 4.0
 """For what a stop takes besides the drain: the last answers, the database's last commit."""
 
-HURRY_SECONDS: Final = 1.0
-"""The same after a second signal, which means at once. After a third there is none."""
+HURRY_SECONDS: Final = 3.0
+"""The same after a second signal, which means at once: what runs is given back first. After a third there is none."""
 
 
 @dataclass(slots=True)

@@ -7,9 +7,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-
 from wanserve.domain.task import Task
 
 WIDE: Final = 1000
@@ -39,6 +36,10 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     if not rows:
         print("none")
         return
+    # Not needed for JSON, and its import takes longer than most commands.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(*rows[0], box=None)
     for row in rows:
         table.add_row(*(_cell(field) for field in row.values()))

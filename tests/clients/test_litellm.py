@@ -1,4 +1,4 @@
-"""litellm 1.106.2, by its two providers that speak to servers such as this one."""
+"""litellm 1.110.2, by its two providers that speak to servers such as this one."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def provider(request: pytest.FixtureRequest) -> str:
 def made(provider: str, server: Server, submitted: str, tmp_path_factory: Any) -> tuple[Told, Path]:
     """What it tells, and the folder with its downloads."""
     folder = tmp_path_factory.mktemp(provider)
-    return told("openai2", "litellm_sdk.py", server, folder, provider, views.video_id(submitted)), folder
+    return told("openai3", "litellm_sdk.py", server, folder, provider, views.video_id(submitted)), folder
 
 
 def test_a_video_is_generated(provider: str, made: tuple[Told, Path], server: Server) -> None:

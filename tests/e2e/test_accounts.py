@@ -1,17 +1,16 @@
 """The limits of one account, set on the command line while a server serves."""
 
 import json
-import os
 import re
-import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.faults.harness import rig
 from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
-from wanserve.app import open_core
+from wanserve.core import open_core
 from wanserve.domain.catalog import MODELS
 from wanserve.settings import Settings
 
@@ -77,24 +76,21 @@ def test_a_queue_limit_is_the_accounts_own_and_default_undoes_it(idle: Server) -
 
 
 def test_beyond_its_running_limit_an_account_waits_and_others_go_on(tmp_path: Path) -> None:
-    """The worker's child is stopped while other attempts are claimed, as by workers beside it that never end."""
-    with running(tmp_path / "data", lease_seconds="600", submit_rps="100", query_rps="1000") as server:
-        mine, theirs = new_account(server, "mine"), new_account(server, "theirs")
-        child = server.child_pid()
-        os.kill(child, signal.SIGSTOP)
-        blocking = server.submit(key=theirs)
-        until(server, blocking, theirs, "RUNNING")
-        with closing(open_core(Settings(data_dir=server.data_dir, lease_seconds=600))) as beside:
-            running_ids = [server.submit(key=mine), server.submit(key=theirs), server.submit(key=theirs)]
+    """The worker's engine is held while other attempts are claimed, as by workers beside it that never end."""
+    with rig(tmp_path, lease_seconds="600") as made:
+        mine, theirs = new_account(made.server, "mine"), new_account(made.server, "theirs")
+        made.accept_held("hold", theirs)
+        with closing(open_core(Settings(data_dir=made.data_dir, lease_seconds=600))) as beside:
+            running_ids = [made.accept(key=mine), made.accept(key=theirs), made.accept(key=theirs)]
             assert {task.id for task in (beside.tasks.claim(MODELS) for _ in running_ids) if task} == set(running_ids)
-        limit(server, "mine", "--max-running", "1")
+        limit(made.server, "mine", "--max-running", "1")
         # Theirs has more tasks that run, so without the limit mine would be the next to be made.
-        waiting, other = server.submit(key=mine), server.submit(key=theirs)
-        os.kill(child, signal.SIGCONT)
-        until(server, other, theirs, "SUCCEEDED")
-        assert server.poll(waiting, mine)["task_status"] == "PENDING"
-        limit(server, "mine", "--max-running", "default")
-        until(server, waiting, mine, "SUCCEEDED")
+        waiting, other = made.accept(key=mine), made.accept(key=theirs)
+        made.release()
+        made.assert_made_once(other)
+        assert made.row("state", waiting) == "PENDING"
+        limit(made.server, "mine", "--max-running", "default")
+        made.assert_made_once(waiting)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +151,3 @@ def test_the_accounts_are_listed_with_what_is_their_own(tmp_path: Path) -> None:
         ["default"] * 4,
         ["0.5", "default", "7", "default"],
     ]
-
-
-def until(server: Server, task_id: str, key: str, state: str) -> None:
-    """Poll with the key until the task is in the state."""
-    while (output := server.poll(task_id, key))["task_status"] != state:
-        assert output["task_status"] in ("PENDING", "RUNNING"), output

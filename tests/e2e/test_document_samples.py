@@ -1,8 +1,6 @@
 """The document's own samples work with nothing changed but the host, the key and the task's id."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.e2e.server import Server, environment, wanserve
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
@@ -28,16 +27,8 @@ pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the document's sam
 
 
 def run(server: Server, folder: Path, name: str, task_id: str = "") -> str:
-    """Run a sample from a copy that speaks to the server, and return what it prints.
-
-    Skips where its program is not installed, except where CI=true says that it must be.
-    """
-    program = PROGRAMS[Path(name).suffix]
-    if shutil.which(program) is None:
-        missing = f"{program} is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+    """Run a sample from a copy that speaks to the server, and return what it prints."""
+    program = needs.program(PROGRAMS[Path(name).suffix])
     text = (SAMPLES / name).read_text()
     assert (HOST in text, KEY in text, TASK in text) == (True, True, bool(task_id))
     copy = folder / name

@@ -2,15 +2,14 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
+from tests import needs
+from tests.e2e.faults.harness import rig
+from tests.e2e.server import POLL, SUBMIT, Server, wanserve
 
 
 def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Server) -> None:
@@ -27,12 +26,18 @@ def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Se
 
 
 def test_a_server_whose_child_is_gone_is_not_ready_until_a_fresh_one_has_loaded(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        os.kill(server.child_pid(), signal.SIGKILL)
-        seen: set[int] = set()
-        while seen != {200, 503} or not server.ready():
-            seen.add(server.http.get(server.url + "/readyz/workers").status_code)
-            assert server.http.get(server.url + "/readyz").status_code == 200, "requests are accepted all the same"
+    with rig(tmp_path) as made:
+        # The fresh one stops as it loads.
+        made.arm("child", r"^open \S+/weights ", act="SIGSTOP")
+        os.kill(made.server.child_pid(), signal.SIGKILL)
+        made.until_fired()
+        assert made.server.http.get(made.server.url + "/readyz/workers").status_code == 503
+        assert made.server.http.get(made.server.url + "/readyz").status_code == 200, (
+            "requests are accepted all the same"
+        )
+        for child in made.children():
+            os.kill(child, signal.SIGCONT)
+        made.until_ready()
 
 
 def test_the_openapi_document_has_every_route_with_the_documents_examples(server: Server) -> None:
@@ -99,10 +104,7 @@ def test_the_root_leads_to_the_documents(server: Server) -> None:
 
 
 def test_the_page_is_drawn_in_a_browser_without_any_other_network(server: Server, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        assert os.environ.get("CI") != "true", "chromium is not installed"
-        pytest.skip("chromium is not installed")
+    chromium = needs.program("chromium")
     page = subprocess.run(
         [
             chromium,

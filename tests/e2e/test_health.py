@@ -41,6 +41,7 @@ def problem(body: dict[str, object]) -> object:
     return workers[0]["problem"]
 
 
+@pytest.mark.thorough
 def test_a_child_that_does_not_answer_is_told_and_replaced(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         child = server.child_pid()

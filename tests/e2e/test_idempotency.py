@@ -132,13 +132,15 @@ def test_a_key_counts_after_a_restart_and_after_its_task_has_ended(tmp_path: Pat
         assert stored(again) == [first]
 
 
-def test_past_its_retention_the_key_goes_with_its_task(tmp_path: Path) -> None:
+def test_past_its_tasks_retention_a_key_neither_finds_it_nor_makes_another(tmp_path: Path) -> None:
     server = start(tmp_path / "data")
     first = task_id(submit(server, "order"))
     server.wait(first, "SUCCEEDED")
     assert server.stop() == 0
     with running(tmp_path / "data", "--no-worker", retention_hours="0.0001") as again:
         again.key = server.key
-        assert stored(again) == []
-        second = task_id(submit(again, "order", OTHER))
-        assert stored(again) == [second] != [first]
+        refused = submit(again, "order")
+        assert refused.status_code == 400
+        assert "order was used for a task that is no longer kept" in refused.json()["message"]
+        assert submit(again, "order", OTHER).status_code == 400
+        assert task_id(submit(again, "another")) != first

@@ -1,21 +1,19 @@
 """What docs/operating.md promises the server's owner: backup and restore, upgrade, and that a failed one harms nothing."""
 
-import os
 import shutil
 import signal
 import sqlite3
 import stat
 import sys
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import wanserve as package
-from tests.e2e.server import POLL, WANSERVE, Server, running, start, wanserve
-from tests.e2e.test_worker import until_progress
+from tests.e2e.faults.harness import PATIENCE_SECONDS, rig, until
+from tests.e2e.server import POLL, WANSERVE, Server, running, wanserve
 from wanserve.store.migrate import migrations
 
 SOUND = "CREATE TABLE colours (name TEXT) STRICT;\n"
@@ -67,20 +65,19 @@ def script(file: Path, line: str) -> str:
 
 
 def test_a_backup_of_a_busy_server_brings_back_every_task_that_was_accepted_before_it(tmp_path: Path) -> None:
-    old, new, copy = tmp_path / "data", tmp_path / "restored", tmp_path / "copy.db"
-    with running(old, drain_seconds="0", submit_rps=MANY, query_rps=MANY, max_queued=MANY) as server:
-        finished = server.submit("a red car")
-        link = str(server.wait(finished, "SUCCEEDED")["video_url"])
-        video = server.http.get(link).content
-        rendering, waiting = server.submit(size="1920*1080"), server.submit()
-        until_progress(server, rendering)
-        key, url = server.key, server.url
-        later = submits_during_backup(server, copy)
+    copy = tmp_path / "copy.db"
+    with rig(tmp_path / "old", drain_seconds="0", max_queued=MANY) as made:
+        finished = made.accept("a red car")
+        link = str(made.server.wait(finished, "SUCCEEDED")["video_url"])
+        video = made.server.http.get(link).content
+        rendering, waiting = made.accept_held(), made.accept()
+        key, url = made.server.key, made.server.url
+        later = submits_during_backup(made.server, copy)
     assert later
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert sorted(file.name for file in tmp_path.iterdir() if file.name.startswith("copy")) == ["copy.db"]
-    restore(copy, old, new)
-    with running(new, drain_seconds="0", submit_rps=MANY, query_rps=MANY, max_queued=MANY) as server:
+    restore(copy, made.data_dir, tmp_path / "new")
+    with running(tmp_path / "new", drain_seconds="0", submit_rps=MANY, query_rps=MANY, max_queued=MANY) as server:
         server.key = key
         assert server.poll(finished)["task_status"] == "SUCCEEDED"
         assert server.http.get(link.replace(url, server.url)).content == video
@@ -176,26 +173,17 @@ def test_a_damaged_database_is_not_taken_for_a_backup(tmp_path: Path) -> None:
 
 
 def test_a_server_that_drains_still_answers_and_accepts(tmp_path: Path) -> None:
-    server = start(tmp_path / "data", drain_seconds="300", submit_rps=MANY)
-    link = str(server.wait(server.submit(), "SUCCEEDED")["video_url"])
-    rendering = server.submit(size="1920*1080")
-    until_progress(server, rendering)
-    # What runs ends no sooner than it is let.
-    child = server.child_pid()
-    os.kill(child, signal.SIGSTOP)
-    server.process.send_signal(signal.SIGTERM)
-    while "stopping: " not in server.log.read_text():
-        time.sleep(0.01)
-    assert server.poll(rendering)["task_status"] == "RUNNING"
-    assert server.http.get(link).status_code == 200
-    accepted = server.submit()
-    os.kill(child, signal.SIGCONT)
-    assert server.process.wait(120) == 0
-    server.http.close()
-    with running(tmp_path / "data", "--no-worker") as again:
-        again.key = server.key
-        assert again.poll(rendering)["task_status"] == "SUCCEEDED"
-        assert again.poll(accepted)["task_status"] == "PENDING"
+    with rig(tmp_path, drain_seconds="300") as made:
+        link = str(made.server.wait(made.accept(), "SUCCEEDED")["video_url"])
+        rendering = made.accept_held()
+        made.server.process.send_signal(signal.SIGTERM)
+        until("the drain", lambda: "stopping: " in made.log())
+        assert made.server.poll(rendering)["task_status"] == "RUNNING"
+        assert made.server.http.get(link).status_code == 200
+        accepted = made.accept()
+        made.release()
+        assert made.server.process.wait(PATIENCE_SECONDS) == 0
+        assert (made.row("state", rendering), made.row("state", accepted)) == ("SUCCEEDED", "PENDING")
 
 
 def test_the_next_version_migrates_at_its_start_and_tasks_and_keys_survive(tmp_path: Path) -> None:

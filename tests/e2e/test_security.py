@@ -15,8 +15,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.e2e.faults.harness import rig
 from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
-from tests.e2e.test_worker import until_progress
 from wanserve.blobs.links import Links
 
 GOOD = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}, "parameters": {"size": "640*480"}}
@@ -67,6 +67,7 @@ def answer(server: Server, data: bytes) -> bytes:
         return said
 
 
+@pytest.mark.thorough
 def test_slow_half_open_and_deaf_clients_stop_nobody_and_leave_nothing_behind(idle: Server) -> None:
     page = idle.http.get(idle.url + "/docs").text
     script = "/" + re.findall(r'src="(docs/static/[^"]+\.js)"', page)[0]
@@ -256,26 +257,28 @@ def test_another_accounts_task_is_answered_exactly_as_an_unknown_one(idle: Serve
 
 def test_keys_and_prompts_are_in_no_line_of_the_log(tmp_path: Path) -> None:
     prompt, negative, once, wrong = "zqxprompt in a garden", "zqxnegative", "zqxonce", "zqxwrongkey"
-    with running(tmp_path / "data", max_attempts="1", submit_rps="1000", query_rps="1000") as server:
+    with rig(tmp_path, max_attempts="1") as made:
+        server = made.server
         first_key = server.key
         server.key = wanserve("keys", "create", "mine", "--data-dir", str(server.data_dir)).stdout.strip()
         headers = {"Ocp-Apim-Subscription-Key": server.key, "Idempotency-Key": once}
         asked = {"input": {"prompt": prompt, "negative_prompt": negative}, "model": GOOD["model"]}
 
-        def submitted(size: str) -> str:
-            said = server.http.post(server.url + SUBMIT, json=asked | {"parameters": {"size": size}}, headers=headers)
+        def submitted(**otherwise: str) -> str:
+            body = asked | {"input": {"prompt": prompt, "negative_prompt": negative} | otherwise}
+            said = server.http.post(server.url + SUBMIT, json=body, headers=headers)
             assert said.status_code == 200, said.text
             headers["Idempotency-Key"] += "x"
             return str(said.json()["output"]["task_id"])
 
-        made = submitted("640*480")
-        assert server.http.get(str(server.wait(made, "SUCCEEDED")["video_url"])).status_code == 200
-        killed = submitted("1920*1080")
-        until_progress(server, killed)
+        done = submitted()
+        assert server.http.get(str(server.wait(done, "SUCCEEDED")["video_url"])).status_code == 200
+        killed = submitted(prompt=f"hold {prompt}")
+        made.until_progress(killed)
         os.kill(server.child_pid(), signal.SIGKILL)
         server.wait(killed, "FAILED")
-        canceled = submitted("1920*1080")
-        until_progress(server, canceled)
+        canceled = submitted(prompt=f"hold {prompt}")
+        made.until_progress(canceled)
         wanserve("tasks", "cancel", canceled, "--data-dir", str(server.data_dir))
         server.wait(canceled, "CANCELED")
         for body in (asked | {"model": prompt}, asked | {"parameters": {"size": prompt}}, [prompt], prompt):
@@ -286,9 +289,8 @@ def test_keys_and_prompts_are_in_no_line_of_the_log(tmp_path: Path) -> None:
         assert server.http.post(f"{server.url}{POLL}?subscription-key={wrong}", json={}).status_code == 401
         assert server.post(POLL, {"task_id": prompt}).status_code == 404
         assert server.http.post(f"{server.url}{POLL}?subscription-key={server.key}", json={}).status_code == 400
-        log = server.log
-    lines = log.read_text().splitlines()
-    assert any(made in line for line in lines)
+        lines = made.log().splitlines()
+    assert any(done in line for line in lines)
     assert any("killed by SIGKILL" in line for line in lines)
     secrets = (server.key, prompt, "zqx", negative, once, wrong)
     assert [line for line in lines if any(secret in line for secret in secrets)] == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests import needs
 from tests.e2e.server import Server, running, wanserve
 from tests.integration.hub import serving
 from wanserve.domain.generation import Generation
@@ -32,6 +33,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
     (tmp_path / "here").mkdir()
     return tmp_path / "here"
+
+
+@pytest.fixture
+def torch() -> None:
+    """What the wan engine runs on."""
+    needs.library("torch")
 
 
 def configure(folder: Path, text: str = "", **tables: str) -> None:
@@ -178,7 +185,7 @@ def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
         assert refused(folder, "generate", "a cat", *steps, *out) == only
 
 
-def test_what_is_found_at_loading_is_told_by_name_and_the_task_waits(folder: Path) -> None:
+def test_what_is_found_at_loading_is_told_by_name_and_the_task_waits(folder: Path, torch: None) -> None:
     # A kernel for GPUs alone: that it cannot be had here shows when the model is loaded.
     configure(folder, turbo=f'{weights(TINY)}\nattention = "_flash_3"')
     with running(folder / "data", cwd=folder, ready=False) as server:
@@ -228,7 +235,7 @@ def test_models_tell_the_authors_settings_and_what_is_set_otherwise(folder: Path
     assert "run `wanserve models pull" in rows[TURBO]["why"]
 
 
-def test_doctor_tells_of_each_model_what_is_there_and_what_is_missing(folder: Path) -> None:
+def test_doctor_tells_of_each_model_what_is_there_and_what_is_missing(folder: Path, torch: None) -> None:
     configure(folder, turbo=weights(TINY))
     findings = {finding["about"]: finding for finding in told(folder, "doctor", "--data-dir", str(folder / "data"))}
     assert findings["engine"]["says"] == "wan: it is the setting"
@@ -242,7 +249,7 @@ def test_doctor_tells_of_each_model_what_is_there_and_what_is_missing(folder: Pa
     assert not (folder / "data").exists()
 
 
-def test_doctor_names_weights_that_are_broken_and_exits_1(folder: Path) -> None:
+def test_doctor_names_weights_that_are_broken_and_exits_1(folder: Path, torch: None) -> None:
     file = cut_short(folder / "cut")
     configure(folder, turbo=weights(folder / "cut"))
     done = wanserve("doctor", "--json", "--data-dir", str(folder / "data"), cwd=folder)
@@ -253,7 +260,9 @@ def test_doctor_names_weights_that_are_broken_and_exits_1(folder: Path) -> None:
     assert f"{file} is cut short" in findings[f"model {TURBO}"]["says"]
 
 
-def test_what_was_pulled_is_served_with_no_weights_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_pulled_is_served_with_no_weights_set(
+    folder: Path, torch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure(folder, turbo="steps = 1\nframes = 1")
     data = ("--data-dir", str(folder / "data"))
     with serving({TURBO_ID: TINY}) as hub:

@@ -5,112 +5,80 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
-import pytest
 
+from tests.e2e.faults.harness import PATIENCE_SECONDS, files_of, process_state, rig, until
 from tests.e2e.server import POLL, WANSERVE, Server, environment, running, start, wanserve
 
 
-def until_progress(server: Server, task_id: str) -> None:
-    """Wait until the child has told of progress, which is once it renders."""
-    while True:
-        shown = json.loads(wanserve("tasks", "show", task_id, "--json", "--data-dir", str(server.data_dir)).stdout)
-        assert shown["state"] in ("PENDING", "RUNNING"), shown
-        if shown["progress"] > 0:
-            return
-
-
-def ledger(server: Server) -> list[str]:
-    """The ids of the tasks that were billed."""
-    usage = wanserve("usage", "--json", "--data-dir", str(server.data_dir))
-    return [row["task_id"] for row in json.loads(usage.stdout)]
-
-
-def files(server: Server) -> list[str]:
-    """The stored videos and stills."""
-    blobs = server.data_dir / "blobs"
-    return sorted(str(path.relative_to(blobs)) for path in blobs.rglob("*") if path.is_file())
-
-
 def test_a_child_that_is_killed_while_it_renders_is_replaced_and_the_video_is_made_once(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        task_id = server.submit(size="1920*1080")
-        until_progress(server, task_id)
-        os.kill(server.child_pid(), signal.SIGKILL)
-        server.wait(task_id, "SUCCEEDED")
-        assert ledger(server) == [task_id]
-        assert files(server) == [f"videos/{task_id}/2.{ending}" for ending in ("jpg", "mp4", "webp")]
-        assert "killed by SIGKILL" in server.log.read_text()
+    with rig(tmp_path) as made:
+        task_id = made.accept_held()
+        os.kill(made.server.child_pid(), signal.SIGKILL)
+        made.release()
+        made.assert_made_once(task_id)
+        assert set(made.files()) == files_of(task_id, 2)
+        assert "killed by SIGKILL" in made.log()
 
 
 def test_a_server_that_is_killed_forgets_nothing_and_leaves_no_child(tmp_path: Path) -> None:
-    server = start(tmp_path / "data")
-    running_id, waiting_id = server.submit(size="1920*1080"), server.submit()
-    until_progress(server, running_id)
-    child = server.child_pid()
-    server.stop(signal.SIGKILL)
-    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
-        time.sleep(0.01)
-    with running(tmp_path / "data") as again:
-        again.key = server.key
-        for task_id in (running_id, waiting_id):
-            again.wait(task_id, "SUCCEEDED")
-        assert sorted(ledger(again)) == sorted([running_id, waiting_id])
-        assert len(files(again)) == 2 * 3
-        assert list((again.data_dir / "scratch").iterdir()) == []
+    with rig(tmp_path) as made:
+        running_id, waiting_id = made.accept_held(), made.accept()
+        child = made.server.child_pid()
+        made.kill()
+        until("the end of the child", lambda: process_state(child) in ("", "Z"))
+        made.release()
+        made.restart()
+        made.assert_made_once(running_id, waiting_id)
+        made.assert_swept()
 
 
 def test_sigterm_lets_what_runs_end_and_begins_nothing_new(tmp_path: Path) -> None:
-    server = start(tmp_path / "data", drain_seconds="300")
-    first, second = server.submit(size="1920*1080"), server.submit()
-    until_progress(server, first)
-    assert server.stop() == 0
-    with running(tmp_path / "data", "--no-worker") as again:
-        again.key = server.key
-        assert again.poll(first)["task_status"] == "SUCCEEDED"
-        assert again.poll(second)["task_status"] == "PENDING"
+    with rig(tmp_path, drain_seconds="300") as made:
+        first, second = made.accept_held(), made.accept()
+        made.server.process.send_signal(signal.SIGTERM)
+        until("the drain", lambda: "stopping: " in made.log())
+        made.release()
+        assert made.server.process.wait(PATIENCE_SECONDS) == 0
+        assert (made.row("state", first), made.row("state", second)) == ("SUCCEEDED", "PENDING")
 
 
 def test_past_the_drain_time_what_runs_is_given_back_and_the_attempt_does_not_count(tmp_path: Path) -> None:
-    server = start(tmp_path / "data", drain_seconds="0")
-    task_id = server.submit(size="1920*1080")
-    until_progress(server, task_id)
-    assert server.stop() == 0
-    shown = json.loads(wanserve("tasks", "show", task_id, "--json", "--data-dir", str(server.data_dir)).stdout)
-    assert (shown["state"], shown["attempt"], shown["attempts_spent"]) == ("PENDING", 1, 0)
+    with rig(tmp_path, drain_seconds="0") as made:
+        task_id = made.accept_held()
+        assert made.server.stop() == 0
+        assert [made.row(name, task_id) for name in ("state", "attempt", "attempts_spent")] == ["PENDING", 1, 0]
 
 
 def test_a_running_task_that_is_canceled_frees_the_child_for_the_next(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        task_id = server.submit(size="1920*1080")
-        until_progress(server, task_id)
-        child = server.child_pid()
-        assert wanserve("tasks", "cancel", task_id, "--data-dir", str(server.data_dir)).returncode == 0
-        assert server.poll(task_id)["task_status"] == "CANCELED"
-        following = server.submit()
-        server.wait(following, "SUCCEEDED")
-        assert server.child_pid() == child
-        assert ledger(server) == [following]
-        assert server.poll(task_id)["task_status"] == "CANCELED"
+    with rig(tmp_path) as made:
+        task_id = made.accept_held()
+        child = made.server.child_pid()
+        assert wanserve("tasks", "cancel", task_id, "--data-dir", str(made.data_dir)).returncode == 0
+        assert made.server.poll(task_id)["task_status"] == "CANCELED"
+        # The engine would go on for ever.
+        following = made.accept()
+        made.assert_made_once(following)
+        assert made.server.child_pid() == child
+        assert made.rows("SELECT task_id FROM ledger") == [(following,)]
+        assert made.server.poll(task_id)["task_status"] == "CANCELED"
 
 
 def test_the_server_answers_while_its_child_renders_and_stops_meanwhile(tmp_path: Path) -> None:
-    with running(tmp_path / "data", lease_seconds="2", stall_seconds="2", submit_rps="100") as server:
-        task_id = server.submit(size="1920*1080")
-        until_progress(server, task_id)
+    with rig(tmp_path, lease_seconds="2", stall_seconds="2") as made:
+        task_id = made.accept_held()
         # A stopped child stands for any that hangs: the server must neither wait for it nor for its lease.
-        child = server.child_pid()
+        child = made.server.child_pid()
         os.kill(child, signal.SIGSTOP)
         for _ in range(50):
-            assert server.http.get(server.url + "/healthz").status_code == 200
-            assert server.post(POLL, {"task_id": task_id}).status_code == 200
-        server.wait(task_id, "SUCCEEDED")
-        assert ledger(server) == [task_id]
+            assert made.server.http.get(made.server.url + "/healthz").status_code == 200
+            assert made.server.post(POLL, {"task_id": task_id}).status_code == 200
+        made.release()
+        made.assert_made_once(task_id)
         assert not Path(f"/proc/{child}").exists()
-        assert "reported nothing for 2 s" in server.log.read_text()
+        assert "reported nothing for 2 s" in made.log()
 
 
 def test_a_second_server_on_the_same_data_directory_says_so_and_exits_1(tmp_path: Path) -> None:
@@ -143,16 +111,16 @@ def test_a_newer_schema_stops_the_start_and_is_left_as_it_was(tmp_path: Path) ->
 
 
 def test_what_the_retention_has_passed_is_unknown_and_its_file_is_swept(tmp_path: Path) -> None:
-    server = start(tmp_path / "data")
-    task_id = server.submit()
-    link = str(server.wait(task_id, "SUCCEEDED")["video_url"])
-    assert server.stop() == 0
-    with running(tmp_path / "data", "--no-worker", retention_hours="0.0001") as again:
-        again.key = server.key
-        assert again.post(POLL, {"task_id": task_id}).status_code == 404
-        assert files(again) == []
-        assert ledger(again) == [task_id]
-        assert again.http.get(link.replace(server.url, again.url)).status_code == 404
+    with rig(tmp_path) as made:
+        task_id = made.accept()
+        link = str(made.server.wait(task_id, "SUCCEEDED")["video_url"])
+        url, key = made.server.url, made.server.key
+        made.settings["retention_hours"] = "0.0001"
+        made.restart("--no-worker")
+        assert made.server.post(POLL, {"task_id": task_id}, key).status_code == 404
+        assert made.files() == []
+        assert made.rows("SELECT task_id FROM ledger") == [(task_id,)]
+        assert made.server.http.get(link.replace(url, made.server.url)).status_code == 404
 
 
 def test_a_key_is_told_at_the_first_start_only(tmp_path: Path) -> None:
@@ -161,16 +129,17 @@ def test_a_key_is_told_at_the_first_start_only(tmp_path: Path) -> None:
             assert server.log.read_text().count("shown only now: sk-") == told
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
-def test_ctrl_c_and_a_second_signal_end_the_server_cleanly(tmp_path: Path, signals: list[signal.Signals]) -> None:
-    server = start(tmp_path / "data", drain_seconds="600")
-    if len(signals) == 2:
-        until_progress(server, server.submit(size="1920*1080"))
-    for number in signals:
-        server.process.send_signal(number)
-        time.sleep(0.2)
-    server.http.close()
-    assert server.process.wait(30) == 0
+def test_ctrl_c_ends_the_server_cleanly(tmp_path: Path) -> None:
+    server = start(tmp_path / "data", "--no-worker", drain_seconds="600")
+    assert server.stop(signal.SIGINT) == 0
+
+
+def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
+    with rig(tmp_path, drain_seconds="600") as made:
+        made.accept_held()
+        made.server.process.send_signal(signal.SIGTERM)
+        until("the drain", lambda: "stopping: " in made.log())
+        assert made.server.stop() == 0
 
 
 def test_the_whole_group_may_get_ctrl_c(tmp_path: Path) -> None:

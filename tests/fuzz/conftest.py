@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fuzz.budget import FRESH_SECONDS, SEED
 from tests.fuzz.doors import FILE, Doors
-from wanserve.app import build, open_core
+from wanserve.app import build
 from wanserve.blobs.links import Links
+from wanserve.core import open_core
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.offers import choose
@@ -15,6 +17,13 @@ from wanserve.settings import Settings
 from wanserve.tasks import file_key
 
 MANY = 1_000_000
+
+
+def pytest_report_header() -> str | None:
+    """Tell the seed of fresh examples, so that a failure can be had again."""
+    return (
+        f"fresh examples for {FRESH_SECONDS:g} s: `make fuzz SEED={SEED}` draws them again" if FRESH_SECONDS else None
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The whole application in this process, asked as the HTTP server would ask it; and what may be sent to it."""
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -8,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from starlette.types import ASGIApp, Message
 
-from tests.fuzz.budget import EXTENT, SECONDS
+from tests.fuzz.budget import EXTENT, FIXED_EXAMPLES, FRESH_SECONDS, SEED
 from wanserve.blobs.links import Links
 
 PARSERS = 10
@@ -88,18 +89,25 @@ class Doors:
 
 
 def hammer(strategy: st.SearchStrategy[Any], check: Callable[[Any], None]) -> None:
-    """Check fresh examples until this test's share of the time is over."""
-
-    @settings(
-        max_examples=300, deadline=HANG_MS, database=None, derandomize=False, suppress_health_check=list(HealthCheck)
+    """Check the fixed examples, or fresh ones until this test's share of `make fuzz` is over."""
+    fresh = FRESH_SECONDS > 0
+    held = settings(
+        max_examples=FIXED_EXAMPLES,
+        deadline=HANG_MS if fresh else None,
+        database=None,
+        derandomize=not fresh,
+        suppress_health_check=list(HealthCheck),
     )
-    @given(strategy)
+
     def examples(drawn: Any) -> None:
         check(drawn)
 
-    ends = time.monotonic() + SECONDS * (1 - EXTENT) / PARSERS
-    while True:
-        examples()
+    if not fresh:
+        held(given(strategy)(examples))()
+        return
+    ends = time.monotonic() + FRESH_SECONDS * (1 - EXTENT) / PARSERS
+    for number in itertools.count(SEED):
+        seed(number)(held(given(strategy)(examples)))()
         if time.monotonic() > ends:
             return
 

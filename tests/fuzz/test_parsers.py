@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.e2e.server import POLL, SUBMIT
+from tests.fuzz import test_dialects
 from tests.fuzz.doors import FILE, Answer, Doors, any_json, any_text, encoded, hammer, header_bytes
 from wanserve.domain.errors import SetupError
 from wanserve.settings import Settings, load
@@ -88,15 +89,17 @@ def test_any_credential_and_idempotency_key(doors: Doors) -> None:
 
 
 def test_any_path_and_method(doors: Doors) -> None:
-    known = st.sampled_from([SUBMIT, POLL, "/files/", "/docs/static/", "/healthz", "/metrics"])
+    known = st.sampled_from([SUBMIT, POLL, "/files/", "/docs/static/", "/healthz", "/metrics", "/v1", "/api/v1"])
     paths = st.builds(lambda start, rest: f"{start}{rest}", known | st.just("/"), st.text())
 
     def check(drawn: tuple[str, str]) -> None:
         method, path = drawn
         answer = doors.ask(method, path)
-        assert answer.status in (200, 307, 400, 401, 403, 404), answer
+        # What begins like a path of another dialect is answered in that one's shape, and OpenAI's has a 405.
+        newer = path.startswith(("/v1", "/api/v1"))
+        assert answer.status in (200, 307, 400, 401, 403, 404, *([405] if newer else [])), answer
         if answer.status >= 400 and method != "HEAD":
-            sound(answer, answer.status)
+            (test_dialects.sound if newer else sound)(answer, answer.status)
 
     methods = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
     hammer(st.tuples(methods, paths), check)

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,9 +16,10 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.samples import VIDEO
-from wanserve.app import Core, all_dialects, open_core
+from wanserve.app import all_dialects
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.store import DiskBlobs
+from wanserve.core import Core, open_core
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.api import Boundary, application
@@ -32,6 +35,8 @@ from wanserve.settings import Settings
 SUBMIT = "/wan-video/v1/generateTextToVideoRequest"
 DASH_SUBMIT = "/api/v1/services/aigc/video-generation/video-synthesis"
 DOORS = [SUBMIT, "/wan-video-polling/getTextToVideoResult", DASH_SUBMIT, "/v1/videos", "/v1/videos/x/remix"]
+
+LISTS = ThreadPoolExecutor(1)
 
 
 @dataclass
@@ -93,7 +98,9 @@ def served(
     gate = Gate(core.keys, submit_rps, 1000, time.monotonic)
     signer, shelf = Signer(b"secret"), Shelf(DiskBlobs(Path("nowhere")))
     links = Links(signer, Origin(), 1000)
-    doors = [Door(one, each, core.tasks, gate, links, shelf, bodies) for one in dialects for each in one.operations]
+    doors = [
+        Door(one, each, core.tasks, gate, links, shelf, bodies, LISTS) for one in dialects for each in one.operations
+    ]
     files = Files(signer, shelf, lambda: 0, core.tasks)
     counted = Counter() if answers is None else answers
     return application(doors, [files.route()], dialects, lambda: "an-id", counted, Origin())
@@ -256,7 +263,9 @@ def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core
     file.write_bytes(b"mp4")
     dialects, signer, shelf = all_dialects("wan2.2-t2v-plus", 1000, 1000), Signer(b"secret"), Shelf(Vanishing(tmp_path))
     gate, links = Gate(core.keys, 1000, 1000, time.monotonic), Links(signer, Origin(), 1000)
-    doors = [Door(one, each, core.tasks, gate, links, shelf, Bodies()) for one in dialects for each in one.operations]
+    doors = [
+        Door(one, each, core.tasks, gate, links, shelf, Bodies(), LISTS) for one in dialects for each in one.operations
+    ]
     files = Files(signer, shelf, lambda: 0, core.tasks)
     app = application(doors, [files.route()], dialects, lambda: "an-id", Counter(), Origin())
     path, query = f"/v1/videos/video_{task.id.replace('-', '')}/content", ""
@@ -283,3 +292,25 @@ def test_a_proxy_with_tls_and_no_public_url_is_told_of_once(caplog: pytest.LogCa
     assert asked(None, forwarded="for=1.2.3.4;proto=https") == 1
     assert asked(None, x_forwarded_proto="http") == 0
     assert asked("https://video.example", x_forwarded_proto="https") == 0
+
+
+def test_cancels_and_deletes_do_not_wait_behind_lists(core: Core) -> None:
+    """The only thread for lists is busy; all else is answered."""
+    headers = key_headers(core.keys.create("ann", "ann"))
+    key = core.keys.owner(headers["ocp_apim_subscription_key"])
+    task = core.tasks.submit(key, VideoRequest("wan2.2-t2v-plus", "a cat")).result(10)
+    busy = threading.Event()
+    held = LISTS.submit(busy.wait, 60)
+    app = served(core, Bodies())
+
+    async def ask() -> list[int]:
+        lists = [asyncio.create_task(Client([]).ask(app, "/v1/videos", "GET", **headers)) for _ in range(20)]
+        canceled = await Client([b""]).ask(app, f"/api/v1/tasks/{task.id}/cancel", **headers)
+        video = f"/v1/videos/video_{task.id.replace('-', '')}"
+        deleted = await Client([]).ask(app, video, "DELETE", **headers)
+        assert not any(each.done() for each in lists)
+        busy.set()
+        return [canceled.status, deleted.status, *[(await each).status for each in lists]]
+
+    assert asyncio.run(ask()) == [200] * 22
+    assert held.result(10)

@@ -53,8 +53,9 @@ def listening(app: Generous) -> Iterator[tuple[str, int]]:
     host, port = free_address("127.0.0.1", 0)
     done = threading.Event()
 
-    async def until() -> None:
+    async def until() -> float:
         await asyncio.to_thread(done.wait)
+        return 10.0
 
     thread = threading.Thread(target=lambda: asyncio.run(listen(app, host, port, until, SHORT)))
     thread.start()

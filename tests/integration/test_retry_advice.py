@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import pytest
 from starlette.types import ASGIApp
 
 from tests.samples import VIDEO
-from wanserve.app import Core, open_core
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.store import DiskBlobs
+from wanserve.core import Core, open_core
 from wanserve.domain.errors import StoreUncertain
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
@@ -31,6 +32,8 @@ from wanserve.http.origin import Origin
 from wanserve.settings import Settings
 
 BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}}
+
+LISTS = ThreadPoolExecutor(1)
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
     gate = Gate(core.keys, 1000, 1000, time.monotonic)
     links = Links(Signer(b"secret"), Origin(), 1000)
     doors = [
-        Door(dialect, broken(operation), core.tasks, gate, links, Shelf(DiskBlobs(Path("nowhere"))), Bodies())
+        Door(dialect, broken(operation), core.tasks, gate, links, Shelf(DiskBlobs(Path("nowhere"))), Bodies(), LISTS)
         for operation in dialect.operations
     ]
     return application(doors, [], [dialect], lambda: "an-id", Counter(), Origin())
@@ -134,6 +137,7 @@ def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_
         Links(Signer(b"secret"), Origin(), 1000),
         Shelf(DiskBlobs(Path("nowhere"))),
         Bodies(),
+        LISTS,
     )
     app = application([door], [], [dialect], lambda: "an-id", Counter(), Origin())
     path = remix.path.format(video_id=f"video_{source.id.replace('-', '')}")

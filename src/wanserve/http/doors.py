@@ -1,14 +1,16 @@
 """A door for each operation of each dialect: lets the request in, asks the use case, answers."""
 
 import asyncio
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, assert_never
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from wanserve.domain.account import Key
-from wanserve.domain.errors import ModelNotFound, WanserveError
+from wanserve.domain.errors import ModelNotFound, RateLimited, WanserveError
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Task
 from wanserve.http.answers import send_json
@@ -55,6 +57,7 @@ class Door:
     links: Links
     shelf: Shelf
     bodies: Bodies
+    lists: Executor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises WanserveError for the boundary to say."""
@@ -102,8 +105,12 @@ class Door:
             # What cannot be read has cost as much to read as what can.
             self.gate.limit(key, Kind.SUBMIT)
             raise
-        # Here it is known who asks for what, and whether for the first time; nothing is counted or stored yet.
-        self.gate.limit(key, Kind.SUBMIT)
+        try:
+            self.gate.limit(key, Kind.SUBMIT)
+        except RateLimited:
+            # Sent again it is new work, however alike an earlier task is.
+            self.tasks.turned_away(key.account, asked, repeat)
+            raise
         if isinstance(asked, VideoRequest):
             return await asyncio.wrap_future(self.tasks.submit(key, asked, repeat))
         return await asyncio.wrap_future(self.tasks.remix(key, *asked, repeat))
@@ -122,9 +129,10 @@ class Door:
     async def _answer(self, operation: OnAccount, key: Key, incoming: Incoming, outgoing: Outgoing) -> Json:
         match operation:
             case List():
-                # A search may have to look through all that an account has: not on the event loop.
-                search = operation.read(incoming, self.tasks.clock)
-                return operation.write(await asyncio.to_thread(self.tasks.search, key.account, search), outgoing)
+                # Not on the event loop, and in threads of their own: no cancel or delete waits behind lists.
+                look = partial(self.tasks.search, key.account, operation.read(incoming, self.tasks.clock))
+                found = await asyncio.get_running_loop().run_in_executor(self.lists, look)
+                return operation.write(found, outgoing)
             case Delete():
                 task_id = operation.read(incoming)
                 await asyncio.to_thread(self.tasks.delete, key.account, task_id)

@@ -47,9 +47,6 @@ class Patience:
 
 PATIENCE: Final = Patience()
 
-LAST_ANSWERS_SECONDS: Final = 2.0
-"""How long answers that were begun may take to be read once the server stops."""
-
 
 def free_address(host: str, port: int) -> tuple[str, int]:
     """The numeric address for `host`, and `port` or a free one where it is 0. Raises SetupError where it is taken.
@@ -80,9 +77,9 @@ def room_for_connections() -> int:
 
 
 async def listen(
-    app: ASGIApp, host: str, port: int, until: Callable[[], Awaitable[None]], patience: Patience = PATIENCE
+    app: ASGIApp, host: str, port: int, until: Callable[[], Awaitable[float]], patience: Patience = PATIENCE
 ) -> None:
-    """Serve the application at the address until `until()` returns; then the last answers have LAST_ANSWERS_SECONDS.
+    """Serve the application at the address until `until()` returns; it gives the seconds that the last answers have.
 
     Connections that are open after that are the process's to close by its end. Raises OSError where the address is
     taken.
@@ -105,7 +102,7 @@ async def listen(
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()  # type: ignore[no-untyped-call]  # Granian types its signal handlers not at all
     # Granian itself would wait for every client to read its answer to the end, however slowly.
-    await asyncio.wait({serving}, timeout=LAST_ANSWERS_SECONDS)
+    await asyncio.wait({serving}, timeout=waiting.result() if waiting.done() else 0.0)
     if serving.done():
         await serving
 

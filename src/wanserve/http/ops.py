@@ -115,6 +115,7 @@ class Ops:
     stopping: Callable[[], bool]
     metrics: MetricsPage
     document: Json
+    store_s: float = STORE_SECONDS
     _checking: asyncio.Future[None] | None = field(default=None, init=False)
     _checked: tuple[float, str] | None = field(default=None, init=False)
     _page: tuple[float, bytes] | None = field(default=None, init=False)
@@ -184,9 +185,9 @@ class Ops:
         # A write waits for the disk: not on the event loop. And one that hangs is not joined by a second.
         if self._checking is None or self._checking.done():
             self._checking = asyncio.get_running_loop().run_in_executor(self._thread, self.check_writable)
-        await asyncio.wait({self._checking}, timeout=STORE_SECONDS)
+        await asyncio.wait({self._checking}, timeout=self.store_s)
         if not self._checking.done():
-            return f"the task table took no write for {STORE_SECONDS:g} s"
+            return f"the task table took no write for {self.store_s:g} s"
         error = self._checking.exception()
         says = "ok" if error is None else str(error)
         self._checked = time.monotonic(), says

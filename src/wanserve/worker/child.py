@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -86,6 +86,9 @@ PROBE_BYTES: Final = 32_000_000
 """As large as a long video of the real models at 1080p."""
 
 PROBE_CHUNK: Final = 1_000_000
+
+PROBE_FILES: Final = 8
+"""More than are open at a time while a video is encoded, moved and read back."""
 
 MACHINE_ERRNOS: Final = frozenset(
     {
@@ -190,7 +193,8 @@ class Studio:
         with working_folder(self.charge.scratch), media_errors("cannot write a file as large as a video"):
             unfinished = self.charge.scratch / name
             try:
-                with unfinished.open("wb") as file:
+                with ExitStack() as files:
+                    file, *_ = (files.enter_context(unfinished.open("wb")) for _ in range(PROBE_FILES))
                     for _ in range(PROBE_BYTES // PROBE_CHUNK):
                         file.write(chunk)
                 self.blobs.put(f"{name}/1", unfinished)

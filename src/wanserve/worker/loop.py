@@ -13,7 +13,7 @@ from wanserve.tasks import Run, Tasks
 from wanserve.telemetry import about
 from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Patience
 from wanserve.worker.events import Crashed, Loaded, Probe, Probed
-from wanserve.worker.machine import RESTART_AT, Machine
+from wanserve.worker.machine import Machine
 from wanserve.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -114,11 +114,12 @@ class Worker:
     def _attempt(self, task: Task) -> None:
         attempt = Attempt(task, self.tasks, self.child, self.patience, self._drain, self.lack, self.meters)
         end = attempt.run()
-        if attempt.machine_fault:
-            self.machine.failed(attempt.machine_fault, time.monotonic())
-        else:
+        died = not self.child.running()
+        if not attempt.machine_fault:
             self.machine.served()
-        self.meters.ended(task, end, child_died=not self.child.running())
+        elif self.machine.failed(attempt.machine_fault, time.monotonic()):
+            self.child.kill()
+        self.meters.ended(task, end, child_died=died)
 
     def _child_ready(self) -> bool:
         """Have a child that is ready for the model to be served next; False while there is none."""
@@ -195,8 +196,8 @@ class Worker:
                 return
             late = time.monotonic() > deadline
             if isinstance(event, Crashed) or late:
-                self.machine.failed(event.message if isinstance(event, Crashed) else TOO_SLOW, time.monotonic())
-                if late or self.machine.faults == RESTART_AT:
+                problem = event.message if isinstance(event, Crashed) else TOO_SLOW
+                if self.machine.failed(problem, time.monotonic()) or late:
                     self.child.kill()
                 return
 

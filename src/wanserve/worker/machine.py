@@ -7,7 +7,7 @@ PAUSES_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Before a probe, the longer the more attempts and probes in a row have failed by the machine's fault."""
 
 RESTART_AT: Final = 3
-"""At the probe of this number in a row that fails, the child is replaced: the fault may be in the process itself."""
+"""At every so many faults in a row the child is replaced: the fault may be in the process itself."""
 
 
 @dataclass(slots=True)
@@ -26,11 +26,12 @@ class Machine:
         """Note what is seen to be lacking; once it is not, a probe is due at once."""
         self.problem = problem
 
-    def failed(self, problem: str, now_s: float) -> None:
-        """Note an attempt or a probe that failed by the machine's fault."""
+    def failed(self, problem: str, now_s: float) -> bool:
+        """Note an attempt or a probe that failed by the machine's fault; whether to replace the child."""
         self.problem = problem
         self._probe_at_s = now_s + PAUSES_SECONDS[min(self.faults, len(PAUSES_SECONDS) - 1)]
         self.faults += 1
+        return self.faults % RESTART_AT == 0
 
     def pause_s(self, now_s: float) -> float:
         """How long to wait before the next probe."""

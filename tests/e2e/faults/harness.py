@@ -128,6 +128,10 @@ class Rig:
         self.until_fired()
         until(f"the stop of {pid}", lambda: process_state(pid) == "T")
 
+    def hold(self) -> None:
+        """Hold the tasks whose prompt begins with `hold`, as it is at first."""
+        (self.engine / "go").unlink(missing_ok=True)
+
     def release(self) -> None:
         """Let the tasks go on whose prompt begins with `hold`."""
         (self.engine / "go").touch()
@@ -143,6 +147,13 @@ class Rig:
         if once is not None:
             headers["Idempotency-Key"] = once
         return self.server.http.post(self.server.url + SUBMIT, json=body, headers=headers)
+
+    def accept_held(self, prompt: str = "hold", key: str | None = None) -> str:
+        """Submit a task that the engine is at, until it is released; its id."""
+        self.hold()
+        task_id = self.accept(prompt, key)
+        self.until_progress(task_id)
+        return task_id
 
     def accept(self, prompt: str = "a cat", key: str | None = None) -> str:
         """Submit a task and return its id."""
@@ -165,6 +176,14 @@ class Rig:
     def until_running(self, task_id: str) -> None:
         """Wait until an attempt at the task runs."""
         until(f"the start of {task_id}", lambda: self.row("state", task_id) == "RUNNING")
+
+    def until_progress(self, task_id: str) -> None:
+        """Wait until the engine has told of progress, which is once it works on the task."""
+        until(f"progress of {task_id}", lambda: float(str(self.row("progress", task_id))) > 0)
+
+    def until_ended(self, task_id: str) -> None:
+        """Wait until the task has ended, however that is."""
+        until(f"the end of {task_id}", lambda: self.row("ended_ms", task_id) is not None)
 
     def row(self, column: str, task_id: str) -> object:
         """One value of the task's row; a look at the table costs less than a command."""
@@ -209,7 +228,8 @@ class Rig:
     def assert_made_once(self, *task_ids: str) -> None:
         """Wait until these tasks have SUCCEEDED; each has one ledger row, the file that it names, and its stills."""
         for task_id in task_ids:
-            self.server.wait(task_id, "SUCCEEDED", seconds=PATIENCE_SECONDS)
+            self.until_ended(task_id)
+            assert self.row("state", task_id) == "SUCCEEDED", self.log()[-3000:]
         billed = [row[0] for row in self.rows("SELECT task_id FROM ledger")]
         assert sorted(task for task in billed if task in task_ids) == sorted(task_ids)
         stored = self.files()

@@ -15,6 +15,11 @@ from tests.e2e.faults.test_disk import small_disk
 TASKS = 5
 
 
+def until_attempt(made: Rig, task_id: str, attempt: int) -> None:
+    """Wait until the attempt of this number runs."""
+    until("the next attempt", lambda: made.row("attempt", task_id) == attempt)
+
+
 def assert_all_made(made: Rig, task_ids: list[str]) -> None:
     """All are made once, and none of them has spent an attempt."""
     made.assert_made_once(*task_ids)
@@ -22,8 +27,8 @@ def assert_all_made(made: Rig, task_ids: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def no_inodes(disk: Path) -> Iterator[None]:
-    """Use up the disk's inodes, and give them back; its bytes stay free."""
+def no_inodes(disk: Path) -> Iterator[list[Path]]:
+    """Use up the disk's inodes by files, which are handed out, and give them back; its bytes stay free."""
     folder = disk / "inodes"
     folder.mkdir()
     used = []
@@ -32,7 +37,7 @@ def no_inodes(disk: Path) -> Iterator[None]:
             for number in range(10_000):
                 used.append(folder / str(number))
                 used[-1].touch()
-        yield
+        yield used
     finally:
         for path in used:
             path.unlink(missing_ok=True)
@@ -45,7 +50,8 @@ def test_a_disk_without_inodes_costs_no_task_an_attempt(tmp_path: Path) -> None:
     ):
         held = made.accept("hold")
         made.until_running(held)
-        with no_inodes(disk):
+        with no_inodes(disk) as used:
+            used.pop().unlink()
             made.release()
             task_ids = [held, *[made.accept() for _ in range(TASKS)]]
             until("the loss of the attempt", lambda: "attempt 1 does not count" in made.log())
@@ -103,7 +109,7 @@ def test_a_child_that_is_ended_from_outside_again_and_again_costs_no_task_an_att
     with rig(tmp_path) as made:
         held = made.accept("hold")
         for attempt in range(1, 6):
-            until("the next attempt", lambda attempt=attempt: made.row("attempt", held) == attempt)
+            until_attempt(made, held, attempt)
             os.kill(made.server.child_pid(), signal.SIGKILL)
         made.release()
         made.assert_made_once(held)
@@ -114,7 +120,7 @@ def test_a_server_that_is_killed_again_and_again_costs_no_task_an_attempt(tmp_pa
     with rig(tmp_path) as made:
         held = made.accept("hold")
         for attempt in range(1, 5):
-            until("the next attempt", lambda attempt=attempt: made.row("attempt", held) == attempt)
+            until_attempt(made, held, attempt)
             made.kill()
             made.start()
         made.release()

@@ -3,7 +3,6 @@
 import gc
 import json
 import resource
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
+from tests import needs
 from wanserve.domain.errors import Canceled, EngineFailed, MediaFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame
@@ -43,11 +43,19 @@ def decoded(path: Path) -> list[tuple[int, int, int]]:
 
 def test_an_independent_reader_agrees(tmp_path: Path, generation: Generation, draw: Draw) -> None:
     """Ffprobe sees the size, length, rate, colours and tags that were asked for."""
-    if shutil.which("ffprobe") is None:
-        pytest.skip("ffprobe is not installed")
     path = tmp_path / "clip.mp4"
     mp4.write(path, Clip(draw(generation)), generation, mp4.provenance("animatic", generation))
-    command = ["ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_format", "-show_streams", str(path)]
+    command = [
+        needs.program("ffprobe"),
+        "-v",
+        "error",
+        "-count_frames",
+        "-of",
+        "json",
+        "-show_format",
+        "-show_streams",
+        str(path),
+    ]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     (stream,) = told["streams"]
     expected = {

@@ -1,6 +1,5 @@
 """The stills are of the frames that they should be, in the right places, sizes and colours."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 
+from tests import needs
 from wanserve.domain.catalog import Size
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
@@ -71,10 +71,21 @@ def lightness(file: Path, columns: int, rows: int) -> list[int]:
 
 def told_by_ffmpeg(file: Path, *filters: str) -> list[tuple[int, ...]]:
     """The colours in the middle of each bar, as FFmpeg's own program has them: no library of ours."""
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("ffmpeg is not installed")
     scaled = ",".join([*filters, f"scale={len(COLOURS) * 10}:10:flags=neighbor", "format=rgb24"])
-    command = ["ffmpeg", "-v", "error", "-i", str(file), "-vf", scaled, "-frames:v", "1", "-f", "rawvideo", "-"]
+    command = [
+        needs.program("ffmpeg"),
+        "-v",
+        "error",
+        "-i",
+        str(file),
+        "-vf",
+        scaled,
+        "-frames:v",
+        "1",
+        "-f",
+        "rawvideo",
+        "-",
+    ]
     pixels = subprocess.run(command, check=True, capture_output=True).stdout
     row = len(COLOURS) * 30
     return [tuple(pixels[5 * row + bar * 30 + 15 : 5 * row + bar * 30 + 18]) for bar in range(len(COLOURS))]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.wan.conftest import SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import EngineExhausted
 from wanserve.domain.framing import framing
 from wanserve.domain.recipe import LargeSizes

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 
-from tests.unit.wan.conftest import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.domain.generation import Generation
 from wanserve.domain.recipe import Profile

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.unit.wan.conftest import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import SetupError
 from wanserve.domain.recipe import Lora
 from wanserve.engine.wan import lora as merging

@@ -10,7 +10,7 @@ import torch
 from diffusers import UniPCMultistepScheduler
 from numpy.typing import NDArray
 
-from tests.unit.wan.conftest import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.generation import Generation
 from wanserve.domain.recipe import NEGATIVE_PROMPT

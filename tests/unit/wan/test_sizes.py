@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.wan.conftest import PLUS, SMALL, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, nothing, pictures, ready, tiny_card
 from wanserve.domain.catalog import Size
 from wanserve.domain.recipe import LargeSizes
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import UMT5Config, UMT5EncoderModel
 
-from tests.unit.wan.conftest import SMALL, TURBO, nothing, ready, tiny_card
+from tests.unit.wan.engines import SMALL, TURBO, nothing, ready, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.engine.wan.engine import WanEngine
 from wanserve.engine.wan.text import TextStage

@@ -9,7 +9,7 @@ import pytest
 import torch
 from diffusers import FirstBlockCacheConfig, TextKVCacheConfig, UniPCMultistepScheduler
 
-from tests.unit.wan.conftest import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.engine.wan.engine import WanEngine, clean
 from wanserve.engine.wan.loading import quicken_decoder

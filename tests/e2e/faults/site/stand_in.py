@@ -3,6 +3,7 @@
 The first word of the prompt says which; every other prompt is made as it should be. `FAULT_ENGINE` is a folder of its own.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from wanserve.domain.errors import EngineExhausted, EngineFailed
+from wanserve.domain.errors import Canceled, EngineExhausted, EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame, Report
 
@@ -64,6 +65,14 @@ def hang(report: Report) -> None:
         time.sleep(3600)
 
 
+def deaf(report: Report) -> None:
+    """Work on, whatever is asked."""
+    while True:
+        with contextlib.suppress(Canceled):
+            report(0.5)
+        time.sleep(0.01)
+
+
 def engine_failed(report: Report) -> None:
     raise EngineFailed("this prompt cannot be drawn")
 
@@ -96,6 +105,7 @@ def faint_once(report: Report) -> None:
 BEHAVIOURS: dict[str, Callable[[Report], None]] = {
     "hold": hold,
     "hang": hang,
+    "deaf": deaf,
     "engine-failed": engine_failed,
     "exhausted": exhausted,
     "out-of-memory": out_of_memory,

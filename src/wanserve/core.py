@@ -1,0 +1,73 @@
+"""The use cases on an opened database, which the server and the command line share.
+
+Apart from app.py so that a command that only asks the database loads nothing of the server.
+"""
+
+import secrets
+import uuid
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from wanserve.clocks import RetentionClock, now_ms, uptime_ms
+from wanserve.domain.catalog import MODELS, ModelCard
+from wanserve.domain.errors import SetupError
+from wanserve.domain.rules import SEED_MAX
+from wanserve.keys import Keys
+from wanserve.ownership import unserved
+from wanserve.settings import Settings
+from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
+from wanserve.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The use cases on an opened database: what the server and the command line share."""
+
+    database: Database
+    tasks: Tasks
+    keys: Keys
+
+    def close(self) -> None:
+        """Finish what is being written; nothing may be asked afterwards."""
+        self.database.close()
+
+
+def make_folders(settings: Settings) -> None:
+    """Make the data directory where it is new. Raises SetupError."""
+    try:
+        for folder in (settings.data_dir, settings.blobs_dir, settings.scratch_dir):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SetupError(f"the data directory {settings.data_dir} cannot be made: {error.strerror}") from error
+
+
+def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS, *, owner: bool = False) -> Core:
+    """Open the database of the data directory, making both where they are new. Raises SetupError.
+
+    `models` are those that may be asked for. `owner` says that this process holds the data directory already; another
+    one does not change the schema under a server that may be older than itself.
+    """
+    make_folders(settings)
+    database = Database(settings.database_file, nullcontext() if owner else unserved(settings.data_dir))
+    tasks = Tasks(
+        store=SqliteTasks(database),
+        models=models,
+        clock=now_ms,
+        new_id=new_uuid,
+        new_seed=new_seed,
+        policy=settings.policy(),
+        retention_clock=RetentionClock(now_ms, uptime_ms),
+    )
+    keys = Keys(SqliteKeys(database), MODELS, now_ms, lambda: f"sk-{secrets.token_hex(24)}")
+    return Core(database, tasks, keys)
+
+
+def new_uuid() -> str:
+    """A fresh random UUID (version 4), 8-4-4-4-12, from the system's randomness."""
+    return str(uuid.uuid4())
+
+
+def new_seed() -> int:
+    """A seed for a request that names none."""
+    return secrets.randbits(SEED_MAX.bit_length())

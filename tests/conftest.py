@@ -1,0 +1,86 @@
+"""Which tests `make test` leaves to `make test-all`, the fixed examples of hypothesis, and that `CI=true` skips nothing."""
+
+import os
+from collections.abc import Generator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
+AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
+
+THOROUGH = (
+    "clients",
+    "fuzz/test_openapi.py",
+    "unit/wan",
+    "integration/test_group.py",
+    "integration/test_pull.py",
+    "e2e/faults/test_clock.py",
+    "e2e/faults/test_disk.py",
+    "e2e/faults/test_zombies.py",
+    "e2e/test_soak.py",
+    "e2e/test_wan.py",
+    "e2e/test_weights.py",
+)
+"""What `make test` leaves to `make test-all` as a whole. Single tests carry the marker `thorough` themselves."""
+
+WITH_TORCH = ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py")
+"""What cannot even be imported without the libraries of the wan engine."""
+
+# The same examples in every run, on however busy a machine; fresh ones are drawn by `make fuzz`.
+settings.register_profile(
+    "fixed", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("fixed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is thorough by its place."""
+    for item in items:
+        if _within(item.path, THOROUGH):
+            item.add_marker(pytest.mark.thorough)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> pytest.CollectReport | None:
+    """Skip by its name what needs a library that is not installed."""
+    if find_spec("torch") is not None or not _within(collector.path, WITH_TORCH):
+        return None
+    reason = "Skipped: torch is not installed: `make wan` installs it"
+    return pytest.CollectReport(collector.nodeid, "skipped", (str(collector.path), 0, reason), [])
+
+
+class NothingSkipped:
+    """Turns every skip into a failure."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """See NothingSkipped."""
+        return failed_where_skipped((yield))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """See NothingSkipped."""
+        return failed_where_skipped((yield))
+
+
+def failed_where_skipped(report: AnyReport) -> AnyReport:
+    """The report of what was skipped as one of a failure, with the same reason."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        assert isinstance(report.longrepr, tuple)
+        report.outcome = "failed"
+        report.longrepr = f"CI=true, and nothing may be skipped there. {report.longrepr[2]}"
+    return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold every test to what CI promises."""
+    if os.environ.get("CI") == "true":
+        config.pluginmanager.register(NothingSkipped())
+
+
+def _within(path: Path, places: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(HERE / place) for place in places)

@@ -1,0 +1,81 @@
+"""The wan engine on the tiny checkpoints, once for all tests here, and stock WanPipeline beside it to compare with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from wanserve.domain.catalog import MODELS, ModelCard
+from wanserve.domain.generation import Generation
+from wanserve.domain.ports import Clip
+from wanserve.domain.recipe import Precision
+from wanserve.engine.wan.quiet import silence_libraries
+
+silence_libraries()
+
+import torch  # noqa: E402 - silence comes before the libraries
+
+from wanserve.engine.wan.engine import WanEngine  # noqa: E402
+
+# Tensors this small gain nothing from a second thread, and lose much to it where the cores are busy.
+torch.set_num_threads(1)
+
+ASSETS = Path(__file__).parents[2] / "assets"
+TURBO = "wanx2.1-t2v-turbo"
+PLUS = "wan2.2-t2v-plus"
+WEIGHTS = {TURBO: ASSETS / "tiny-wan", PLUS: ASSETS / "tiny-wan22"}
+SMALL = Generation(TURBO, "a cat  &amp; a dog", "", 96, 64, 9, 16, 5)
+
+
+def tiny_card(model: str = TURBO, **otherwise: Any) -> ModelCard:
+    """The model's card with tiny weights, in fp32 and few steps, and what else is set otherwise."""
+    settings: dict[str, Any] = {"weights": str(WEIGHTS[model]), "steps": 4, "precision": Precision.FP32}
+    return replace(MODELS[model], recipe=replace(MODELS[model].recipe, **(settings | otherwise)).profiled())
+
+
+def ready(*cards: ModelCard) -> WanEngine:
+    """An engine that has these models, with the first one loaded."""
+    engine = WanEngine({card.name: card for card in cards})
+    engine.load(cards[0].name)
+    return engine
+
+
+def pictures(clip: Clip) -> NDArray[np.uint8]:
+    """Every frame of the clip: (frames, height, width, 3)."""
+    return np.stack([np.array(frame) for frame in clip.frames])
+
+
+def nothing(_: float) -> None:
+    """A report that nobody listens to."""
+
+
+@pytest.fixture(scope="session")
+def turbo() -> WanEngine:
+    """One expert."""
+    return ready(tiny_card(TURBO))
+
+
+@pytest.fixture(scope="session")
+def plus() -> WanEngine:
+    """Two experts."""
+    return ready(tiny_card(PLUS))
+
+
+@pytest.fixture(scope="session")
+def stock() -> Callable[[str], Any]:
+    """Stock WanPipeline with a model's tiny weights, as a user of diffusers loads it."""
+    from diffusers import WanPipeline
+
+    made: dict[str, Any] = {}
+
+    def load(model: str) -> Any:
+        if model not in made:
+            made[model] = WanPipeline.from_pretrained(WEIGHTS[model], dtype=torch.float32)
+            made[model].set_progress_bar_config(disable=True)
+        return made[model]
+
+    return load
