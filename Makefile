@@ -45,9 +45,9 @@ coverage:
 NODE_CLIENTS := tests/clients/node/node_modules/.package-lock.json
 clients: $(patsubst %,.venv-clients/%/installed,dashscope openai2 openai3 node) $(NODE_CLIENTS)
 
-# Kills a server and its child again and again while it makes videos: `make soak N=200 SEED=7`.
+# Kills a server and its child again and again while it makes videos: `make soak N=200 SEED=7`; without a seed one is drawn and told.
 soak: .venv/installed
-	$(BIN)/python -m tests.soak --tasks $(or $(N),200) --seed $(or $(SEED),7)
+	$(BIN)/python -m tests.soak --tasks $(or $(N),200) $(if $(SEED),--seed $(SEED))
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -46,7 +46,7 @@ def received(client: socket.socket) -> bytes:
         data += client.recv(65536)
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    while len(body) < int(lengths[0]):
+    while lengths and len(body) < int(lengths[0]):
         body += client.recv(65536)
     return head + b"\r\n\r\n" + body
 

@@ -61,11 +61,17 @@ def test_others_videos_are_seen_and_listed(made: tuple[Told, Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "status", "code"),
-    [("size", 400, "invalid_value"), ("unknown", 404, "not_found"), ("key", 401, "invalid_api_key")],
+    ("what", "kind", "status", "code"),
+    [
+        ("size", "BadRequestError", 400, "invalid_value"),
+        ("unknown", "NotFoundError", 404, "not_found"),
+        ("key", "AuthenticationError", 401, "invalid_api_key"),
+    ],
 )
-def test_a_refusal_is_its_own_error_with_our_code(made: tuple[Told, Path], what: str, status: int, code: str) -> None:
-    """It makes one class of all of them, with our body as its text."""
+def test_a_refusal_is_its_own_error_with_our_code(
+    made: tuple[Told, Path], what: str, kind: str, status: int, code: str
+) -> None:
+    """Of the class of its status, with our body as its text."""
     error = made[0][what]
-    assert (error["class"], error["status_code"]) == ("BadRequestError", status)
+    assert (error["class"], error["status_code"]) == (kind, status), error
     assert json.loads(error["text"].partition("Exception - ")[2])["error"]["code"] == code

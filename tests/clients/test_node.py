@@ -26,7 +26,7 @@ def openai(server: Server, submitted: str, tmp_path_factory: Any) -> tuple[Told,
 def alibaba(server: Server, tmp_path_factory: Any) -> tuple[Told, Path]:
     """What Vercel's SDK tells, and the folder with its download."""
     folder = tmp_path_factory.mktemp("alibaba")
-    return told("node", "alibaba_ai_sdk.mjs", server, folder), folder
+    return told("node", "alibaba_ai_sdk.mjs", server, folder, "made"), folder
 
 
 def test_openai_makes_a_video(openai: tuple[Told, Path], server: Server, submitted: str) -> None:
@@ -91,6 +91,20 @@ def test_the_ai_sdk_makes_a_video(alibaba: tuple[Told, Path], server: Server) ->
     output = server.poll(told["metadata"]["taskId"])
     assert (output["task_status"], output["orig_prompt"]) == ("SUCCEEDED", "an 猫 by the AI SDK")
     assert views.as_openai(server, told["metadata"]["taskId"])["size"] == "832x480"
+
+
+def test_what_the_ai_sdk_sends_again_is_one_task(server: Server, tmp_path: Path) -> None:
+    """It names each call by an idempotency key of its own, and sends the same again when the answer is lost."""
+    prompt = "sent twice by the AI SDK"
+    with lossy(server) as (seen, requests):
+        metadata = told("node", "alibaba_ai_sdk.mjs", seen, tmp_path, "resent", prompt)["metadata"]
+    submits = [head for head in requests if head.startswith(b"POST ")]
+    keys = [re.search(rb"(?im)^idempotency-key: (\S+)", head) for head in submits]
+    assert [bool(key) for key in keys] == [True, True]
+    assert len({key[1] for key in keys if key}) == 1
+    headers = {"Authorization": f"Bearer {server.key}"}
+    listed = server.http.get(f"{server.url}/v1/videos?limit=100", headers=headers).json()["data"]
+    assert [views.task_id(one["id"]) for one in listed if one["prompt"] == prompt] == [metadata["taskId"]]
 
 
 @pytest.mark.parametrize(

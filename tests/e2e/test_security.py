@@ -257,7 +257,7 @@ def test_another_accounts_task_is_answered_exactly_as_an_unknown_one(idle: Serve
 
 def test_keys_and_prompts_are_in_no_line_of_the_log(tmp_path: Path) -> None:
     prompt, negative, once, wrong = "zqxprompt in a garden", "zqxnegative", "zqxonce", "zqxwrongkey"
-    with rig(tmp_path, max_attempts="1") as made:
+    with rig(tmp_path, max_losses="1") as made:
         server = made.server
         first_key = server.key
         server.key = wanserve("keys", "create", "mine", "--data-dir", str(server.data_dir)).stdout.strip()

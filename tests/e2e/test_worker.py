@@ -118,7 +118,7 @@ def test_what_the_retention_has_passed_is_unknown_and_its_file_is_swept(tmp_path
         made.settings["retention_hours"] = "0.0001"
         made.restart("--no-worker")
         assert made.server.post(POLL, {"task_id": task_id}, key).status_code == 404
-        assert made.files() == []
+        until("the end of its files", lambda: made.files() == [])
         assert made.rows("SELECT task_id FROM ledger") == [(task_id,)]
         assert made.server.http.get(link.replace(url, made.server.url)).status_code == 404
 

@@ -1,5 +1,6 @@
 """The child process from its parent's side: it loads, makes, stops when told, and ends with its pipe."""
 
+import errno
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ from wanserve.media import probe
 from wanserve.tasks import file_key, unfinished_name
 from wanserve.worker import supervisor
 from wanserve.worker.child import outcome
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
+from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Probe, Probed, Progress
 from wanserve.worker.supervisor import DIED, Supervisor
 
 LONG = Generation("wan2.2-t2v-plus", "a cat", "", 1920, 1080, 3000, 30, 1)
@@ -141,13 +142,50 @@ def test_progress_grows_and_a_cancel_stops_it_at_the_next_step(child: Supervisor
 
 def test_what_cannot_be_written_is_told_and_the_child_goes_on(child: Supervisor, tmp_path: Path) -> None:
     (tmp_path / "scratch").rmdir()
-    child.send(Generate("task", 1, new_generation()))
-    crashed = ended(child)
-    assert isinstance(crashed, Crashed)
-    assert (crashed.code, crashed.retryable, crashed.fault) == ("media_unavailable", True, Fault.MACHINE)
-    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch").touch()
+    for order in (Generate("task", 1, new_generation()), Probe()):
+        child.send(order)
+        crashed = ended(child)
+        assert isinstance(crashed, Crashed)
+        assert (crashed.code, crashed.retryable, crashed.fault) == ("media_unavailable", True, Fault.MACHINE)
+    (tmp_path / "scratch").unlink()
     child.send(Generate("task", 2, new_generation()))
-    assert isinstance(ended(child), Done)
+    assert isinstance(ended(child), Done), "the folder is made anew"
+
+
+def test_a_probe_leaves_nothing(child: Supervisor, tmp_path: Path) -> None:
+    child.send(Probe())
+    assert ended(child) == Probed()
+    assert [path for folder in ("blobs", "scratch") for path in (tmp_path / folder).rglob("*")] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (OSError(errno.ENOSPC, "full"), Fault.MACHINE),
+        (OSError(errno.EMFILE, "too many"), Fault.MACHINE),
+        (OSError(errno.EFBIG, "too large"), Fault.MACHINE),
+        (RuntimeError("can't start new thread"), Fault.MACHINE),
+        (OSError(errno.ENOENT, "not there"), Fault.TASK),
+        (ZeroDivisionError(), Fault.TASK),
+        (MemoryError(), Fault.TASK),
+    ],
+)
+def test_what_the_system_says_of_itself_is_the_machines_fault_wherever_it_was_raised(
+    error: Exception, fault: Fault
+) -> None:
+    def work() -> Loaded:
+        raise error
+
+    def wrapped() -> Loaded:
+        try:
+            return work()
+        except OSError as cause:
+            raise ValueError("as libraries do") from cause
+
+    for told in (outcome(work), outcome(wrapped)):
+        assert isinstance(told, Crashed)
+        assert (told.fault, told.retryable) == (fault, True)
 
 
 def test_its_death_is_told_once_and_a_fresh_one_loads(child: Supervisor) -> None:

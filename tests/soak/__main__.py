@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -13,11 +14,14 @@ def main() -> int:
     """Run one soak."""
     options = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     options.add_argument("--tasks", type=int, default=200, metavar="N", help="how many tasks are submitted (200)")
-    options.add_argument("--seed", type=int, default=7, metavar="S", help="what chance is drawn from (7)")
+    options.add_argument("--seed", type=int, metavar="S", help="what chance is drawn from; left out: drawn, and told")
     options.add_argument("--keep", type=Path, metavar="FOLDER", help="where data and log stay; left out: nowhere")
     given = options.parse_args()
+    seed = random.SystemRandom().randrange(2**31) if given.seed is None else given.seed
+    # Told first: a soak that is ended early can be had again too.
+    sys.stderr.write(f"seed {seed}: `make soak N={given.tasks} SEED={seed}` is the same soak\n")
     with tempfile.TemporaryDirectory(prefix="wanserve-soak-") as made:
-        told = soak(given.keep or Path(made), given.tasks, given.seed)
+        told = soak(given.keep or Path(made), given.tasks, seed)
     sys.stderr.write(f"{told}\n")
     sys.stdout.write(f"{json.dumps(told.figures())}\n")
     return 1 if told.wrong else 0

@@ -508,3 +508,11 @@ def test_a_model_that_does_not_load_is_told_by_name_until_it_does() -> None:
     again.ended(again.submitted("wan2.2-t2v-plus"))
     assert again.worker.unloadable == {}
     assert stage.tasks.find(waits).state is State.PENDING
+
+
+def test_a_stop_that_is_said_again_gives_no_more_time() -> None:
+    stage = Stage()
+    stage.worker.stop()
+    stage.worker.hurry()
+    stage.worker.stop()
+    assert stage.worker._drain.over()

@@ -65,7 +65,8 @@ class Worker:
 
     def stop(self) -> None:
         """Claim nothing more; what runs has `drain_s` seconds, then it is given back. Callable from any thread."""
-        self._drain.by_s = time.monotonic() + self.drain_s
+        # Whoever says so again, or after a `hurry`, gives no more time.
+        self._drain.by_s = min(self._drain.by_s, time.monotonic() + self.drain_s)
         self._drain.stopping.set()
         self.tasks.store.wake()
 

@@ -1,4 +1,4 @@
-// @ai-sdk/alibaba, by `ai`.
+// @ai-sdk/alibaba, by `ai`: `made`, or `resent PROMPT` where answers get lost.
 import { writeFile } from 'node:fs/promises';
 import { createAlibaba } from '@ai-sdk/alibaba';
 import { experimental_generateVideo as generateVideo } from 'ai';
@@ -21,17 +21,33 @@ async function download({ url }) {
 
 const asked = { prompt: 'an 猫 by the AI SDK', resolution: '832x480', duration: 5, seed: 3, maxRetries: 0, download };
 const options = { pollIntervalMs: 500, promptExtend: false, watermark: false, negativePrompt: 'text' };
-const { video, warnings, providerMetadata } = await generateVideo({
-  ...asked,
-  model: alibaba.video(model),
-  providerOptions: { alibaba: options },
-});
-await writeFile('video', video.uint8Array);
-tell({
-  kind: video.mediaType,
-  warnings,
-  metadata: providerMetadata.alibaba,
-  size: await error(() => generateVideo({ ...asked, model: alibaba.video(model), resolution: '10x10' })),
-  model: await error(() => generateVideo({ ...asked, model: alibaba.video('wan9') })),
-  key: await error(() => generateVideo({ ...asked, model: stranger.video(model) })),
-});
+
+async function made() {
+  const { video, warnings, providerMetadata } = await generateVideo({
+    ...asked,
+    model: alibaba.video(model),
+    providerOptions: { alibaba: options },
+  });
+  await writeFile('video', video.uint8Array);
+  tell({
+    kind: video.mediaType,
+    warnings,
+    metadata: providerMetadata.alibaba,
+    size: await error(() => generateVideo({ ...asked, model: alibaba.video(model), resolution: '10x10' })),
+    model: await error(() => generateVideo({ ...asked, model: alibaba.video('wan9') })),
+    key: await error(() => generateVideo({ ...asked, model: stranger.video(model) })),
+  });
+}
+
+async function resent(prompt) {
+  const { providerMetadata } = await generateVideo({
+    ...asked,
+    prompt,
+    maxRetries: 1,
+    model: alibaba.video(model),
+    providerOptions: { alibaba: options },
+  });
+  tell({ metadata: providerMetadata.alibaba });
+}
+
+await { made, resent }[process.argv[2]](process.argv[3]);

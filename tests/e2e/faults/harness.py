@@ -210,7 +210,10 @@ class Rig:
     def files(self) -> list[str]:
         """The stored videos and stills by their keys."""
         blobs = self.data_dir / "blobs"
-        return sorted(str(path.relative_to(blobs)) for path in blobs.rglob("*") if path.is_file())
+        # Unlike rglob, this passes over a folder that a sweep deletes meanwhile.
+        return sorted(
+            str(Path(folder, name).relative_to(blobs)) for folder, _, names in os.walk(blobs) for name in names
+        )
 
     def readiness(self) -> tuple[int, str]:
         """The worse status of `/readyz` and `/readyz/workers`, and the texts of both."""

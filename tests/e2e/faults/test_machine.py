@@ -51,7 +51,7 @@ def test_a_disk_without_inodes_costs_no_task_an_attempt(tmp_path: Path) -> None:
         held = made.accept("hold")
         made.until_running(held)
         with no_inodes(disk) as used:
-            used.pop().unlink()
+            used.pop(0).unlink()
             made.release()
             task_ids = [held, *[made.accept() for _ in range(TASKS)]]
             until("the loss of the attempt", lambda: "attempt 1 does not count" in made.log())

@@ -56,7 +56,7 @@ def hold(report: Report) -> None:
     """Work on until the test lets go."""
     while not (FOLDER / "go").exists():
         report(0.5)
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def hang(report: Report) -> None:
