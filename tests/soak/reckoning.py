@@ -12,6 +12,16 @@ ENDED = ("SUCCEEDED", "FAILED", "CANCELED")
 MARK = "WANSOAK"
 """The variable by which a soak's processes are known; its value is the data directory."""
 
+KEPT_COUNTS = """
+    SELECT account, model, state, tasks FROM lane_counts WHERE tasks <> 0
+    UNION ALL SELECT account || ' ' || period, model, state, tasks FROM period_counts
+"""
+COUNTS = """
+    SELECT account, model, state, count(*) FROM tasks GROUP BY 1, 2, 3
+    UNION ALL SELECT account || ' ' || (submitted_ms / 600000), model, state, count(*) FROM tasks GROUP BY 1, 2, 3
+"""
+"""The counts as triggers keep them, and as they are."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -51,8 +61,10 @@ def wrong(data_dir: Path, accepted: Mapping[str, str]) -> Iterator[str]:
     made = {task.id: task for task in tasks.values() if task.state == "SUCCEEDED"}
     billed = [str(row[0]) for row in _select(data_dir, "SELECT task_id FROM ledger")]
     yield from _differences("ledger row", billed, list(made))
-    yield from _differences("file", _files(data_dir / "blobs"), _wanted(made.values()))
-    yield from (f"{left.name} is left in the scratch folder" for left in (data_dir / "scratch").iterdir())
+    yield from left_over(data_dir)
+    kept, counted = (_select(data_dir, statement) for statement in (KEPT_COUNTS, COUNTS))
+    yield from (f"the counts {row} are kept, and should not be" for row in set(kept) - set(counted))
+    yield from (f"the counts {row} are not kept" for row in set(counted) - set(kept))
     # What is kept beside the tasks, so that a claim is quick, is kept in their transactions.
     yield from (
         f"account {account} counts {waiting} waiting and {running} running tasks"
@@ -63,6 +75,13 @@ def wrong(data_dir: Path, accepted: Mapping[str, str]) -> Iterator[str]:
     if whole != [("ok",)]:
         yield f"the database is not whole: {whole}"
     yield from (f"process {process} is left over" for process in processes_of(data_dir))
+
+
+def left_over(data_dir: Path) -> Iterator[str]:
+    """The files that should not be there, and those that should and are not, a line each."""
+    made = [task for task in rows(data_dir).values() if task.state == "SUCCEEDED"]
+    yield from _differences("file", _files(data_dir / "blobs"), _wanted(made))
+    yield from (f"{left.name} is left in the scratch folder" for left in (data_dir / "scratch").iterdir())
 
 
 def processes_of(data_dir: Path) -> list[str]:

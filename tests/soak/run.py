@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.server import POLL, SUBMIT, Server, start, wanserve
-from tests.soak.reckoning import MARK, live, rows, wrong
+from tests.soak.reckoning import MARK, left_over, live, rows, wrong
 
 ACCOUNTS = ("ann", "bob", "cleo", "dan", "eve")
 CANCELED_SHARE = 0.1
@@ -29,6 +29,9 @@ TROUBLES = ("server", "child", "child", "sleep")
 
 SLEEP_SECONDS = (0.5, 20.0)
 """Shorter and longer than an idle child may owe an answer: some wake up in time, others are replaced in their sleep."""
+
+SWEEP_SECONDS = 150
+"""How long the sweeps after the last start may take: more than two of them are apart."""
 
 TASKS_A_TROUBLE = 2
 """The killing ends after half as many troubles as there are tasks, so that a slow machine comes to an end too."""
@@ -214,8 +217,11 @@ def soak(folder: Path, tasks: int, seed: int) -> Told:
                 time.sleep(0.1)
             trouble.calm.set()
             trouble.join()
-            # A start sweeps.
+            # What belongs to no task goes with the second look after a start.
             patient.replace(ready=True)
+            deadline = time.monotonic() + SWEEP_SECONDS
+            while any(left_over(data_dir)) and time.monotonic() < deadline:
+                time.sleep(0.1)
             told_states = clients.poll_all()
         finally:
             trouble.calm.set()
