@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
 /** Make one video: java TextToVideo.java [PROMPT] [SIZE] [OUT], with WANSERVE_KEY set. */
 public class TextToVideo {
     static final Map<String, String> ENV = System.getenv();
-    static final String URL = ENV.getOrDefault("WANSERVE_URL", "http://127.0.0.1:8000");
+    static final String URL = ENV.getOrDefault("WANSERVE_URL", "").isEmpty()
+            ? "http://127.0.0.1:8000" : ENV.get("WANSERVE_URL");
     static final String KEY = ENV.getOrDefault("WANSERVE_KEY", "");
     static final Duration PATIENCE = Duration.ofMinutes(10);
     static final HttpClient CLIENT = HttpClient.newHttpClient();

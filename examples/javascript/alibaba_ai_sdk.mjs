@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createAlibaba } from '@ai-sdk/alibaba';
 import { experimental_generateVideo as generateVideo } from 'ai';
 
-const url = process.env.WANSERVE_URL ?? 'http://127.0.0.1:8000';
+const url = process.env.WANSERVE_URL || 'http://127.0.0.1:8000';
 const key = process.env.WANSERVE_KEY;
 const [
   prompt = 'A kitten running in the moonlight',

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 
-const url = process.env.WANSERVE_URL ?? 'http://127.0.0.1:8000';
+const url = process.env.WANSERVE_URL || 'http://127.0.0.1:8000';
 const key = process.env.WANSERVE_KEY;
 const minutes = 10;
 const [

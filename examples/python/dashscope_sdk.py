@@ -7,7 +7,7 @@ import urllib.request
 import dashscope
 from dashscope import VideoSynthesis
 
-dashscope.base_http_api_url = os.environ.get("WANSERVE_URL", "http://127.0.0.1:8000") + "/api/v1"
+dashscope.base_http_api_url = (os.environ.get("WANSERVE_URL") or "http://127.0.0.1:8000") + "/api/v1"
 dashscope.api_key = os.environ.get("WANSERVE_KEY") or sys.exit("Set WANSERVE_KEY to your key.")
 
 given = sys.argv[1:]

@@ -10,7 +10,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 import litellm
 import openai
 
-URL = os.environ.get("WANSERVE_URL", "http://127.0.0.1:8000")
+URL = os.environ.get("WANSERVE_URL") or "http://127.0.0.1:8000"
 KEY = os.environ.get("WANSERVE_KEY") or sys.exit("Set WANSERVE_KEY to your key.")
 SERVER = {"api_base": f"{URL}/v1", "api_key": KEY}
 MINUTES = 10

@@ -10,7 +10,7 @@ from openai import APIConnectionError, APIStatusError, OpenAI
 # OpenAI has ended its own service of videos; its SDK has kept the calls, and warns.
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 
-URL = os.environ.get("WANSERVE_URL", "http://127.0.0.1:8000")
+URL = os.environ.get("WANSERVE_URL") or "http://127.0.0.1:8000"
 KEY = os.environ.get("WANSERVE_KEY") or sys.exit("Set WANSERVE_KEY to your key.")
 MINUTES = 10
 

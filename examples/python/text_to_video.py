@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-URL = os.environ.get("WANSERVE_URL", "http://127.0.0.1:8000")
+URL = os.environ.get("WANSERVE_URL") or "http://127.0.0.1:8000"
 KEY = os.environ.get("WANSERVE_KEY") or sys.exit("Set WANSERVE_KEY to your key.")
 MINUTES = 10
 

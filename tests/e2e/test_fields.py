@@ -326,8 +326,11 @@ def test_an_empty_optional_file_and_plain_encodings_are_as_if_left_out(idle: Ser
     ],
 )
 def test_a_form_without_its_boundary_is_refused(idle: Server, kind: str) -> None:
-    answer = post(idle, VIDEOS, whole(PROMPT)[0], kind)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "body")
+    lines = idle.log.read_text()
+    for content in (whole(PROMPT)[0], b"no form", b"--7d1f\r\nno header\r\n", b"--7d1f\r\nX: y\rz\r\n"):
+        answer = post(idle, VIDEOS, content, kind)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "body")
+    assert idle.log.read_text() == lines
 
 
 def test_a_form_that_breaks_off_anywhere_is_refused_and_not_logged(idle: Server) -> None:
