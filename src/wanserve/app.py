@@ -5,13 +5,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from starlette.types import ASGIApp
 
 from wanserve import __version__, devices
 from wanserve.blobs.links import Links as Signer
-from wanserve.blobs.links import load_secret
+from wanserve.blobs.links import load_secret, put_back_secret
 from wanserve.blobs.store import DiskBlobs
 from wanserve.clocks import now_ms
 from wanserve.core import Core, new_uuid
@@ -150,7 +151,8 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         ]
 
     stopping = threading.Event()
-    signer = Signer(load_secret(settings.data_dir / "link-secret"))
+    secret_file = settings.data_dir / "link-secret"
+    signer = Signer(load_secret(secret_file))
     retention_ms = core.tasks.policy.retention_ms
     origin = Origin(settings.public_url)
     links = Links(signer, origin, retention_ms)
@@ -174,5 +176,6 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     )
     files = Files(signer, shelf, core.tasks.retention_clock or now_ms, core.tasks)
     app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers, origin)
-    sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters)
+    mend = partial(put_back_secret, secret_file, signer.secret)
+    sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters, mend=mend)
     return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds, stopping)

@@ -14,7 +14,7 @@ from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
-from wanserve.ownership import unserved
+from wanserve.ownership import lock_file, unserved
 from wanserve.settings import Settings
 from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
 from wanserve.tasks import Tasks
@@ -49,7 +49,13 @@ def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS, *, o
     one does not change the schema under a server that may be older than itself.
     """
     make_folders(settings)
-    database = Database(settings.database_file, nullcontext() if owner else unserved(settings.data_dir))
+    lock = lock_file(settings.data_dir)
+    # Whoever removes the lock lets another server in beside this one.
+    database = Database(
+        settings.database_file,
+        nullcontext() if owner else unserved(settings.data_dir),
+        [lock] if owner else [],
+    )
     tasks = Tasks(
         store=SqliteTasks(database),
         models=models,

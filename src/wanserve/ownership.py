@@ -10,6 +10,11 @@ from typing import TextIO
 from wanserve.domain.errors import SetupError
 
 
+def lock_file(data_dir: Path) -> Path:
+    """The file that is locked; it stays where it is when its process ends."""
+    return data_dir / "lock"
+
+
 @contextmanager
 def owned(data_dir: Path) -> Iterator[None]:
     """Hold the data directory for this process alone. Raises SetupError where another server has it."""
@@ -38,7 +43,7 @@ def unserved(data_dir: Path) -> Iterator[None]:
 @contextmanager
 def _lock(data_dir: Path) -> Iterator[TextIO | None]:
     """The lock's file while this process has it, or None where another process does."""
-    with (data_dir / "lock").open("a+") as file:
+    with lock_file(data_dir).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             ours = True

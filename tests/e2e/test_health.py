@@ -84,7 +84,7 @@ def test_folders_of_the_data_directory_that_are_gone_are_made_again(tmp_path: Pa
         assert made.readiness()[0] == 200
 
 
-@pytest.mark.parametrize("name", ["wanserve.db", "wanserve.db-wal"])
+@pytest.mark.parametrize("name", ["wanserve.db", "wanserve.db-wal", "lock"])
 def test_a_database_that_is_taken_away_is_told_and_nothing_is_accepted_into_it(tmp_path: Path, name: str) -> None:
     with running(tmp_path / "data", "--no-worker") as server:
         accepted = server.submit()

@@ -1,6 +1,7 @@
 """Knows how a link to a file proves that we gave it out, and until when it is good."""
 
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from wanserve.disk import sync
 from wanserve.domain.errors import SetupError, WanserveError
+
+log = logging.getLogger(__name__)
 
 _SECRET_BYTES = 32
 
@@ -71,7 +74,7 @@ def load_secret(path: Path) -> bytes:
     """
     try:
         if not path.exists():
-            _make_secret(path)
+            _place_secret(path, secrets.token_bytes(_SECRET_BYTES))
         secret = path.read_bytes()
     except OSError as error:
         raise SetupError(f"cannot use the link secret {path}: {error.strerror or error}") from error
@@ -83,13 +86,23 @@ def load_secret(path: Path) -> bytes:
     return secret
 
 
-def _make_secret(path: Path) -> None:
-    """Put a new secret in place, whole or not at all, unless another process is faster."""
+def put_back_secret(path: Path, secret: bytes) -> None:
+    """Write the secret again where its file has gone: with another one, all links would end at the next start.
+
+    Raises OSError.
+    """
+    if not path.exists():
+        log.warning("the link secret %s has gone and is put back", path)
+        _place_secret(path, secret)
+
+
+def _place_secret(path: Path, secret: bytes) -> None:
+    """Put the secret in place, whole or not at all, unless another process is faster."""
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}~")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_SECRET_BYTES))
+            file.write(secret)
             file.flush()
             os.fsync(file.fileno())
         # A link, unlike a rename, does not replace a secret that somebody made meanwhile and may have used.

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple
@@ -54,15 +54,20 @@ class _Own(threading.local):
 class Database:
     """One SQLite file: a reading connection for each thread that asks, and the Writer."""
 
-    def __init__(self, path: Path, migrating: AbstractContextManager[None] = FREELY) -> None:
+    def __init__(
+        self, path: Path, migrating: AbstractContextManager[None] = FREELY, watched: Sequence[Path] = ()
+    ) -> None:
         """Open the file, creating or migrating it. Raises SetupError where it cannot be, or is newer than we are.
 
-        `migrating` is entered while the schema changes, and may refuse that.
+        `migrating` is entered while the schema changes, and may refuse that. Where one of the files `watched` goes,
+        nothing is written any more, as where one of the database's own does.
         """
         self._path = path
         self._local = _Own()
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
+        self._beside = tuple(path.with_name(f"{path.name}-{name}") for name in ("wal", "shm"))
+        self._watched = (path, *watched, *self._beside)
         self._files: dict[Path, tuple[int, int]] = {}
         steps = migrations()
         try:
@@ -103,7 +108,7 @@ class Database:
 
     def _connect_writer(self) -> sqlite3.Connection:
         # The files beside the database come with its first connection and go with its last.
-        self._files = {path: known for path, known in self._files.items() if path == self._path}
+        self._files = {path: known for path, known in self._files.items() if path not in self._beside}
         return self._connect()
 
     def _check_files(self) -> None:
@@ -111,7 +116,7 @@ class Database:
 
         Raises StoreUnavailable: what is written now would be gone at the next start.
         """
-        for path in (self._path, *(self._path.with_name(f"{self._path.name}-{name}") for name in ("wal", "shm"))):
+        for path in self._watched:
             try:
                 found = os.stat(path)  # noqa: PTH116 - before each commit, and half as long as through Path
             except OSError:

@@ -44,6 +44,9 @@ class Sweeper:
     check_s: float = LEASE_CHECK_SECONDS
     files_every: int = FILES_EVERY
     monotonic_s: Callable[[], float] = time.monotonic
+    mend: Callable[[], None] = lambda: None
+    """Called with each sweep of the files: puts back what else of the data directory has gone."""
+
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
     _overdue: set[tuple[str, int]] = field(default_factory=set, init=False)
     _left_over: set[str] = field(default_factory=set, init=False)
@@ -85,7 +88,8 @@ class Sweeper:
 
     def sweep_files(self) -> None:
         """Delete what is past its retention, files that no task has, and what killed children left half made."""
-        for sweep in (self._sweep_old, self._sweep_scratch, self._sweep_orphans, self.tasks.forget_old_keys):
+        sweeps = (self.mend, self._sweep_old, self._sweep_scratch, self._sweep_orphans, self.tasks.forget_old_keys)
+        for sweep in sweeps:
             if not self._stopping.is_set():
                 self._try(sweep)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from wanserve.blobs.links import LinkExpired, LinkInvalid, Links, load_secret
+from wanserve.blobs.links import LinkExpired, LinkInvalid, Links, load_secret, put_back_secret
 from wanserve.domain.errors import SetupError
 
 LINKS = Links(bytes(range(32)))
@@ -163,3 +163,14 @@ def test_a_secret_that_cannot_be(tmp_path: Path, name: str) -> None:
     """A folder in its place, or no folder for it."""
     with pytest.raises(SetupError, match="cannot use the link secret"):
         load_secret(tmp_path / name)
+
+
+def test_a_secret_that_has_gone_is_put_back_and_one_that_is_there_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "link-secret"
+    secret = load_secret(path)
+    path.unlink()
+    put_back_secret(path, secret)
+    assert load_secret(path) == secret
+    assert path.stat().st_mode & 0o777 == 0o600
+    put_back_secret(path, b"x" * 32)
+    assert load_secret(path) == secret
