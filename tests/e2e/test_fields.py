@@ -403,13 +403,12 @@ def test_what_curl_sends_of_a_file_is_no_prompt(idle: Server, tmp_path: Path) ->
 UNMET: list[tuple[str, object]] = [
     *((name, "https://video.example/a.png") for name in (
         "image", "image_url", "img_url", "input_reference", "first_frame_url", "last_frame_url", "first_frame_image",
-        "reference_url", "video", "video_url", "mask_image_url", "audio_url", "driving_audio_url",
+        "reference_url", "video", "video_url", "mask_image_url", "driving_audio_url",
     )),
     ("images", ["https://video.example/a.png"]),
     ("media", [{"type": "image", "url": "https://video.example/a.png"}]),
     ("reference_urls", ["x"]),
     ("image", {"url": "x"}),
-    ("with_audio", True),
     ("audio", True),
     ("generate_audio", True),
     ("shot_type", "multi"),
@@ -483,10 +482,11 @@ def test_another_length_is_refused_by_the_documents_dialect_too(idle: Server, du
 HARMLESS: list[tuple[str, str, object]] = [
     ("input", "extend_prompt", True),
     ("input", "function", "video-synthesis"),
-    ("input", "audio_url", None),
+    ("input", "audio_url", "https://video.example/a.mp3"),
     ("input", "img_url", ""),
     ("input", "media", []),
     ("parameters", "with_audio", False),
+    ("parameters", "with_audio", True),
     ("parameters", "shot_type", "single"),
     ("parameters", "anything", "at all"),
     ("parameters", "num_outputs", 1),

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.dialects.base import UnsupportedParameter
 
+# Not `audio_url` and `with_audio`: the vendor's SDK for Java and n8n send them for every model, and the vendor passes them
+# over for these, whose videos are silent.
 _MEDIA: Final = [
     "audio",
     "audio_setting",
-    "audio_url",
     "audio_urls",
     "character",
     "characters",
@@ -84,7 +85,6 @@ _MEDIA: Final = [
     "video_urls",
     "videos",
     "voice",
-    "with_audio",
 ]
 _SAMPLING: Final = [
     "boundary_ratio",
