@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 JUMP_MS: Final = 60_000
 """A wall clock that is so far ahead of the monotonic one was set, and has not merely been corrected."""
 
+_UPTIME: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 def now_ms() -> int:
     """Milliseconds since 1970, UTC."""
@@ -20,7 +22,7 @@ def now_ms() -> int:
 
 def uptime_ms() -> int:
     """Milliseconds since the machine started, with the time that it slept where the system counts that."""
-    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
+    return time.clock_gettime_ns(_UPTIME) // 1_000_000
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.types import Message, Receive, Send
 
 from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.http.deadlines import Deadlines
 from wanserve.http.dialects.base import MAX_BODY_BYTES, BodyTooLarge, ServerBusy
 
 MAX_QUERY_BYTES: Final = 8192
@@ -39,11 +40,14 @@ MAX_HELD_BYTES_EACH: Final = 16 * 1024 * 1024
 class Bodies:
     """Counts the bytes of the bodies that are in memory: `most` of all accounts together, `each` of one.
 
+    `deadlines` says how long one may take.
+
     Lives on the event loop's thread only.
     """
 
     most: int = MAX_HELD_BYTES
     each: int = MAX_HELD_BYTES_EACH
+    deadlines: Deadlines = field(default_factory=lambda: Deadlines(BODY_SECONDS))
     held: int = field(default=0, init=False)
     _by_account: dict[str, int] = field(default_factory=dict, init=False)
 
@@ -72,15 +76,15 @@ class Body:
     account: str
     _size: int = field(default=0, init=False)
 
-    async def read(self, seconds: float = BODY_SECONDS) -> bytes:
+    async def read(self) -> bytes:
         """The whole body.
 
         Raises ServerBusy, or InvalidRequest where it is longer than MAX_BODY_BYTES, breaks off, or comes too slowly.
         """
         try:
-            async with asyncio.timeout(seconds):
-                return await self._whole()
+            return await self.bodies.deadlines.within(self._whole())
         except TimeoutError as error:
+            seconds = self.bodies.deadlines.seconds
             raise InvalidRequest("body", f"did not come within {seconds:g} s") from error
 
     def forget(self) -> None:
