@@ -39,8 +39,8 @@ RETRIES_MAX: Final = 1_000_000
 SLICE: Final = 200
 """So many rows are removed in one write at most: submits that wait behind it are held up by some milliseconds."""
 
-Asked = rules.VideoRequest | tuple[str, str]
-"""What a submit asks for, or a remix: the id of its source and the prompt."""
+Asked = rules.VideoRequest | rules.RemixRequest
+"""What a submit may ask for."""
 
 
 def file_key(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:
@@ -107,21 +107,26 @@ class Tasks:
     retention_clock: Clock | None = None
     _refusals: Refusals = field(default_factory=Refusals, init=False)
 
-    def submit(self, key: Key, request: rules.VideoRequest, repeat: Repeat = None) -> Future[Task]:
+    def submit(self, key: Key, asked: Asked, repeat: Repeat = None) -> Future[Task]:
         """Let a request in; its task, once that is on disk: nobody may be told before.
 
         A submit that `repeat` knows to be an earlier one's repetition gets that one's task, as it now is, also where
         it would be refused as a new one. Raises InvalidRequest, or ModelDenied where the key is restricted to other
-        models; the future fails as `TaskStore.add` says.
+        models; for a remix TaskNotFound, and VideoNotReady where its source has made no video. The future fails as
+        `TaskStore.add` says.
         """
-        return self._accept(key.account, request, repeat, lambda: self._admitted(key, request))
-
-    def remix(self, key: Key, source_id: str, prompt: str, repeat: Repeat = None) -> Future[Task]:
-        """Let in another prompt for what the source was made with: its model, size, length, seed and all else.
-
-        Raises as `submit` does, TaskNotFound, and VideoNotReady where the source has made no video.
-        """
-        return self._accept(key.account, (source_id, prompt), repeat, lambda: self._remixed(key, source_id, prompt))
+        once = self._once(key.account, asked, repeat)
+        try:
+            task = self._remixed(key, asked) if isinstance(asked, rules.RemixRequest) else self._admitted(key, asked)
+        except WanserveError as refusal:
+            if once is None or (isinstance(once, Counted) and once.follows is None):
+                raise
+            # What was accepted stays accepted, also where it would be refused by now.
+            return self.store.repeat(key.account, once, refusal)
+        added = self.store.add(task, self.policy.max_queued, once)
+        if isinstance(once, Counted):
+            added.add_done_callback(partial(self._note_if_refused, key.account, once))
+        return added
 
     def turned_away(self, account: str, asked: Asked, repeat: Repeat) -> None:
         """Note that a submit was refused before it came here: its repeat is new work, and no earlier task's."""
@@ -129,14 +134,14 @@ class Tasks:
         if isinstance(once, Counted):
             self._note_refusal(account, once)
 
-    def _remixed(self, key: Key, source_id: str, prompt: str) -> Task:
-        source = self.get(key.account, source_id)
+    def _remixed(self, key: Key, asked: rules.RemixRequest) -> Task:
+        source = self.get(key.account, asked.source_id)
         if source.state is not State.SUCCEEDED:
             raise VideoNotReady(source.id, source.state)
         made = source.generation
         request = rules.VideoRequest(
             model=made.model,
-            prompt=prompt,
+            prompt=asked.prompt,
             negative_prompt=made.negative_prompt,
             size=(made.width, made.height),
             seed=made.seed,
@@ -312,21 +317,6 @@ class Tasks:
             raise ModelDenied(f"this key may not use {generation.model}")
         return Task(self.new_id(), key.account, generation, self.clock())
 
-    def _accept(self, account: str, asked: Asked, repeat: Repeat, admit: Callable[[], Task]) -> Future[Task]:
-        """Add the task that `admit` gives, unless an earlier submit brought one; recognise first, admit after."""
-        once = self._once(account, asked, repeat)
-        try:
-            task = admit()
-        except WanserveError as refusal:
-            if once is None or (isinstance(once, Counted) and once.follows is None):
-                raise
-            # What was accepted stays accepted, also where it would be refused by now.
-            return self.store.repeat(account, once, refusal)
-        added = self.store.add(task, self.policy.max_queued, once)
-        if isinstance(once, Counted):
-            added.add_done_callback(partial(self._note_if_refused, account, once))
-        return added
-
     def _once(self, account: str, asked: Asked, repeat: Repeat) -> Once | Counted | None:
         match repeat:
             case None:
@@ -371,5 +361,4 @@ class Tasks:
 
 def fingerprint(asked: Asked) -> str:
     """The SHA-256 of what was asked, as 64 hex digits: of the request as it was sent, before any default is filled in."""
-    whole = asdict(asked) if isinstance(asked, rules.VideoRequest) else asked
-    return sha256(json.dumps([whole, None]).encode()).hexdigest()
+    return sha256(json.dumps([asdict(asked), None]).encode()).hexdigest()

@@ -21,7 +21,7 @@ from wanserve.domain.errors import (
     WrongState,
 )
 from wanserve.domain.repeats import MOST_OF_AN_ACCOUNT, Refusals
-from wanserve.domain.rules import VideoRequest
+from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import Counted, Failure, Named, Once, Repeat, Sent, State, Task, Variant
 from wanserve.store.memory import MemoryTasks
@@ -385,12 +385,12 @@ def test_a_repeat_gets_its_task_where_it_would_be_refused_as_a_new_one(
     bench.tasks.succeed(bench.claimed(), VIDEO)
     other = replace(bench.tasks, models={})
     named = Named("another") if isinstance(first, Named) else first
-    remixed = bench.tasks.remix(ANN, submitted.id, "a dog", named).result(0)
+    remixed = bench.tasks.submit(ANN, RemixRequest(submitted.id, "a dog"), named).result(0)
     bench.tasks.delete("ann", submitted.id)
-    repeated = other.remix(ANN, submitted.id, "a dog", named if isinstance(named, Named) else again)
+    repeated = other.submit(ANN, RemixRequest(submitted.id, "a dog"), named if isinstance(named, Named) else again)
     assert repeated.result(0) == remixed
     with pytest.raises(TaskNotFound):
-        bench.tasks.remix(ANN, submitted.id, "a cow", Sent(1)).result(0)
+        bench.tasks.submit(ANN, RemixRequest(submitted.id, "a cow"), Sent(1)).result(0)
 
 
 @pytest.mark.parametrize("deleted", [True, False])
@@ -456,23 +456,23 @@ def test_a_remix_takes_over_all_but_the_prompt(bench: Bench) -> None:
     bench.tasks.submit(ANN, asked).result(0)
     task = bench.claimed()
     with pytest.raises(VideoNotReady, match="is RUNNING and has no video"):
-        bench.tasks.remix(ANN, task.id, "a dog")
+        bench.tasks.submit(ANN, RemixRequest(task.id, "a dog"))
     bench.tasks.succeed(task, VIDEO)
     with pytest.raises(TaskNotFound):
-        bench.tasks.remix(BEN, task.id, "a dog")
-    remixed = bench.tasks.remix(ANN, task.id, "a dog").result(0)
+        bench.tasks.submit(BEN, RemixRequest(task.id, "a dog"))
+    remixed = bench.tasks.submit(ANN, RemixRequest(task.id, "a dog")).result(0)
     assert (remixed.remixed_from, remixed.state) == (task.id, State.PENDING)
     assert remixed.generation == replace(task.generation, prompt="a dog")
     with pytest.raises(ModelDenied):
-        bench.tasks.remix(replace(ANN, models=frozenset()), task.id, "a dog")
+        bench.tasks.submit(replace(ANN, models=frozenset()), RemixRequest(task.id, "a dog"))
 
 
 def test_a_remix_and_a_submit_of_the_same_are_no_repeat_of_each_other(bench: Bench) -> None:
     bench.submitted()
     task = bench.claimed()
     bench.tasks.succeed(task, VIDEO)
-    remixed = bench.tasks.remix(ANN, task.id, "a cat", Sent(0)).result(0)
-    assert bench.tasks.remix(ANN, task.id, "a cat", Sent(1)).result(0) == remixed
+    remixed = bench.tasks.submit(ANN, RemixRequest(task.id, "a cat"), Sent(0)).result(0)
+    assert bench.tasks.submit(ANN, RemixRequest(task.id, "a cat"), Sent(1)).result(0) == remixed
     assert bench.tasks.submit(ANN, replace(REQUEST, seed=7), Sent(1)).result(0) != remixed
 
 

@@ -41,6 +41,14 @@ class VideoRequest:
     guidance_scale: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RemixRequest:
+    """What a client asked for by another task's id: that one's model, size, length, seed and all else, for this prompt."""
+
+    source_id: str
+    prompt: str
+
+
 def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Callable[[], int]) -> Generation:
     """The generation that the request asks for; `new_seed` is called where it names no seed.
 

@@ -11,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 
 from wanserve.domain.account import Key
 from wanserve.domain.errors import ModelNotFound, RateLimited, WanserveError
-from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Task
 from wanserve.http.answers import send_json
 from wanserve.http.auth import Gate, Kind
@@ -111,9 +110,7 @@ class Door:
             # Sent again it is new work, however alike an earlier task is.
             self.tasks.turned_away(key.account, asked, repeat)
             raise
-        if isinstance(asked, VideoRequest):
-            return await asyncio.wrap_future(self.tasks.submit(key, asked, repeat))
-        return await asyncio.wrap_future(self.tasks.remix(key, *asked, repeat))
+        return await asyncio.wrap_future(self.tasks.submit(key, asked, repeat))
 
     async def _task(self, operation: Query | Cancel, key: Key, incoming: Incoming) -> Task:
         match operation:

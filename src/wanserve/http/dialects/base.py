@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, QueryParams
 from wanserve.domain.catalog import ModelCard, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade, WanserveError
 from wanserve.domain.ports import Clock
-from wanserve.domain.rules import VideoRequest
+from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import Named, Repeat, State, Task, Variant
 
@@ -133,9 +133,9 @@ class Submit(_Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remix(_Operation):
-    """Submits another prompt for what a task was made with: `read` gives that task's id and the prompt."""
+    """Submits another prompt for what a task was made with."""
 
-    read: Callable[[Incoming], tuple[str, str]]
+    read: Callable[[Incoming], RemixRequest]
     write: Callable[[Task, Outgoing], Json]
     repeat: Callable[[Incoming], Repeat] = named
 

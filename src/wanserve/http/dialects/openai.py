@@ -23,7 +23,7 @@ from wanserve.domain.errors import (
     WanserveError,
 )
 from wanserve.domain.ports import Clock
-from wanserve.domain.rules import VideoRequest
+from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import Repeat, Sent, State, Task, Variant
 from wanserve.http.dialects import openai_about as about
@@ -285,13 +285,13 @@ def read_seconds(text: str) -> int:
     return int(text)
 
 
-def read_remix(incoming: Incoming) -> tuple[str, str]:
+def read_remix(incoming: Incoming) -> RemixRequest:
     """The task whose settings are taken over, and the new prompt. Raises InvalidRequest, TaskNotFound."""
     task_id, asked = read_id(incoming), read_form_or_json(incoming, _Remix)
     refuse_unmet(asked.model_extra, misplaced=_OF_THE_FIRST)
     if asked.n not in (None, 1):
         raise InvalidRequest("count", "must be 1: one video a task")
-    return task_id, asked.prompt
+    return RemixRequest(task_id, asked.prompt)
 
 
 def repeat(incoming: Incoming) -> Repeat:
