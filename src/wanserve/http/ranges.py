@@ -70,26 +70,27 @@ def spans(headers: Headers, version: Version, size: int) -> Sequence[Span] | Non
 
     What is no range of bytes is passed over, as the RFC says. Raises RangeNotSatisfiable.
     """
-    asked, condition = headers.getlist("range"), headers.get("if-range")
-    if len(asked) != 1 or (condition is not None and condition.strip() not in (version.tag, version.modified)):
+    bounds = _bounds(headers, version)
+    if not bounds:
         return None
-    unit, equals, texts = asked[0].partition("=")
-    if not equals or unit.strip().lower() != "bytes":
-        return None
-    specs = [text.strip(" \t") for text in texts.split(",")]
-    matches = [_SPEC.fullmatch(text) for text in specs if text]
-    if not 0 < len(matches) <= MAX_RANGES:
-        return None
-    found: list[Span] = []
-    for match in matches:
-        if match is None or not _is_range(match[1], match[2]):
-            return None
-        span = _span(match[1], match[2], size)
-        if span is not None:
-            found.append(span)
+    found = [span for first, last in bounds if (span := _span(first, last, size)) is not None]
     if not found:
         raise RangeNotSatisfiable(size)
     return _apart(found)
+
+
+def _bounds(headers: Headers, version: Version) -> Sequence[tuple[str, str]]:
+    """The first and last byte of each range that is asked for, as digits or empty; none where the whole file is."""
+    asked, condition = headers.getlist("range"), headers.get("if-range")
+    if len(asked) != 1 or (condition is not None and condition.strip() not in (version.tag, version.modified)):
+        return ()
+    unit, equals, texts = asked[0].partition("=")
+    if not equals or unit.strip().lower() != "bytes":
+        return ()
+    matches = [_SPEC.fullmatch(text) for text in (each.strip(" \t") for each in texts.split(",")) if text]
+    bounds = [(match[1], match[2]) for match in matches if match and _is_range(match[1], match[2])]
+    # One that is none makes all of them none.
+    return bounds if len(bounds) == len(matches) <= MAX_RANGES else ()
 
 
 def _is_range(first: str, last: str) -> bool:
