@@ -134,6 +134,7 @@ def test_a_wrong_limit_is_one_clear_line_and_changes_nothing(
     assert set(row.values()) == {"ann", row["created"], None}
 
 
+@pytest.mark.thorough
 def test_the_accounts_are_listed_with_what_is_their_own(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
     assert wanserve("accounts", "list", *data).stdout == "none\n"

@@ -57,6 +57,7 @@ def test_generate_goes_through_a_server_where_it_is_told_one(server: Server, tmp
     assert out.stat().st_size == shown["video"]["size_bytes"]
 
 
+@pytest.mark.thorough
 def test_generate_says_plainly_what_is_wrong(server: Server, tmp_path: Path) -> None:
     out = ("-o", str(tmp_path / "x.mp4"))
     assert "prompt: must not be blank" in refused("generate", " ", *out)
@@ -78,6 +79,7 @@ def test_generate_says_plainly_what_is_wrong(server: Server, tmp_path: Path) -> 
     assert not (tmp_path / "x.mp4").exists()
 
 
+@pytest.mark.thorough
 def test_generate_finds_the_server_and_its_key_in_the_environment(server: Server, tmp_path: Path) -> None:
     where = {"url": server.url, "key": server.key}
     out = tmp_path / "x.mp4"
@@ -137,6 +139,7 @@ def test_models_tell_names_sizes_and_engine() -> None:
     assert "640*480" in told("models")
 
 
+@pytest.mark.thorough
 def test_doctor_says_what_this_machine_can_run(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
     findings = json.loads(told("doctor", "--json", *data))

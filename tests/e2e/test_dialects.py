@@ -131,6 +131,7 @@ def test_the_pictures_of_a_video_are_a_webp_and_a_jpeg_and_ranges_are_served(ser
     assert view.ask("GET", f"{content}?variant=gif").json()["error"]["param"] == "variant"
 
 
+@pytest.mark.thorough
 def test_the_watermark_is_drawn_where_it_is_asked_for_in_each_dialect(server: Server) -> None:
     """The same seed gives the same bytes, but for the mark."""
     view = View(server)
@@ -453,6 +454,7 @@ def test_a_slash_at_the_end_changes_nothing_and_polls_are_told_when_to_come_back
         assert view.ask("GET", path).status_code == 404, path
 
 
+@pytest.mark.thorough
 def test_the_model_that_stands_for_the_vendors_own_is_a_setting(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--no-worker", default_model="wan2.2-t2v-plus") as server:
         assert told(View(server).create({"prompt": "a"}))["model"] == "wan2.2-t2v-plus"

@@ -132,6 +132,7 @@ def test_a_key_counts_after_a_restart_and_after_its_task_has_ended(tmp_path: Pat
         assert stored(again) == [first]
 
 
+@pytest.mark.thorough
 def test_past_its_tasks_retention_a_key_neither_finds_it_nor_makes_another(tmp_path: Path) -> None:
     server = start(tmp_path / "data")
     first = task_id(submit(server, "order"))

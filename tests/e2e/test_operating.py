@@ -199,6 +199,7 @@ def test_the_next_version_migrates_at_its_start_and_tasks_and_keys_survive(tmp_p
     assert f"the database has schema {SCHEMA + 1}" in refused.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", [["serve", "--port", "0"], ["keys", "list"]])
 def test_a_failed_migration_leaves_the_database_as_it_was_and_the_old_version_starts_on_it(
     tmp_path: Path, command: list[str]

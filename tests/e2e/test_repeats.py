@@ -26,7 +26,13 @@ def call(server: Server, path: str, body: dict[str, str]) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("limits", [("10", "500"), ("1000", "5")], ids=["the rate", "the queue"])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param(("10", "500"), id="the rate"),
+        pytest.param(("1000", "5"), id="the queue", marks=pytest.mark.thorough),
+    ],
+)
 def test_each_of_many_calls_for_the_same_has_a_video_of_its_own(tmp_path: Path, limits: tuple[str, str]) -> None:
     with (
         running(tmp_path / "data", "--no-worker", submit_rps=limits[0], max_queued=limits[1]) as server,

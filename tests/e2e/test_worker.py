@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.faults.harness import PATIENCE_SECONDS, files_of, process_state, rig, until
 from tests.e2e.server import POLL, WANSERVE, Server, environment, running, start, wanserve
@@ -66,6 +67,7 @@ def test_a_running_task_that_is_canceled_frees_the_child_for_the_next(tmp_path: 
         assert made.server.poll(task_id)["task_status"] == "CANCELED"
 
 
+@pytest.mark.thorough
 def test_the_server_answers_while_its_child_renders_and_stops_meanwhile(tmp_path: Path) -> None:
     with rig(tmp_path, lease_seconds="2", stall_seconds="2") as made:
         task_id = made.accept_held()
@@ -110,6 +112,7 @@ def test_a_newer_schema_stops_the_start_and_is_left_as_it_was(tmp_path: Path) ->
         assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.thorough
 def test_what_the_retention_has_passed_is_unknown_and_its_file_is_swept(tmp_path: Path) -> None:
     with rig(tmp_path) as made:
         task_id = made.accept()

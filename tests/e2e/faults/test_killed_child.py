@@ -74,6 +74,7 @@ def test_nothing_that_a_killed_child_left_outlasts_a_sweep(shared: Rig) -> None:
     shared.assert_swept()
 
 
+@pytest.mark.thorough
 def test_the_animatic_engine_may_be_killed_while_it_loads_and_while_it_draws(tmp_path: Path) -> None:
     with rig(tmp_path, stand_in=False) as made:
         made.arm("child", r"^open \S+\.xz ")
