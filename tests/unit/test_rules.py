@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanserve.domain.catalog import MODELS, Size
-from wanserve.domain.errors import InvalidRequest
+from wanserve.domain.errors import InvalidRequest, SizeNotMade
 from wanserve.domain.generation import Generation
 from wanserve.domain.rules import SEED_MAX, VideoRequest, check
 
@@ -47,6 +47,23 @@ def test_a_size_that_the_model_lacks_is_refused_with_what_it_has(model: str, siz
         checked(model=model, size=size)
     assert refused.value.field == "size"
     assert "{}*{}".format(*MODELS[model].default_size) in refused.value.problem
+
+
+def test_of_a_tier_a_model_may_make_some_sizes_only() -> None:
+    """As a model of another vendor's catalogue does: the tier alone gives its first size, and another of it is refused."""
+    square = replace(MODELS["wanx2.1-t2v-plus"], sizes=((960, 960), (1088, 832)))
+
+    def size_of(**asked: object) -> Size:
+        made = check(VideoRequest(square.name, "a cat", **asked), {square.name: square}, lambda: 42)  # type: ignore[arg-type]
+        return made.width, made.height
+
+    assert size_of(tier="720P") == (960, 960)
+    assert size_of(tier="720p", size=(1088, 832)) == (1088, 832)
+    with pytest.raises(SizeNotMade) as refused:
+        size_of(tier="720P", size=(1280, 720))
+    assert refused.value.field == "size"
+    with pytest.raises(InvalidRequest, match=f"tier: {square.name} makes 720P"):
+        size_of(tier="480P")
 
 
 def test_each_model_has_its_own_default_size() -> None:

@@ -25,7 +25,7 @@ from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import Counted, Failure, Named, Once, Repeat, Sent, State, Task, Variant
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import Policy, Tasks, file_key
+from wanserve.tasks import RETRIES_MAX, SLICE, Policy, Tasks, file_key
 
 ANN = Key("ann", "ann", "00", 0)
 BEN = Key("ben", "ben", "01", 0)
@@ -276,6 +276,19 @@ def test_what_is_sent_again_after_more_than_a_minute_is_made_again(bench: Bench)
     first = sent(bench, 0)
     bench.clock.now_ms += 60_001
     assert sent(bench, 1) != first
+
+
+def test_a_number_of_tries_that_no_client_reaches_is_no_repeat(bench: Bench) -> None:
+    first = sent(bench, RETRIES_MAX)
+    assert sent(bench, RETRIES_MAX + 1) != first
+
+
+def test_all_keys_that_count_no_more_are_removed_however_many(bench: Bench) -> None:
+    for number in range(SLICE + 1):
+        bench.tasks.submit(replace(ANN, account=f"account {number}"), REQUEST, Named("mine")).result(0)
+    bench.clock.now_ms += POLICY.once_ms + 1
+    bench.tasks.forget_old_keys()
+    assert bench.tasks.store.forget_keys(bench.clock.now_ms, 1) == 0
 
 
 def test_a_task_answers_one_repeat_of_a_number(bench: Bench) -> None:
