@@ -15,7 +15,7 @@ from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.links import load_secret, put_back_secret
 from wanserve.blobs.store import DiskBlobs
 from wanserve.clocks import now_ms
-from wanserve.core import Core, new_uuid
+from wanserve.core import Core, Uuids
 from wanserve.domain.errors import SetupError
 from wanserve.extension.chat import ChatEndpoint
 from wanserve.http.api import application
@@ -175,7 +175,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         api_document(dialects),
     )
     files = Files(signer, shelf, core.tasks.retention_clock or now_ms, core.tasks)
-    app = application(doors, [files.route(), *ops.routes()], dialects, new_uuid, meters.answers, origin)
+    app = application(doors, [files.route(), *ops.routes()], dialects, Uuids(), meters.answers, origin)
     mend = partial(put_back_secret, secret_file, signer.secret)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters, mend=mend)
     return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds, stopping)

@@ -123,6 +123,8 @@ def _of_tier(text: str, asked: Size | None, card: ModelCard) -> Size:
 
 
 def _frames(seconds: int | None, frames: int | None, card: ModelCard) -> int:
+    if seconds is None and frames is None:
+        return card.frames
     if seconds is not None and seconds not in card.lengths:
         raise InvalidRequest("seconds", f"{card.name} makes {' or '.join(map(str, card.lengths))}")
     made = [card.frames_in(each) for each in card.lengths if seconds in (None, each)]
@@ -132,6 +134,8 @@ def _frames(seconds: int | None, frames: int | None, card: ModelCard) -> int:
 
 
 def _require_as_made(request: VideoRequest, card: ModelCard) -> None:
+    if request.fps is None and request.steps is None and request.guidance_scale is None:
+        return
     recipe = card.recipe.profiled()
     made = {"fps": card.fps, "steps": recipe.steps, "guidance_scale": recipe.guidance_scale}
     for field, value in made.items():
