@@ -18,7 +18,7 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.media import mp4
-from wanserve.worker.events import Charge, Crashed, Done, Generate, Loaded
+from wanserve.worker.protocol import Charge, Crashed, Done, Generate, Loaded
 from wanserve.worker.supervisor import Supervisor
 
 CLIP = Generation("wan2.2-t2v-plus", "A kitten running in the moonlight", "", 1920, 1080, frames=150, fps=30, seed=7)

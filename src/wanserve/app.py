@@ -10,34 +10,35 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from wanserve import __version__, devices
+from wanserve import __version__
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import Links as Signer
 from wanserve.blobs.links import load_secret, put_back_secret
-from wanserve.blobs.store import DiskBlobs
-from wanserve.clocks import now_ms
 from wanserve.core import Core, Uuids
 from wanserve.domain.errors import SetupError
-from wanserve.extension.chat import ChatEndpoint
-from wanserve.http.api import application
 from wanserve.http.auth import Gate
 from wanserve.http.body import Bodies
 from wanserve.http.dialects.base import Dialect, Json
 from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.doors import Door
+from wanserve.http.endpoints import Door
 from wanserve.http.files import Files, Links, Shelf
+from wanserve.http.middleware import application
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.http.origin import Origin
+from wanserve.machine import gpus
+from wanserve.machine.clocks import now_ms
 from wanserve.metrics import Meters
-from wanserve.offers import Choice
+from wanserve.models.availability import Choice
+from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import Settings, surroundings
 from wanserve.worker.attempt import Patience
-from wanserve.worker.events import Charge
 from wanserve.worker.loop import Worker
+from wanserve.worker.protocol import Charge
 from wanserve.worker.supervisor import Supervisor
-from wanserve.worker.sweeper import Sweeper
+from wanserve.worker.sweepers import Sweeper
 
 POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
@@ -85,12 +86,10 @@ def _devices(settings: Settings, choice: Choice) -> dict[str, tuple[str, ...]]:
     """The devices of each worker, by a name for people; () leaves a worker what it sees. Raises SetupError."""
     if choice.engine != "wan":
         return {"cpu": ()}
-    named = (
-        [name.strip() for name in settings.devices.split(",")] if settings.devices else devices.found(surroundings())
-    )
+    named = [name.strip() for name in settings.devices.split(",")] if settings.devices else gpus.found(surroundings())
     if not named:
-        return {"gpu" if devices.has_gpu() else "cpu": ()}
-    return {f"gpu {','.join(group)}": group for group in devices.groups(named, settings.gpus_per_video)}
+        return {"gpu" if gpus.has_gpu() else "cpu": ()}
+    return {f"gpu {','.join(group)}": group for group in gpus.groups(named, settings.gpus_per_video)}
 
 
 def _worker(

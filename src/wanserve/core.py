@@ -8,16 +8,20 @@ import secrets
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
-from wanserve.clocks import RetentionClock, now_ms, uptime_ms
 from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
-from wanserve.ownership import lock_file, unserved
+from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
+from wanserve.machine.data_dir_lock import lock_file, unserved
 from wanserve.settings import Settings
-from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
+from wanserve.store.sqlite.backup import back_up
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.keys import SqliteKeys
+from wanserve.store.sqlite.tasks import SqliteTasks
 from wanserve.tasks import Tasks
 
 UUIDS_AT_ONCE: Final = 256
@@ -71,6 +75,11 @@ def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS, *, o
     )
     keys = Keys(SqliteKeys(database), MODELS, now_ms, lambda: f"sk-{secrets.token_hex(24)}")
     return Core(database, tasks, keys)
+
+
+def back_up_database(settings: Settings, target: Path) -> None:
+    """Copy the database to a new file, also while a server writes to it. Raises SetupError."""
+    back_up(settings.database_file, target)
 
 
 @dataclass(frozen=True, slots=True)

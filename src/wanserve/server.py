@@ -12,10 +12,10 @@ from wanserve.app import Parts, build
 from wanserve.core import make_folders, open_core
 from wanserve.http.listener import Patience, free_address, listen
 from wanserve.keys import Keys
-from wanserve.offers import Choice, choose
-from wanserve.ownership import owned
+from wanserve.machine.data_dir_lock import owned
+from wanserve.machine.stop_signals import Stopping, heard
+from wanserve.models.availability import Choice, choose
 from wanserve.settings import Settings
-from wanserve.stopping import Stopping, heard
 from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import LargeSizes, Lora, Placement, Precision, Profile, Recipe
+from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings
 from wanserve.tasks import Policy
 
 PREFIX: Final = "WANSERVE_"
@@ -79,8 +79,8 @@ class ModelSettings(BaseModel):
             raise ValueError("must be one more than a multiple of 4, such as 17, 49 or 81")
         return frames
 
-    def recipe(self, authors: Recipe) -> Recipe:
-        """The authors' recipe with what is set here."""
+    def sampling(self, authors: SamplingSettings) -> SamplingSettings:
+        """The authors' settings with what is set here."""
         given = self.model_dump(exclude_none=True, exclude={"loras", "distill"})
         loras = tuple(lora.lora() for lora in self.loras)
         distill = self.distill.lora() if self.distill else None

@@ -27,7 +27,8 @@ from wanserve.domain.ports import TaskStore
 from wanserve.domain.search import Search
 from wanserve.domain.task import LIVE, Counted, Failure, Once, State, Task
 from wanserve.store.memory import MemoryTasks
-from wanserve.store.sqlite import Database, SqliteTasks
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.tasks import SqliteTasks
 
 ACCOUNTS = ("ann", "ben", "cyd")
 MODELS = ("small", "large")

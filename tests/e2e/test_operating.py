@@ -14,7 +14,7 @@ import pytest
 import wanserve as package
 from tests.e2e.faults.harness import PATIENCE_SECONDS, rig, until
 from tests.e2e.server import POLL, WANSERVE, Server, running, wanserve
-from wanserve.store.migrate import migrations
+from wanserve.store.sqlite.migrate import migrations
 
 SOUND = "CREATE TABLE colours (name TEXT) STRICT;\n"
 BROKEN = "CREATE TABLE shapes (name TEXT) STRICT;\nINSERT INTO nowhere VALUES (1);\n"

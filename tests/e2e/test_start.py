@@ -20,12 +20,12 @@ SERVERS_OWN = {
     "thorvg_python",
     "wanserve.app",
     "wanserve.blobs",
-    "wanserve.doctor",
+    "wanserve.cli.doctor",
     "wanserve.engine",
-    "wanserve.generate",
+    "wanserve.cli.generate",
     "wanserve.http",
     "wanserve.media",
-    "wanserve.offers",
+    "wanserve.models.availability",
     "wanserve.server",
     "wanserve.worker",
 }
@@ -62,5 +62,5 @@ def test_a_command_that_asks_the_database_loads_nothing_of_the_server(
     )
     status, printed, modules = json.loads(done.stdout)
     assert (status, printed[:3].strip()) == (0, prints)
-    assert "wanserve.store.sqlite" in modules
+    assert "wanserve.store.sqlite.database" in modules
     assert SERVERS_OWN.intersection(modules) == set()

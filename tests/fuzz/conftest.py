@@ -12,7 +12,7 @@ from wanserve.blobs.links import Links
 from wanserve.core import open_core
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
-from wanserve.offers import choose
+from wanserve.models.availability import choose
 from wanserve.settings import Settings
 from wanserve.tasks import file_key
 

@@ -21,7 +21,7 @@ from wanserve.media import probe
 from wanserve.tasks import file_key, unfinished_name
 from wanserve.worker import supervisor
 from wanserve.worker.child import outcome
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Probe, Probed, Progress
+from wanserve.worker.protocol import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Probe, Probed, Progress
 from wanserve.worker.supervisor import DIED, Supervisor
 
 LONG = Generation("wan2.2-t2v-plus", "a cat", "", 1920, 1080, 3000, 30, 1)

@@ -17,18 +17,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.samples import VIDEO
 from wanserve.app import all_dialects
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import Links as Signer
-from wanserve.blobs.store import DiskBlobs
 from wanserve.core import Core, open_core
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.rules import VideoRequest
-from wanserve.http.api import Boundary, application
 from wanserve.http.auth import Gate
 from wanserve.http.body import MAX_DISCARDS, Bodies
 from wanserve.http.dialects.base import Operation, Refusal
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.doors import Door
+from wanserve.http.endpoints import Door
 from wanserve.http.files import Files, Links, Shelf
+from wanserve.http.middleware import Boundary, application
 from wanserve.http.origin import Origin
 from wanserve.settings import Settings
 

@@ -12,13 +12,12 @@ import psutil
 import pytest
 
 from wanserve.domain.attempt import Fault
-from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import GEOMETRY_1_3B, GEOMETRY_14B, Precision
 from wanserve.engine.wan.quiet import silence_libraries
 from wanserve.engine.wan.shares import allowed, check_shares
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
+from wanserve.models.sampling import GEOMETRY_1_3B, GEOMETRY_14B, WAN_MODELS, Precision, WanModelCard
+from wanserve.worker.protocol import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
 from wanserve.worker.supervisor import DIED, Supervisor
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -31,10 +30,10 @@ LARGE = Generation(TURBO, "a cat", "", 4096, 4096, 81, 16, 3)
 """Its noise alone takes 150 MB."""
 
 
-def tiny(model: str, weights: str) -> ModelCard:
+def tiny(model: str, weights: str) -> WanModelCard:
     """The model's card with tiny weights, in fp32 and few steps."""
-    recipe = replace(MODELS[model].recipe, weights=str(ASSETS / weights), steps=5, precision=Precision.FP32)
-    return replace(MODELS[model], recipe=recipe)
+    sampling = replace(WAN_MODELS[model].sampling, weights=str(ASSETS / weights), steps=5, precision=Precision.FP32)
+    return replace(WAN_MODELS[model], sampling=sampling)
 
 
 CARDS = {TURBO: tiny(TURBO, "tiny-wan"), PLUS: tiny(PLUS, "tiny-wan22")}

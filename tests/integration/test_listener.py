@@ -16,9 +16,9 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from wanserve.domain.errors import InvalidRequest
-from wanserve.http.api import Boundary
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.listener import MAX_CONNECTIONS, OTHER_FILES, Patience, free_address, listen, room_for_connections
+from wanserve.http.middleware import Boundary
 
 SHORT = Patience(head_s=1, unread_s=1)
 NARROW = """

@@ -7,7 +7,8 @@ from tests.samples import VIDEO, new_task
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, State
 from wanserve.store.memory import MemoryTasks
-from wanserve.store.sqlite import Database, SqliteTasks
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.tasks import SqliteTasks
 
 MINUTE_MS = 60_000
 MODELS = ("small", "large")
@@ -65,8 +66,8 @@ def test_the_migration_counts_what_was_there(tmp_path: Path) -> None:
     """A database of the schema before has the same lists and totals after the counts were added."""
     import sqlite3
 
-    from wanserve.store.migrate import migrate, migrations
     from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
+    from wanserve.store.sqlite.migrate import migrate, migrations
 
     path = tmp_path / "tasks.db"
     before = sqlite3.connect(path, isolation_level=None)

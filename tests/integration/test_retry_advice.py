@@ -13,21 +13,21 @@ import pytest
 from starlette.types import ASGIApp
 
 from tests.samples import VIDEO
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import Links as Signer
-from wanserve.blobs.store import DiskBlobs
 from wanserve.core import Core, open_core
 from wanserve.domain.errors import StoreUncertain
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import State, Task
-from wanserve.http.api import application
 from wanserve.http.auth import Gate
 from wanserve.http.body import Bodies
 from wanserve.http.dialects.base import Incoming, Json, Operation, Outgoing, Query, Remix, Submit
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.doors import Door
+from wanserve.http.endpoints import Door
 from wanserve.http.files import Links, Shelf
+from wanserve.http.middleware import application
 from wanserve.http.origin import Origin
 from wanserve.settings import Settings
 

@@ -15,9 +15,11 @@ from wanserve.domain.account import Key
 from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable, StoreUncertain
 from wanserve.domain.search import Search
 from wanserve.domain.task import Once, State, Task
-from wanserve.store import sqlite
-from wanserve.store.migrate import migrate, migrations
-from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
+from wanserve.store.sqlite import database as database_module
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.keys import SqliteKeys
+from wanserve.store.sqlite.migrate import migrate, migrations
+from wanserve.store.sqlite.tasks import SqliteTasks
 
 
 @pytest.fixture
@@ -242,7 +244,7 @@ def test_what_is_no_database_is_said_plainly(tmp_path: Path) -> None:
 def test_a_commit_that_the_disk_did_not_take_is_uncertain_and_one_that_another_process_holds_up_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
     database = Database(tmp_path / "tasks.db")
     store = SqliteTasks(database)
     with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as other:

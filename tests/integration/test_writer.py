@@ -12,8 +12,9 @@ import pytest
 
 from tests.samples import new_task
 from wanserve.domain.errors import StoreUnavailable, StoreUncertain
-from wanserve.store.sqlite import Database, SqliteTasks
-from wanserve.store.writer import Writer
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.tasks import SqliteTasks
+from wanserve.store.sqlite.writer import Writer
 
 ERRORS = (MemoryError, SystemExit, KeyboardInterrupt, ValueError, sqlite3.OperationalError)
 

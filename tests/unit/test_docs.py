@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import wanserve
-from wanserve.cli import parser
+from wanserve.cli.parser import parser
 from wanserve.domain import errors
 from wanserve.http.dialects import base
 from wanserve.http.dialects.pixazo import Pixazo

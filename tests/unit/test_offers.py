@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import Geometry
-from wanserve.offers import as_told, choose, model_of, wan_offers
+from wanserve.models.availability import as_told, choose, model_of, wan_offers
+from wanserve.models.sampling import Geometry
 from wanserve.settings import Settings, load
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -28,14 +28,14 @@ def test_only_models_with_weights_are_served(tmp_path: Path) -> None:
     choice = choose(settings(tmp_path, {TURBO: {"weights": str(ASSETS / "tiny-wan")}}))
     assert choice.engine == "wan"
     assert list(choice.cards) == [TURBO]
-    assert choice.loadable[TURBO].recipe.weights == str(ASSETS / "tiny-wan")
+    assert choice.loadable[TURBO].sampling.weights == str(ASSETS / "tiny-wan")
     assert {offer.card.name: offer.engine for offer in choice.offers if offer.card.name != TURBO} == {
         PLUS: None,
         "wanx2.1-t2v-plus": None,
     }
     assert (choice.cards[TURBO].frames, choice.cards[TURBO].fps) == (81, 16)
     # Memory is planned for these weights, not for the authors'.
-    assert choice.cards[TURBO].recipe.geometry == Geometry(layers=2, dim=24, heads=2, ffn=64)
+    assert choice.cards[TURBO].sampling.geometry == Geometry(layers=2, dim=24, heads=2, ffn=64)
 
 
 def test_without_a_gpu_the_preview_serves_every_model_at_its_own_length(tmp_path: Path) -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from wanserve.blobs.store import DiskBlobs
-from wanserve.clocks import RetentionClock
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.domain.account import Key
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, State, Task, Variant, Video
+from wanserve.machine.clocks import RetentionClock
 from wanserve.metrics import Meters
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import SLICE, Policy, Tasks, file_key, files_of, unfinished_name
-from wanserve.worker.sweeper import Sweeper
+from wanserve.worker.sweepers import Sweeper
 
 KEY = Key("ann", "ann", "00", 0)
 

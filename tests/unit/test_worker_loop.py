@@ -18,7 +18,9 @@ from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks
 from wanserve.worker import attempt, loop
 from wanserve.worker.attempt import Patience
-from wanserve.worker.events import (
+from wanserve.worker.disk_probe import PAUSES_SECONDS, RESTART_AT, Machine
+from wanserve.worker.loop import Worker
+from wanserve.worker.protocol import (
     Cancel,
     Charge,
     Crashed,
@@ -31,8 +33,6 @@ from wanserve.worker.events import (
     Probed,
     Progress,
 )
-from wanserve.worker.loop import Worker
-from wanserve.worker.machine import PAUSES_SECONDS, RESTART_AT, Machine
 from wanserve.worker.supervisor import Supervisor
 
 KEY = Key("ann", "ann", "00", 0)

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wanserve.disk import sync
 from wanserve.domain.errors import SetupError, WanserveError
+from wanserve.machine.fsync import sync
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from wanserve.blobs.links import Links as Signer
 from wanserve.domain.errors import BlobDamaged
 from wanserve.domain.ports import BlobStore, Clock
 from wanserve.domain.task import Task, Variant
-from wanserve.http.answers import opened, send_file
 from wanserve.http.body import read_query
 from wanserve.http.origin import Origin
+from wanserve.http.responses import opened, send_file
 from wanserve.http.routing import ExactRoute
 from wanserve.tasks import Tasks, file_key
 

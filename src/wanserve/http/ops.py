@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from wanserve.http.answers import opened, send_file
 from wanserve.http.dialects.base import EndpointNotFound, Json
+from wanserve.http.responses import opened, send_file
 from wanserve.http.routing import ExactRoute
 
 _PACKAGE: Final = "fastapi_offline"

@@ -10,7 +10,7 @@ from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.ports import Census
 from wanserve.domain.search import Search
 from wanserve.domain.task import Counted, Once, State, Task, Usage
-from wanserve.store.batch import gone, used
+from wanserve.store.sqlite.submits import gone, used
 from wanserve.store.wakeup import Wakeup
 
 

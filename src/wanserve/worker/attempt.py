@@ -12,8 +12,8 @@ from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.task import Failure, Task
 from wanserve.metrics import Meters
 from wanserve.tasks import Tasks
-from wanserve.worker.events import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Progress
 from wanserve.worker.leases import Lease
+from wanserve.worker.protocol import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Progress
 from wanserve.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)

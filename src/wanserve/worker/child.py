@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, assert_never
 
-from wanserve.blobs.store import DiskBlobs
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.domain.attempt import Spent
 from wanserve.domain.errors import (
     Canceled,
@@ -31,13 +31,13 @@ from wanserve.domain.errors import (
 from wanserve.domain.ports import BlobStore, Engine, Frame
 from wanserve.domain.task import Variant, Video
 from wanserve.engine.animatic.engine import AnimaticEngine
-from wanserve.extension.chat import extend
 from wanserve.media import mp4, probe
 from wanserve.media.errors import media_errors
 from wanserve.media.stills import Stills
+from wanserve.prompts.chat import extend
 from wanserve.tasks import file_key, unfinished_name
 from wanserve.telemetry import about, start_logging
-from wanserve.worker.events import (
+from wanserve.worker.protocol import (
     UNSOUND,
     Cancel,
     Charge,

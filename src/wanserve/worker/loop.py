@@ -12,8 +12,8 @@ from wanserve.metrics import Meters
 from wanserve.tasks import Run, Tasks
 from wanserve.telemetry import about
 from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Patience
-from wanserve.worker.events import Crashed, Loaded, Probe, Probed
-from wanserve.worker.machine import Machine
+from wanserve.worker.disk_probe import Machine
+from wanserve.worker.protocol import Crashed, Loaded, Probe, Probed
 from wanserve.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Final
 
-from wanserve.devices import VISIBLE
 from wanserve.domain.attempt import Fault
-from wanserve.worker.events import UNSOUND, Charge, Crashed, Event, Load, Loaded, Order, Ping, Pong
+from wanserve.machine.gpus import VISIBLE
+from wanserve.worker.protocol import UNSOUND, Charge, Crashed, Event, Load, Loaded, Order, Ping, Pong
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanserve.blobs.store import DiskBlobs
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
 from wanserve.domain.ports import BlobStore
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import GEOMETRY_14B, Geometry
-from wanserve.engine.wan.checkpoint import Checkpoint, Part, check_weights, find_weights, read_header
+from wanserve.models.sampling import GEOMETRY_14B, Geometry
+from wanserve.models.weights import Checkpoint, Part, check_weights, find_weights, read_header
 
 ASSETS = Path(__file__).parents[2] / "assets"
 HUB_ID = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
@@ -315,8 +315,6 @@ def test_the_cache_of_hugging_face_is_looked_into_where_a_snapshot_is_whole(
 
 
 def test_the_check_loads_nothing_beside_the_standard_library() -> None:
-    code = (
-        "import sys, wanserve.engine.wan.checkpoint; print({'torch', 'numpy', 'huggingface_hub'} & sys.modules.keys())"
-    )
+    code = "import sys, wanserve.models.weights; print({'torch', 'numpy', 'huggingface_hub'} & sys.modules.keys())"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "set()"

@@ -10,10 +10,10 @@ import torch
 
 from tests.unit.wan.engines import SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import EngineExhausted
-from wanserve.domain.framing import framing
-from wanserve.domain.recipe import LargeSizes
 from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
 from wanserve.engine.wan.engine import RETRIED, WanEngine
+from wanserve.models.framing import framing
+from wanserve.models.sampling import LargeSizes
 
 Stock = Callable[[str], Any]
 

@@ -15,8 +15,8 @@ import torch
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import Profile
 from wanserve.engine.wan.engine import WanEngine
+from wanserve.models.sampling import Profile
 
 ROUNDS = 50
 SIZES = ((96, 64), (64, 48), (48, 112), (128, 64))

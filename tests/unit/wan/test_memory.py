@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 
-from wanserve.domain.catalog import MODELS, TIER_480P, ModelCard
+from wanserve.domain.catalog import TIER_480P
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import GEOMETRY_1_3B, GEOMETRY_14B, Placement, Precision, Profile
 from wanserve.engine.wan.memory import Blocks, needs, parameters, plan
+from wanserve.models.sampling import (
+    GEOMETRY_1_3B,
+    GEOMETRY_14B,
+    WAN_MODELS,
+    Placement,
+    Precision,
+    Profile,
+    WanModelCard,
+)
 
 GB = 10**9
 GIB = 2**30
@@ -16,8 +24,8 @@ TURBO, PLUS_21, PLUS_22 = "wanx2.1-t2v-turbo", "wanx2.1-t2v-plus", "wan2.2-t2v-p
 HOST = 256 * GB
 
 
-def card(name: str, **otherwise: Any) -> ModelCard:
-    return replace(MODELS[name], recipe=replace(MODELS[name].recipe, **otherwise))
+def card(name: str, **otherwise: Any) -> WanModelCard:
+    return replace(WAN_MODELS[name], sampling=replace(WAN_MODELS[name].sampling, **otherwise))
 
 
 def test_weights_are_as_large_as_the_files() -> None:
@@ -45,9 +53,9 @@ def test_weights_are_as_large_as_the_files() -> None:
     ],
 )
 def test_peaks_are_near_the_published_ones_and_never_far_below(
-    asked: ModelCard, placement: Placement, published: float
+    asked: WanModelCard, placement: Placement, published: float
 ) -> None:
-    asked = replace(asked, recipe=replace(asked.recipe, placement=placement))
+    asked = replace(asked, sampling=replace(asked.sampling, placement=placement))
     expected = plan(asked, 10**12, 10**12).device_bytes / GB
     # Ours decodes a latent frame at a time and in bf16, theirs whole and in fp32: below by up to a third.
     assert 0.66 * published <= expected <= 1.15 * published
@@ -56,7 +64,7 @@ def test_peaks_are_near_the_published_ones_and_never_far_below(
 def test_what_runs_on_a_24_gb_card_by_the_authors_table_fits_there() -> None:
     # Wan 2.1 1.3B at 480p on a 4090, 8.19 GB with the text encoder on the CPU.
     small = replace(card(TURBO), sizes=TIER_480P)
-    fits = plan(replace(small, recipe=replace(small.recipe, placement=Placement.TEXT_OFF)), 24 * GB, HOST)
+    fits = plan(replace(small, sampling=replace(small.sampling, placement=Placement.TEXT_OFF)), 24 * GB, HOST)
     assert 7 * GB < fits.device_bytes < 12 * GB
 
 

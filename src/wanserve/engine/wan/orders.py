@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import safetensors.torch
 import torch
 
-from wanserve.domain.catalog import ModelCard
-from wanserve.domain.framing import Framing
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.memory import Plan
+from wanserve.models.framing import Framing
+from wanserve.models.sampling import WanModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Join:
 class Load:
     """Let go of the model before, and load your share of this one as planned."""
 
-    card: ModelCard
+    card: WanModelCard
     plan: Plan
 
 

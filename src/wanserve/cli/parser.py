@@ -9,11 +9,11 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from wanserve.cli.output import flat, print_rows, time_text
 from wanserve.domain.account import Limits
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.search import Search
-from wanserve.tables import flat, print_rows, time_text
 
 if TYPE_CHECKING:
     from wanserve.core import Core
@@ -191,8 +191,8 @@ def run_generate(arguments: Arguments) -> None:
     """`wanserve generate`: the path of the video goes to stdout, everything else to stderr."""
     from rich.console import Console
 
+    from wanserve.cli.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
     from wanserve.client import Client
-    from wanserve.generate import WanFlags, Wish, generate_locally, generate_through, in_force, progress_bar
     from wanserve.settings import client_address
 
     wish = Wish(arguments.prompt, arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed)
@@ -315,7 +315,7 @@ def run_usage(arguments: Arguments) -> None:
 
 def run_models(arguments: Arguments) -> None:
     """`wanserve models`."""
-    from wanserve.offers import as_told, choose
+    from wanserve.models.availability import as_told, choose
 
     rows = [as_told(offer) for offer in choose(_settings(arguments)).offers]
     if not arguments.json:
@@ -326,22 +326,22 @@ def run_models(arguments: Arguments) -> None:
 
 def run_models_pull(arguments: Arguments) -> int:
     """`wanserve models pull`."""
-    from wanserve.offers import pull_weights
+    from wanserve.models.availability import pull_weights
 
     return pull_weights(_settings(arguments), arguments.name, arguments.weights)
 
 
 def run_backup(arguments: Arguments) -> None:
     """`wanserve backup`: the path of the copy goes to stdout."""
-    from wanserve.store.backup import back_up
+    from wanserve.core import back_up_database
 
-    back_up(_settings(arguments).database_file, arguments.file)
+    back_up_database(_settings(arguments), arguments.file)
     print(arguments.file)
 
 
 def run_doctor(arguments: Arguments) -> int:
     """`wanserve doctor`: exit status 1 where something is missing."""
-    from wanserve.doctor import examine
+    from wanserve.cli.doctor import examine
 
     findings = examine(_settings(arguments))
     if arguments.json:

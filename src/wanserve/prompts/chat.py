@@ -12,10 +12,10 @@ import httpx
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
 from wanserve.domain.rules import SEED_MAX
-from wanserve.extension.answer import Unusable, said, usable
-from wanserve.extension.instructions import Brief, brief_for
+from wanserve.prompts.answer import Unusable, said, usable
+from wanserve.prompts.instructions import Brief, brief_for
 
-log = logging.getLogger("wanserve.extension")
+log = logging.getLogger("wanserve.prompts")
 
 WITHIN_SECONDS: Final = 10.0
 """For all tries together, from the first look-up of the host's name to the last byte."""

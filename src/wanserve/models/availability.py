@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from wanserve.devices import has_gpu
-from wanserve.domain.catalog import MODELS, ModelCard, Size
+from wanserve.domain.catalog import Size
 from wanserve.domain.errors import SetupError
-from wanserve.domain.framing import framing
-from wanserve.domain.recipe import Geometry, Recipe
-from wanserve.engine.wan.checkpoint import check_weights, find_weights
+from wanserve.machine.gpus import has_gpu
+from wanserve.models.framing import framing
+from wanserve.models.sampling import WAN_MODELS, Geometry, SamplingSettings, WanModelCard
+from wanserve.models.weights import check_weights, find_weights
 from wanserve.settings import ModelSettings, Settings, surroundings
 
 LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
@@ -26,7 +26,7 @@ class Offer:
     `folder` is where its weights are, whole or not.
     """
 
-    card: ModelCard
+    card: WanModelCard
     engine: str | None
     why: str = ""
     folder: Path | None = None
@@ -41,15 +41,15 @@ class Choice:
     offers: tuple[Offer, ...]
 
     @property
-    def cards(self) -> dict[str, ModelCard]:
+    def cards(self) -> dict[str, WanModelCard]:
         """The models that are served, by name."""
         return {offer.card.name: offer.card for offer in self.offers if offer.engine}
 
     @property
-    def loadable(self) -> dict[str, ModelCard]:
+    def loadable(self) -> dict[str, WanModelCard]:
         """The models that have weights, by name, with `weights` as the folder where they are."""
         return {
-            offer.card.name: replace(offer.card, recipe=replace(offer.card.recipe, weights=str(offer.folder)))
+            offer.card.name: replace(offer.card, sampling=replace(offer.card.sampling, weights=str(offer.folder)))
             for offer in self.offers
             if offer.engine and offer.folder
         }
@@ -102,42 +102,42 @@ def pull_weights(settings: Settings, model: str, hub_id: str | None = None) -> i
 
     Raises SetupError where the setting is a folder, which there is no fetching.
     """
-    recipe = _recipe(MODELS[model], settings)
-    wanted = hub_id or recipe.weights
+    sampling = _sampling(WAN_MODELS[model], settings)
+    wanted = hub_id or sampling.weights
     if Path(wanted).expanduser().is_dir():
         raise SetupError(f"the weights of {model} are set to the folder {wanted}: there is nothing to fetch")
     if missing := missing_libraries():
         raise SetupError(missing)
     settings.models_dir.mkdir(parents=True, exist_ok=True)
-    asked = [sys.executable, "-m", "wanserve.engine.wan.pull", wanted, str(settings.models_dir / model)]
-    return subprocess.run([*asked, str(recipe.experts)], check=False).returncode
+    asked = [sys.executable, "-m", "wanserve.models.download", wanted, str(settings.models_dir / model)]
+    return subprocess.run([*asked, str(sampling.experts)], check=False).returncode
 
 
 def model_of(folder: Path) -> str:
     """The model whose weights these are, by their shape and their number of experts. Raises SetupError."""
     experts = 2 if (folder / "transformer_2").is_dir() else 1
     geometry = check_weights(folder, experts).geometry
-    alike = [card for card in MODELS.values() if card.recipe.experts == experts]
-    return next((card.name for card in alike if card.recipe.geometry == geometry), alike[0].name)
+    alike = [card for card in WAN_MODELS.values() if card.sampling.experts == experts]
+    return next((card.name for card in alike if card.sampling.geometry == geometry), alike[0].name)
 
 
 def as_told(offer: Offer) -> dict[str, object]:
     """The model with the settings in force, in plain values; `steps` to `profile` are the wan engine's."""
-    card, recipe = offer.card, offer.card.recipe
+    card, sampling = offer.card, offer.card.sampling
     return {
         "name": card.name,
         "engine": offer.engine,
         "why": offer.why,
-        "weights": recipe.weights,
-        "steps": recipe.steps,
-        "guidance_scale": recipe.guidance_scale,
-        "guidance_scale_2": recipe.guidance_scale_2,
-        "flow_shift": recipe.flow_shift,
-        "boundary_ratio": recipe.boundary_ratio,
+        "weights": sampling.weights,
+        "steps": sampling.steps,
+        "guidance_scale": sampling.guidance_scale,
+        "guidance_scale_2": sampling.guidance_scale_2,
+        "flow_shift": sampling.flow_shift,
+        "boundary_ratio": sampling.boundary_ratio,
         "fps": card.fps,
         "frames": card.frames,
-        "negative_prompt": recipe.negative_prompt,
-        "profile": recipe.profile,
+        "negative_prompt": sampling.negative_prompt,
+        "profile": sampling.profile,
         "default_size": "{}*{}".format(*card.default_size),
         "sizes": {"{}*{}".format(*size): made(offer, size) for size in card.sizes},
     }
@@ -145,55 +145,55 @@ def as_told(offer: Offer) -> dict[str, object]:
 
 def made(offer: Offer, size: Size) -> str:
     """How a video of this size is made, in words."""
-    return "native" if offer.engine == "animatic" else framing(size, offer.card.recipe.large_sizes).how
+    return "native" if offer.engine == "animatic" else framing(size, offer.card.sampling.large_sizes).how
 
 
 def wan_offers(settings: Settings, *, strict: bool = True) -> tuple[Offer, ...]:
     """Every model with the wan engine. Where `strict`, raises SetupError for weights that the owner has set."""
-    return tuple(_wan(card, settings, strict=strict) for card in MODELS.values())
+    return tuple(_wan(card, settings, strict=strict) for card in WAN_MODELS.values())
 
 
 def _animatic(settings: Settings, why: str) -> Choice:
-    cards = (replace(card, recipe=_recipe(card, settings)) for card in MODELS.values())
+    cards = (replace(card, sampling=_sampling(card, settings)) for card in WAN_MODELS.values())
     return Choice("animatic", why, tuple(Offer(card, "animatic") for card in cards))
 
 
-def _recipe(card: ModelCard, settings: Settings) -> Recipe:
-    return settings.models.get(card.name, ModelSettings()).recipe(card.recipe).profiled()
+def _sampling(card: WanModelCard, settings: Settings) -> SamplingSettings:
+    return settings.models.get(card.name, ModelSettings()).sampling(card.sampling).profiled()
 
 
-def _wan(card: ModelCard, settings: Settings, *, strict: bool) -> Offer:
+def _wan(card: WanModelCard, settings: Settings, *, strict: bool) -> Offer:
     own = settings.models.get(card.name, ModelSettings())
-    recipe = _recipe(card, settings)
-    card = replace(card, recipe=recipe, frames=recipe.frames, fps=recipe.fps)
+    sampling = _sampling(card, settings)
+    card = replace(card, sampling=sampling, frames=sampling.frames, fps=sampling.fps)
     folder, geometry, problem = _found(card, settings.models_dir)
     # Memory is planned for the weights that are there, whatever the model's own are.
-    card = replace(card, recipe=replace(recipe, geometry=geometry))
+    card = replace(card, sampling=replace(sampling, geometry=geometry))
     fault = problem if own.weights is not None else ""
     if not problem:
-        problem = fault = _lora_fault(recipe)
+        problem = fault = _lora_fault(sampling)
     if fault and strict:
         raise SetupError(f"{card.name}: {fault}")
     return Offer(card, None if problem else "wan", problem, folder)
 
 
-def _found(card: ModelCard, models_dir: Path) -> tuple[Path | None, Geometry, str]:
+def _found(card: WanModelCard, models_dir: Path) -> tuple[Path | None, Geometry, str]:
     """The folder of the model's weights, their shape, and what is wrong with them, in words; else empty."""
-    recipe, folder = card.recipe, None
+    sampling, folder = card.sampling, None
     try:
-        folder = find_weights(recipe.weights, recipe.experts, models_dir, card.name, surroundings())
+        folder = find_weights(sampling.weights, sampling.experts, models_dir, card.name, surroundings())
         if folder is not None:
-            return folder, check_weights(folder, recipe.experts).geometry, ""
+            return folder, check_weights(folder, sampling.experts).geometry, ""
     except SetupError as error:
-        return folder, recipe.geometry, str(error)
-    if recipe.weights.startswith(("/", "~", ".")):
-        return None, recipe.geometry, f"there is no folder {recipe.weights}, where its weights should be"
-    problem = f"the weights {recipe.weights} are not on this machine: run `wanserve models pull {card.name}`"
-    return None, recipe.geometry, problem
+        return folder, sampling.geometry, str(error)
+    if sampling.weights.startswith(("/", "~", ".")):
+        return None, sampling.geometry, f"there is no folder {sampling.weights}, where its weights should be"
+    problem = f"the weights {sampling.weights} are not on this machine: run `wanserve models pull {card.name}`"
+    return None, sampling.geometry, problem
 
 
-def _lora_fault(recipe: Recipe) -> str:
+def _lora_fault(sampling: SamplingSettings) -> str:
     """What is wrong with the LoRA files that are set, in words, as far as it is seen without reading them; else empty."""
-    files = (file for each in recipe.merged for file in (each.file, each.file_2) if file is not None)
+    files = (file for each in sampling.merged for file in (each.file, each.file_2) if file is not None)
     lacking = (f"there is no LoRA file {file}" for file in files if not Path(file).is_file())
-    return recipe.lora_fault() or next(lacking, "")
+    return sampling.lora_fault() or next(lacking, "")

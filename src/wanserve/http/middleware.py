@@ -12,12 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wanserve.domain.errors import StoreUncertain, WanserveError
 from wanserve.http import cors
-from wanserve.http.answers import send_json
 from wanserve.http.body import Discarder
 from wanserve.http.dialects.base import ONCE_HEADER, Dialect, MethodNotAllowed, Query
-from wanserve.http.doors import Door
+from wanserve.http.endpoints import Door
 from wanserve.http.origin import Origin
 from wanserve.http.ranges import RangeNotSatisfiable
+from wanserve.http.responses import send_json
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED, ExactRoute, no_such_path
 
 log = logging.getLogger(__name__)

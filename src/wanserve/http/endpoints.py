@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 from wanserve.domain.account import Key
 from wanserve.domain.errors import ModelNotFound, RateLimited, WanserveError
 from wanserve.domain.task import Task
-from wanserve.http.answers import send_json
 from wanserve.http.auth import Gate, Kind
 from wanserve.http.body import Bodies, Body, read_query
 from wanserve.http.dialects.base import (
@@ -35,6 +34,7 @@ from wanserve.http.dialects.base import (
     require_plain,
 )
 from wanserve.http.files import Links, Shelf
+from wanserve.http.responses import send_json
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
 from wanserve.tasks import Tasks
 

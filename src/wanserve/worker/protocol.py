@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from wanserve.domain.attempt import NOTHING_SPENT, Fault, Spent
-from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import EngineExhausted, MachineFailed, SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
-from wanserve.extension.chat import ChatEndpoint
+from wanserve.models.sampling import WanModelCard
+from wanserve.prompts.chat import ChatEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Charge:
     blobs: Path
     scratch: Path
     log_level: str
-    cards: Mapping[str, ModelCard] = field(default_factory=dict)
+    cards: Mapping[str, WanModelCard] = field(default_factory=dict)
     llm: ChatEndpoint | None = None
     gpus: int = 1
     devices: tuple[str, ...] = ()

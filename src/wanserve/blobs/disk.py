@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wanserve.disk import sync
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
+from wanserve.machine.fsync import sync
 
 ROOM_BYTES: Final = 64_000_000
 """So much must be free for a task to be begun: a 1080p clip while it is made, and what the database writes meanwhile."""

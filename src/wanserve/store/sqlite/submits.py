@@ -9,8 +9,8 @@ from typing import NamedTuple, assert_never
 
 from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.task import Counted, Once, Task
-from wanserve.store import statements as sql
 from wanserve.store.rows import Row, new_row, read_task
+from wanserve.store.sqlite import statements as sql
 
 
 class Submit(NamedTuple):

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from wanserve.disk import sync
 from wanserve.domain.errors import SetupError
+from wanserve.machine.fsync import sync
 
 
 def back_up(database: Path, target: Path) -> None:

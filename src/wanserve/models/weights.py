@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import GEOMETRY_1_3B, GEOMETRY_14B, Geometry
+from wanserve.models.sampling import GEOMETRY_1_3B, GEOMETRY_14B, Geometry
 
 PULLED: Final = "pulled.json"
 """Stands in a folder that `wanserve models pull` fetched: its `hub_id`, and the `revision` that was fetched."""

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from wanserve.domain.search import Search
 from wanserve.domain.task import State
-from wanserve.store import statements as sql
 from wanserve.store.rows import Fetched, Value
-from wanserve.store.statements import PERIOD_MS
+from wanserve.store.sqlite import statements as sql
+from wanserve.store.sqlite.statements import PERIOD_MS
 
 Read = Callable[[str, dict[str, Value]], list[Fetched]]
 """Runs one SELECT with named values."""

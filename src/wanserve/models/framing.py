@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wanserve.domain.catalog import Size
-from wanserve.domain.recipe import LargeSizes
+from wanserve.models.sampling import LargeSizes
 
 STEP: Final = 16
 """Widths and heights are drawn in steps of 16 pixels: 8 of the VAE times 2 of the transformer's patches."""

@@ -37,8 +37,8 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
         print("none")
         return
     # Not needed for JSON, and its import takes longer than most commands.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(*rows[0], box=None)
     for row in rows:

@@ -5,8 +5,8 @@ import re
 import unicodedata
 from typing import Final
 
-from wanserve.extension.instructions import Brief
-from wanserve.extension.wording import Language, is_mostly_chinese, length, plainly, quoted
+from wanserve.prompts.instructions import Brief
+from wanserve.prompts.wording import Language, is_mostly_chinese, length, plainly, quoted
 
 CHARACTERS: Final = 2000
 """A longer prompt is none: the models read 512 tokens."""

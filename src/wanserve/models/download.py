@@ -1,6 +1,6 @@
 """Fetches a model's weights from the hub and makes them ready, as a process of its own.
 
-    python -m wanserve.engine.wan.pull HUB_ID FOLDER [EXPERTS]
+    python -m wanserve.models.download HUB_ID FOLDER [EXPERTS]
 
 All goes into `FOLDER.partial` first, with which a later run goes on to the byte; FOLDER is there only when it is whole.
 """
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from wanserve.domain.errors import SetupError, WanserveError
-from wanserve.engine.wan.checkpoint import (
+from wanserve.models.weights import (
     CONFIG,
     INDEX,
     KINDS,
@@ -374,7 +374,7 @@ def fault(error: Exception, hub_id: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pull as the command line says. The exit status: 0, or 1 after one line on stderr."""
-    parser = argparse.ArgumentParser("python -m wanserve.engine.wan.pull")
+    parser = argparse.ArgumentParser("python -m wanserve.models.download")
     parser.add_argument("hub_id")
     parser.add_argument("folder", type=Path)
     parser.add_argument("experts", type=int, nargs="?", choices=(1, 2), default=1)

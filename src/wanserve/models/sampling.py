@@ -1,8 +1,11 @@
 """Knows how the open Wan weights make a model's videos: the authors' settings, and what an owner may set otherwise."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Final
+
+from wanserve.domain.catalog import MODELS, ModelCard
 
 
 class Profile(StrEnum):
@@ -65,7 +68,7 @@ class Lora:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class SamplingSettings:
     """The settings with which the wan engine makes a model's videos.
 
     `weights` is a folder in the diffusers layout or a hub id. `guidance_scale` and `boundary_ratio` are the
@@ -95,7 +98,7 @@ class Recipe:
     compile: bool | None = None
     attention: str | None = None
 
-    def profiled(self) -> "Recipe":
+    def profiled(self) -> "SamplingSettings":
         """With what the profile brings along: `fast` has steps, shift and guidance of its own, and only those."""
         if self.profile is not Profile.FAST:
             return self
@@ -138,7 +141,7 @@ GEOMETRY_14B: Final = Geometry(layers=40, dim=5120, heads=40, ffn=13824)
 
 # Sources: Wan2.1's README and generate.py (50 steps; 1.3B: guidance 6 and shift 8; 14B: 5 and 5), and Wan2.2's
 # wan_t2v_A14B.py (40 steps, shift 12, boundary 0.875, guidance 4 for high noise and 3 for low).
-TURBO: Final = Recipe(
+TURBO: Final = SamplingSettings(
     weights="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
     geometry=GEOMETRY_1_3B,
     steps=50,
@@ -146,7 +149,7 @@ TURBO: Final = Recipe(
     flow_shift=8.0,
     negative_prompt=NEGATIVE_PROMPT,
 )
-PLUS_2_1: Final = Recipe(
+PLUS_2_1: Final = SamplingSettings(
     weights="Wan-AI/Wan2.1-T2V-14B-Diffusers",
     geometry=GEOMETRY_14B,
     steps=50,
@@ -154,7 +157,7 @@ PLUS_2_1: Final = Recipe(
     flow_shift=5.0,
     negative_prompt=NEGATIVE_PROMPT,
 )
-PLUS_2_2: Final = Recipe(
+PLUS_2_2: Final = SamplingSettings(
     weights="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
     geometry=Geometry(layers=40, dim=5120, heads=40, ffn=13824, experts=2),
     steps=40,
@@ -164,3 +167,32 @@ PLUS_2_2: Final = Recipe(
     boundary_ratio=0.875,
     negative_prompt=NEGATIVE_PROMPT,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class WanModelCard(ModelCard):
+    """A model of the catalogue with the settings that its weights are sampled with."""
+
+    sampling: SamplingSettings = field(kw_only=True)
+
+    @property
+    def made_with(self) -> Mapping[str, float]:
+        """See ModelCard."""
+        sampling = self.sampling.profiled()
+        return {"fps": self.fps, "steps": sampling.steps, "guidance_scale": sampling.guidance_scale}
+
+
+def _with_sampling(name: str, sampling: SamplingSettings) -> WanModelCard:
+    card = MODELS[name]
+    return WanModelCard(**{each.name: getattr(card, each.name) for each in fields(card)}, sampling=sampling)
+
+
+WAN_MODELS: Final[dict[str, WanModelCard]] = {
+    name: _with_sampling(name, sampling)
+    for name, sampling in {
+        "wan2.2-t2v-plus": PLUS_2_2,
+        "wanx2.1-t2v-turbo": TURBO,
+        "wanx2.1-t2v-plus": PLUS_2_1,
+    }.items()
+}
+"""The models of the catalogue with the authors' settings, by name and in the catalogue's order."""

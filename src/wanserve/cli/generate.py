@@ -19,9 +19,9 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.domain.task import Video
 from wanserve.http.dialects.vendor import read_size
-from wanserve.offers import Choice, choose, model_of
+from wanserve.models.availability import Choice, choose, model_of
 from wanserve.settings import Settings, load
-from wanserve.worker import events
+from wanserve.worker import protocol
 from wanserve.worker.supervisor import Supervisor
 
 Advance = Callable[[str, float | None], None]
@@ -102,13 +102,13 @@ def make(settings: Settings, choice: Choice, generation: Generation, output: Pat
 def _made(child: Supervisor, generation: Generation, advance: Advance) -> Video:
     while True:
         match child.next_event(timeout_s=3600.0):
-            case events.Progress(fraction=fraction):
+            case protocol.Progress(fraction=fraction):
                 advance("generating", fraction)
-            case events.Loaded():
-                child.send(events.Generate("generated", 1, generation))
-            case events.Done(video=video):
+            case protocol.Loaded():
+                child.send(protocol.Generate("generated", 1, generation))
+            case protocol.Done(video=video):
                 return video
-            case events.Crashed(message=message):
+            case protocol.Crashed(message=message):
                 raise EngineFailed(message)
             case _:
                 raise EngineFailed("the engine reported nothing for an hour")

@@ -14,7 +14,7 @@ def migrations() -> dict[int, str]:
     """Every migration's SQL by its number, from 1 without a gap."""
     found = {
         int(match[1]): file.read_text(encoding="utf-8")
-        for file in files("wanserve.store").joinpath("migrations").iterdir()
+        for file in files("wanserve.store.sqlite").joinpath("migrations").iterdir()
         if (match := _NUMBERED.fullmatch(file.name))
     }
     return dict(sorted(found.items()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wanserve.domain.generation import Generation
-from wanserve.extension.wording import Language, language_of
+from wanserve.prompts.wording import Language, language_of
 
 _ENGLISH: Final = """\
 You write prompts for a model that turns text into video. The user's message is a short description of one video of a \

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from wanserve import __version__
+from wanserve.cli.generate import make
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.memory import plan
-from wanserve.generate import make
-from wanserve.offers import Choice, Offer, choose, missing_libraries, wan_offers
+from wanserve.models.availability import Choice, Offer, choose, missing_libraries, wan_offers
 from wanserve.settings import Settings
 
 ROOM_BYTES: Final = 1_000_000_000
@@ -77,7 +77,8 @@ def _making(settings: Settings, choice: Choice) -> Finding:
 def in_one_step(choice: Choice) -> Choice:
     """The same models with a single denoising step: enough to see that they work."""
     offers = (
-        replace(offer, card=replace(offer.card, recipe=replace(offer.card.recipe, steps=1))) for offer in choice.offers
+        replace(offer, card=replace(offer.card, sampling=replace(offer.card.sampling, steps=1)))
+        for offer in choice.offers
     )
     return replace(choice, offers=tuple(offers))
 
@@ -116,7 +117,7 @@ def _model(offer: Offer, machine: dict[str, Any], *, needed: bool) -> Finding:
         return Finding(about, None, f"{offer.why}; here: {where}")
     if not fits:
         return Finding(about, False if needed else None, where)
-    return Finding(about, True, f"profile {offer.card.recipe.profile}, weights in {offer.folder}; {where}")
+    return Finding(about, True, f"profile {offer.card.sampling.profile}, weights in {offer.folder}; {where}")
 
 
 def look() -> dict[str, Any]:
