@@ -1,8 +1,9 @@
 """The composition root: builds a server from the settings. It and core.py are the only files that pick implementations."""
 
+import platform
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,11 +12,14 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from wanserve import __version__
-from wanserve.blobs.disk import DiskBlobs
+from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.blobs.links import Links as Signer
-from wanserve.blobs.links import load_secret, put_back_secret
+from wanserve.blobs.target import DiskTarget, open_blobs
 from wanserve.core import Core, Uuids
 from wanserve.domain.errors import SetupError
+from wanserve.domain.ports import BlobStore
+from wanserve.domain.worker import WorkerRow
+from wanserve.fleet import Fleet, FleetMember
 from wanserve.http.auth import Gate
 from wanserve.http.body import Bodies
 from wanserve.http.dialects.base import Dialect, Json
@@ -29,16 +33,17 @@ from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.http.origin import Origin
 from wanserve.machine import gpus
-from wanserve.machine.clocks import now_ms
-from wanserve.metrics import Meters
+from wanserve.machine.installation import installation_id
+from wanserve.metrics import Metrics
 from wanserve.models.availability import Choice
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import Settings, surroundings
-from wanserve.worker.attempt import Patience
+from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
-from wanserve.worker.protocol import Charge
+from wanserve.worker.ports import is_loaded
+from wanserve.worker.protocol import ChildConfig
 from wanserve.worker.supervisor import Supervisor
-from wanserve.worker.sweepers import Sweeper
+from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
 
 POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
@@ -55,18 +60,17 @@ class Parts:
     core: Core
     app: ASGIApp
     choice: Choice
-    workers: Sequence[Worker]
-    sweeper: Sweeper
+    fleet: Fleet
     idle_s: int
     stopping: threading.Event
     """To be set once the process is to stop."""
 
 
-def charge_of(settings: Settings, choice: Choice) -> Charge:
-    """What a worker's child is told of the settings."""
-    return Charge(
+def child_config(settings: Settings, choice: Choice) -> ChildConfig:
+    """What a worker's child process is told of the settings."""
+    return ChildConfig(
         choice.engine,
-        settings.blobs_dir,
+        DiskTarget(settings.blobs_dir),
         settings.scratch_dir,
         settings.log_level,
         choice.loadable,
@@ -93,23 +97,48 @@ def _devices(settings: Settings, choice: Choice) -> dict[str, tuple[str, ...]]:
 
 
 def _worker(
-    settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...], blobs: DiskBlobs, meters: Meters
+    settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...], blobs: BlobStore, metrics: Metrics
 ) -> Worker:
     heavy = choice.engine == "wan"
     return Worker(
+        core.tasks.new_id(),
         core.tasks,
-        Supervisor(replace(charge_of(settings, choice), devices=seen)),
+        Supervisor(replace(child_config(settings, choice), devices=seen), surroundings()),
         models=tuple(choice.cards),
-        # A step of a large model takes a minute, and loading it anew after a kill takes longer.
-        patience=Patience(
+        # A step of a large model takes a minute, and loading it again after a kill takes longer.
+        timeouts=Timeouts(
             settings.stall_seconds, cancel_s=settings.stall_seconds if heavy else min(10.0, settings.stall_seconds)
         ),
         drain_s=settings.drain_seconds,
         load_s=settings.load_seconds,
-        lack=blobs.lack,
-        meters=meters,
+        storage_problem=blobs.problem,
+        metrics=metrics,
         one_model=heavy,
     )
+
+
+def _fleet(
+    settings: Settings,
+    core: Core,
+    choice: Choice,
+    blobs: BlobStore,
+    metrics: Metrics,
+    restore_secret: Callable[[], None],
+    *,
+    with_worker: bool,
+) -> Fleet:
+    """The workers, one for each device, and the sweepers."""
+    store, installation = core.tasks.store, installation_id(settings.data_dir)
+    members = []
+    for name, seen in _devices(settings, choice).items() if with_worker else ():
+        worker = _worker(settings, core, choice, seen, blobs, metrics)
+        row = WorkerRow(worker.id, installation, platform.node(), seen, choice.engine, choice.cards)
+        members.append(FleetMember(name, worker, row))
+    stopping = threading.Event()
+    retention = RetentionSweeper(core.tasks, blobs, stopping)
+    scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
+    files = [restore_secret, retention.sweep, scratch.sweep]
+    return Fleet(store, installation, members, Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping))
 
 
 def all_dialects(default_model: str, retention_ms: int, poll_ms: int) -> list[Dialect]:
@@ -124,34 +153,25 @@ def api_document(dialects: Sequence[Dialect]) -> Json:
 
 def _default_model(settings: Settings, core: Core) -> str:
     """The model of a request that names none. Raises SetupError."""
-    if settings.default_model in core.tasks.models:
+    if settings.default_model in core.tasks.catalogue():
         return settings.default_model
     if "default_model" in settings.model_fields_set:
-        served = ", ".join(core.tasks.models)
+        served = ", ".join(core.tasks.catalogue())
         raise SetupError(f"default_model: {settings.default_model} is not served here, only {served}")
-    return next(iter(core.tasks.models))
+    return next(iter(core.tasks.catalogue()))
 
 
 def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
-    blobs = DiskBlobs(settings.blobs_dir)
-    meters = Meters()
-    meters.watch(core.tasks.store.census)
-    workers = {
-        name: _worker(settings, core, choice, seen, blobs, meters) for name, seen in _devices(settings, choice).items()
-    }
-    if not with_worker:
-        workers = {}
-
-    def health() -> list[WorkerHealth]:
-        return [
-            WorkerHealth(name, worker.child.loaded, worker.trouble() or None, dict(worker.unloadable))
-            for name, worker in workers.items()
-        ]
-
+    blobs = open_blobs(DiskTarget(settings.blobs_dir))
+    link_secret = FileLinkSecret(settings.data_dir / "link-secret")
+    metrics = Metrics()
+    metrics.watch(core.tasks.store.state_counts)
+    signer = Signer(link_secret.read())
+    fleet = _fleet(
+        settings, core, choice, blobs, metrics, partial(link_secret.restore, signer.secret), with_worker=with_worker
+    )
     stopping = threading.Event()
-    secret_file = settings.data_dir / "link-secret"
-    signer = Signer(load_secret(secret_file))
     retention_ms = core.tasks.policy.retention_ms
     origin = Origin(settings.public_url)
     links = Links(signer, origin, retention_ms)
@@ -167,14 +187,24 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     ops = Ops(
         choice.engine,
         choice.why,
-        health,
+        partial(_health, fleet),
         core.tasks.store.check_writable,
         stopping.is_set,
-        meters.page,
+        metrics.page,
         api_document(dialects),
     )
-    files = Files(signer, shelf, core.tasks.retention_clock or now_ms, core.tasks)
-    app = application(doors, [files.route(), *ops.routes()], dialects, Uuids(), meters.answers, origin)
-    mend = partial(put_back_secret, secret_file, signer.secret)
-    sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters, mend=mend)
-    return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds, stopping)
+    files = Files(signer, shelf, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
+    app = application(doors, [files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
+    return Parts(core, app, choice, fleet, settings.idle_seconds, stopping)
+
+
+def _health(fleet: Fleet) -> list[WorkerHealth]:
+    return [
+        WorkerHealth(
+            each.name,
+            is_loaded(each.worker.child.state),
+            each.worker.problem(),
+            dict(each.worker.unloadable),
+        )
+        for each in fleet.members
+    ]

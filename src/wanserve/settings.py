@@ -209,7 +209,7 @@ class Settings(BaseModel):
             max_running=self.max_running,
             max_attempts=self.max_attempts,
             max_losses=self.max_losses,
-            lease_ms=round(self.lease_seconds * 1000),
+            lease_seconds=self.lease_seconds,
             retention_ms=round(self.retention_hours * 3_600_000),
             run_length=self.run_length,
         )

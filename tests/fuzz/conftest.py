@@ -13,6 +13,7 @@ from wanserve.core import open_core
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.models.availability import choose
+from wanserve.models.catalogue import Served
 from wanserve.settings import Settings
 from wanserve.tasks import file_key
 
@@ -32,10 +33,10 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     data = tmp_path_factory.mktemp("fuzz") / "data"
     set_so = Settings(data_dir=data, engine="animatic", submit_rps=MANY, query_rps=MANY, max_queued=MANY)
     choice = choose(set_so)
-    core = open_core(set_so, choice.cards)
+    core = open_core(set_so, Served(choice.cards, frozenset({choice.engine})))
     secret = core.keys.create("one", "ann")
     core.tasks.submit(core.keys.owner(secret), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
-    task = core.tasks.claim(["wan2.2-t2v-plus"])
+    task = core.tasks.claim("worker", ["wan2.2-t2v-plus"])
     assert task
     stored = file_key(task.id, task.attempt)
     file = set_so.blobs_dir / stored

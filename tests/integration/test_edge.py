@@ -21,6 +21,7 @@ from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import Links as Signer
 from wanserve.core import Core, open_core
 from wanserve.domain.errors import WanserveError
+from wanserve.domain.ports import LocalFile
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.auth import Gate
 from wanserve.http.body import MAX_DISCARDS, Bodies
@@ -244,9 +245,9 @@ def test_where_the_refusal_itself_fails_a_fixed_answer_goes_out_and_the_log_says
 class Vanishing(DiskBlobs):
     """A store whose file is deleted between the look-up and the opening."""
 
-    def local_path(self, key: str) -> Path:
-        found = super().local_path(key)
-        found.unlink()
+    def locate(self, key: str) -> LocalFile:
+        found = super().locate(key)
+        found.path.unlink()
         return found
 
 
@@ -254,7 +255,7 @@ class Vanishing(DiskBlobs):
 def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core, tmp_path: Path, by: str) -> None:
     key = core.keys.create("one", "ann")
     task = core.tasks.submit(core.keys.owner(key), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
-    claimed = core.tasks.claim(["wan2.2-t2v-plus"])
+    claimed = core.tasks.claim("worker", ["wan2.2-t2v-plus"])
     assert claimed is not None
     stored = f"videos/{task.id}/1.mp4"
     core.tasks.succeed(claimed, VIDEO.__class__(stored, 3, "animatic"))

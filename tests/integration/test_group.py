@@ -11,13 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.quiet import silence_libraries
 from wanserve.engine.wan.shares import allowed, check_shares
 from wanserve.models.sampling import GEOMETRY_1_3B, GEOMETRY_14B, WAN_MODELS, Precision, WanModelCard
-from wanserve.worker.protocol import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
+from wanserve.worker.ports import Absent
+from wanserve.worker.protocol import Cancel, ChildConfig, Crashed, Done, Event, Generate, Loaded, Progress
 from wanserve.worker.supervisor import DIED, Supervisor
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -46,12 +48,14 @@ class Child:
         for name in ("blobs", "scratch"):
             (folder / name).mkdir(parents=True)
         self.blobs = folder / "blobs"
-        self.supervisor = Supervisor(Charge("wan", self.blobs, folder / "scratch", "critical", CARDS, gpus=gpus))
+        self.supervisor = Supervisor(
+            ChildConfig("wan", DiskTarget(self.blobs), folder / "scratch", "critical", CARDS, gpus=gpus), os.environ
+        )
         self.made = 0
 
     def begin(self, model: str = TURBO) -> None:
         """Have it load the model, once it is started."""
-        if not self.supervisor.running():
+        if isinstance(self.supervisor.state, Absent):
             self.supervisor.start()
         self.supervisor.load(model)
 

@@ -123,7 +123,7 @@ def test_a_commit_that_the_disk_may_have_taken_says_so_unless_the_submit_has_a_k
 def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_submit(core: Core) -> None:
     text = core.keys.create("remixer", "ann")
     source = core.tasks.submit(core.keys.owner(text), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
-    claimed = core.tasks.claim(["wan2.2-t2v-plus"])
+    claimed = core.tasks.claim("worker", ["wan2.2-t2v-plus"])
     assert claimed is not None
     core.tasks.succeed(claimed, VIDEO)
     dialect = OpenAI("wan2.2-t2v-plus", 1000, 1000)

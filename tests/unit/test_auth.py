@@ -23,7 +23,7 @@ class Watch:
 
 def new_gate(watch: Watch, submit_rps: float = 2, query_rps: float = 3) -> tuple[Gate, Keys]:
     secrets = iter(f"sk-{number}" for number in range(10))
-    keys = Keys(MemoryKeys(), (), lambda: 0, lambda: next(secrets))
+    keys = Keys(MemoryKeys(lambda: 0), (), lambda: next(secrets))
     return Gate(keys, submit_rps, query_rps, watch), keys
 
 

@@ -25,7 +25,7 @@ from wanserve.domain.errors import (
 )
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import Failure, State, Task
+from wanserve.domain.task import Failed, Failure, State, Succeeded, Task
 from wanserve.http.dialects import dashscope
 from wanserve.http.dialects.base import (
     BodyTooLarge,
@@ -117,7 +117,7 @@ def test_a_field_that_breaks_a_rule_is_named(body: object, field: str) -> None:
 def test_a_success_is_the_vendors_key_for_key() -> None:
     task = new_task(submitted_ms=SUBMITTED_MS)
     task = replace(task, generation=replace(task.generation, width=1920, height=1080, frames=150, prompt_extend=True))
-    done = task.claimed(SUBMITTED_MS + 18, 0).succeeded(SUBMITTED_MS + 106_638, VIDEO)
+    done = task.claimed("worker", SUBMITTED_MS + 18, 0).settled(Succeeded(VIDEO), SUBMITTED_MS + 106_638)
     assert dashscope.write_result(done, OUTGOING) == {
         "request_id": "request",
         "output": {
@@ -138,8 +138,8 @@ def test_a_success_is_the_vendors_key_for_key() -> None:
 
 def test_what_has_not_succeeded_has_no_video_and_no_usage() -> None:
     waiting = new_task(submitted_ms=SUBMITTED_MS)
-    running = waiting.claimed(SUBMITTED_MS, 0)
-    failed = running.failed(SUBMITTED_MS, Failure("stalled", "it said nothing"))
+    running = waiting.claimed("worker", SUBMITTED_MS, 0)
+    failed = running.settled(Failed(Failure("stalled", "it said nothing")), SUBMITTED_MS)
     for task in (waiting, running, failed, waiting.canceled(SUBMITTED_MS)):
         body = dashscope.write_result(task, OUTGOING)
         assert set(body) == {"request_id", "output"}
@@ -240,7 +240,7 @@ def test_a_list_is_told_twice_as_the_page_and_as_the_sdk_have_it() -> None:
     def listed(*tasks: Task, total: int) -> dict[str, Any]:
         return dict(dashscope.write_list(Found(Search(skip=10, limit=10), tasks, more=False, total=total), OUTGOING))
 
-    running = new_task(submitted_ms=SUBMITTED_MS).claimed(SUBMITTED_MS + 18, 0)
+    running = new_task(submitted_ms=SUBMITTED_MS).claimed("worker", SUBMITTED_MS + 18, 0)
     told = listed(running, total=11)
     assert {name: told[name] for name in ("total", "total_page", "page_no", "page_size", "request_id")} == {
         "total": 11, "total_page": 2, "page_no": 2, "page_size": 10, "request_id": "request",

@@ -13,7 +13,7 @@ from wanserve.domain import errors
 from wanserve.http.dialects import base
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.ops import ops_about
-from wanserve.metrics import Meters
+from wanserve.metrics import Metrics
 from wanserve.settings import ModelSettings, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def test_the_changelog_and_the_package_know_the_version() -> None:
 
 def test_every_metric_is_documented() -> None:
     text = (DOCS / "operating.md").read_text()
-    for line in Meters().page(ready=True, workers_ready=True).decode().splitlines():
+    for line in Metrics().page(ready=True, workers_ready=True).decode().splitlines():
         if line.startswith("# HELP "):
             name = line.split()[2]
             assert f"`{name}`" in text or name.endswith("_created"), name

@@ -27,9 +27,10 @@ from wanserve.domain.errors import (
     VideoNotReady,
     WanserveError,
 )
+from wanserve.domain.idempotency import IdempotencyKey, RetryCount
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import Failure, Named, Sent, Variant
+from wanserve.domain.task import Failed, Failure, Succeeded, Variant
 from wanserve.http.dialects import openai
 from wanserve.http.dialects.base import (
     EndpointNotFound,
@@ -171,9 +172,9 @@ def test_what_can_be_no_id_is_an_unknown_video(text: str) -> None:
 
 def test_a_video_has_every_key_in_every_state() -> None:
     waiting = replace(new_task(submitted_ms=1_758_941_485_999), remixed_from="19d8e7a6-c652-4f0e-9a53-0f6f4a1e2b3c")
-    running = replace(waiting.claimed(1_758_941_486_000, 0), progress=0.339)
-    failed = running.failed(1_758_941_490_000, Failure("engine_failed", "it would not"))
-    done = running.succeeded(1_758_941_500_500, VIDEO)
+    running = replace(waiting.claimed("worker", 1_758_941_486_000, 0), progress=0.339)
+    failed = running.settled(Failed(Failure("engine_failed", "it would not")), 1_758_941_490_000)
+    done = running.settled(Succeeded(VIDEO), 1_758_941_500_500)
     told = {
         name: openai.write_video(task, OUTGOING, 3_600_000)
         for name, task in {
@@ -295,12 +296,12 @@ def test_a_file_is_asked_for_by_the_vendors_names() -> None:
 
 def test_a_repeat_is_known_by_its_name_or_by_the_clients_count_of_its_tries() -> None:
     assert openai.repeat(incoming()) is None
-    assert openai.repeat(incoming(x_stainless_retry_count="0")) == Sent(0)
-    assert openai.repeat(incoming(x_stainless_retry_count="2")) == Sent(2)
-    assert openai.repeat(incoming(x_stainless_retry_count="2", idempotency_key="mine")) == Named("mine")
+    assert openai.repeat(incoming(x_stainless_retry_count="0")) == RetryCount(0)
+    assert openai.repeat(incoming(x_stainless_retry_count="2")) == RetryCount(2)
+    assert openai.repeat(incoming(x_stainless_retry_count="2", idempotency_key="mine")) == IdempotencyKey("mine")
     for noise in ("-1", "+1", "1_0", "1.0", "x", "²", ""):
         assert openai.repeat(incoming(x_stainless_retry_count=noise)) is None
-    assert openai.repeat(incoming(x_stainless_retry_count="9" * 5000)) == Sent(999_999_999)
+    assert openai.repeat(incoming(x_stainless_retry_count="9" * 5000)) == RetryCount(999_999_999)
 
 
 def test_the_catalogue_is_written_as_models() -> None:

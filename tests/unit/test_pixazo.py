@@ -23,7 +23,7 @@ from wanserve.domain.errors import (
     WanserveError,
 )
 from wanserve.domain.rules import VideoRequest
-from wanserve.domain.task import Failure, Task
+from wanserve.domain.task import Failed, Failure, Succeeded, Task
 from wanserve.http.dialects import pixazo, vendor
 from wanserve.http.dialects.base import EndpointNotFound, Incoming, MethodNotAllowed, Outgoing
 
@@ -53,7 +53,7 @@ def test_the_documents_request_is_read() -> None:
 
 
 def test_the_documents_success_body_is_written_key_for_key() -> None:
-    task = document_task().claimed(SUBMITTED_MS + 18, 0).succeeded(SUBMITTED_MS + 106_638, VIDEO)
+    task = document_task().claimed("worker", SUBMITTED_MS + 18, 0).settled(Succeeded(VIDEO), SUBMITTED_MS + 106_638)
     assert pixazo.write_result(task, OUTGOING) == {
         "request_id": "request",
         "output": {
@@ -72,8 +72,8 @@ def test_the_documents_success_body_is_written_key_for_key() -> None:
 
 def test_a_task_that_has_not_ended_or_ended_badly_has_no_video_and_no_usage() -> None:
     waiting = document_task()
-    running = waiting.claimed(SUBMITTED_MS, 0)
-    failed = running.failed(SUBMITTED_MS, Failure("stalled", "it said nothing"))
+    running = waiting.claimed("worker", SUBMITTED_MS, 0)
+    failed = running.settled(Failed(Failure("stalled", "it said nothing")), SUBMITTED_MS)
     told = {task.state: pixazo.write_result(task, OUTGOING) for task in (waiting, running, failed, running.canceled(0))}
     keys = {state: set(body["output"]) - {"task_id", "task_status", "submit_time"} for state, body in told.items()}
     assert keys == {
@@ -85,7 +85,7 @@ def test_a_task_that_has_not_ended_or_ended_badly_has_no_video_and_no_usage() ->
     assert all("usage" not in body for body in told.values())
     assert told[failed.state]["output"]["code"] == "InternalError.Timeout"
     assert told[failed.state]["output"]["message"] == "it said nothing"
-    other = running.failed(SUBMITTED_MS, Failure("worker_died", "killed"))
+    other = running.settled(Failed(Failure("worker_died", "killed")), SUBMITTED_MS)
     assert pixazo.write_result(other, OUTGOING)["output"]["code"] == "InternalError.Algo"
 
 

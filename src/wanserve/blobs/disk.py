@@ -1,4 +1,4 @@
-"""Knows how files are kept on a disk so that none is lost or half there: synced first, then renamed into place."""
+"""Files on a disk, of which none is lost or half written: synced first, then renamed into place."""
 
 import errno
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
+from wanserve.domain.ports import LocalFile
 from wanserve.machine.fsync import sync
 
 ROOM_BYTES: Final = 64_000_000
@@ -59,13 +60,13 @@ class DiskBlobs:
             if copied:
                 source.unlink()
 
-    def local_path(self, key: str) -> Path:
-        """Where the file lies on this machine. Raises BlobNotFound, also for a key that is none."""
+    def locate(self, key: str) -> LocalFile:
+        """Where the file is. Raises BlobNotFound, also for a text that is no key."""
         path = self._path(key)
         with _disk_errors(f"cannot read {key!r}"):
             if path is None or not _is_file(path):
                 raise BlobNotFound(f"no file is stored as {key!r}")
-        return path
+        return LocalFile(path)
 
     def delete(self, key: str) -> None:
         """Remove the file, and the folders that this leaves empty; one that is gone already is not an error.
@@ -92,13 +93,13 @@ class DiskBlobs:
                 keys = (Path(folder, name).relative_to(self.root).as_posix() for name in names)
                 yield from (key for key in keys if self._path(key) is not None)
 
-    def lack(self) -> str:
-        """What is lacking to store another video, in words; else empty."""
+    def problem(self) -> str | None:
+        """See BlobStore."""
         try:
             disk = os.statvfs(self.root)
         except FileNotFoundError:
-            # Made anew with the next file.
-            return "" if self.root.parent.is_dir() else f"{self.root.parent} is gone"
+            # It is made again with the next file.
+            return None if self.root.parent.is_dir() else f"{self.root.parent} is gone"
         except OSError as error:
             return f"{self.root} cannot be looked at: {error.strerror}"
         free = disk.f_bavail * disk.f_frsize
@@ -109,8 +110,8 @@ class DiskBlobs:
         # Some file systems make inodes as they need them, and tell of none.
         if disk.f_files and disk.f_favail < ROOM_FILES:
             return f"the disk of {self.root} has room for {disk.f_favail} more files, and {ROOM_FILES} are wanted"
-        # Not for a permission, which whoever runs as root always has, but for a disk that takes no writes.
-        return "" if os.access(self.root, os.W_OK | os.X_OK) else f"{self.root} cannot be written to"
+        # Not for the permissions, which root always has, but for a disk that is mounted read-only.
+        return None if os.access(self.root, os.W_OK | os.X_OK) else f"{self.root} cannot be written to"
 
     def _path(self, key: str) -> Path | None:
         """Where the key's file is or would be; None where it is no key, such as one that leads out of the root."""

@@ -11,7 +11,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from wanserve.app import charge_of
+from wanserve.app import child_config
+from wanserve.blobs.target import DiskTarget
 from wanserve.client import Client
 from wanserve.core import new_seed
 from wanserve.domain.errors import EngineFailed, InvalidRequest
@@ -20,7 +21,7 @@ from wanserve.domain.rules import VideoRequest, check
 from wanserve.domain.task import Video
 from wanserve.http.dialects.vendor import read_size
 from wanserve.models.availability import Choice, choose, model_of
-from wanserve.settings import Settings, load
+from wanserve.settings import Settings, load, surroundings
 from wanserve.worker import protocol
 from wanserve.worker.supervisor import Supervisor
 
@@ -87,7 +88,8 @@ def make(settings: Settings, choice: Choice, generation: Generation, output: Pat
     """Have a child process make one video into a file. Raises EngineFailed."""
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:
         folder = Path(scratch)
-        child = Supervisor(replace(charge_of(settings, choice), blobs=folder, scratch=folder, log_level="error"))
+        config = replace(child_config(settings, choice), blobs=DiskTarget(folder), scratch=folder, log_level="error")
+        child = Supervisor(config, surroundings())
         advance("loading the engine", None)
         child.start()
         child.load(generation.model)

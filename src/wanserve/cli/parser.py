@@ -271,7 +271,7 @@ def run_accounts_list(arguments: Arguments) -> None:
 def run_tasks_list(arguments: Arguments) -> None:
     """`wanserve tasks list`."""
     with closing(_core(arguments)) as core:
-        found = core.tasks.search(None, Search()).tasks if arguments.all else core.tasks.waiting_or_running()
+        found = core.tasks.search(None, Search()).tasks if arguments.all else core.tasks.unfinished()
     rows = [
         {
             "id": task.id,

@@ -23,13 +23,18 @@ SHORTER: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One line of the catalogue. `frames` is the length of a video, at `fps` frames a second."""
+    """One line of the catalogue. `frames` is the length of a video, at `fps` frames a second.
+
+    `steps` and `guidance_scale` are what it is sampled with, where an engine samples.
+    """
 
     name: str
     sizes: tuple[Size, ...]
     default_size: Size
     frames: int = 150
     fps: int = 30
+    steps: int | None = None
+    guidance_scale: float | None = None
 
     @property
     def seconds(self) -> int:
@@ -39,7 +44,8 @@ class ModelCard:
     @property
     def made_with(self) -> Mapping[str, float]:
         """The values of a VideoRequest's fields that cannot be chosen: a client may state them, and only them."""
-        return {"fps": self.fps}
+        made = {"fps": self.fps, "steps": self.steps, "guidance_scale": self.guidance_scale}
+        return {field: value for field, value in made.items() if value is not None}
 
     @property
     def lengths(self) -> tuple[int, ...]:

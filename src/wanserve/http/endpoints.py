@@ -91,7 +91,7 @@ class Door:
                 answer = operation.write(task, Outgoing(request_id, self.links.video_url(task, scope)))
             case Content():
                 task_id, variant = operation.read(incoming)
-                await self.shelf.send(self.tasks.made(key.account, task_id), variant, scope, send)
+                await self.shelf.send(self.tasks.with_video(key.account, task_id), variant, scope, send)
                 return
             case _:
                 answer = await self._answer(operation, key, incoming, Outgoing(request_id))
@@ -108,7 +108,7 @@ class Door:
             self.gate.limit(key, Kind.SUBMIT)
         except RateLimited:
             # Sent again it is new work, however alike an earlier task is.
-            self.tasks.turned_away(key.account, asked, repeat)
+            self.tasks.note_refused(key.account, asked, repeat)
             raise
         return await asyncio.wrap_future(self.tasks.submit(key, asked, repeat))
 
@@ -127,7 +127,7 @@ class Door:
         match operation:
             case List():
                 # Not on the event loop, and in threads of their own: no cancel or delete waits behind lists.
-                look = partial(self.tasks.search, key.account, operation.read(incoming, self.tasks.clock))
+                look = partial(self.tasks.search, key.account, operation.read(incoming, self.tasks.store.now_ms))
                 found = await asyncio.get_running_loop().run_in_executor(self.lists, look)
                 return operation.write(found, outgoing)
             case Delete():
@@ -136,7 +136,7 @@ class Door:
                 return operation.write(task_id, outgoing)
             case Catalogue():
                 name = operation.read(incoming)
-                cards = [card for card in self.tasks.models.values() if name in (None, card.name)]
+                cards = [card for card in self.tasks.catalogue().values() if name in (None, card.name)]
                 if not cards:
                     raise ModelNotFound(f"there is no model {name}")
                 return operation.write([card for card in cards if key.may_use(card.name)], outgoing)

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
 from starlette.routing import Route
@@ -10,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from wanserve.blobs.links import Links as Signer
 from wanserve.domain.errors import BlobDamaged
-from wanserve.domain.ports import BlobStore, Clock
+from wanserve.domain.ports import BlobStore, Clock, LocalFile, RemoteFile
 from wanserve.domain.task import Task, Variant
 from wanserve.http.body import read_query
 from wanserve.http.origin import Origin
@@ -51,7 +52,7 @@ class Shelf:
         Raises BlobNotFound, BlobDamaged, RangeNotSatisfiable, PreconditionFailed.
         """
         key = file_key(task.id, task.attempt, variant)
-        with opened(self.blobs.local_path(key)) as descriptor:
+        with opened(_local(self.blobs, key)) as descriptor:
             if variant is Variant.VIDEO and task.video and os.fstat(descriptor).st_size != task.video.size_bytes:
                 raise BlobDamaged(f"the file {key} is not as long as when it was stored")
             # A key names one attempt's file, which never changes: its own name is the tag.
@@ -77,8 +78,17 @@ class Files:
         key = scope["path_params"]["key"]
         query = read_query(scope["query_string"])
         self.signer.verify(key, query.get("expires", ""), query.get("signature", ""), self.clock() // 1000)
-        await self.shelf.send(self.tasks.owner(key), Variant.VIDEO, scope, send)
+        await self.shelf.send(self.tasks.owner_of_file(key), Variant.VIDEO, scope, send)
 
     def route(self) -> Route:
         """Where it is found."""
         return ExactRoute(f"{PATH}{{key:path}}", self, methods=["GET", "HEAD"])
+
+
+def _local(blobs: BlobStore, key: str) -> Path:
+    """Where the file lies on this machine. Raises BlobNotFound."""
+    match blobs.locate(key):
+        case LocalFile(path):
+            return path
+        case RemoteFile():
+            raise NotImplementedError("this version keeps files on this machine only")

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from wanserve.http.dialects.base import ONCE_HEADER, Dialect, Json, Remix, Submit
-from wanserve.tasks import ONCE_KEY_CHARACTERS
+from wanserve.tasks import IDEMPOTENCY_KEY_CHARACTERS
 
 _ONCE: Final = {
     "name": ONCE_HEADER,
     "in": "header",
     "description": "Your own name for this submit: sent again with the same body within 24 hours, it gives the first task.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": ONCE_KEY_CHARACTERS, "pattern": "^[ -~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARACTERS, "pattern": "^[ -~]+$"},
 }
 
 

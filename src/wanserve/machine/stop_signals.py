@@ -1,6 +1,6 @@
-"""Hears the signals that end this process, and sees that it ends: within its time, whatever clients and disks do.
+"""Handles the signals that stop this process, and ends it in time, whatever clients and disks do.
 
-The signals are heard by a thread of their own. Python runs its handlers in the main thread only, and that one may be
+A thread of its own waits for the signals. Python runs signal handlers in the main thread only, and that one may be
 waiting for a disk that does not answer.
 """
 
@@ -20,39 +20,41 @@ log = logging.getLogger(__name__)
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 GRACE_SECONDS: Final = 4.0
-"""For what a stop takes besides the drain: the last answers, the database's last commit."""
+"""What a stop may take besides the drain: the last answers, the database's last commit."""
 
-HURRY_SECONDS: Final = 3.0
-"""The same after a second signal, which means at once: what runs is given back first. After a third there is none."""
+ABORT_SECONDS: Final = 3.0
+"""The same after a second signal, which means at once: running tasks are given back first. A third ends the process."""
 
 
 @dataclass(slots=True)
-class Stopping:
-    """Calls `on_stop` at the first signal and `on_hurry` at the second, in its own thread; then ends the process.
+class StopSignals:
+    """Calls `on_stop` at the first signal and `on_abort` at the second, in its own thread; then ends the process.
 
-    `leave` ends it with an exit status, where it has not ended by itself `drain_s` + GRACE_SECONDS after the first
-    signal, or HURRY_SECONDS after the second. What was accepted is on the disk by then, and what ran is taken back at
-    the next start.
+    `leave` ends it with an exit status where it has not ended by itself `drain_s` + GRACE_SECONDS after the first
+    signal, or ABORT_SECONDS after the second. Accepted tasks are on the disk by then, and running ones are taken back
+    at the next start.
     """
 
     drain_s: float
     on_stop: Callable[[], None]
-    on_hurry: Callable[[], None]
+    on_abort: Callable[[], None]
     leave: Callable[[int], None] = os._exit
     asked: threading.Event = field(default_factory=threading.Event, init=False)
     """Set once the process is to stop."""
 
-    def hear(self, signals: socket.socket) -> None:
-        """Act on the signals whose numbers come as bytes, until the socket is closed by the other side."""
+    def listen(self, numbers: socket.socket) -> None:
+        """Act on the signals whose numbers arrive as bytes, until the other side closes the socket."""
         deadline_s = float("inf")
         count = 0
         while True:
             left_s = deadline_s - time.monotonic()
-            signals.settimeout(None if left_s == float("inf") else max(0.0, left_s))
+            numbers.settimeout(None if left_s == float("inf") else max(0.0, left_s))
             try:
-                came = signals.recv(1)
+                came = numbers.recv(1)
             except (TimeoutError, BlockingIOError):
-                log.error("the stop takes too long: the process ends now, and what ran is made again after a start")
+                log.error(
+                    "the stop takes too long: the process ends now, and the next start takes back the running tasks"
+                )
                 self.leave(1)
                 return
             if not came:
@@ -63,28 +65,28 @@ class Stopping:
             deadline_s = min(deadline_s, time.monotonic() + self._act(count))
 
     def _act(self, count: int) -> float:
-        """Do what the signal of this number asks; in how many seconds the process must have ended."""
+        """Do what the first, second or third signal asks for; in how many seconds the process must have ended."""
         if count == 1:
-            log.info("stopping: what runs may take its time to end, nothing new is begun")
+            log.info("stopping: running tasks may end within the drain time, no new one is claimed")
             self.asked.set()
             self.on_stop()
             return self.drain_s + GRACE_SECONDS
         if count == 2:
-            log.info("stopping at once: what runs is given back")
-            self.on_hurry()
-            return HURRY_SECONDS
+            log.info("stopping at once: running tasks are given back")
+            self.on_abort()
+            return ABORT_SECONDS
         return 0.0
 
 
 @contextmanager
-def heard(stopping: Stopping) -> Iterator[None]:
-    """Hear the signals within the block. To be entered by the main thread."""
+def listening(signals: StopSignals) -> Iterator[None]:
+    """Handle the signals within the block. The main thread must enter it."""
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    before = {number: signal.signal(number, _noted) for number in SIGNALS}
-    # Written to by the handler in C, in whichever thread the signal meets.
+    before = {number: signal.signal(number, _ignored) for number in SIGNALS}
+    # Python's handler in C writes the number here, in whichever thread the signal arrives.
     signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    thread = threading.Thread(target=stopping.hear, args=(ours,), name="signals", daemon=True)
+    thread = threading.Thread(target=signals.listen, args=(ours,), name="signals", daemon=True)
     thread.start()
     try:
         yield
@@ -98,5 +100,5 @@ def heard(stopping: Stopping) -> Iterator[None]:
             ours.close()
 
 
-def _noted(*_: object) -> None:
-    """The handler in Python, which has nothing to do: the number has gone to the thread by then."""
+def _ignored(*_: object) -> None:
+    """The handler in Python, which does nothing: the signal's number has reached the thread already."""

@@ -154,7 +154,7 @@ def wan_offers(settings: Settings, *, strict: bool = True) -> tuple[Offer, ...]:
 
 
 def _animatic(settings: Settings, why: str) -> Choice:
-    cards = (replace(card, sampling=_sampling(card, settings)) for card in WAN_MODELS.values())
+    cards = (WanModelCard.of(card, _sampling(card, settings)) for card in WAN_MODELS.values())
     return Choice("animatic", why, tuple(Offer(card, "animatic") for card in cards))
 
 
@@ -165,7 +165,7 @@ def _sampling(card: WanModelCard, settings: Settings) -> SamplingSettings:
 def _wan(card: WanModelCard, settings: Settings, *, strict: bool) -> Offer:
     own = settings.models.get(card.name, ModelSettings())
     sampling = _sampling(card, settings)
-    card = replace(card, sampling=sampling, frames=sampling.frames, fps=sampling.fps)
+    card = WanModelCard.of(replace(card, frames=sampling.frames, fps=sampling.fps), sampling)
     folder, geometry, problem = _found(card, settings.models_dir)
     # Memory is planned for the weights that are there, whatever the model's own are.
     card = replace(card, sampling=replace(sampling, geometry=geometry))

@@ -1,9 +1,8 @@
 """Knows how the open Wan weights make a model's videos: the authors' settings, and what an owner may set otherwise."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from wanserve.domain.catalog import MODELS, ModelCard
 
@@ -175,20 +174,17 @@ class WanModelCard(ModelCard):
 
     sampling: SamplingSettings = field(kw_only=True)
 
-    @property
-    def made_with(self) -> Mapping[str, float]:
-        """See ModelCard."""
-        sampling = self.sampling.profiled()
-        return {"fps": self.fps, "steps": sampling.steps, "guidance_scale": sampling.guidance_scale}
-
-
-def _with_sampling(name: str, sampling: SamplingSettings) -> WanModelCard:
-    card = MODELS[name]
-    return WanModelCard(**{each.name: getattr(card, each.name) for each in fields(card)}, sampling=sampling)
+    @classmethod
+    def of(cls, card: ModelCard, sampling: SamplingSettings) -> Self:
+        """The card of a model that is sampled with these settings."""
+        facts = {each.name: getattr(card, each.name) for each in fields(ModelCard)}
+        profiled = sampling.profiled()
+        facts |= {"steps": profiled.steps, "guidance_scale": profiled.guidance_scale}
+        return cls(**facts, sampling=sampling)
 
 
 WAN_MODELS: Final[dict[str, WanModelCard]] = {
-    name: _with_sampling(name, sampling)
+    name: WanModelCard.of(MODELS[name], sampling)
     for name, sampling in {
         "wan2.2-t2v-plus": PLUS_2_2,
         "wanx2.1-t2v-turbo": TURBO,

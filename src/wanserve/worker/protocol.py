@@ -1,7 +1,7 @@
-"""The whole protocol between a worker and its child process. Plain values, pickled over one pipe.
+"""The whole protocol between a worker and its child process: plain values, pickled over one pipe.
 
-Down go orders: a Charge once, then Load, Generate, Probe, Cancel and Ping. Up come events: Loaded, Progress, Done,
-Probed, Crashed, Pong.
+The parent sends commands: a ChildConfig once, then Load, Generate, Probe, Cancel and Ping. The child sends events:
+Loaded, Progress, Done, Probed, Crashed, Pong.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from wanserve.domain.attempt import NOTHING_SPENT, Fault, Spent
+from wanserve.blobs.target import BlobTarget
+from wanserve.domain.attempt import NO_TIMINGS, Fault, Timings
 from wanserve.domain.errors import EngineExhausted, MachineFailed, SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
@@ -18,16 +19,16 @@ from wanserve.prompts.chat import ChatEndpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
-    """The first message: which engine to build, and where the finished files and the unfinished ones go.
+class ChildConfig:
+    """The first message: which engine to build, and where finished and unfinished files go.
 
-    `cards` are the models with the settings in force, by name, for engines that look at them; `llm` writes short
-    prompts out at length, where there is one; `gpus` make one video together;
-    `devices` are those that the child may see, by their names; all, where none is named.
+    `cards` are the models with the settings in force, by name, for engines that sample; `llm` is the chat endpoint that
+    writes short prompts out, where there is one; `gpus` is how many make one video together; `devices` are those that
+    the child may see, by name: all of them, where none is named.
     """
 
     engine: str
-    blobs: Path
+    blobs: BlobTarget
     scratch: Path
     log_level: str
     cards: Mapping[str, WanModelCard] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Make ready for this model's videos. One that is loaded already: `Loaded` comes at once."""
+    """Load this model. Where it is loaded already, `Loaded` follows at once."""
 
     model: str
 
@@ -54,17 +55,17 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Write a file as large as a video, store it and delete it: `Probed`, or Crashed with what hinders that."""
+    """Write a file as large as a video, store it and delete it: `Probed` follows, or Crashed with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop what is being made at the engine's next step. Nothing is being made: nothing happens."""
+    """Stop the generation at the engine's next step. Without a generation nothing happens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Say that you live: `Pong` comes at once, whatever the engine does."""
+    """Answer with `Pong`, at once, whatever the engine does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +77,22 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The attempt lives, and this fraction of it is done, 0.0 to 1.0."""
+    """This fraction of the attempt is done, 0.0 to 1.0."""
 
     fraction: float
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The ordered video is stored."""
+    """The video is stored."""
 
     video: Video
-    spent: Spent = NOTHING_SPENT
+    timings: Timings = NO_TIMINGS
 
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """What was ordered came to nothing: the code of an error class and one line. The rest is as on the class."""
+    """A command failed: the code of an error class and one line for the user. The other fields are as on the class."""
 
     code: str
     message: str
@@ -101,16 +102,16 @@ class Crashed:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The probe was written, stored and deleted again."""
+    """The test file was written, stored and deleted again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """The child answers."""
+    """The answer to Ping."""
 
 
-UNSOUND: Final = frozenset({WanserveError.code, EngineExhausted.code, MachineFailed.code, SetupError.code})
-"""The codes of a Crashed after which the child ends, and a fresh one is started: memory or state may be broken."""
+RESTART_CODES: Final = frozenset({WanserveError.code, EngineExhausted.code, MachineFailed.code, SetupError.code})
+"""The codes of a Crashed after which the child ends and a new one is started: its memory or state may be broken."""
 
-Order = Charge | Load | Generate | Probe | Cancel | Ping
+Command = ChildConfig | Load | Generate | Probe | Cancel | Ping
 Event = Loaded | Progress | Done | Probed | Crashed | Pong

@@ -50,7 +50,7 @@ def test_the_frames_are_those_of_the_stock_pipeline(
     ours = pictures(engine.generate(asked, nothing))
     assert ours.shape == (9, size[1], size[0], 3)
     assert np.array_equal(ours, drawn_by_stock(stock(model), asked))
-    engine.rest()
+    engine.clean_up()
 
 
 def test_a_negative_prompt_of_ones_own_takes_the_place_of_the_authors(turbo: WanEngine, stock: Stock) -> None:

@@ -94,7 +94,7 @@ def test_balanced_reuses_steps_of_both_experts(model: str) -> None:
     assert clip.profile == "balanced"
     exact = pictures(ready(tiny_card(model, steps=16)).generate(asked, nothing))
     assert not np.array_equal(ours, exact)
-    engine.rest()
+    engine.clean_up()
     assert cached_steps(engine) == []
     assert np.array_equal(pictures(engine.generate(asked, nothing)), ours)
 
@@ -105,7 +105,7 @@ def test_after_a_cancel_another_size_is_drawn_as_if_nothing_had_been(model: str,
     engine = ready(tiny_card(model, profile=profile, steps=12))
     other = replace(SMALL, model=model, width=64, height=48, frames=5)
     expected = pictures(engine.generate(other, nothing))
-    engine.rest()
+    engine.clean_up()
 
     def cancel_in_the_middle(fraction: float) -> None:
         if fraction > 0.5:
@@ -113,7 +113,7 @@ def test_after_a_cancel_another_size_is_drawn_as_if_nothing_had_been(model: str,
 
     with pytest.raises(Canceled):
         engine.generate(replace(SMALL, model=model), cancel_in_the_middle)
-    engine.rest()
+    engine.clean_up()
     assert np.array_equal(pictures(engine.generate(other, nothing)), expected)
 
 
@@ -123,12 +123,12 @@ def test_a_model_that_was_let_go_leaves_nothing_of_its_cache_in_the_next() -> No
     fresh = pictures(ready(tiny_card(PLUS, steps=4)).generate(replace(SMALL, model=PLUS), nothing))
     engine.load(TURBO)
     once = pictures(engine.generate(SMALL, nothing))
-    engine.rest()
+    engine.clean_up()
     engine.load(PLUS)
     assert engine._loaded is not None
     assert not getattr(type(engine._loaded.pipe), "_is_cached", False)
     assert np.array_equal(pictures(engine.generate(replace(SMALL, model=PLUS), nothing)), fresh)
-    engine.rest()
+    engine.clean_up()
     engine.load(TURBO)
     assert np.array_equal(pictures(engine.generate(SMALL, nothing)), once)
 
@@ -155,7 +155,7 @@ def test_weights_that_come_and_go_draw_the_same(placement: Placement, plus: WanE
     expected = pictures(plus.generate(asked, nothing))
     for _ in range(2):
         assert np.array_equal(pictures(engine.generate(asked, nothing)), expected)
-        engine.rest()
+        engine.clean_up()
 
 
 def test_compiled_blocks_are_compiled_twice_for_any_number_of_sizes(stock: Stock) -> None:

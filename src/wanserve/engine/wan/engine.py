@@ -62,7 +62,7 @@ class WanEngine:
         if card is None:
             raise SetupError(f"{model} has no weights here")
         self._loaded = None
-        self.rest()
+        self.clean_up()
         machine = look()
         # What each rank keeps in host memory, it keeps for itself.
         where = plan_for(card, replace(machine, host_bytes=machine.host_bytes // self._gpus))
@@ -103,7 +103,7 @@ class WanEngine:
             size=(frame.cut_width, frame.cut_height),
         )
 
-    def rest(self) -> None:
+    def clean_up(self) -> None:
         """See Engine."""
         if self._loaded is not None:
             clean(self._loaded.pipe)

@@ -11,10 +11,11 @@ from starlette.datastructures import Headers, QueryParams
 
 from wanserve.domain.catalog import ModelCard, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade, WanserveError
+from wanserve.domain.idempotency import Idempotency, IdempotencyKey
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import Named, Repeat, State, Task, Variant
+from wanserve.domain.task import State, Task, Variant
 
 Json = Mapping[str, Any]
 """A JSON object, ready to be written."""
@@ -103,10 +104,10 @@ class Outgoing:
     video_url: str | None = None
 
 
-def named(incoming: Incoming) -> Repeat:
+def named(incoming: Incoming) -> Idempotency:
     """The name that the client gives its submit, where it gives one."""
     name = incoming.headers.get(ONCE_HEADER)
-    return None if name is None else Named(name)
+    return None if name is None else IdempotencyKey(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ class Submit(_Operation):
 
     read: Callable[[Incoming], VideoRequest]
     write: Callable[[Task, Outgoing], Json]
-    repeat: Callable[[Incoming], Repeat] = named
+    repeat: Callable[[Incoming], Idempotency] = named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ class Remix(_Operation):
 
     read: Callable[[Incoming], RemixRequest]
     write: Callable[[Task, Outgoing], Json]
-    repeat: Callable[[Incoming], Repeat] = named
+    repeat: Callable[[Incoming], Idempotency] = named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

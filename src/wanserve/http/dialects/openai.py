@@ -22,10 +22,11 @@ from wanserve.domain.errors import (
     VideoNotReady,
     WanserveError,
 )
+from wanserve.domain.idempotency import Idempotency, RetryCount
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import Repeat, Sent, State, Task, Variant
+from wanserve.domain.task import State, Task, Variant
 from wanserve.http.dialects import openai_about as about
 from wanserve.http.dialects.asked import NAMES, Making, refuse_unmet
 from wanserve.http.dialects.base import (
@@ -294,10 +295,10 @@ def read_remix(incoming: Incoming) -> RemixRequest:
     return RemixRequest(task_id, asked.prompt)
 
 
-def repeat(incoming: Incoming) -> Repeat:
+def repeat(incoming: Incoming) -> Idempotency:
     """The client's own name for the submit; else what the vendor's clients tell of their tries."""
     tries = incoming.headers.get(TRIES_HEADER, "")
-    return named(incoming) or (Sent(int(tries[:9])) if tries.isascii() and tries.isdigit() else None)
+    return named(incoming) or (RetryCount(int(tries[:9])) if tries.isascii() and tries.isdigit() else None)
 
 
 def read_list(incoming: Incoming, clock: Clock) -> Search:  # it asks for no times

@@ -4,7 +4,15 @@ from typing import Final
 
 from wanserve.domain.search import Search
 from wanserve.domain.task import State
-from wanserve.store.rows import ACCOUNT_COLUMNS, KEY_COLUMNS, LIFE_COLUMNS, NEW_COLUMNS, TASK_COLUMNS, USAGE_COLUMNS
+from wanserve.store.rows import (
+    ACCOUNT_COLUMNS,
+    KEY_COLUMNS,
+    LIFE_COLUMNS,
+    NEW_COLUMNS,
+    TASK_COLUMNS,
+    USAGE_COLUMNS,
+    WORKER_COLUMNS,
+)
 
 
 def _marks(columns: str) -> str:
@@ -144,7 +152,8 @@ def _head(account: str, model: str) -> str:
 # anything run is the last that is looked at: so neither a long queue nor many of them make a claim slow.
 CLAIM_TASK: Final = f"""
     UPDATE tasks
-    SET state = 'RUNNING', attempt = attempt + 1, started_ms = max(:now_ms, submitted_ms), lease_ms = :lease_ms
+    SET state = 'RUNNING', attempt = attempt + 1, started_ms = max(:now_ms, submitted_ms), lease_until_ms = :lease_until_ms,
+        worker_id = :worker_id
     WHERE seq = (
         SELECT (SELECT min(({_head("next", "asked.value")})) FROM json_each(:models) AS asked) AS seq
         FROM accounts AS next INDEXED BY accounts_turn
@@ -170,7 +179,7 @@ WAITING_MODELS: Final = f"""
 
 # The heartbeat. No row: the attempt has lost its lease, or a cancel came.
 RENEW_TASK: Final = """
-    UPDATE tasks SET lease_ms = ?, progress = max(progress, ?) WHERE id = ? AND attempt = ? AND state = 'RUNNING'
+    UPDATE tasks SET lease_until_ms = ?, progress = max(progress, ?) WHERE id = ? AND attempt = ? AND state = 'RUNNING'
 """
 
 # A life's new values. What clients are told of its progress never goes back, though its next attempt begins anew.
@@ -179,22 +188,41 @@ _LIFE: Final = ", ".join("max(progress, ?)" if name == "progress" else "?" for n
 # Ends an attempt, behind the fence: an older attempt, or one whose task has been taken away, matches no row.
 SETTLE_TASK: Final = f"""
     UPDATE tasks SET ({LIFE_COLUMNS}) = ({_LIFE})
-    WHERE id = ? AND attempt = ? AND state = 'RUNNING' AND lease_ms < coalesce(?, lease_ms + 1)
+    WHERE id = ? AND attempt = ? AND state = 'RUNNING' AND lease_until_ms < coalesce(?, lease_until_ms + 1)
 """
 
 # In the transaction of the SETTLE_TASK that makes a task SUCCEEDED, and nowhere else.
 ADD_USAGE: Final = f"INSERT INTO ledger ({USAGE_COLUMNS}) VALUES ({_marks(USAGE_COLUMNS)})"
 
 # Whatever attempt runs meanwhile: a cancel needs no lease. `states` is a JSON list.
-CANCEL_TASK: Final = """
-    UPDATE tasks SET state = 'CANCELED', ended_ms = ?, lease_ms = NULL
+CANCEL_TASK: Final = f"""
+    UPDATE tasks
+    SET state = 'CANCELED', ended_ms = max(?, coalesce(started_ms, submitted_ms)), lease_until_ms = NULL
     WHERE id = ? AND account = ? AND state IN (SELECT value FROM json_each(?))
+    RETURNING {TASK_COLUMNS}
 """
 
 # A worker that runs it finds no row at its next heartbeat, and stops.
 REMOVE_TASK: Final = "DELETE FROM tasks WHERE id = ? AND account = ?"
 
-EXPIRED_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND lease_ms < ?"
+EXPIRED_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND lease_until_ms < ?"
+
+# What this installation's workers ran, and what was claimed before workers had ids.
+ABANDONED_TASKS: Final = f"""
+    SELECT {TASK_COLUMNS} FROM tasks
+    WHERE state = 'RUNNING'
+        AND (worker_id IS NULL OR worker_id IN (SELECT id FROM workers WHERE installation = ?))
+"""
+
+SAVE_WORKER: Final = f"INSERT OR REPLACE INTO workers ({WORKER_COLUMNS}) VALUES ({_marks(WORKER_COLUMNS)})"
+
+# A worker that still has a task by the table stays: the next start takes that back.
+REMOVE_WORKERS: Final = """
+    DELETE FROM workers
+    WHERE installation = ? AND id NOT IN (SELECT worker_id FROM tasks WHERE state = 'RUNNING' AND worker_id IS NOT NULL)
+"""
+
+SEEN_WORKERS: Final = f"SELECT {WORKER_COLUMNS} FROM workers WHERE seen_ms >= ? ORDER BY id"
 
 # The ledger stays: it is what was used, not what is kept.
 FORGET_TASKS: Final = f"""
@@ -203,7 +231,7 @@ FORGET_TASKS: Final = f"""
 """
 
 # From the counts that triggers keep. The oldest task that waits is the head of one of the lanes.
-CENSUS: Final = """
+STATE_COUNTS: Final = """
     SELECT model, state, sum(tasks), min(CASE state WHEN 'PENDING' THEN (
         SELECT submitted_ms FROM tasks
         WHERE state = 'PENDING' AND account = lane.account AND model = lane.model ORDER BY seq LIMIT 1
@@ -230,5 +258,6 @@ LIMIT_ACCOUNT: Final = (
     "UPDATE accounts SET (submit_rps, query_rps, max_queued, max_running) = (?, ?, ?, ?) WHERE id = ?"
 )
 ADD_ACCOUNT: Final = "INSERT OR IGNORE INTO accounts (id, created_ms) VALUES (?, ?)"
-ADD_KEY: Final = "INSERT INTO keys (sha256, name, account, created_ms, models, revoked_ms) VALUES (?, ?, ?, ?, ?, ?)"
-UPDATE_KEY: Final = "UPDATE keys SET models = ?, revoked_ms = ? WHERE sha256 = ?"
+ADD_KEY: Final = "INSERT INTO keys (sha256, name, account, created_ms, models, revoked_ms) VALUES (?, ?, ?, ?, ?, NULL)"
+RESTRICT_KEY: Final = "UPDATE keys SET models = ? WHERE name = ?"
+REVOKE_KEY: Final = "UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?) WHERE name = ?"
