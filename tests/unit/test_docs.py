@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import wanserve
-from wanserve.cli.parser import parser
+from wanserve.cli.parser import complete_parser
 from wanserve.domain import errors
 from wanserve.http.dialects import base
 from wanserve.http.dialects.pixazo import Pixazo
@@ -45,7 +45,7 @@ def test_every_setting_of_a_model_is_documented_and_nothing_else() -> None:
     assert sorted(documented) == sorted(ModelSettings.model_fields)
 
 
-@pytest.mark.parametrize(("command", "inner"), list(commands(parser())))
+@pytest.mark.parametrize(("command", "inner"), list(commands(complete_parser())))
 def test_every_command_and_flag_is_documented(command: str, inner: argparse.ArgumentParser) -> None:
     text = (DOCS / "command-line.md").read_text()
     line = next((line for line in text.splitlines() if f"`{command}" in line), "")

@@ -1,4 +1,4 @@
-"""The command line: one module for each group of commands. A command imports only what it needs."""
+"""The command line: one module for each group of commands, loaded when one of its commands is chosen."""
 
 from wanserve.cli.parser import main
 

@@ -1,4 +1,4 @@
-"""Knows how to have a video made by a running wanserve: submit, wait, download, over the document's API."""
+"""Has a running server make a video: submits, polls and downloads over the document's API."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,31 +9,25 @@ from typing import Final
 
 import httpx
 
-from wanserve.domain.errors import WanserveError
+from wanserve.client.errors import ServerRefused
 
 POLL_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 30.0
-"""For one answer, not for the video: a server that renders still answers at once."""
+"""For one answer, not for the video: a server answers at once, also while it renders."""
 
-_NOT_OURS: Final = "the server's answer is none of the document's API: is this address a wanserve?"
-
-
-class ServerRefused(WanserveError):
-    """The server said no, could not be reached, or the task ended without a video."""
-
-    code = "server_refused"
+_NOT_OURS: Final = "the answer does not fit the document's API: is this address a wanserve?"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A server's address, such as `http://127.0.0.1:8000`, and a key of it."""
+    """Talks to the server at `url`, such as `http://127.0.0.1:8000`, with an API key of it."""
 
     url: str
     key: str
     _http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        # A proxy of the environment would be asked for 127.0.0.1 too.
+        # With trust_env httpx would send requests for 127.0.0.1 to the environment's proxy too.
         http = httpx.Client(base_url=self.url, timeout=TIMEOUT_SECONDS, trust_env=False)
         object.__setattr__(self, "_http", http)
 
@@ -43,7 +37,7 @@ class Client:
         return str(output["task_id"])
 
     def wait(self, task_id: str, on_status: Callable[[str], None]) -> str:
-        """Poll until the task has its video, telling each status, and return its link. Raises ServerRefused."""
+        """Poll until the task has its video, call `on_status` each time, and return the video's link. Raises ServerRefused."""
         while True:
             output = self._post("/wan-video-polling/getTextToVideoResult", {"task_id": task_id})
             status = str(output["task_status"])
@@ -56,14 +50,14 @@ class Client:
 
     def download(self, link: str, to: Path) -> None:
         """Write the video behind the link to a file. Raises ServerRefused."""
-        with _said_plainly(), self._http.stream("GET", link) as answer:
+        with _as_server_refused(), self._http.stream("GET", link) as answer:
             answer.raise_for_status()
             with to.open("wb") as file:
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
 
     def _post(self, path: str, body: dict[str, object]) -> dict[str, object]:
-        with _said_plainly():
+        with _as_server_refused():
             answer = self._http.post(path, json=body, headers={"Ocp-Apim-Subscription-Key": self.key})
             said = answer.json()
         if not isinstance(said, dict) or not {"error", "output"} & said.keys():
@@ -75,7 +69,8 @@ class Client:
 
 
 @contextmanager
-def _said_plainly() -> Iterator[None]:
+def _as_server_refused() -> Iterator[None]:
+    """Raise ServerRefused instead of what httpx and the JSON parser raise."""
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
