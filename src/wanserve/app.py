@@ -31,9 +31,9 @@ from wanserve.http.origin import Origin
 from wanserve.machine import gpus
 from wanserve.machine.clocks import now_ms
 from wanserve.metrics import Meters
-from wanserve.models.availability import Choice
+from wanserve.models.availability import Availability
 from wanserve.prompts.chat import ChatEndpoint
-from wanserve.settings import Settings, surroundings
+from wanserve.settings import Settings, process_environment
 from wanserve.worker.attempt import Patience
 from wanserve.worker.loop import Worker
 from wanserve.worker.protocol import Charge
@@ -54,7 +54,7 @@ class Parts:
 
     core: Core
     app: ASGIApp
-    choice: Choice
+    choice: Availability
     workers: Sequence[Worker]
     sweeper: Sweeper
     idle_s: int
@@ -62,7 +62,7 @@ class Parts:
     """To be set once the process is to stop."""
 
 
-def charge_of(settings: Settings, choice: Choice) -> Charge:
+def charge_of(settings: Settings, choice: Availability) -> Charge:
     """What a worker's child is told of the settings."""
     return Charge(
         choice.engine,
@@ -82,18 +82,22 @@ def _llm(settings: Settings) -> ChatEndpoint | None:
     return ChatEndpoint(settings.llm_url, settings.llm_model, key or None)
 
 
-def _devices(settings: Settings, choice: Choice) -> dict[str, tuple[str, ...]]:
+def _devices(settings: Settings, choice: Availability) -> dict[str, tuple[str, ...]]:
     """The devices of each worker, by a name for people; () leaves a worker what it sees. Raises SetupError."""
     if choice.engine != "wan":
         return {"cpu": ()}
-    named = [name.strip() for name in settings.devices.split(",")] if settings.devices else gpus.found(surroundings())
+    named = (
+        [name.strip() for name in settings.devices.split(",")]
+        if settings.devices
+        else gpus.found(process_environment())
+    )
     if not named:
         return {"gpu" if gpus.has_gpu() else "cpu": ()}
     return {f"gpu {','.join(group)}": group for group in gpus.groups(named, settings.gpus_per_video)}
 
 
 def _worker(
-    settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...], blobs: DiskBlobs, meters: Meters
+    settings: Settings, core: Core, choice: Availability, seen: tuple[str, ...], blobs: DiskBlobs, meters: Meters
 ) -> Worker:
     heavy = choice.engine == "wan"
     return Worker(
@@ -132,7 +136,7 @@ def _default_model(settings: Settings, core: Core) -> str:
     return next(iter(core.tasks.models))
 
 
-def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
+def build(settings: Settings, core: Core, choice: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     blobs = DiskBlobs(settings.blobs_dir)
     meters = Meters()

@@ -256,7 +256,7 @@ def client_address(url: str | None, key: str | None, environ: Mapping[str, str] 
     )
 
 
-def surroundings() -> Mapping[str, str]:
+def process_environment() -> Mapping[str, str]:
     """The environment, for what is not ours to set in it: where other programs keep weights, which GPUs are visible."""
     return os.environ
 

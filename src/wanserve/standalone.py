@@ -11,7 +11,7 @@ from wanserve.app import charge_of
 from wanserve.domain.errors import EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
-from wanserve.models.availability import Choice
+from wanserve.models.availability import Availability
 from wanserve.settings import Settings
 from wanserve.worker import protocol
 from wanserve.worker.supervisor import Supervisor
@@ -23,12 +23,12 @@ SILENCE_SECONDS: Final = 3600.0
 
 
 def make_video(
-    settings: Settings, choice: Choice, generation: Generation, output: Path, on_progress: OnProgress
+    settings: Settings, availability: Availability, generation: Generation, output: Path, on_progress: OnProgress
 ) -> Video:
     """Make one video in a child process and move it to `output`. Raises EngineFailed, OSError."""
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:
         folder = Path(scratch)
-        child = Supervisor(replace(charge_of(settings, choice), blobs=folder, scratch=folder, log_level="error"))
+        child = Supervisor(replace(charge_of(settings, availability), blobs=folder, scratch=folder, log_level="error"))
         on_progress("loading the engine", None)
         child.start()
         child.load(generation.model)

@@ -27,7 +27,7 @@ from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.models.weights import (
     CONFIG,
     INDEX,
-    KINDS,
+    PART_SPECS,
     PULLED,
     Checkpoint,
     Tensor,
@@ -89,7 +89,7 @@ class HubFile:
             return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == self.digest
 
 
-class Progress:
+class ProgressBar:
     """One bar for all that arrives, by which its threads also learn that they shall stop."""
 
     def __init__(self, about: str, total: int, done: int) -> None:
@@ -124,7 +124,7 @@ class Fetch:
         if not missing:
             return
         total = sum(file.bytes for file in missing)
-        progress = Progress(self.hub_id, total, total - sum(self.left(file) for file in missing))
+        progress = ProgressBar(self.hub_id, total, total - sum(self.left(file) for file in missing))
         pool = ThreadPoolExecutor(AT_ONCE)
         try:
             for done in as_completed([pool.submit(self._one, file, progress) for file in missing]):
@@ -140,7 +140,7 @@ class Fetch:
         part = self._part(file)
         return file.bytes - (part.stat().st_size if part.is_file() else 0)
 
-    def _one(self, file: HubFile, progress: Progress) -> None:
+    def _one(self, file: HubFile, progress: ProgressBar) -> None:
         part = self._part(file)
         part.parent.mkdir(exist_ok=True)
         with part.open("wb" if self.left(file) < 0 else "ab") as opened:
@@ -258,7 +258,7 @@ def _check_room(fetch: Fetch, files: Sequence[HubFile]) -> None:
 def _is_converted(partial: Path) -> bool:
     """Whether the text encoder is whole and need not be converted (any more)."""
     try:
-        return check_part(partial / "text_encoder", KINDS["text_encoder"]).dtype != "F32"
+        return check_part(partial / "text_encoder", PART_SPECS["text_encoder"]).dtype != "F32"
     except SetupError:
         return False
 
@@ -281,7 +281,7 @@ def to_bf16(part: Path, target: Path, shard: int = SHARD) -> None:
     target.mkdir()
     shards: list[dict[str, tuple[Path, Tensor]]] = [{}]
     room = shard
-    for file in sorted(weight_files(part, KINDS["text_encoder"])):
+    for file in sorted(weight_files(part, PART_SPECS["text_encoder"])):
         for name, tensor in sorted(read_header(file).items(), key=lambda item: item[1].begin):
             room -= _converted_bytes(tensor)
             if room < 0 and shards[-1]:
@@ -289,7 +289,7 @@ def to_bf16(part: Path, target: Path, shard: int = SHARD) -> None:
                 room = shard - _converted_bytes(tensor)
             shards[-1][name] = (file, tensor)
     size = sum(_converted_bytes(tensor) for tensors in shards for _, tensor in tensors.values())
-    progress = Progress("text encoder to bf16", size, 0)
+    progress = ProgressBar("text encoder to bf16", size, 0)
     places: dict[str, str] = {}
     for number, tensors in enumerate(shards, 1):
         file = target / f"model-{number:05}-of-{len(shards):05}.safetensors"
@@ -300,10 +300,10 @@ def to_bf16(part: Path, target: Path, shard: int = SHARD) -> None:
     config = read_json(part / CONFIG) | {"dtype": "bfloat16"}
     config.pop("torch_dtype", None)
     _write_json(target / CONFIG, config)
-    check_part(target, KINDS["text_encoder"])
+    check_part(target, PART_SPECS["text_encoder"])
 
 
-def _write_shard(file: Path, tensors: dict[str, tuple[Path, Tensor]], progress: Progress) -> None:
+def _write_shard(file: Path, tensors: dict[str, tuple[Path, Tensor]], progress: ProgressBar) -> None:
     """Write a safetensors file of these tensors: the header's length, the header, and the numbers one after another."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
@@ -350,7 +350,7 @@ def _write_json(file: Path, told: dict[str, Any]) -> None:
         os.fsync(opened.fileno())
 
 
-def fault(error: Exception, hub_id: str) -> str:
+def explain(error: Exception, hub_id: str) -> str:
     """What went wrong, and what to do, in one line."""
     kept = "what has arrived is kept, run this again to go on"
     match error:
@@ -385,7 +385,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         line = f"fetching {asked.hub_id} was stopped: run this again to go on"
     except Exception as error:  # noqa: BLE001 - the outermost frame of this process
-        line = fault(error, asked.hub_id)
+        line = explain(error, asked.hub_id)
     else:
         return 0
     sys.stderr.write(f"{line}\n")
