@@ -1,7 +1,7 @@
-"""Knows where a model's weights lie on this machine, and whether a folder holds them whole. It reads headers only.
+"""Finds a model's weights on this machine and checks that they are complete. It reads headers only.
 
 A checkpoint is a folder in the diffusers layout: `model_index.json`, and beside it a folder for each part of the
-pipeline. The server's process asks here too, so this module needs neither torch nor diffusers.
+pipeline. The server's process uses this module too, so it needs neither torch nor diffusers.
 """
 
 import json
@@ -18,7 +18,7 @@ from wanserve.domain.errors import SetupError
 from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, TransformerShape
 
 PULLED: Final = "pulled.json"
-"""Stands in a folder that `wanserve models pull` fetched: its `hub_id`, and the `revision` that was fetched."""
+"""The file that `wanserve models pull` leaves in a folder: the `hub_id` and the `revision` that it fetched."""
 
 FETCH_AGAIN: Final = "remove the weights and fetch them again"
 CONFIG: Final = "config.json"
@@ -30,15 +30,15 @@ _LONGEST_HEADER: Final = 100_000_000
 
 _LFS_POINTER: Final = b"version https://git-lfs"
 LATENT_CHANNELS: Final = 16
-"""Of Wan 2.1's VAE, which Wan 2.2 A14B has too. TI2V-5B has 48, and image-to-video models take 36."""
+"""Channels of Wan 2.1's VAE, which Wan 2.2 A14B uses too. TI2V-5B has 48, and image-to-video models take 36."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartSpec:
-    """What a part must be: its class, and what its weight files are called.
+    """What a part of the pipeline must be: its class, and the names of its weight files.
 
-    `blocks` begins the names of its layers' tensors, `one_of` are tensors of which it has one at least, and
-    `channels` is the setting that must be `LATENT_CHANNELS`.
+    The names of its layers' tensors begin with `blocks`. At least one tensor of `one_of` must be there. The setting
+    named `channels` must be `LATENT_CHANNELS`.
     """
 
     class_name: str
@@ -65,7 +65,7 @@ PART_SPECS: Final[Mapping[str, PartSpec]] = {
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor as its file's header tells of it: safetensors' name of its format ("F32", "BF16"), and its bytes there."""
+    """A tensor as its file's header describes it: the format by safetensors' name ("F32", "BF16"), and its byte range."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -75,7 +75,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class PartWeights:
-    """The weights of one part: bytes on disk, how many numbers they are, and the format that most bytes have."""
+    """The weights of one part: bytes on disk, number of parameters, and the format of most bytes."""
 
     bytes: int
     parameters: int
@@ -84,7 +84,7 @@ class PartWeights:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Weights that were found whole. `shape` is as their own configuration tells it, `experts` included."""
+    """Weights that were found complete. `shape` comes from their own configuration and includes `experts`."""
 
     folder: Path
     shape: TransformerShape
@@ -95,16 +95,16 @@ class Checkpoint:
 
     @property
     def is_real(self) -> bool:
-        """Whether the shape is one that the authors trained, and not a test's or a distilled model's own."""
+        """Whether the authors trained a model of this shape; tests and distilled models have others."""
         return replace(self.shape, experts=1) in (SHAPE_1_3B, SHAPE_14B)
 
 
 def find_weights(weights: str, experts: int, models_dir: Path, model: str, environ: Mapping[str, str]) -> Path | None:
     """The folder that a model's setting `weights` means, or None where it is not on this machine.
 
-    A local folder is taken as it is. A hub id is looked for in `models_dir`, where it is pulled to under the model's
-    name, and in the Hugging Face cache, where a snapshot counts only if it is whole: its download may have broken off.
-    Raises SetupError where what was pulled does not tell of its origin.
+    A local folder is returned unchecked. A hub id is searched in `models_dir`, where `models pull` puts it under the
+    model's name, and then in the Hugging Face cache, where only a complete snapshot counts: a download may have
+    stopped half-way. Raises SetupError where the record of what was pulled is unreadable.
     """
     if (folder := _folder(weights)) is not None:
         return folder
@@ -129,10 +129,10 @@ def source_of(folder: Path) -> str | None:
 
 
 def check_weights(folder: Path, experts: int) -> Checkpoint:
-    """Raise SetupError, with one line that names the file, where a model with `experts` transformers cannot be loaded.
+    """Check that a model with `experts` transformers can be loaded from the folder.
 
-    Foreign is what is no WanPipeline, broken what is missing, truncated, or told of by an index and not there. Of the
-    weights only the headers are read, so this takes milliseconds for 100 GB.
+    Raises SetupError, with one line that names the file, where the folder is not a WanPipeline, or where a file or a
+    tensor is missing or truncated. Only the headers of the weights are read, so this takes milliseconds for 100 GB.
     """
     check_layout(folder, experts)
     return Checkpoint(
@@ -146,7 +146,7 @@ def check_weights(folder: Path, experts: int) -> Checkpoint:
 
 
 def check_layout(folder: Path, experts: int) -> None:
-    """Check all that is told without the weight files. Raises SetupError."""
+    """Check everything except the weight files. Raises SetupError."""
     index = _pipeline(folder)
     has = {name for name, entry in index.items() if isinstance(entry, list) and entry != [None, None]}
     parts = PART_SPECS.keys() if experts > 1 else PART_SPECS.keys() - {"transformer_2"}
@@ -163,8 +163,8 @@ def _check_parts(index: Path, has: set[str], wanted: set[str]) -> None:
         raise SetupError(f"{index} has two transformers, as Wan 2.2 A14B, and this model takes one")
     if "transformer_2" in wanted - has:
         raise SetupError(f"{index} has no transformer_2: this model takes the two of Wan 2.2 A14B")
-    if lacking := sorted(wanted - has):
-        raise SetupError(f"{index} names no {lacking[0]}: these are not the weights of a whole pipeline")
+    if missing := sorted(wanted - has):
+        raise SetupError(f"{index} names no {missing[0]}: these are not the weights of a whole pipeline")
 
 
 def check_part(part: Path, spec: PartSpec) -> PartWeights:
@@ -173,8 +173,8 @@ def check_part(part: Path, spec: PartSpec) -> PartWeights:
     size = 0
     for file, promised in weight_files(part, spec).items():
         header = read_header(file)
-        if lacking := sorted(promised - header.keys()):
-            raise SetupError(f"{file} lacks {lacking[0]}, which the index beside it promises: {FETCH_AGAIN}")
+        if missing := sorted(promised - header.keys()):
+            raise SetupError(f"{file} lacks {missing[0]}, which the index beside it promises: {FETCH_AGAIN}")
         tensors |= header
         size += file.stat().st_size
     _check_tensors(part, spec, tensors)
@@ -187,7 +187,7 @@ def check_part(part: Path, spec: PartSpec) -> PartWeights:
 
 
 def weight_files(part: Path, spec: PartSpec) -> dict[Path, set[str]]:
-    """The part's weight files, there or not, each with the tensors that an index promises of it. Raises SetupError."""
+    """The weight files that the part should have, each with the tensors that the index puts into it. Raises SetupError."""
     index = part / f"{spec.stem}.safetensors.index.json"
     if not _is_file(index):
         return {part / f"{spec.stem}.safetensors": set()}
@@ -201,7 +201,7 @@ def weight_files(part: Path, spec: PartSpec) -> dict[Path, set[str]]:
 
 
 def read_header(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises SetupError where the file is damaged or not as long as it says."""
+    """The tensors of a safetensors file. Raises SetupError where the file is damaged or its size does not fit its header."""
     try:
         with file.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
@@ -219,8 +219,8 @@ def read_header(file: Path) -> dict[str, Tensor]:
         raise SetupError(f"{file} is no safetensors file, or its header is damaged: {FETCH_AGAIN}") from error
     whole = max((tensor.end for tensor in tensors.values()), default=8 + length)
     if size != whole:
-        fault = "cut short" if size < whole else "longer than its header says"
-        raise SetupError(f"{file} is {fault}: {size} bytes instead of {whole}; {FETCH_AGAIN}")
+        problem = "cut short" if size < whole else "longer than its header says"
+        raise SetupError(f"{file} is {problem}: {size} bytes instead of {whole}; {FETCH_AGAIN}")
     return tensors
 
 
@@ -238,7 +238,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def _tensors(header: dict[str, Any], data: int) -> dict[str, Tensor]:
-    """What the header tells, for data that begin at this byte of the file."""
+    """The tensors that the header lists. Their data begin at byte `data` of the file."""
     return {
         name: Tensor(
             str(told["dtype"]),
@@ -264,7 +264,7 @@ def _check_config(file: Path, spec: PartSpec) -> None:
 
 
 def _check_tensors(part: Path, spec: PartSpec, names: Iterable[str]) -> None:
-    """Loading a model that lacks tensors draws them at random, and says so in a line that nobody reads."""
+    """Raise SetupError where tensors are missing: a loader would fill them with random numbers and only log a warning."""
     names = set(names)
     if spec.one_of and not spec.one_of & names:
         raise SetupError(f"{part} lacks {' and '.join(sorted(spec.one_of))}, its embedding: {FETCH_AGAIN}")
@@ -329,18 +329,18 @@ def _unreadable(file: Path, error: OSError) -> str:
 
 
 def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 - Path raises in a folder that may not be read
+    return os.path.isfile(path)  # noqa: PTH113 - Path raises in a folder without read permission
 
 
 def _folder(path: str) -> Path | None:
     """The folder at the path, or None where there is none."""
-    # os.path says no where Path would raise: at ~nobody, at a name too long, and below a folder that may not be read.
+    # os.path returns False where Path raises: at ~nobody, at a name that is too long, and below an unreadable folder.
     expanded = os.path.expanduser(path)  # noqa: PTH111
     return Path(expanded).absolute() if os.path.isdir(expanded) else None  # noqa: PTH112
 
 
 def _cached(hub_id: str, environ: Mapping[str, str]) -> Path | None:
-    """The snapshot of the repository's main branch in the Hugging Face cache, whole or not."""
+    """The snapshot of the repository's main branch in the Hugging Face cache, complete or not."""
     repository = _hub_cache(environ) / f"models--{hub_id.replace('/', '--')}"
     try:
         revision = (repository / "refs" / "main").read_text(encoding="ascii").strip()
