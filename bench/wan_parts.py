@@ -28,7 +28,7 @@ from wanserve.engine.wan.loading import has_bf16_units, quicken_decoder, read  #
 from wanserve.engine.wan.memory import Blocks  # noqa: E402
 from wanserve.engine.wan.profiles import quantise  # noqa: E402
 from wanserve.models.framing import framing  # noqa: E402
-from wanserve.models.sampling import GEOMETRY_1_3B, WAN_MODELS, SamplingSettings  # noqa: E402
+from wanserve.models.sampling import SHAPE_1_3B, WAN_MODELS, SamplingSettings  # noqa: E402
 
 MODEL: Final = "wanx2.1-t2v-turbo"
 CPU: Final = torch.device("cpu")
@@ -88,9 +88,9 @@ def _true_blocks(folder: Path) -> Path:
     pipe = WanPipeline.from_pretrained(ROOT / "tests/assets/tiny-wan", dtype=torch.float32)
     torch.manual_seed(1)
     pipe.transformer = WanTransformer3DModel(
-        num_attention_heads=GEOMETRY_1_3B.heads,
-        attention_head_dim=GEOMETRY_1_3B.dim // GEOMETRY_1_3B.heads,
-        ffn_dim=GEOMETRY_1_3B.ffn,
+        num_attention_heads=SHAPE_1_3B.heads,
+        attention_head_dim=SHAPE_1_3B.dim // SHAPE_1_3B.heads,
+        ffn_dim=SHAPE_1_3B.ffn,
         num_layers=LAYERS,
         text_dim=32,
     ).eval()

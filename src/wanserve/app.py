@@ -35,9 +35,9 @@ from wanserve.http.origin import Origin
 from wanserve.machine import gpus
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
-from wanserve.models.availability import Choice
+from wanserve.models.availability import Availability
 from wanserve.prompts.chat import ChatEndpoint
-from wanserve.settings import Settings, surroundings
+from wanserve.settings import Settings, process_environment
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
 from wanserve.worker.ports import is_loaded
@@ -59,21 +59,21 @@ class Parts:
 
     core: Core
     app: ASGIApp
-    choice: Choice
+    availability: Availability
     fleet: Fleet
     idle_s: int
     stopping: threading.Event
     """To be set once the process is to stop."""
 
 
-def child_config(settings: Settings, choice: Choice) -> ChildConfig:
+def child_config(settings: Settings, availability: Availability) -> ChildConfig:
     """What a worker's child process is told of the settings."""
     return ChildConfig(
-        choice.engine,
+        availability.engine,
         DiskTarget(settings.blobs_dir),
         settings.scratch_dir,
         settings.log_level,
-        choice.loadable,
+        availability.loadable,
         _llm(settings),
         settings.gpus_per_video,
     )
@@ -86,25 +86,34 @@ def _llm(settings: Settings) -> ChatEndpoint | None:
     return ChatEndpoint(settings.llm_url, settings.llm_model, key or None)
 
 
-def _devices(settings: Settings, choice: Choice) -> dict[str, tuple[str, ...]]:
+def _devices(settings: Settings, availability: Availability) -> dict[str, tuple[str, ...]]:
     """The devices of each worker, by a name for people; () leaves a worker what it sees. Raises SetupError."""
-    if choice.engine != "wan":
+    if availability.engine != "wan":
         return {"cpu": ()}
-    named = [name.strip() for name in settings.devices.split(",")] if settings.devices else gpus.found(surroundings())
+    named = (
+        [name.strip() for name in settings.devices.split(",")]
+        if settings.devices
+        else gpus.found(process_environment())
+    )
     if not named:
         return {"gpu" if gpus.has_gpu() else "cpu": ()}
     return {f"gpu {','.join(group)}": group for group in gpus.groups(named, settings.gpus_per_video)}
 
 
 def _worker(
-    settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...], blobs: BlobStore, metrics: Metrics
+    settings: Settings,
+    core: Core,
+    availability: Availability,
+    seen: tuple[str, ...],
+    blobs: BlobStore,
+    metrics: Metrics,
 ) -> Worker:
-    heavy = choice.engine == "wan"
+    heavy = availability.engine == "wan"
     return Worker(
         core.tasks.new_id(),
         core.tasks,
-        Supervisor(replace(child_config(settings, choice), devices=seen), surroundings()),
-        models=tuple(choice.cards),
+        Supervisor(replace(child_config(settings, availability), devices=seen), process_environment()),
+        models=tuple(availability.cards),
         # A step of a large model takes a minute, and loading it again after a kill takes longer.
         timeouts=Timeouts(
             settings.stall_seconds, cancel_s=settings.stall_seconds if heavy else min(10.0, settings.stall_seconds)
@@ -120,7 +129,7 @@ def _worker(
 def _fleet(
     settings: Settings,
     core: Core,
-    choice: Choice,
+    availability: Availability,
     blobs: BlobStore,
     metrics: Metrics,
     restore_secret: Callable[[], None],
@@ -130,9 +139,9 @@ def _fleet(
     """The workers, one for each device, and the sweepers."""
     store, installation = core.tasks.store, installation_id(settings.data_dir)
     members = []
-    for name, seen in _devices(settings, choice).items() if with_worker else ():
-        worker = _worker(settings, core, choice, seen, blobs, metrics)
-        row = WorkerRow(worker.id, installation, platform.node(), seen, choice.engine, choice.cards)
+    for name, seen in _devices(settings, availability).items() if with_worker else ():
+        worker = _worker(settings, core, availability, seen, blobs, metrics)
+        row = WorkerRow(worker.id, installation, platform.node(), seen, availability.engine, availability.cards)
         members.append(FleetMember(name, worker, row))
     stopping = threading.Event()
     retention = RetentionSweeper(core.tasks, blobs, stopping)
@@ -161,7 +170,7 @@ def _default_model(settings: Settings, core: Core) -> str:
     return next(iter(core.tasks.catalogue()))
 
 
-def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
+def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     blobs = open_blobs(DiskTarget(settings.blobs_dir))
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
@@ -169,7 +178,13 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     metrics.watch(core.tasks.store.state_counts)
     signer = Signer(link_secret.read())
     fleet = _fleet(
-        settings, core, choice, blobs, metrics, partial(link_secret.restore, signer.secret), with_worker=with_worker
+        settings,
+        core,
+        availability,
+        blobs,
+        metrics,
+        partial(link_secret.restore, signer.secret),
+        with_worker=with_worker,
     )
     stopping = threading.Event()
     retention_ms = core.tasks.policy.retention_ms
@@ -178,15 +193,15 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     shelf = Shelf(blobs)
     gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
     bodies, lists = Bodies(), ThreadPoolExecutor(LIST_THREADS, "lists")
-    dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[choice.engine])
+    dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[availability.engine])
     doors = [
         Door(dialect, operation, core.tasks, gate, links, shelf, bodies, lists)
         for dialect in dialects
         for operation in dialect.operations
     ]
     ops = Ops(
-        choice.engine,
-        choice.why,
+        availability.engine,
+        availability.why,
         partial(_health, fleet),
         core.tasks.store.check_writable,
         stopping.is_set,
@@ -195,7 +210,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
     )
     files = Files(signer, shelf, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
     app = application(doors, [files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
-    return Parts(core, app, choice, fleet, settings.idle_seconds, stopping)
+    return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
 
 
 def _health(fleet: Fleet) -> list[WorkerHealth]:

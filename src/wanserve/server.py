@@ -14,7 +14,7 @@ from wanserve.http.listener import Patience, free_address, listen
 from wanserve.keys import Keys
 from wanserve.machine.data_dir_lock import owned
 from wanserve.machine.stop_signals import StopSignals, listening
-from wanserve.models.availability import Choice, choose
+from wanserve.models.availability import Availability, find_availability
 from wanserve.models.catalogue import Served
 from wanserve.settings import Settings
 from wanserve.tasks import Tasks
@@ -31,30 +31,30 @@ FIRST_KEY: Final = "default"
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT, then drain; see StopSignals. Raises SetupError where the server cannot start."""
     host, port = free_address(settings.host, settings.port)
-    choice = choose(settings)
-    served = Served(choice.cards, frozenset({choice.engine}))
+    availability = find_availability(settings)
+    served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)
     # Owned before it is opened: a newer version must not change the schema under a server that still runs.
     with owned(settings.data_dir), closing(open_core(settings, served, owner=True)) as core:
         make_first_key(core.keys)
-        parts = build(settings, core, choice, with_worker=with_worker)
+        parts = build(settings, core, availability, with_worker=with_worker)
         parts.fleet.take_back()
         # What is built by now lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
-        log.info("engine %s: %s", choice.engine, choice.why)
-        tell_unserved(choice, core.tasks)
+        log.info("engine %s: %s", availability.engine, availability.why)
+        tell_unserved(availability, core.tasks)
         log.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
         asyncio.run(_run(parts, host, port, settings.drain_seconds))
 
 
-def tell_unserved(choice: Choice, tasks: Tasks) -> None:
+def tell_unserved(availability: Availability, tasks: Tasks) -> None:
     """Log which models are not served, and why, and whether tasks wait for them."""
-    for offer in choice.offers:
-        if offer.engine is None:
-            log.info("model %s is not served: %s", offer.card.name, offer.why)
-            if tasks.store.waiting([offer.card.name], None):
-                log.warning("tasks of %s wait, from when it was served, until it is again", offer.card.name)
+    for model in availability.models:
+        if model.engine is None:
+            log.info("model %s is not served: %s", model.card.name, model.why)
+            if tasks.store.waiting([model.card.name], None):
+                log.warning("tasks of %s wait, from when it was served, until it is again", model.card.name)
 
 
 def make_first_key(keys: Keys) -> None:

@@ -12,7 +12,7 @@ from wanserve.blobs.links import Links
 from wanserve.core import open_core
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
-from wanserve.models.availability import choose
+from wanserve.models.availability import find_availability
 from wanserve.models.catalogue import Served
 from wanserve.settings import Settings
 from wanserve.tasks import file_key
@@ -32,7 +32,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     """A server's application with nothing that makes videos."""
     data = tmp_path_factory.mktemp("fuzz") / "data"
     set_so = Settings(data_dir=data, engine="animatic", submit_rps=MANY, query_rps=MANY, max_queued=MANY)
-    choice = choose(set_so)
+    choice = find_availability(set_so)
     core = open_core(set_so, Served(choice.cards, frozenset({choice.engine})))
     secret = core.keys.create("one", "ann")
     core.tasks.submit(core.keys.owner(secret), VideoRequest("wan2.2-t2v-plus", "a cat")).result()

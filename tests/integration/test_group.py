@@ -17,7 +17,7 @@ from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.quiet import silence_libraries
 from wanserve.engine.wan.shares import allowed, check_shares
-from wanserve.models.sampling import GEOMETRY_1_3B, GEOMETRY_14B, WAN_MODELS, Precision, WanModelCard
+from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, WAN_MODELS, Precision, WanModelCard
 from wanserve.worker.ports import Absent
 from wanserve.worker.protocol import Cancel, ChildConfig, Crashed, Done, Event, Generate, Loaded, Progress
 from wanserve.worker.supervisor import DIED, Supervisor
@@ -228,7 +228,7 @@ def test_no_peer_outlives_the_first_rank(children: list[Child]) -> None:
 
 @pytest.mark.parametrize(
     ("heads", "numbers"),
-    [(GEOMETRY_1_3B.heads, [2, 3, 4, 6, 12]), (GEOMETRY_14B.heads, [2, 4, 5, 8, 10, 20, 40]), (4, [2, 4]), (1, [])],
+    [(SHAPE_1_3B.heads, [2, 3, 4, 6, 12]), (SHAPE_14B.heads, [2, 4, 5, 8, 10, 20, 40]), (4, [2, 4]), (1, [])],
 )
 def test_the_heads_decide_how_many_devices_can_share(heads: int, numbers: list[int]) -> None:
     assert allowed(heads) == numbers

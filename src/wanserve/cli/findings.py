@@ -17,11 +17,17 @@ from wanserve import __version__
 from wanserve.cli.standalone import make_video
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
-from wanserve.engine.wan.memory import plan
-from wanserve.models.availability import Choice, Offer, choose, missing_libraries, wan_offers
+from wanserve.engine.wan.memory import plan_memory
+from wanserve.models.availability import (
+    Availability,
+    ModelAvailability,
+    find_availability,
+    missing_libraries,
+    wan_availability,
+)
 from wanserve.settings import Settings
 
-ROOM_BYTES: Final = 1_000_000_000
+DISK_BYTES: Final = 1_000_000_000
 """Some hundred clips at 1080p, and the database."""
 
 SQLITE_NEEDED: Final = (3, 37, 0)
@@ -35,7 +41,7 @@ CORE_HOURS: Final = 29
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `fine` is None where something is not there and nothing set needs it."""
+    """One thing that was examined. `fine` is None where something is missing and no setting needs it."""
 
     about: str
     fine: bool | None
@@ -43,43 +49,43 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """What this machine can run and what is missing. Leaves nothing behind."""
+    """Examine this machine: what it can run and what is missing. Leaves no file behind."""
     return list(_findings(settings))
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("wanserve", True, f"{__version__} on Python {platform.python_version()}, {platform.system()}")
     try:
-        choice = choose(settings)
+        availability = find_availability(settings)
     except SetupError as error:
         yield Finding("engine", False, str(error))
     else:
-        yield Finding("engine", True, f"{choice.engine}: {choice.why}")
-        yield _making(settings, choice)
+        yield Finding("engine", True, f"{availability.engine}: {availability.why}")
+        yield _trial_clip(settings, availability)
     yield from _real_models(settings)
     yield _sqlite()
-    yield from _folder(settings.data_dir)
+    yield from _data_dir(settings.data_dir)
 
 
-def _making(settings: Settings, choice: Choice) -> Finding:
-    """A clip of a few frames, really made: nothing less shows that engine and codec are whole."""
-    model = next(iter(choice.cards))
+def _trial_clip(settings: Settings, availability: Availability) -> Finding:
+    """Make a clip of a few frames: nothing less shows that engine and codec work."""
+    model = next(iter(availability.cards))
     with tempfile.TemporaryDirectory(prefix="wanserve-") as folder:
         try:
             trial, output = replace(TRIAL, model=model), Path(folder) / "trial.mp4"
-            make_video(settings, in_one_step(choice), trial, output, lambda *_: None)
+            make_video(settings, with_one_step(availability), trial, output, lambda *_: None)
         except (WanserveError, OSError) as error:
             return Finding("video", False, f"a trial clip of {model} could not be made: {error}")
     return Finding("video", True, f"a trial clip of {TRIAL.frames} frames of {model} was drawn, encoded and read back")
 
 
-def in_one_step(choice: Choice) -> Choice:
+def with_one_step(availability: Availability) -> Availability:
     """The same models with a single denoising step: enough to see that they work."""
-    offers = (
-        replace(offer, card=replace(offer.card, sampling=replace(offer.card.sampling, steps=1)))
-        for offer in choice.offers
+    models = (
+        replace(model, card=replace(model.card, sampling=replace(model.card.sampling, steps=1)))
+        for model in availability.models
     )
-    return replace(choice, offers=tuple(offers))
+    return replace(availability, models=tuple(models))
 
 
 def _real_models(settings: Settings) -> Iterator[Finding]:
@@ -89,45 +95,44 @@ def _real_models(settings: Settings) -> Iterator[Finding]:
         yield Finding("wan libraries", False if needed else None, missing)
         return
     try:
-        machine = look()
+        device = inspect_device()
     except SetupError as error:
         yield Finding("wan libraries", False if needed else None, str(error))
         return
-    gpu = machine["kind"] != "cpu"
-    free = f"{machine['free_bytes'] / 1e9:.1f} of {machine['total_bytes'] / 1e9:.1f} GB free"
+    gpu = device["kind"] != "cpu"
+    free = f"{device['free_bytes'] / 1e9:.1f} of {device['total_bytes'] / 1e9:.1f} GB free"
     yield Finding(
-        "device", True if gpu else None, f"{machine['name']}, {free}" if gpu else f"no GPU; the CPU has {free}"
+        "device", True if gpu else None, f"{device['name']}, {free}" if gpu else f"no GPU; the CPU has {free}"
     )
-    for offer in wan_offers(settings, strict=False):
-        yield _model(offer, machine, needed=needed)
+    for model in wan_availability(settings, strict=False):
+        yield _real_model(model, device, needed=needed)
 
 
-def _model(offer: Offer, machine: dict[str, Any], *, needed: bool) -> Finding:
-    about = f"model {offer.card.name}"
-    absent = offer.engine is None
+def _real_model(model: ModelAvailability, device: dict[str, Any], *, needed: bool) -> Finding:
+    about = f"model {model.card.name}"
     where = f"a CPU takes about {CORE_HOURS} core-hours and more for one clip: for tests only"
     fits = True
-    if machine["kind"] != "cpu":
+    if device["kind"] != "cpu":
         try:
-            where = plan(offer.card, machine["free_bytes"], machine["host_bytes"], fp8=machine["fp8"]).how
+            where = plan_memory(model.card, device["free_bytes"], device["host_bytes"], fp8=device["fp8"]).how
         except SetupError as error:
             where, fits = str(error), False
-    if absent:
-        return Finding(about, None, f"{offer.why}; here: {where}")
+    if model.engine is None:
+        return Finding(about, None, f"{model.why}; here: {where}")
     if not fits:
         return Finding(about, False if needed else None, where)
-    return Finding(about, True, f"profile {offer.card.sampling.profile}, weights in {offer.folder}; {where}")
+    return Finding(about, True, f"profile {model.card.sampling.profile}, weights in {model.folder}; {where}")
 
 
-def look() -> dict[str, Any]:
-    """The device as a process of its own sees it, since this one must not load torch. Raises SetupError."""
-    asked = [sys.executable, "-m", "wanserve.engine.wan.machine"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+def inspect_device() -> dict[str, Any]:
+    """Inspect the device in a process of its own, since this one must not load torch. Raises SetupError."""
+    command = [sys.executable, "-m", "wanserve.engine.wan.machine"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        last = (done.stderr.strip().splitlines() or ["it wrote no message"])[-1]
         raise SetupError(f"torch does not start: {last}")
-    machine: dict[str, Any] = json.loads(done.stdout)
-    return machine
+    device: dict[str, Any] = json.loads(done.stdout)
+    return device
 
 
 def _sqlite() -> Finding:
@@ -136,9 +141,9 @@ def _sqlite() -> Finding:
     return Finding("SQLite", fine, f"{sqlite3.sqlite_version}{needed}")
 
 
-def _folder(folder: Path) -> Iterator[Finding]:
+def _data_dir(folder: Path) -> Iterator[Finding]:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     yield Finding("data directory", writable, f"{folder}" if writable else f"{there} is no folder that can be written")
     free = shutil.disk_usage(there).free
-    yield Finding("disk", free >= ROOM_BYTES, f"{free / 1e9:.1f} GB free, {ROOM_BYTES / 1e9:.0f} GB wanted")
+    yield Finding("disk", free >= DISK_BYTES, f"{free / 1e9:.1f} GB free, {DISK_BYTES / 1e9:.0f} GB wanted")

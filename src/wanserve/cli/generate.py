@@ -18,7 +18,7 @@ from wanserve.domain.errors import InvalidRequest
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.domain.task import Video
 from wanserve.http.dialects.vendor import read_size
-from wanserve.models.availability import choose, model_of
+from wanserve.models.availability import find_availability, model_for_weights
 from wanserve.settings import Settings, client_address, load
 
 DEFAULT_MODEL: Final = "wan2.2-t2v-plus"
@@ -92,28 +92,30 @@ def run_generate(arguments: argparse.Namespace) -> None:
 def with_settings(video: VideoOptions, engine: str | None, wan: WanOptions) -> tuple[VideoOptions, Settings]:
     """The options with their model, and the settings with what the options change of them.
 
-    Weights choose the engine, and the model where none is named. Raises InvalidRequest, SetupError.
+    Weights find_availability the engine, and the model where none is named. Raises InvalidRequest, SetupError.
     """
     settings = load({"engine": engine or (wan.weights and "wan")})
     given = wan.given()
-    model = video.model or (model_of(Path(wan.weights).expanduser()) if wan.weights else DEFAULT_MODEL)
+    model = video.model or (model_for_weights(Path(wan.weights).expanduser()) if wan.weights else DEFAULT_MODEL)
     if given:
         tables = {name: own.model_dump(exclude_none=True) for name, own in settings.models.items()}
         tables[model] = tables.get(model, {}) | given
         settings = load({"engine": settings.engine, "models": tables})
-        if (choice := choose(settings)).engine != "wan":
-            raise InvalidRequest(next(iter(given)), f"only the wan engine takes it, and here it is {choice.engine}")
+        if (availability := find_availability(settings)).engine != "wan":
+            raise InvalidRequest(
+                next(iter(given)), f"only the wan engine takes it, and here it is {availability.engine}"
+            )
     return replace(video, model=model), settings
 
 
 def generate_here(video: VideoOptions, settings: Settings, on_progress: OnProgress) -> Video:
     """Make the video with no server, store, lock or ledger. Raises InvalidRequest, SetupError, EngineFailed."""
-    choice = choose(settings)
+    availability = find_availability(settings)
     size = None if video.size is None else read_size(video.size)
     request = VideoRequest(video.model or DEFAULT_MODEL, video.prompt, video.negative, size, seed=video.seed)
-    generation = check(request, choice.cards, new_seed)
+    generation = check(request, availability.cards, new_seed)
     _require_folder(video.output)
-    return make_video(settings, choice, generation, video.output, on_progress)
+    return make_video(settings, availability, generation, video.output, on_progress)
 
 
 def generate_through_server(client: Client, video: VideoOptions, wan: WanOptions, on_progress: OnProgress) -> None:

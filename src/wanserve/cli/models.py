@@ -5,7 +5,7 @@ import argparse
 from wanserve.cli.options import Subcommands, add_data_dir, add_json, settings_from
 from wanserve.cli.output import print_rows
 from wanserve.domain.catalog import MODELS
-from wanserve.models.availability import as_told, choose, pull_weights
+from wanserve.models.availability import describe, find_availability, pull_weights
 
 TABLE_COLUMNS = ("name", "engine", "weights", "profile", "steps", "frames", "fps", "sizes")
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_models(arguments: argparse.Namespace) -> None:
     """`wanserve models`."""
-    rows = [as_told(offer) for offer in choose(settings_from(arguments)).offers]
+    rows = [describe(model) for model in find_availability(settings_from(arguments)).models]
     if not arguments.json:
         rows = [{name: row[name] for name in TABLE_COLUMNS} for row in rows]
     print_rows(rows, as_json=arguments.json)

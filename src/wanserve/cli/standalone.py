@@ -12,8 +12,8 @@ from wanserve.blobs.target import DiskTarget
 from wanserve.domain.errors import EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
-from wanserve.models.availability import Choice
-from wanserve.settings import Settings, surroundings
+from wanserve.models.availability import Availability
+from wanserve.settings import Settings, process_environment
 from wanserve.worker import protocol
 from wanserve.worker.supervisor import Supervisor
 
@@ -24,13 +24,15 @@ SILENCE_SECONDS: Final = 3600.0
 
 
 def make_video(
-    settings: Settings, choice: Choice, generation: Generation, output: Path, on_progress: OnProgress
+    settings: Settings, choice: Availability, generation: Generation, output: Path, on_progress: OnProgress
 ) -> Video:
     """Make one video in a child process and move it to `output`. Raises EngineFailed, OSError."""
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:
         folder = Path(scratch)
-        config = replace(child_config(settings, choice), blobs=DiskTarget(folder), scratch=folder, log_level="error")
-        child = Supervisor(config, surroundings())
+        config = replace(
+            child_config(settings, availability), blobs=DiskTarget(folder), scratch=folder, log_level="error"
+        )
+        child = Supervisor(config, process_environment())
         on_progress("loading the engine", None)
         child.start()
         child.load(generation.model)

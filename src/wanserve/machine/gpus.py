@@ -1,4 +1,4 @@
-"""Knows the GPUs of this machine by what their drivers show in the file system: no library of theirs is loaded."""
+"""Finds the GPUs of this machine by what their drivers show in the file system. Loads no library of theirs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Final
 from wanserve.domain.errors import SetupError
 
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
-"""Heeded by NVIDIA's and by AMD's runtime. A child sees the devices that are named in it, from 0 on."""
+"""Both NVIDIA's and AMD's runtime obey it. A child process sees only the devices named in it, numbered from 0."""
 
 NODES: Final = ("dev/nvidiactl", "dev/kfd", "dev/dxg")
-"""What the drivers of NVIDIA, of AMD and of Windows' Linux put there."""
+"""Device files of the drivers of NVIDIA, of AMD and of Windows' Linux."""
 
 
 def has_gpu(root: Path = Path("/")) -> bool:
@@ -19,7 +19,7 @@ def has_gpu(root: Path = Path("/")) -> bool:
 
 
 def found(environ: Mapping[str, str], root: Path = Path("/")) -> list[str]:
-    """The GPUs that this process may use, by the names that `VISIBLE` takes; none where they cannot be told apart."""
+    """The GPUs that this process may use, by the names that `VISIBLE` takes; empty where the drivers do not list them."""
     if VISIBLE in environ:
         return [name.strip() for name in environ[VISIBLE].split(",") if name.strip()]
     nvidia = root / "proc/driver/nvidia/gpus"
@@ -29,7 +29,7 @@ def found(environ: Mapping[str, str], root: Path = Path("/")) -> list[str]:
 
 
 def groups(devices: Sequence[str], size: int) -> list[tuple[str, ...]]:
-    """The devices in groups of `size`, which work on one video together; what is left over stays idle.
+    """Split the devices into groups of `size`, each of which makes one video together. Left-over devices stay idle.
 
     Raises SetupError where there are fewer than one group needs.
     """
@@ -39,5 +39,5 @@ def groups(devices: Sequence[str], size: int) -> list[tuple[str, ...]]:
 
 
 def _is_gpu(gpu_id: Path) -> bool:
-    # A processor is a node too; its id is 0.
+    # A processor is a node too; its GPU id is 0.
     return gpu_id.read_text(encoding="utf-8").strip() != "0"

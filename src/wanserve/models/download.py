@@ -1,8 +1,9 @@
-"""Fetches a model's weights from the hub and makes them ready, as a process of its own.
+"""Downloads a model's weights from the hub and prepares them, in a process of its own.
 
     python -m wanserve.models.download HUB_ID FOLDER [EXPERTS]
 
-All goes into `FOLDER.partial` first, with which a later run goes on to the byte; FOLDER is there only when it is whole.
+Everything goes into `FOLDER.partial` first, which a later run resumes at the byte where the last one stopped. FOLDER
+appears only when it is complete.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.models.weights import (
     CONFIG,
     INDEX,
-    KINDS,
+    PART_SPECS,
     PULLED,
     Checkpoint,
     Tensor,
@@ -51,29 +52,29 @@ except ImportError as error:
     raise SystemExit(f"{error.name} is not installed: pip install 'wanserve[wan]'") from None
 
 AT_ONCE: Final = 4
-"""Files that are fetched side by side: one connection alone fills few lines."""
+"""Files that are downloaded at once: one connection alone does not use the whole bandwidth."""
 
 LISTING_SECONDS: Final = 30
 MARGIN: Final = 10**9
-"""Bytes that are left free on the disk."""
+"""Bytes that must stay free on the disk."""
 
 SHARD: Final = 5 * 10**9
-"""Bytes of a file of the converted text encoder."""
+"""Bytes of each file of the converted text encoder."""
 
 PIECE: Final = 2**24
-"""Bytes that are converted at once."""
+"""Bytes that are converted at a time."""
 
 _WANTED: Final = re.compile(
     r"model_index\.json"
     r"|(scheduler|tokenizer|text_encoder|transformer|transformer_2|vae)/([\w.-]+\.json|spiece\.model)"
     r"|(text_encoder|transformer|transformer_2|vae)/(model|diffusion_pytorch_model)(-\d+-of-\d+)?\.safetensors"
 )
-"""What the pipeline loads. The repositories have pictures, other formats and other precisions beside it."""
+"""The files that the pipeline loads. Repositories also hold pictures, other formats and other precisions."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file as the hub lists it. `digest` is the SHA-256 of a large file, and git's id of a small one."""
+    """A file as the hub lists it. `digest` is the SHA-256 of a large file, and the git blob id of a small one."""
 
     name: str
     bytes: int
@@ -81,7 +82,7 @@ class HubFile:
     large: bool
 
     def fits(self, file: Path) -> bool:
-        """Whether the file holds what the hub has."""
+        """Whether the digest of the file is the hub's."""
         with file.open("rb") as opened:
             if self.large:
                 return hashlib.file_digest(opened, "sha256").hexdigest() == self.digest
@@ -89,42 +90,42 @@ class HubFile:
             return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == self.digest
 
 
-class Progress:
-    """One bar for all that arrives, by which its threads also learn that they shall stop."""
+class ProgressBar:
+    """One progress bar for all downloads. Through it their threads also learn that they should stop."""
 
     def __init__(self, about: str, total: int, done: int) -> None:
-        # Shown on a terminal only, and as huggingface_hub's own settings want it.
+        # disable=None: shown on a terminal only. huggingface_hub's own settings apply too.
         bar = cast("Any", tqdm)
         self._bar = bar(desc=about, total=total, initial=done, unit="B", unit_scale=True, disable=None)
         self._stopped = threading.Event()
 
     def update(self, more: int) -> None:
-        """`more` bytes are done. Raises CancelledError where another file failed, or the user wants no more."""
+        """Add `more` bytes. Raises CancelledError where another file failed or the user stopped the download."""
         if self._stopped.is_set():
             raise CancelledError
         self._bar.update(more)
 
     def stop(self) -> None:
-        """Let every thread end at its next step, and leave the bar as it stands."""
+        """Make every thread end at its next step, and leave the bar where it is."""
         self._stopped.set()
         self._bar.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Fetches files of one revision of a repository into a folder, each under its name only when it is whole."""
+    """Downloads files of one revision of a repository into a folder. A file gets its name only when it is complete."""
 
     hub_id: str
     revision: str
     folder: Path
 
     def all(self, files: Sequence[HubFile]) -> None:
-        """Fetch what is not there yet. Raises SetupError, OSError, or what the HTTP client raises."""
+        """Download the files that are not there yet. Raises SetupError, OSError, or what the HTTP client raises."""
         missing = [file for file in files if not (self.folder / file.name).is_file()]
         if not missing:
             return
         total = sum(file.bytes for file in missing)
-        progress = Progress(self.hub_id, total, total - sum(self.left(file) for file in missing))
+        progress = ProgressBar(self.hub_id, total, total - sum(self.left(file) for file in missing))
         pool = ThreadPoolExecutor(AT_ONCE)
         try:
             for done in as_completed([pool.submit(self._one, file, progress) for file in missing]):
@@ -140,7 +141,7 @@ class Fetch:
         part = self._part(file)
         return file.bytes - (part.stat().st_size if part.is_file() else 0)
 
-    def _one(self, file: HubFile, progress: Progress) -> None:
+    def _one(self, file: HubFile, progress: ProgressBar) -> None:
         part = self._part(file)
         part.parent.mkdir(exist_ok=True)
         with part.open("wb" if self.left(file) < 0 else "ab") as opened:
@@ -151,7 +152,7 @@ class Fetch:
                 headers=build_hf_headers(library_name="wanserve"),
                 expected_size=file.bytes,
                 displayed_filename=file.name,
-                # It would draw a bar for each file. Of a bar it calls no more than `update`.
+                # Without this it draws a bar for each file. It calls only `update` of a bar.
                 _tqdm_bar=cast("Any", progress),
             )
             opened.flush()
@@ -166,7 +167,7 @@ class Fetch:
 
 
 def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
-    """Put the repository's weights into `folder`, the text encoder in bf16; where they are there, only check them.
+    """Put the repository's weights into `folder`, with the text encoder in bf16. Weights that are there are only checked.
 
     Raises SetupError where the repository is not a model of `experts` transformers, or the disk has no room for it,
     and whatever huggingface_hub and the disk raise.
@@ -201,7 +202,7 @@ def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
 
 @contextmanager
 def _held(partial: Path) -> Iterator[None]:
-    """Keep the folder for this process. Raises SetupError where another one has it."""
+    """Lock the folder for this process. Raises SetupError where another one has locked it."""
     descriptor = os.open(partial, os.O_RDONLY)
     try:
         try:
@@ -214,7 +215,7 @@ def _held(partial: Path) -> Iterator[None]:
 
 
 def _begun(hub_id: str, partial: Path) -> str | None:
-    """The revision that the partial folder was begun with; None after it was emptied of what is not known to fit."""
+    """The revision of the partial folder. A folder without a record of it is emptied, and this returns None."""
     if (partial / PULLED).is_file():
         begun = read_json(partial / PULLED)
         if begun.get("hub_id") != hub_id:
@@ -230,7 +231,7 @@ def _begun(hub_id: str, partial: Path) -> str | None:
 
 
 def listed(hub_id: str, revision: str | None) -> tuple[str, list[HubFile]]:
-    """The repository's revision, by default the newest one, and those of its files that the pipeline needs."""
+    """The revision of the repository, by default the newest, and the files in it that the pipeline needs."""
     hub = HfApi(library_name="wanserve")
     told = hub.model_info(hub_id, revision=revision, files_metadata=True, timeout=LISTING_SECONDS)
     files = [
@@ -245,7 +246,7 @@ def listed(hub_id: str, revision: str | None) -> tuple[str, list[HubFile]]:
 
 def _check_room(fetch: Fetch, files: Sequence[HubFile]) -> None:
     needed = MARGIN + sum(fetch.left(file) for file in files)
-    # For a while the text encoder is there twice, in fp32 and in half of that.
+    # During the conversion the text encoder is on the disk twice: in fp32 and, half as large, in bf16.
     needed += sum(file.bytes for file in files if file.name.startswith("text_encoder/")) // 2
     free = shutil.disk_usage(fetch.folder).free
     if free < needed:
@@ -256,15 +257,15 @@ def _check_room(fetch: Fetch, files: Sequence[HubFile]) -> None:
 
 
 def _is_converted(partial: Path) -> bool:
-    """Whether the text encoder is whole and need not be converted (any more)."""
+    """Whether the text encoder is complete and not in fp32."""
     try:
-        return check_part(partial / "text_encoder", KINDS["text_encoder"]).dtype != "F32"
+        return check_part(partial / "text_encoder", PART_SPECS["text_encoder"]).dtype != "F32"
     except SetupError:
         return False
 
 
 def _settle(partial: Path) -> None:
-    """Put a converted text encoder in the place of the fetched one, and clear what a killed process left of one."""
+    """Replace the downloaded text encoder by the converted one, and remove an unfinished conversion of a killed process."""
     shutil.rmtree(partial / "text_encoder.unfinished", ignore_errors=True)
     converted = partial / "text_encoder.bf16"
     if converted.is_dir():
@@ -281,7 +282,7 @@ def to_bf16(part: Path, target: Path, shard: int = SHARD) -> None:
     target.mkdir()
     shards: list[dict[str, tuple[Path, Tensor]]] = [{}]
     room = shard
-    for file in sorted(weight_files(part, KINDS["text_encoder"])):
+    for file in sorted(weight_files(part, PART_SPECS["text_encoder"])):
         for name, tensor in sorted(read_header(file).items(), key=lambda item: item[1].begin):
             room -= _converted_bytes(tensor)
             if room < 0 and shards[-1]:
@@ -289,7 +290,7 @@ def to_bf16(part: Path, target: Path, shard: int = SHARD) -> None:
                 room = shard - _converted_bytes(tensor)
             shards[-1][name] = (file, tensor)
     size = sum(_converted_bytes(tensor) for tensors in shards for _, tensor in tensors.values())
-    progress = Progress("text encoder to bf16", size, 0)
+    progress = ProgressBar("text encoder to bf16", size, 0)
     places: dict[str, str] = {}
     for number, tensors in enumerate(shards, 1):
         file = target / f"model-{number:05}-of-{len(shards):05}.safetensors"
@@ -300,10 +301,10 @@ def to_bf16(part: Path, target: Path, shard: int = SHARD) -> None:
     config = read_json(part / CONFIG) | {"dtype": "bfloat16"}
     config.pop("torch_dtype", None)
     _write_json(target / CONFIG, config)
-    check_part(target, KINDS["text_encoder"])
+    check_part(target, PART_SPECS["text_encoder"])
 
 
-def _write_shard(file: Path, tensors: dict[str, tuple[Path, Tensor]], progress: Progress) -> None:
+def _write_shard(file: Path, tensors: dict[str, tuple[Path, Tensor]], progress: ProgressBar) -> None:
     """Write a safetensors file of these tensors: the header's length, the header, and the numbers one after another."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
@@ -331,9 +332,9 @@ def _pieces(source: Path, tensor: Tensor) -> Iterator[bytes]:
 
 
 def rounded(numbers: bytes) -> bytes:
-    """The bf16 numbers nearest to these fp32 ones, a tie to the even one, as torch rounds."""
+    """Round fp32 numbers to the nearest bf16, ties to even, as torch does."""
     bits = np.frombuffer(numbers, "<u4")
-    # bf16 is the upper half of fp32. A number that is too large comes out as infinity by itself.
+    # bf16 is the upper half of fp32. Rounding up a number that is too large gives infinity without special care.
     upper = ((bits + (0x7FFF + ((bits >> 16) & 1))) >> 16).astype("<u2")
     upper[(bits & 0x7FFFFFFF) > 0x7F800000] = 0x7FC0
     return bytes(upper.tobytes())
@@ -350,8 +351,8 @@ def _write_json(file: Path, told: dict[str, Any]) -> None:
         os.fsync(opened.fileno())
 
 
-def fault(error: Exception, hub_id: str) -> str:
-    """What went wrong, and what to do, in one line."""
+def explain(error: Exception, hub_id: str) -> str:
+    """One line for the user: what went wrong and what to do."""
     kept = "what has arrived is kept, run this again to go on"
     match error:
         case WanserveError():
@@ -373,7 +374,7 @@ def fault(error: Exception, hub_id: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Pull as the command line says. The exit status: 0, or 1 after one line on stderr."""
+    """Pull the weights that the command line names. Returns the exit status: 0, or 1 after one line on stderr."""
     parser = argparse.ArgumentParser("python -m wanserve.models.download")
     parser.add_argument("hub_id")
     parser.add_argument("folder", type=Path)
@@ -385,7 +386,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         line = f"fetching {asked.hub_id} was stopped: run this again to go on"
     except Exception as error:  # noqa: BLE001 - the outermost frame of this process
-        line = fault(error, asked.hub_id)
+        line = explain(error, asked.hub_id)
     else:
         return 0
     sys.stderr.write(f"{line}\n")
@@ -394,5 +395,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # Not by sys.exit: a thread that hears nothing from the hub would keep the process for a minute.
+    # Not sys.exit: that waits for the threads, and one that gets no answer from the hub takes a minute to end.
     os._exit(main())

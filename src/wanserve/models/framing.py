@@ -1,4 +1,4 @@
-"""Knows at which size a video is drawn: as large as was asked, or smaller and scaled, or larger and cut. Pure."""
+"""Decides at which size a video is drawn: as requested, or smaller and scaled up, or larger and cut. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,15 +7,15 @@ from wanserve.domain.catalog import Size
 from wanserve.models.sampling import LargeSizes
 
 STEP: Final = 16
-"""Widths and heights are drawn in steps of 16 pixels: 8 of the VAE times 2 of the transformer's patches."""
+"""Drawn widths and heights are multiples of 16 pixels: 8 for the VAE times 2 for the transformer's patches."""
 
 TRAINED_PIXELS: Final = 1280 * 720
-"""The most pixels of a frame that any of the models was trained at."""
+"""The largest frame that any of the models was trained at, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """A frame is drawn at `width` x `height`, its middle `cut_width` x `cut_height` kept, and that scaled to `asked`."""
+    """Draw a frame at `width` x `height`, keep its middle `cut_width` x `cut_height`, and scale that to `asked`."""
 
     asked: Size
     width: int
@@ -25,7 +25,7 @@ class Framing:
 
     @property
     def how(self) -> str:
-        """In words for the user; `native` where nothing is done to the frames."""
+        """A description for the user; `native` where frames are neither cut nor scaled."""
         drawn, cut = f"{self.width}*{self.height}", f"{self.cut_width}*{self.cut_height}"
         says = "native" if drawn == "{}*{}".format(*self.asked) else f"drawn at {drawn}"
         if cut != drawn:
@@ -38,8 +38,9 @@ class Framing:
 def framing(asked: Size, large_sizes: LargeSizes) -> Framing:
     """How a video of this size is drawn.
 
-    Up to `TRAINED_PIXELS` as it is asked. Above: two thirds as large and scaled (1920*1080 from 1280*720), or as it
-    is asked. What is no multiple of `STEP` is drawn up to the next one and cut.
+    Up to `TRAINED_PIXELS` a video is drawn at the requested size. A larger one is drawn at two thirds of it and scaled
+    up (1920*1080 from 1280*720), or at its full size, as `large_sizes` says. A side that is not a multiple of `STEP` is
+    drawn up to the next multiple and cut.
     """
     width, height = asked
     if width * height > TRAINED_PIXELS and large_sizes is LargeSizes.SCALE:

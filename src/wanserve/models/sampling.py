@@ -1,4 +1,4 @@
-"""Knows how the open Wan weights make a model's videos: the authors' settings, and what an owner may set otherwise."""
+"""The settings with which the open Wan weights are sampled: the authors' own, and what an owner may change of them."""
 
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -8,7 +8,7 @@ from wanserve.domain.catalog import MODELS, ModelCard
 
 
 class Profile(StrEnum):
-    """What is traded for speed or memory. Only `EXACT` makes what the authors' own code would make."""
+    """What is traded for speed or memory. Only `EXACT` gives the videos that the authors' own code gives."""
 
     EXACT = "exact"
     BALANCED = "balanced"
@@ -17,7 +17,10 @@ class Profile(StrEnum):
 
 
 class LargeSizes(StrEnum):
-    """How a video of more pixels than the models were trained at is made: two thirds as large and scaled, or drawn."""
+    """How a video with more pixels than the models were trained at is made.
+
+    `SCALE`: drawn at two thirds of the size and scaled up. `NATIVE`: drawn at its full size.
+    """
 
     SCALE = "scale"
     NATIVE = "native"
@@ -47,7 +50,7 @@ DISTILLED_SHIFT: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
+class TransformerShape:
     """The shape of a model's transformer; there are `experts` of it. Source: the authors' configuration files."""
 
     layers: int
@@ -78,7 +81,7 @@ class SamplingSettings:
     """
 
     weights: str
-    geometry: Geometry
+    shape: TransformerShape
     steps: int
     guidance_scale: float
     flow_shift: float
@@ -98,7 +101,7 @@ class SamplingSettings:
     attention: str | None = None
 
     def profiled(self) -> "SamplingSettings":
-        """With what the profile brings along: `fast` has steps, shift and guidance of its own, and only those."""
+        """These settings with those that the profile dictates: `fast` has its own steps, shift and guidance."""
         if self.profile is not Profile.FAST:
             return self
         low = None if self.guidance_scale_2 is None else 1.0
@@ -108,11 +111,11 @@ class SamplingSettings:
 
     @property
     def merged(self) -> tuple[Lora, ...]:
-        """The LoRA files that become part of the weights, in their order: the distilled one first, where `fast` asks."""
+        """The LoRA files that are merged into the weights, in order. The profile `fast` puts the distilled one first."""
         return (self.distill, *self.loras) if self.profile is Profile.FAST and self.distill else self.loras
 
-    def lora_fault(self) -> str:
-        """What is wrong with the LoRA settings, in words; else empty. Whether the files are there is not looked at."""
+    def lora_problem(self) -> str | None:
+        """What is wrong with the LoRA settings, or None. It does not check whether the files exist."""
         if self.profile is Profile.FAST and self.distill is None:
             return "the profile fast needs the LoRA of a 4-step distillation: set distill.file"
         for each in self.merged:
@@ -120,7 +123,7 @@ class SamplingSettings:
                 return f"the LoRA {each.file} is for the first transformer: set file_2 for the second one too"
             if each.file_2 is not None and self.experts == 1:
                 return f"the LoRA {each.file_2} is for a second transformer, and this model has one"
-        return ""
+        return None
 
     @property
     def experts(self) -> int:
@@ -133,16 +136,16 @@ NEGATIVE_PROMPT: Final = (
     "丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，形态畸形的肢体，手指融合，"
     "静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"
 )
-"""What the authors leave out where nobody says what to leave out. Source: `sample_neg_prompt` of Wan 2.1 and 2.2."""
+"""The authors' negative prompt, for requests that have none. Source: `sample_neg_prompt` of Wan 2.1 and 2.2."""
 
-GEOMETRY_1_3B: Final = Geometry(layers=30, dim=1536, heads=12, ffn=8960)
-GEOMETRY_14B: Final = Geometry(layers=40, dim=5120, heads=40, ffn=13824)
+SHAPE_1_3B: Final = TransformerShape(layers=30, dim=1536, heads=12, ffn=8960)
+SHAPE_14B: Final = TransformerShape(layers=40, dim=5120, heads=40, ffn=13824)
 
 # Sources: Wan2.1's README and generate.py (50 steps; 1.3B: guidance 6 and shift 8; 14B: 5 and 5), and Wan2.2's
 # wan_t2v_A14B.py (40 steps, shift 12, boundary 0.875, guidance 4 for high noise and 3 for low).
 TURBO: Final = SamplingSettings(
     weights="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
-    geometry=GEOMETRY_1_3B,
+    shape=SHAPE_1_3B,
     steps=50,
     guidance_scale=6.0,
     flow_shift=8.0,
@@ -150,7 +153,7 @@ TURBO: Final = SamplingSettings(
 )
 PLUS_2_1: Final = SamplingSettings(
     weights="Wan-AI/Wan2.1-T2V-14B-Diffusers",
-    geometry=GEOMETRY_14B,
+    shape=SHAPE_14B,
     steps=50,
     guidance_scale=5.0,
     flow_shift=5.0,
@@ -158,7 +161,7 @@ PLUS_2_1: Final = SamplingSettings(
 )
 PLUS_2_2: Final = SamplingSettings(
     weights="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
-    geometry=Geometry(layers=40, dim=5120, heads=40, ffn=13824, experts=2),
+    shape=TransformerShape(layers=40, dim=5120, heads=40, ffn=13824, experts=2),
     steps=40,
     guidance_scale=4.0,
     guidance_scale_2=3.0,

@@ -1,7 +1,7 @@
-"""Knows where a model's weights lie on this machine, and whether a folder holds them whole. It reads headers only.
+"""Finds a model's weights on this machine and checks that they are complete. It reads headers only.
 
 A checkpoint is a folder in the diffusers layout: `model_index.json`, and beside it a folder for each part of the
-pipeline. The server's process asks here too, so this module needs neither torch nor diffusers.
+pipeline. The server's process uses this module too, so it needs neither torch nor diffusers.
 """
 
 import json
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from wanserve.domain.errors import SetupError
-from wanserve.models.sampling import GEOMETRY_1_3B, GEOMETRY_14B, Geometry
+from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, TransformerShape
 
 PULLED: Final = "pulled.json"
-"""Stands in a folder that `wanserve models pull` fetched: its `hub_id`, and the `revision` that was fetched."""
+"""The file that `wanserve models pull` leaves in a folder: the `hub_id` and the `revision` that it fetched."""
 
-AGAIN: Final = "remove the weights and fetch them again"
+FETCH_AGAIN: Final = "remove the weights and fetch them again"
 CONFIG: Final = "config.json"
 INDEX: Final = "model_index.json"
 
@@ -30,15 +30,15 @@ _LONGEST_HEADER: Final = 100_000_000
 
 _LFS_POINTER: Final = b"version https://git-lfs"
 LATENT_CHANNELS: Final = 16
-"""Of Wan 2.1's VAE, which Wan 2.2 A14B has too. TI2V-5B has 48, and image-to-video models take 36."""
+"""Channels of Wan 2.1's VAE, which Wan 2.2 A14B uses too. TI2V-5B has 48, and image-to-video models take 36."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What a part must be: its class, and what its weight files are called.
+class PartSpec:
+    """What a part of the pipeline must be: its class, and the names of its weight files.
 
-    `blocks` begins the names of its layers' tensors, `one_of` are tensors of which it has one at least, and
-    `channels` is the setting that must be `LATENT_CHANNELS`.
+    The names of its layers' tensors begin with `blocks`. At least one tensor of `one_of` must be there. The setting
+    named `channels` must be `LATENT_CHANNELS`.
     """
 
     class_name: str
@@ -48,24 +48,24 @@ class Kind:
     channels: str | None = None
 
 
-_TRANSFORMER: Final = Kind("WanTransformer3DModel", blocks="blocks", channels="in_channels")
-KINDS: Final[Mapping[str, Kind]] = {
+_TRANSFORMER: Final = PartSpec("WanTransformer3DModel", blocks="blocks", channels="in_channels")
+PART_SPECS: Final[Mapping[str, PartSpec]] = {
     "transformer": _TRANSFORMER,
     "transformer_2": _TRANSFORMER,
-    "text_encoder": Kind(
+    "text_encoder": PartSpec(
         "UMT5EncoderModel",
         stem="model",
         blocks="encoder.block",
         one_of=frozenset({"shared.weight", "encoder.embed_tokens.weight"}),
     ),
-    "vae": Kind("AutoencoderKLWan", channels="z_dim"),
+    "vae": PartSpec("AutoencoderKLWan", channels="z_dim"),
 }
 """The parts that have weights, by their folders' names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor as its file's header tells of it: safetensors' name of its format ("F32", "BF16"), and its bytes there."""
+    """A tensor as its file's header describes it: the format by safetensors' name ("F32", "BF16"), and its byte range."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -74,8 +74,8 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The weights of one part: bytes on disk, how many numbers they are, and the format that most bytes have."""
+class PartWeights:
+    """The weights of one part: bytes on disk, number of parameters, and the format of most bytes."""
 
     bytes: int
     parameters: int
@@ -84,27 +84,27 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Weights that were found whole. `geometry` is as their own configuration tells it, `experts` included."""
+    """Weights that were found complete. `shape` comes from their own configuration and includes `experts`."""
 
     folder: Path
-    geometry: Geometry
-    transformer: Part
-    transformer_2: Part | None
-    text_encoder: Part
-    vae: Part
+    shape: TransformerShape
+    transformer: PartWeights
+    transformer_2: PartWeights | None
+    text_encoder: PartWeights
+    vae: PartWeights
 
     @property
     def is_real(self) -> bool:
-        """Whether the shape is one that the authors trained, and not a test's or a distilled model's own."""
-        return replace(self.geometry, experts=1) in (GEOMETRY_1_3B, GEOMETRY_14B)
+        """Whether the authors trained a model of this shape; tests and distilled models have others."""
+        return replace(self.shape, experts=1) in (SHAPE_1_3B, SHAPE_14B)
 
 
 def find_weights(weights: str, experts: int, models_dir: Path, model: str, environ: Mapping[str, str]) -> Path | None:
     """The folder that a model's setting `weights` means, or None where it is not on this machine.
 
-    A local folder is taken as it is. A hub id is looked for in `models_dir`, where it is pulled to under the model's
-    name, and in the Hugging Face cache, where a snapshot counts only if it is whole: its download may have broken off.
-    Raises SetupError where what was pulled does not tell of its origin.
+    A local folder is returned unchecked. A hub id is searched in `models_dir`, where `models pull` puts it under the
+    model's name, and then in the Hugging Face cache, where only a complete snapshot counts: a download may have
+    stopped half-way. Raises SetupError where the record of what was pulled is unreadable.
     """
     if (folder := _folder(weights)) is not None:
         return folder
@@ -129,33 +129,33 @@ def source_of(folder: Path) -> str | None:
 
 
 def check_weights(folder: Path, experts: int) -> Checkpoint:
-    """Raise SetupError, with one line that names the file, where a model with `experts` transformers cannot be loaded.
+    """Check that a model with `experts` transformers can be loaded from the folder.
 
-    Foreign is what is no WanPipeline, broken what is missing, truncated, or told of by an index and not there. Of the
-    weights only the headers are read, so this takes milliseconds for 100 GB.
+    Raises SetupError, with one line that names the file, where the folder is not a WanPipeline, or where a file or a
+    tensor is missing or truncated. Only the headers of the weights are read, so this takes milliseconds for 100 GB.
     """
     check_layout(folder, experts)
     return Checkpoint(
         folder=folder,
-        geometry=_geometry(folder, experts),
-        transformer=check_part(folder / "transformer", KINDS["transformer"]),
-        transformer_2=check_part(folder / "transformer_2", KINDS["transformer_2"]) if experts > 1 else None,
-        text_encoder=check_part(folder / "text_encoder", KINDS["text_encoder"]),
-        vae=check_part(folder / "vae", KINDS["vae"]),
+        shape=_transformer_shape(folder, experts),
+        transformer=check_part(folder / "transformer", PART_SPECS["transformer"]),
+        transformer_2=check_part(folder / "transformer_2", PART_SPECS["transformer_2"]) if experts > 1 else None,
+        text_encoder=check_part(folder / "text_encoder", PART_SPECS["text_encoder"]),
+        vae=check_part(folder / "vae", PART_SPECS["vae"]),
     )
 
 
 def check_layout(folder: Path, experts: int) -> None:
-    """Check all that is told without the weight files. Raises SetupError."""
+    """Check everything except the weight files. Raises SetupError."""
     index = _pipeline(folder)
     has = {name for name, entry in index.items() if isinstance(entry, list) and entry != [None, None]}
-    parts = KINDS.keys() if experts > 1 else KINDS.keys() - {"transformer_2"}
+    parts = PART_SPECS.keys() if experts > 1 else PART_SPECS.keys() - {"transformer_2"}
     _check_parts(folder / INDEX, has, parts | {"tokenizer", "scheduler"})
     for name in sorted(parts):
-        _check_config(folder / name / CONFIG, KINDS[name])
+        _check_config(folder / name / CONFIG, PART_SPECS[name])
     read_json(folder / "scheduler" / "scheduler_config.json")
     if not any(_is_file(folder / "tokenizer" / name) for name in ("tokenizer.json", "spiece.model")):
-        raise SetupError(f"{folder / 'tokenizer'} has neither tokenizer.json nor spiece.model: {AGAIN}")
+        raise SetupError(f"{folder / 'tokenizer'} has neither tokenizer.json nor spiece.model: {FETCH_AGAIN}")
 
 
 def _check_parts(index: Path, has: set[str], wanted: set[str]) -> None:
@@ -163,37 +163,37 @@ def _check_parts(index: Path, has: set[str], wanted: set[str]) -> None:
         raise SetupError(f"{index} has two transformers, as Wan 2.2 A14B, and this model takes one")
     if "transformer_2" in wanted - has:
         raise SetupError(f"{index} has no transformer_2: this model takes the two of Wan 2.2 A14B")
-    if lacking := sorted(wanted - has):
-        raise SetupError(f"{index} names no {lacking[0]}: these are not the weights of a whole pipeline")
+    if missing := sorted(wanted - has):
+        raise SetupError(f"{index} names no {missing[0]}: these are not the weights of a whole pipeline")
 
 
-def check_part(part: Path, kind: Kind) -> Part:
+def check_part(part: Path, spec: PartSpec) -> PartWeights:
     """Read the headers of the part's weight files. Raises SetupError where one of them is missing or broken."""
     tensors: dict[str, Tensor] = {}
     size = 0
-    for file, promised in weight_files(part, kind).items():
+    for file, promised in weight_files(part, spec).items():
         header = read_header(file)
-        if lacking := sorted(promised - header.keys()):
-            raise SetupError(f"{file} lacks {lacking[0]}, which the index beside it promises: {AGAIN}")
+        if missing := sorted(promised - header.keys()):
+            raise SetupError(f"{file} lacks {missing[0]}, which the index beside it promises: {FETCH_AGAIN}")
         tensors |= header
         size += file.stat().st_size
-    _check_tensors(part, kind, tensors)
+    _check_tensors(part, spec, tensors)
     sizes: Counter[str] = Counter()
     for tensor in tensors.values():
         sizes[tensor.dtype] += tensor.end - tensor.begin
     if not sizes:
-        raise SetupError(f"{part} holds no tensor: {AGAIN}")
-    return Part(size, sum(math.prod(tensor.shape) for tensor in tensors.values()), sizes.most_common(1)[0][0])
+        raise SetupError(f"{part} holds no tensor: {FETCH_AGAIN}")
+    return PartWeights(size, sum(math.prod(tensor.shape) for tensor in tensors.values()), sizes.most_common(1)[0][0])
 
 
-def weight_files(part: Path, kind: Kind) -> dict[Path, set[str]]:
-    """The part's weight files, there or not, each with the tensors that an index promises of it. Raises SetupError."""
-    index = part / f"{kind.stem}.safetensors.index.json"
+def weight_files(part: Path, spec: PartSpec) -> dict[Path, set[str]]:
+    """The weight files that the part should have, each with the tensors that the index puts into it. Raises SetupError."""
+    index = part / f"{spec.stem}.safetensors.index.json"
     if not _is_file(index):
-        return {part / f"{kind.stem}.safetensors": set()}
+        return {part / f"{spec.stem}.safetensors": set()}
     shards = read_json(index).get("weight_map")
     if not isinstance(shards, dict) or not shards:
-        raise SetupError(f"{index} has no weight_map: {AGAIN}")
+        raise SetupError(f"{index} has no weight_map: {FETCH_AGAIN}")
     files: dict[Path, set[str]] = {}
     for tensor, shard in shards.items():
         files.setdefault(part / Path(str(shard)).name, set()).add(tensor)
@@ -201,7 +201,7 @@ def weight_files(part: Path, kind: Kind) -> dict[Path, set[str]]:
 
 
 def read_header(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises SetupError where the file is damaged or not as long as it says."""
+    """The tensors of a safetensors file. Raises SetupError where the file is damaged or its size does not fit its header."""
     try:
         with file.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
@@ -216,11 +216,11 @@ def read_header(file: Path) -> dict[str, Tensor]:
     try:
         tensors = _tensors(json.loads(text), 8 + length)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise SetupError(f"{file} is no safetensors file, or its header is damaged: {AGAIN}") from error
+        raise SetupError(f"{file} is no safetensors file, or its header is damaged: {FETCH_AGAIN}") from error
     whole = max((tensor.end for tensor in tensors.values()), default=8 + length)
     if size != whole:
-        fault = "cut short" if size < whole else "longer than its header says"
-        raise SetupError(f"{file} is {fault}: {size} bytes instead of {whole}; {AGAIN}")
+        problem = "cut short" if size < whole else "longer than its header says"
+        raise SetupError(f"{file} is {problem}: {size} bytes instead of {whole}; {FETCH_AGAIN}")
     return tensors
 
 
@@ -231,14 +231,14 @@ def read_json(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise SetupError(_unreadable(file, error)) from error
     except ValueError as error:
-        raise SetupError(f"{file} is no valid JSON: {AGAIN}") from error
+        raise SetupError(f"{file} is no valid JSON: {FETCH_AGAIN}") from error
     if not isinstance(read, dict):
-        raise SetupError(f"{file} holds no JSON object: {AGAIN}")
+        raise SetupError(f"{file} holds no JSON object: {FETCH_AGAIN}")
     return read
 
 
 def _tensors(header: dict[str, Any], data: int) -> dict[str, Tensor]:
-    """What the header tells, for data that begin at this byte of the file."""
+    """The tensors that the header lists. Their data begin at byte `data` of the file."""
     return {
         name: Tensor(
             str(told["dtype"]),
@@ -251,38 +251,38 @@ def _tensors(header: dict[str, Any], data: int) -> dict[str, Tensor]:
     }
 
 
-def _check_config(file: Path, kind: Kind) -> None:
+def _check_config(file: Path, spec: PartSpec) -> None:
     config = read_json(file)
     found = config.get("_class_name") or config.get("architectures")
-    if found not in (kind.class_name, [kind.class_name]):
-        raise SetupError(f"{file} describes {found}, not {kind.class_name}")
-    if kind.channels is not None and (channels := config.get(kind.channels)) != LATENT_CHANNELS:
+    if found not in (spec.class_name, [spec.class_name]):
+        raise SetupError(f"{file} describes {found}, not {spec.class_name}")
+    if spec.channels is not None and (channels := config.get(spec.channels)) != LATENT_CHANNELS:
         raise SetupError(
-            f"{file} has {kind.channels} {channels}, not {LATENT_CHANNELS}: "
+            f"{file} has {spec.channels} {channels}, not {LATENT_CHANNELS}: "
             "these are not the text-to-video weights of Wan 2.1 or of Wan 2.2 A14B"
         )
 
 
-def _check_tensors(part: Path, kind: Kind, names: Iterable[str]) -> None:
-    """Loading a model that lacks tensors draws them at random, and says so in a line that nobody reads."""
+def _check_tensors(part: Path, spec: PartSpec, names: Iterable[str]) -> None:
+    """Raise SetupError where tensors are missing: a loader would fill them with random numbers and only log a warning."""
     names = set(names)
-    if kind.one_of and not kind.one_of & names:
-        raise SetupError(f"{part} lacks {' and '.join(sorted(kind.one_of))}, its embedding: {AGAIN}")
-    if kind.blocks is None:
+    if spec.one_of and not spec.one_of & names:
+        raise SetupError(f"{part} lacks {' and '.join(sorted(spec.one_of))}, its embedding: {FETCH_AGAIN}")
+    if spec.blocks is None:
         return
-    there = {name.removeprefix(f"{kind.blocks}.").split(".")[0] for name in names if name.startswith(kind.blocks)}
+    there = {name.removeprefix(f"{spec.blocks}.").split(".")[0] for name in names if name.startswith(spec.blocks)}
     for layer in range(_number(part / CONFIG, "num_layers")):
         if str(layer) not in there:
-            raise SetupError(f"{part} lacks the weights of {kind.blocks}.{layer}: {AGAIN}")
+            raise SetupError(f"{part} lacks the weights of {spec.blocks}.{layer}: {FETCH_AGAIN}")
 
 
-def _geometry(folder: Path, experts: int) -> Geometry:
+def _transformer_shape(folder: Path, experts: int) -> TransformerShape:
     shapes = []
     for name in ("transformer", "transformer_2")[:experts]:
         config = folder / name / CONFIG
         heads = _number(config, "num_attention_heads")
         shapes.append(
-            Geometry(
+            TransformerShape(
                 layers=_number(config, "num_layers"),
                 dim=heads * _number(config, "attention_head_dim"),
                 heads=heads,
@@ -318,29 +318,29 @@ def _pipeline(folder: Path) -> dict[str, Any]:
 def _number(config: Path, name: str) -> int:
     found = read_json(config).get(name)
     if not isinstance(found, int) or found < 1:
-        raise SetupError(f"{config} has {name} {found!r}, which is no count: {AGAIN}")
+        raise SetupError(f"{config} has {name} {found!r}, which is no count: {FETCH_AGAIN}")
     return found
 
 
 def _unreadable(file: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"{file} is missing: the weights are not whole; {AGAIN}"
+        return f"{file} is missing: the weights are not whole; {FETCH_AGAIN}"
     return f"{file} cannot be read: {error.strerror}"
 
 
 def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 - Path raises in a folder that may not be read
+    return os.path.isfile(path)  # noqa: PTH113 - Path raises in a folder without read permission
 
 
 def _folder(path: str) -> Path | None:
     """The folder at the path, or None where there is none."""
-    # os.path says no where Path would raise: at ~nobody, at a name too long, and below a folder that may not be read.
+    # os.path returns False where Path raises: at ~nobody, at a name that is too long, and below an unreadable folder.
     expanded = os.path.expanduser(path)  # noqa: PTH111
     return Path(expanded).absolute() if os.path.isdir(expanded) else None  # noqa: PTH112
 
 
 def _cached(hub_id: str, environ: Mapping[str, str]) -> Path | None:
-    """The snapshot of the repository's main branch in the Hugging Face cache, whole or not."""
+    """The snapshot of the repository's main branch in the Hugging Face cache, complete or not."""
     repository = _hub_cache(environ) / f"models--{hub_id.replace('/', '--')}"
     try:
         revision = (repository / "refs" / "main").read_text(encoding="ascii").strip()

@@ -1,4 +1,4 @@
-"""Knows which part of a chat model's answer is the prompt, and when there is none to be had from it."""
+"""Extracts the prompt from a chat model's answer, or refuses the answer."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from wanserve.prompts.instructions import Brief
 from wanserve.prompts.wording import Language, is_mostly_chinese, length, plainly, quoted
 
 CHARACTERS: Final = 2000
-"""A longer prompt is none: the models read 512 tokens."""
+"""A longer prompt is refused: the models read 512 tokens."""
 
 LEEWAY: Final = 3
 """Chat models count badly: an answer may be this many times shorter or longer than asked."""
@@ -49,7 +49,7 @@ _SURROUNDING: Final = ('""', "''", "“”", "‘’", "「」", "『』")
 
 
 class Unusable(Exception):
-    """The endpoint gave no usable prompt. The text says why in words that are this project's alone, never the user's."""
+    """The endpoint gave no usable prompt. The message says why and never quotes the user or the endpoint."""
 
 
 def said(body: bytes) -> str:
@@ -68,7 +68,7 @@ def said(body: bytes) -> str:
 
 
 def usable(text: str, prompt: str, brief: Brief) -> str:
-    """The prompt that the answer holds, as one paragraph. Raises Unusable where it cannot stand in for `prompt`."""
+    """The prompt in the answer, as one paragraph. Raises Unusable where it cannot replace `prompt`."""
     kept = _after_thinking(text)
     if len(kept) > _RAW_CHARACTERS:
         raise Unusable("the answer is far too long")
@@ -89,7 +89,7 @@ def usable(text: str, prompt: str, brief: Brief) -> str:
 
 
 def cleaned(text: str) -> str:
-    """The text as one paragraph without markup, labels, remarks, quotes around it and characters that cannot be seen."""
+    """The text as one paragraph, without markup, labels, remarks, surrounding quotes and invisible characters."""
     seen = "".join(letter for letter in _CHAT_TOKEN.sub("", text) if _is_visible(letter))
     lines = [" ".join(_MARKUP.sub("", line.strip()).split()) for line in seen.splitlines()]
     longest = max(lines, key=len, default="")
@@ -102,8 +102,8 @@ def cleaned(text: str) -> str:
 
 
 def _after_thinking(text: str) -> str:
-    # By search, not by pattern: an answer of nothing but opening tags must not cost seconds. A model's template may
-    # have opened the block, and one that is still open holds all of the answer.
+    # By search, not by a regular expression, which would take seconds on an answer of nothing but opening tags. A
+    # model's template may have opened the block already; a block that is never closed holds the whole answer.
     for tag in ("think", "thinking", "thought"):
         text = text.rpartition(f"</{tag}>")[2].partition(f"<{tag}>")[0]
     return text

@@ -1,4 +1,4 @@
-"""Knows how to ask a chat endpoint of OpenAI's shape for a better prompt, and to go on without one."""
+"""Asks an OpenAI-compatible chat endpoint for a better prompt, and falls back to the original."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from wanserve.prompts.instructions import Brief, brief_for
 log = logging.getLogger("wanserve.prompts")
 
 WITHIN_SECONDS: Final = 10.0
-"""For all tries together, from the first look-up of the host's name to the last byte."""
+"""For all tries together, from the first DNS look-up to the last byte."""
 
 TRIES: Final = 4
 TOKENS: Final = 512
@@ -27,15 +27,15 @@ BODY_BYTES: Final = 256 * 1024
 REPORT_SECONDS: Final = 0.1
 
 _PAUSE: Final = 1 / 40
-"""Between two tries, as a share of the time for all of them: what is overloaded may have mended by then."""
+"""The pause between two tries, as a share of the time for all: an overloaded endpoint may have recovered by then."""
 
-_UNDERSTOOD_TOO_LITTLE: Final = frozenset({400, 422})
-_MAY_MEND: Final = frozenset({408, 429})
+_UNKNOWN_FIELD: Final = frozenset({400, 422})
+_TEMPORARY: Final = frozenset({408, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class ChatEndpoint:
-    """Where a chat model answers: the base of its URLs, such as `http://127.0.0.1:8080/v1`, its name, and a key."""
+    """A chat model: the base of its URLs, such as `http://127.0.0.1:8080/v1`, its name, and an API key."""
 
     url: str
     model: str
@@ -43,18 +43,18 @@ class ChatEndpoint:
 
 
 class _Refused(Unusable):
-    """Asking again would be answered alike."""
+    """A second try would get the same answer."""
 
 
 def extend(endpoint: ChatEndpoint, generation: Generation, report: Report, within_s: float = WITHIN_SECONDS) -> str:
-    """The generation's prompt, rewritten as a video model does well with it.
+    """Rewrite the generation's prompt at the length and in the style that suit a video model.
 
-    It is the prompt itself wherever the endpoint gives nothing usable within `within_s` seconds, with one warning
-    in the log. Calls `report` about ten times a second, with 0.0, and raises what that raises; nothing else. Runs an
-    event loop of its own, so not to be called inside of one.
+    Returns the prompt itself, and logs one warning, where the endpoint gives nothing usable within `within_s` seconds.
+    Calls `report(0.0)` about ten times a second, and raises only what that raises. Must not be called inside an event
+    loop, as it runs its own.
     """
-    # asyncio, because a timeout of httpx's plain client counts from byte to byte: one that sends slowly enough
-    # would hold the task for ever. Not asyncio.run, which ends by waiting for a name server that does not answer.
+    # asyncio, because the timeout of httpx's sync client starts anew at each byte: an endpoint that sends slowly
+    # enough would hold the task for ever. Not asyncio.run, which waits at its end for an unfinished DNS look-up.
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(
@@ -81,7 +81,7 @@ async def _within(conversation: "_Conversation", report: Report, within_s: float
             await asyncio.wait({work}, timeout=min(left, REPORT_SECONDS))
         return work.result()
     finally:
-        # Closes the connection; waits for nobody.
+        # Closes the connection without waiting for the endpoint.
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
 
@@ -97,7 +97,7 @@ class _Conversation:
         """Ask until an answer is usable, `TRIES` times at most. Raises Unusable."""
         brief = brief_for(self.generation)
         problem = Unusable("nothing was asked")
-        # The transport and not a client: it follows no redirect, logs no URL, and takes nothing from the environment.
+        # The bare transport: unlike a client it follows no redirect, logs no URL and reads no environment variable.
         async with httpx.AsyncHTTPTransport(trust_env=False) as transport:
             for number in range(TRIES):
                 if number:
@@ -111,7 +111,7 @@ class _Conversation:
         raise problem
 
     async def _ask(self, transport: httpx.AsyncHTTPTransport, brief: Brief, number: int) -> bytes:
-        # The texts of httpx's errors may quote a header, and so the key: only a refused connection's is told.
+        # The messages of httpx's errors may quote a header, and so the key. Only ConnectError's is safe to log.
         try:
             answer = await transport.handle_async_request(self._request(brief, number))
             async with aclosing(answer):
@@ -122,9 +122,9 @@ class _Conversation:
         except httpx.NetworkError as error:
             raise Unusable(f"the connection broke ({type(error).__name__})") from error
         except httpx.RemoteProtocolError as error:
-            raise Unusable("the connection ended before a whole answer of HTTP had come") from error
+            raise Unusable("the connection ended before the HTTP response was complete") from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError, ExceptionGroup) as error:
-            # A group is what a port beyond 65535 comes back as; a ValueError, a key that no header can hold.
+            # A port beyond 65535 raises an ExceptionGroup, and a key that no header can hold a ValueError.
             raise _Refused(f"the endpoint cannot be asked ({type(error).__name__})") from error
 
     def _request(self, brief: Brief, number: int) -> httpx.Request:
@@ -138,7 +138,7 @@ class _Conversation:
             "stream": False,
         }
         if not self._is_bare:
-            # Another seed for another try, or it would be answered alike.
+            # Another seed for each try, or the answer would be the same.
             seed = (self.generation.seed + number) % (SEED_MAX + 1)
             body |= {"max_tokens": TOKENS, "temperature": TEMPERATURE, "seed": seed}
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wanserve"}
@@ -155,11 +155,11 @@ class _Conversation:
         if 200 <= status < 300:
             return
         problem = f"the endpoint answered with HTTP status {status}"
-        if status in _UNDERSTOOD_TOO_LITTLE and not self._is_bare:
-            # Some endpoints refuse fields that others want: the next try carries only what all of them know.
+        if status in _UNKNOWN_FIELD and not self._is_bare:
+            # Some endpoints refuse fields that others need. The next try sends only fields that all of them know.
             self._is_bare = True
             raise Unusable(problem)
-        if status >= 500 or status in _MAY_MEND:
+        if status >= 500 or status in _TEMPORARY:
             raise Unusable(problem)
         raise _Refused(problem)
 

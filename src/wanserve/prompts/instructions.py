@@ -1,7 +1,7 @@
-"""Knows what a chat model is told about writing prompts for the Wan models, in Chinese and in English.
+"""The system prompts that tell a chat model how to write prompts for the Wan models, in Chinese and in English.
 
-What the texts ask for is what the models' authors ask of theirs: their lengths, quotes kept as they are, and for
-the 2.2 models the terms of film. The words are this project's own.
+They ask for what the models' authors ask of their own: the lengths, unchanged quotes, and for the 2.2 models the terms
+of film. The wording is this project's.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ _CHINESE_FILM: Final = """\
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What is asked of the chat model. `least` and `most` are the length: characters in Chinese, words in English."""
+    """The task of the chat model. `least` and `most` bound the length: characters in Chinese, words in English."""
 
     language: Language
     least: int
@@ -73,7 +73,7 @@ class Brief:
 
 
 def brief_for(generation: Generation) -> Brief:
-    """The brief in the prompt's own language, after the family of the model."""
+    """The brief for the language of the prompt and the family of the model."""
     language = language_of(generation.prompt)
     has_film = generation.model.startswith("wan2.2")
     if language is Language.CHINESE:

@@ -17,7 +17,7 @@ from wanserve.domain.errors import Canceled, SetupError
 from wanserve.engine.wan.denoise import scheduler
 from wanserve.engine.wan.engine import WanEngine
 from wanserve.engine.wan.loading import has_bf16_units, place, read
-from wanserve.engine.wan.memory import Blocks, Plan
+from wanserve.engine.wan.memory import Blocks, MemoryPlan
 from wanserve.models.sampling import Lora, Placement, Precision, Profile
 
 Stock = Callable[[str], Any]
@@ -148,7 +148,7 @@ def test_weights_that_come_and_go_draw_the_same(placement: Placement, plus: WanE
     engine = ready(tiny_card(PLUS))
     assert engine._loaded is not None
     pipe = read(tiny_card(PLUS).sampling, CPU)
-    place(pipe, Plan(placement, Blocks.AS_LOADED, tiled=False, pinned=False, device_bytes=0, host_bytes=0), CPU)
+    place(pipe, MemoryPlan(placement, Blocks.AS_LOADED, tiled=False, pinned=False, device_bytes=0, host_bytes=0), CPU)
     text = type(engine._loaded.text)(pipe, CPU)
     engine._loaded = replace(engine._loaded, pipe=pipe, text=text)
     asked = replace(SMALL, model=PLUS)

@@ -16,8 +16,8 @@ from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnorm
 from wanserve.engine.wan.denoise import denoise, guided
 from wanserve.engine.wan.group import Group
 from wanserve.engine.wan.loading import load_pipeline, retire
-from wanserve.engine.wan.machine import Machine, is_out_of_memory, look, told_where
-from wanserve.engine.wan.memory import Blocks, Plan, plan
+from wanserve.engine.wan.machine import DeviceInfo, inspect_device, is_out_of_memory, told_where
+from wanserve.engine.wan.memory import Blocks, MemoryPlan, plan_memory
 from wanserve.engine.wan.profiles import drop_residuals, transformers_of
 from wanserve.engine.wan.text import TextStage
 from wanserve.models.framing import Framing, framing
@@ -33,11 +33,11 @@ RETRIED: Final = "decoded in tiles, as memory ran out"
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedModel:
     """A model that is ready: its card, where it was placed, the pipeline and its first stage."""
 
     card: WanModelCard
-    plan: Plan
+    plan: MemoryPlan
     pipe: WanPipeline
     text: TextStage
 
@@ -52,7 +52,7 @@ class WanEngine:
         self._cards = cards
         self._gpus = gpus
         self._group = Group(gpus) if gpus > 1 else None
-        self._loaded: Loaded | None = None
+        self._loaded: LoadedModel | None = None
 
     def load(self, model: str) -> None:
         """See Engine. The model before is let go first: two seldom fit. Raises EngineExhausted where one does not."""
@@ -63,17 +63,17 @@ class WanEngine:
             raise SetupError(f"{model} has no weights here")
         self._loaded = None
         self.clean_up()
-        machine = look()
+        info = inspect_device()
         # What each rank keeps in host memory, it keeps for itself.
-        where = plan_for(card, replace(machine, host_bytes=machine.host_bytes // self._gpus))
-        log.info("%s on the %s: %s", model, machine.name, where.how)
-        device = torch.device(machine.kind)
+        where = plan_for(card, replace(info, host_bytes=info.host_bytes // self._gpus))
+        log.info("%s on the %s: %s", model, info.name, where.how)
+        device = torch.device(info.kind)
         with told_where(f"loading {model}"):
             if self._group is None:
                 pipe = load_pipeline(card.sampling, where, device)
             else:
                 pipe = self._group.load(card, where, device)
-        self._loaded = Loaded(card, where, pipe, TextStage(pipe, device))
+        self._loaded = LoadedModel(card, where, pipe, TextStage(pipe, device))
 
     def generate(self, generation: Generation, report: Report) -> Clip:
         """See Engine. The text and the denoising are done when this returns, the decoding as frames are taken."""
@@ -112,17 +112,17 @@ class WanEngine:
             torch.cuda.empty_cache()
 
 
-def plan_for(card: WanModelCard, machine: Machine) -> Plan:
-    """Where the model goes on this machine. Raises SetupError where it does not fit."""
-    if machine.kind == "cpu":
+def plan_for(card: WanModelCard, info: DeviceInfo) -> MemoryPlan:
+    """Where the model goes on this device. Raises SetupError where it does not fit."""
+    if info.kind == "cpu":
         # One memory for all: there is nothing to keep elsewhere.
         tiled = bool(card.sampling.tiled_decode)
         blocks = Blocks.INT8 if card.sampling.profile is Profile.SMALL else Blocks.AS_LOADED
-        return Plan(Placement.WHOLE, blocks, tiled, pinned=False, device_bytes=0, host_bytes=0)
-    return plan(card, machine.free_bytes, machine.host_bytes, fp8=machine.fp8)
+        return MemoryPlan(Placement.WHOLE, blocks, tiled, pinned=False, device_bytes=0, host_bytes=0)
+    return plan_memory(card, info.free_bytes, info.host_bytes, fp8=info.fp8)
 
 
-def _encoded(loaded: Loaded, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _encoded(loaded: LoadedModel, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
     listens = guided(loaded.card.sampling)
     share = TEXT_DONE / (1 + listens)
     prompt = loaded.text.encode(generation.prompt, lambda done: report(share * done))
@@ -132,7 +132,9 @@ def _encoded(loaded: Loaded, generation: Generation, report: Report) -> tuple[to
     return prompt, loaded.text.encode(left_out, lambda done: report(share * (1 + done)))
 
 
-def _frames(loaded: Loaded, latents: torch.Tensor, frame: Framing, report: Report, notes: list[str]) -> Iterator[Frame]:
+def _frames(
+    loaded: LoadedModel, latents: torch.Tensor, frame: Framing, report: Report, notes: list[str]
+) -> Iterator[Frame]:
     count = latents.shape[2]
     with told_where(f"decoding {frame.width}*{frame.height}"):
         for number, pictures in enumerate(_pictures(loaded, latents, notes)):
@@ -140,7 +142,7 @@ def _frames(loaded: Loaded, latents: torch.Tensor, frame: Framing, report: Repor
             yield from frames_of(pictures, frame)
 
 
-def _pictures(loaded: Loaded, latents: torch.Tensor, notes: list[str]) -> Iterator[torch.Tensor]:
+def _pictures(loaded: LoadedModel, latents: torch.Tensor, notes: list[str]) -> Iterator[torch.Tensor]:
     """The decoded pictures; where memory runs out on the way, the rest of them are decoded in tiles."""
     vae = loaded.pipe.vae
     scaled = unnormalised(vae, latents)

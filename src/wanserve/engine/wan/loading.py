@@ -12,7 +12,7 @@ from diffusers import WanPipeline
 from diffusers.hooks import apply_group_offloading
 
 from wanserve.domain.errors import SetupError
-from wanserve.engine.wan.memory import Plan
+from wanserve.engine.wan.memory import MemoryPlan
 from wanserve.engine.wan.profiles import add_cache, merge_loras, quantise, transformers_of
 from wanserve.models.sampling import Placement, Precision, Profile, SamplingSettings
 
@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 HOST: Final = torch.device("cpu")
 
 
-def load_pipeline(sampling: SamplingSettings, plan: Plan, device: torch.device, *, reads: bool = True) -> WanPipeline:
+def load_pipeline(
+    sampling: SamplingSettings, plan: MemoryPlan, device: torch.device, *, reads: bool = True
+) -> WanPipeline:
     """The pipeline of `sampling.weights`, a folder in the diffusers layout that was checked before.
 
     Without `reads` it has no text encoder, whose memory it saves, and takes embeddings only. Raises
@@ -105,7 +107,7 @@ def choose_attention(pipe: WanPipeline, name: str) -> None:
         raise SetupError(f"attention {name} cannot be had here: {str(error).splitlines()[0]}") from error
 
 
-def place(pipe: WanPipeline, plan: Plan, device: torch.device) -> None:
+def place(pipe: WanPipeline, plan: MemoryPlan, device: torch.device) -> None:
     """Put each part where the plan wants it."""
     pipe.vae.to(device)
     if plan.placement is Placement.WHOLE:
@@ -125,7 +127,7 @@ def place(pipe: WanPipeline, plan: Plan, device: torch.device) -> None:
             offload(transformer, plan, device)
 
 
-def offload(module: torch.nn.Module, plan: Plan, device: torch.device) -> None:
+def offload(module: torch.nn.Module, plan: MemoryPlan, device: torch.device) -> None:
     """Keep the module in host memory, each of its layers on the device only while it works."""
     streams = device.type == "cuda"
     apply_group_offloading(
@@ -155,7 +157,7 @@ def quicken_decoder(vae: torch.nn.Module) -> None:
             module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
 
 
-def compiles(sampling: SamplingSettings, plan: Plan, device: torch.device) -> bool:
+def compiles(sampling: SamplingSettings, plan: MemoryPlan, device: torch.device) -> bool:
     """Whether the blocks are compiled: on a GPU, where the gain is, and neither with a cache nor while blocks move."""
     if sampling.compile is not None:
         return sampling.compile

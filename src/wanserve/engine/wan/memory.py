@@ -11,7 +11,7 @@ from typing import Final
 
 from wanserve.domain.errors import SetupError
 from wanserve.models.framing import framing
-from wanserve.models.sampling import Geometry, Placement, Precision, Profile, SamplingSettings, WanModelCard
+from wanserve.models.sampling import Placement, Precision, Profile, SamplingSettings, TransformerShape, WanModelCard
 
 TEXT_ENCODER_PARAMETERS: Final = 5_680_000_000
 VAE_PARAMETERS: Final = 126_900_000
@@ -44,7 +44,7 @@ class Blocks(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """How a model is placed: where its weights are, its blocks' numbers, and whether pictures are decoded in tiles.
 
     `pinned`: offloaded weights lie in pinned host memory, so that the next block comes while one works. The bytes are
@@ -86,7 +86,7 @@ class Needs:
     decoding_tiled: int
 
 
-def plan(card: WanModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False) -> Plan:
+def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False) -> MemoryPlan:
     """The first placement that fits `free_bytes` of the device and `host_bytes` of the host; exact ones first.
 
     What the sampling sets stands. `fp8`: the device computes in fp8. Raises SetupError, with the numbers, where none fits.
@@ -121,7 +121,7 @@ def _choices(sampling: SamplingSettings, *, fp8: bool) -> Iterator[tuple[Blocks,
 def needs(card: WanModelCard, blocks: Blocks) -> Needs:
     """What the model needs with its blocks in this format."""
     sampling = card.sampling
-    geometry = sampling.geometry
+    shape = sampling.shape
     number = 4 if sampling.precision is Precision.FP32 else 2
     drawn = [framing(size, sampling.large_sizes) for size in card.sizes]
     pixels = max(each.width * each.height for each in drawn)
@@ -130,30 +130,30 @@ def needs(card: WanModelCard, blocks: Blocks) -> Needs:
     # The second generation's pictures are decoded in fp32, see `loading.decoder_dtype`.
     wide = sampling.experts == 2 and sampling.profile is not Profile.SMALL
     pixel_bytes = BYTES_OF_DECODED_PIXEL * (2 if wide or number == 4 else 1)
-    quantised = 0 if blocks is Blocks.AS_LOADED else block_parameters(geometry)
+    quantised = 0 if blocks is Blocks.AS_LOADED else block_parameters(shape)
     return Needs(
         text=TEXT_ENCODER_PARAMETERS * number,
-        transformer=parameters(geometry) * number - quantised * (number - 1),
+        transformer=parameters(shape) * number - quantised * (number - 1),
         experts=sampling.experts,
         vae=VAE_PARAMETERS * 4,
-        denoising=tokens * geometry.dim * BYTES_OF_TOKEN_AND_WIDTH * number // 2,
+        denoising=tokens * shape.dim * BYTES_OF_TOKEN_AND_WIDTH * number // 2,
         decoding=pixels * pixel_bytes,
         decoding_tiled=min(pixels, TILE_PIXELS) * pixel_bytes,
     )
 
 
-def block_parameters(geometry: Geometry) -> int:
+def block_parameters(shape: TransformerShape) -> int:
     """The numbers of one transformer's blocks: two attentions of four matrices, and the feed-forward's two."""
-    return geometry.layers * (8 * geometry.dim**2 + 2 * geometry.dim * geometry.ffn)
+    return shape.layers * (8 * shape.dim**2 + 2 * shape.dim * shape.ffn)
 
 
-def parameters(geometry: Geometry) -> int:
+def parameters(shape: TransformerShape) -> int:
     """The numbers of one transformer: 1.42 billion for the 1.3B, 14.3 billion for the 14B."""
-    embeddings = geometry.dim * (TEXT_WIDTH + 256) + 8 * geometry.dim**2
-    return block_parameters(geometry) + embeddings
+    embeddings = shape.dim * (TEXT_WIDTH + 256) + 8 * shape.dim**2
+    return block_parameters(shape) + embeddings
 
 
-def _planned(needs: Needs, placement: Placement, blocks: Blocks, host_bytes: int, *, tiled: bool) -> Plan:
+def _planned(needs: Needs, placement: Placement, blocks: Blocks, host_bytes: int, *, tiled: bool) -> MemoryPlan:
     decoding = needs.decoding_tiled if tiled else needs.decoding
     work = max(needs.denoising, decoding)
     transformers = needs.transformer * needs.experts
@@ -165,7 +165,7 @@ def _planned(needs: Needs, placement: Placement, blocks: Blocks, host_bytes: int
         Placement.GROUPS: (LAYER_BYTES * 2 + work, needs.text + transformers),
     }[placement]
     pinned = placement is not Placement.WHOLE and host * PINNED_SHARE <= host_bytes
-    return Plan(
+    return MemoryPlan(
         placement,
         blocks,
         tiled,

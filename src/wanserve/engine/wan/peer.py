@@ -25,7 +25,7 @@ from wanserve.domain.errors import Canceled, EngineExhausted, SetupError  # noqa
 from wanserve.engine.wan.engine import clean  # noqa: E402
 from wanserve.engine.wan.loading import load_pipeline  # noqa: E402
 from wanserve.engine.wan.machine import told_where  # noqa: E402
-from wanserve.engine.wan.orders import Answer, Denoise, Join, Load, Order, Ready, Refused, Told, unpacked  # noqa: E402
+from wanserve.engine.wan.orders import Answer, Denoise, Join, LoadShare, Order, Ready, Refused, Told, unpacked  # noqa: E402
 from wanserve.engine.wan.ranks import Rank, find_store, join  # noqa: E402
 from wanserve.models.sampling import SamplingSettings  # noqa: E402
 from wanserve.telemetry import PlainLines  # noqa: E402
@@ -54,8 +54,8 @@ class Peer:
         self._rank = rank
         self._loaded: tuple[SamplingSettings, WanPipeline] | None = None
 
-    def load(self, order: Load) -> Ready | Refused:
-        """Load the model in the place of the one before."""
+    def load(self, order: LoadShare) -> Ready | Refused:
+        """Load this rank's share of the model in the place of the one before."""
         self._loaded = None
         rest()
         name, sampling = order.card.name, order.card.sampling
@@ -106,7 +106,7 @@ def serve(pipe: "Connection[Answer, Order]") -> None:
             case Join():
                 logging.basicConfig(level=order.log_level, handlers=[Upward(pipe)], force=True)
                 peer = Peer(join(order.rank, order.size, order.kind, find_store(order.size, order.port)))
-            case Load():
+            case LoadShare():
                 assert peer is not None, "the first order is to join"
                 pipe.send(peer.load(order))
             case Denoise():

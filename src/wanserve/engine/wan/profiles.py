@@ -25,8 +25,8 @@ for Wan 2.2 (the longer one). Published are two or three in a row.
 
 def merge_loras(pipe: WanPipeline, sampling: SamplingSettings) -> None:
     """Merge the sampling's LoRA files into the weights of each expert. Raises SetupError."""
-    if fault := sampling.lora_fault():
-        raise SetupError(fault)
+    if problem := sampling.lora_problem():
+        raise SetupError(problem)
     for each in sampling.merged:
         lora.merge(pipe, each)
 

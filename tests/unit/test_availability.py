@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from wanserve.domain.errors import SetupError
-from wanserve.models.availability import as_told, choose, model_of, wan_offers
-from wanserve.models.sampling import Geometry
+from wanserve.models.availability import describe, find_availability, model_for_weights, wan_availability
+from wanserve.models.sampling import TransformerShape
 from wanserve.settings import Settings, load
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -25,24 +25,24 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_models_with_weights_are_served(tmp_path: Path) -> None:
-    choice = choose(settings(tmp_path, {TURBO: {"weights": str(ASSETS / "tiny-wan")}}))
-    assert choice.engine == "wan"
-    assert list(choice.cards) == [TURBO]
-    assert choice.loadable[TURBO].sampling.weights == str(ASSETS / "tiny-wan")
-    assert {offer.card.name: offer.engine for offer in choice.offers if offer.card.name != TURBO} == {
+    availability = find_availability(settings(tmp_path, {TURBO: {"weights": str(ASSETS / "tiny-wan")}}))
+    assert availability.engine == "wan"
+    assert list(availability.cards) == [TURBO]
+    assert availability.loadable[TURBO].sampling.weights == str(ASSETS / "tiny-wan")
+    assert {model.card.name: model.engine for model in availability.models if model.card.name != TURBO} == {
         PLUS: None,
         "wanx2.1-t2v-plus": None,
     }
-    assert (choice.cards[TURBO].frames, choice.cards[TURBO].fps) == (81, 16)
+    assert (availability.cards[TURBO].frames, availability.cards[TURBO].fps) == (81, 16)
     # Memory is planned for these weights, not for the authors'.
-    assert choice.cards[TURBO].sampling.geometry == Geometry(layers=2, dim=24, heads=2, ffn=64)
+    assert availability.cards[TURBO].sampling.shape == TransformerShape(layers=2, dim=24, heads=2, ffn=64)
 
 
 def test_without_a_gpu_the_preview_serves_every_model_at_its_own_length(tmp_path: Path) -> None:
-    choice = choose(settings(tmp_path, {}, "animatic"))
-    assert {offer.engine for offer in choice.offers} == {"animatic"}
-    assert {(card.frames, card.fps) for card in choice.cards.values()} == {(150, 30)}
-    assert choice.loadable == {}
+    availability = find_availability(settings(tmp_path, {}, "animatic"))
+    assert {model.engine for model in availability.models} == {"animatic"}
+    assert {(card.frames, card.fps) for card in availability.cards.values()} == {(150, 30)}
+    assert availability.loadable == {}
 
 
 def test_what_is_told_is_what_is_in_force(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_what_is_told_is_what_is_in_force(tmp_path: Path) -> None:
         "frames": 17,
         "large_sizes": "native",
     }
-    told = {row["name"]: row for row in map(as_told, choose(settings(tmp_path, {TURBO: own})).offers)}
+    told = {row["name"]: row for row in map(describe, find_availability(settings(tmp_path, {TURBO: own})).models)}
     json.dumps(told)
     assert (told[TURBO]["steps"], told[TURBO]["guidance_scale"], told[TURBO]["frames"]) == (7, 3.5, 17)
     assert told[TURBO]["engine"] == "wan"
@@ -73,7 +73,7 @@ def test_fast_has_the_settings_of_the_distillation(tmp_path: Path) -> None:
         "distill": {"file": str(file), "file_2": str(file)},
         "steps": 50,
     }
-    told = as_told(next(o for o in choose(settings(tmp_path, {PLUS: own})).offers if o.card.name == PLUS))
+    told = describe(next(m for m in find_availability(settings(tmp_path, {PLUS: own})).models if m.card.name == PLUS))
     assert (told["steps"], told["flow_shift"], told["guidance_scale"], told["guidance_scale_2"]) == (4, 5.0, 1.0, 1.0)
 
 
@@ -87,13 +87,13 @@ def test_fast_has_the_settings_of_the_distillation(tmp_path: Path) -> None:
 )
 def test_a_profile_or_a_lora_that_cannot_be_had_stops_the_start(own: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=says) as refusal:
-        choose(settings(tmp_path, {TURBO: {"weights": str(ASSETS / "tiny-wan")} | own}))
+        find_availability(settings(tmp_path, {TURBO: {"weights": str(ASSETS / "tiny-wan")} | own}))
     assert str(refusal.value).startswith(f"{TURBO}: ")
-    assert wan_offers(settings(tmp_path, {TURBO: own}), strict=False)[1].engine is None
+    assert wan_availability(settings(tmp_path, {TURBO: own}), strict=False)[1].engine is None
 
 
 def test_weights_tell_their_model(tmp_path: Path) -> None:
-    assert model_of(ASSETS / "tiny-wan") == TURBO
-    assert model_of(ASSETS / "tiny-wan22") == PLUS
+    assert model_for_weights(ASSETS / "tiny-wan") == TURBO
+    assert model_for_weights(ASSETS / "tiny-wan22") == PLUS
     with pytest.raises(SetupError):
-        model_of(tmp_path)
+        model_for_weights(tmp_path)
