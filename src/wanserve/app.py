@@ -12,22 +12,22 @@ from starlette.types import ASGIApp
 
 from wanserve import __version__
 from wanserve.blobs.disk import DiskBlobs
-from wanserve.blobs.links import Links as Signer
-from wanserve.blobs.links import load_secret, put_back_secret
+from wanserve.blobs.links import LinkSigner, load_secret, put_back_secret
 from wanserve.core import Core, Uuids
 from wanserve.domain.errors import SetupError
-from wanserve.http.auth import Gate
-from wanserve.http.body import Bodies
-from wanserve.http.dialects.base import Dialect, Json
+from wanserve.http.auth import Authenticator
+from wanserve.http.body import BodyBudget
+from wanserve.http.dialects.base import Dialect, JsonObject
 from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.endpoints import Door
-from wanserve.http.files import Files, Links, Shelf
+from wanserve.http.endpoints import Endpoint
+from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.middleware import application
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_about
 from wanserve.http.origin import Origin
+from wanserve.http.rates import TokenBuckets
 from wanserve.machine import gpus
 from wanserve.machine.clocks import now_ms
 from wanserve.metrics import Meters
@@ -45,7 +45,7 @@ POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 
 
 LIST_THREADS: Final = 2
-"""So many lists are looked up at a time; the others wait for each other, and nothing else waits for them."""
+"""How many lists are read at the same time. Further lists wait; other requests do not wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def all_dialects(default_model: str, retention_ms: int, poll_ms: int) -> list[Di
     return [Pixazo(), DashScope(), OpenAI(default_model, retention_ms, poll_ms)]
 
 
-def api_document(dialects: Sequence[Dialect]) -> Json:
+def api_document(dialects: Sequence[Dialect]) -> JsonObject:
     """The OpenAPI document of all that is served; a copy is kept in docs/openapi.json."""
     return document(dialects, ops_about(), __version__)
 
@@ -151,16 +151,17 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
 
     stopping = threading.Event()
     secret_file = settings.data_dir / "link-secret"
-    signer = Signer(load_secret(secret_file))
+    signer = LinkSigner(load_secret(secret_file))
     retention_ms = core.tasks.policy.retention_ms
     origin = Origin(settings.public_url)
-    links = Links(signer, origin, retention_ms)
-    shelf = Shelf(blobs)
-    gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
-    bodies, lists = Bodies(), ThreadPoolExecutor(LIST_THREADS, "lists")
+    links = VideoLinks(signer, origin, retention_ms)
+    sender = FileSender(blobs)
+    authenticator = Authenticator(core.keys)
+    rate_limiter = TokenBuckets(settings.submit_rps, settings.query_rps, time.monotonic)
+    body_budget, list_executor = BodyBudget(), ThreadPoolExecutor(LIST_THREADS, "lists")
     dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[choice.engine])
-    doors = [
-        Door(dialect, operation, core.tasks, gate, links, shelf, bodies, lists)
+    endpoints = [
+        Endpoint(dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, list_executor)
         for dialect in dialects
         for operation in dialect.operations
     ]
@@ -173,8 +174,8 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         meters.page,
         api_document(dialects),
     )
-    files = Files(signer, shelf, core.tasks.retention_clock or now_ms, core.tasks)
-    app = application(doors, [files.route(), *ops.routes()], dialects, Uuids(), meters.answers, origin)
+    signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or now_ms, core.tasks)
+    app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), meters.answers, origin)
     mend = partial(put_back_secret, secret_file, signer.secret)
     sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters, mend=mend)
     return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds, stopping)

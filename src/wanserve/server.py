@@ -10,7 +10,7 @@ from typing import Final
 
 from wanserve.app import Parts, build
 from wanserve.core import make_folders, open_core
-from wanserve.http.listener import Patience, free_address, listen
+from wanserve.http.listener import ConnectionTimeouts, free_address, listen
 from wanserve.keys import Keys
 from wanserve.machine.data_dir_lock import owned
 from wanserve.machine.stop_signals import Stopping, heard
@@ -87,7 +87,11 @@ async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
         try:
             # While the workers drain, polls are answered.
             await listen(
-                parts.app, host, port, lambda: _drained(asked, hurried, threads), Patience(head_s=parts.idle_s)
+                parts.app,
+                host,
+                port,
+                lambda: _drained(asked, hurried, threads),
+                ConnectionTimeouts(head_s=parts.idle_s),
             )
         finally:
             parts.sweeper.stop()

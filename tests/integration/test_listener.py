@@ -17,10 +17,17 @@ from starlette.types import Message, Receive, Scope, Send
 
 from wanserve.domain.errors import InvalidRequest
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.listener import MAX_CONNECTIONS, OTHER_FILES, Patience, free_address, listen, room_for_connections
-from wanserve.http.middleware import Boundary
+from wanserve.http.listener import (
+    MAX_CONNECTIONS,
+    OTHER_FILES,
+    ConnectionTimeouts,
+    free_address,
+    listen,
+    room_for_connections,
+)
+from wanserve.http.middleware import ErrorMiddleware
 
-SHORT = Patience(head_s=1, unread_s=1)
+SHORT = ConnectionTimeouts(head_s=1, unread_s=1)
 NARROW = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1024))
@@ -127,7 +134,7 @@ def test_a_refusal_holds_its_connection_no_longer_than_it_takes() -> None:
         body = Body()
         seen = weakref.ref(body)
         scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-        asyncio.run(Boundary(reading, [Pixazo()], lambda: "an-id", Counter())(scope, body, send))
+        asyncio.run(ErrorMiddleware(reading, [Pixazo()], lambda: "an-id", Counter())(scope, body, send))
         del body
         assert seen() is None
     finally:

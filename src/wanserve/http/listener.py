@@ -32,7 +32,7 @@ OTHER_FILES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ConnectionTimeouts:
     """How long a client may take, in whole seconds, before its connection is closed.
 
     `head_s` is from one answer until the next request's head is whole, and so how long an idle connection lives: longer
@@ -45,7 +45,7 @@ class Patience:
     unread_s: int = 120
 
 
-PATIENCE: Final = Patience()
+DEFAULT_TIMEOUTS: Final = ConnectionTimeouts()
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:
@@ -77,7 +77,11 @@ def room_for_connections() -> int:
 
 
 async def listen(
-    app: ASGIApp, host: str, port: int, until: Callable[[], Awaitable[float]], patience: Patience = PATIENCE
+    app: ASGIApp,
+    host: str,
+    port: int,
+    until: Callable[[], Awaitable[float]],
+    patience: ConnectionTimeouts = DEFAULT_TIMEOUTS,
 ) -> None:
     """Serve the application at the address until `until()` returns; it gives the seconds that the last answers have.
 

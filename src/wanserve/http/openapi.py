@@ -3,25 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from wanserve.http.dialects.base import ONCE_HEADER, Dialect, Json, Remix, Submit
+from wanserve.http.dialects.base import IDEMPOTENCY_HEADER, Dialect, JsonObject, Remix, Submit
 from wanserve.tasks import ONCE_KEY_CHARACTERS
 
-_ONCE: Final = {
-    "name": ONCE_HEADER,
+_IDEMPOTENCY_KEY: Final = {
+    "name": IDEMPOTENCY_HEADER,
     "in": "header",
     "description": "Your own name for this submit: sent again with the same body within 24 hours, it gives the first task.",
     "schema": {"type": "string", "minLength": 1, "maxLength": ONCE_KEY_CHARACTERS, "pattern": "^[ -~]+$"},
 }
 
 
-def document(dialects: Sequence[Dialect], others: Mapping[str, Json], version: str) -> Json:
+def document(dialects: Sequence[Dialect], others: Mapping[str, JsonObject], version: str) -> JsonObject:
     """The OpenAPI 3.1 document of every route: the dialects' operations, and `others` by path."""
     paths: dict[str, dict[str, object]] = {}
     for dialect in dialects:
         for operation in dialect.operations:
             about = dict(operation.about) | {"security": [{scheme: []} for scheme in dialect.security]}
             if isinstance(operation, Submit | Remix):
-                about["parameters"] = [*operation.about.get("parameters", ()), _ONCE]
+                about["parameters"] = [*operation.about.get("parameters", ()), _IDEMPOTENCY_KEY]
             paths.setdefault(operation.path.replace(":path}", "}"), {})[operation.method.lower()] = about
     return {
         "openapi": "3.1.0",

@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from wanserve.http.dialects.base import EndpointNotFound, Json
-from wanserve.http.responses import opened, send_file
+from wanserve.http.dialects.base import EndpointNotFound, JsonObject
+from wanserve.http.responses import open_file, send_file
 from wanserve.http.routing import ExactRoute
 
 _PACKAGE: Final = "fastapi_offline"
@@ -66,7 +66,7 @@ class Static:
         file = self.folder / name
         if media_type is None or not file.is_file():
             raise EndpointNotFound(f"there is no {scope['path']}")
-        with opened(file) as descriptor:
+        with open_file(file) as descriptor:
             about = os.fstat(descriptor)
             tag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
             await send_file(descriptor, tag, media_type, scope, send)
@@ -114,7 +114,7 @@ class Ops:
     check_writable: Callable[[], None]
     stopping: Callable[[], bool]
     metrics: MetricsPage
-    document: Json
+    document: JsonObject
     store_s: float = STORE_SECONDS
     _checking: asyncio.Future[None] | None = field(default=None, init=False)
     _checked: tuple[float, str] | None = field(default=None, init=False)
@@ -212,10 +212,10 @@ class Ops:
         return HTMLResponse(_PAGE)
 
 
-def ops_about() -> dict[str, Json]:
+def ops_about() -> dict[str, JsonObject]:
     """What the OpenAPI document says of these routes and of the files, by path."""
 
-    def get(summary: str, **answers: str) -> Json:
+    def get(summary: str, **answers: str) -> JsonObject:
         responses = {status.lstrip("_"): {"description": says} for status, says in answers.items()}
         return {"get": {"tags": ["server"], "summary": summary, "security": [], "responses": responses}}
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from wanserve.blobs.links import LinkExpired, LinkInvalid, Links, load_secret, put_back_secret
+from wanserve.blobs.links import LinkExpired, LinkInvalid, LinkSigner, load_secret, put_back_secret
 from wanserve.domain.errors import SetupError
 
-LINKS = Links(bytes(range(32)))
+LINKS = LinkSigner(bytes(range(32)))
 KEY = "videos/a/1.mp4"
 
 # Any text at all, half surrogate pairs among it.
@@ -96,7 +96,7 @@ def test_no_two_pairs_share_a_signature() -> None:
 
 def test_another_secret() -> None:
     """What one server signed another does not take."""
-    expires, signature = parts(Links(b"other" * 7).query(KEY, 1000))
+    expires, signature = parts(LinkSigner(b"other" * 7).query(KEY, 1000))
     with pytest.raises(LinkInvalid):
         LINKS.verify(KEY, expires, signature, 0)
 

@@ -30,23 +30,23 @@ from wanserve.domain.search import Found, Search
 from wanserve.domain.task import State, Task
 from wanserve.http.dialects import dashscope_about as about
 from wanserve.http.dialects.base import (
+    AnswerContext,
     BodyTooLarge,
     Cancel,
+    DialectRequest,
     EndpointNotFound,
     FieldMissing,
-    Incoming,
-    Json,
+    JsonObject,
     List,
     MethodNotAllowed,
     NotSupported,
     Operation,
-    Outgoing,
     Query,
     Refusal,
     Submit,
     Unsupported,
     bearer,
-    sizes_made,
+    supported_sizes,
 )
 from wanserve.http.dialects.reading import read_fields, read_json
 from wanserve.http.dialects.vendor import (
@@ -132,7 +132,7 @@ class DashScope:
     prefixes: ClassVar[Sequence[str]] = ("/api/v1",)
     mounts: ClassVar[Sequence[str]] = ("/api/v1",)
     trailing_slash: ClassVar[bool] = True
-    security: ClassVar[Mapping[str, Json]] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    security: ClassVar[Mapping[str, JsonObject]] = {"bearer": {"type": "http", "scheme": "bearer"}}
 
     def __init__(self) -> None:
         self.operations: Sequence[Operation] = (
@@ -161,9 +161,9 @@ class DashScope:
             ),
         )
 
-    def credential(self, incoming: Incoming) -> str | None:
+    def credential(self, request: DialectRequest) -> str | None:
         """The bearer's key."""
-        return bearer(incoming)
+        return bearer(request)
 
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
         """See Dialect. A task that is unknown is no error to a query: it has the status UNKNOWN."""
@@ -197,19 +197,21 @@ def _fault(error: InvalidRequest) -> tuple[str, str]:
         case InvalidRequest(field="model"):
             return "InvalidParameter", f"Model not exist. model: {error.problem}"
         case _:
-            made = sizes_made(error, "*", but=[DOCUMENT_480P]) if isinstance(error, SizeNotMade) else error.problem
+            made = (
+                supported_sizes(error, "*", hidden=[DOCUMENT_480P]) if isinstance(error, SizeNotMade) else error.problem
+            )
             return "InvalidParameter", f"{_FIELD} {_FIELDS.get(error.field, error.field)}: {made}"
 
 
-def read_submit(incoming: Incoming) -> VideoRequest:
+def read_submit(request: DialectRequest) -> VideoRequest:
     """What is to be made. Raises InvalidRequest, AsyncRequired."""
-    if incoming.headers.get(ASYNC_HEADER, "").lower() != "enable":
+    if request.headers.get(ASYNC_HEADER, "").lower() != "enable":
         raise AsyncRequired(f"{ASYNC_HEADER}: must be enable")
-    body = read_json(incoming, SubmitBody)
-    request = body.request(model_name(body.model))
-    if DOCUMENT_480P in (request.size, (request.width, request.height)):
+    body = read_json(request, SubmitBody)
+    video = body.video_request(model_name(body.model))
+    if DOCUMENT_480P in (video.size, (video.width, video.height)):
         raise InvalidRequest("size", "640*480 is a size of another API than this")
-    return request
+    return video
 
 
 def model_name(text: str) -> str:
@@ -217,15 +219,15 @@ def model_name(text: str) -> str:
     return ALIASES.get(text, text)
 
 
-def read_id(incoming: Incoming) -> str:
+def read_id(request: DialectRequest) -> str:
     """The id of the task in the path."""
-    return incoming.path["task_id"]
+    return request.path_params["task_id"]
 
 
-def read_list(incoming: Incoming, clock: Clock) -> Search:
+def read_list(request: DialectRequest, clock: Clock) -> Search:
     """Which tasks are asked for: by default the newest ten of the last 24 hours. Raises InvalidRequest."""
     # An empty text is what was left out; an empty number is none.
-    given = ((name, text) for name, text in incoming.query.multi_items() if text or name in _NUMBERS)
+    given = ((name, text) for name, text in request.query.multi_items() if text or name in _NUMBERS)
     asked = read_fields(given, _ListQuery)
     page = Search(skip=(asked.page_no - 1) * asked.page_size, limit=asked.page_size, counted=True)
     since_ms, until_ms = _window(asked.start_time, asked.end_time, clock())
@@ -276,24 +278,24 @@ def _time_ms(field: str, text: str) -> int:
     return (moment - BEIJING) // timedelta(milliseconds=1)
 
 
-def write_canceled(task: Task, outgoing: Outgoing) -> Json:  # the vendor says nothing of the task
+def write_canceled(task: Task, context: AnswerContext) -> JsonObject:  # the vendor says nothing of the task
     """The answer to a cancel."""
-    return {"request_id": outgoing.request_id}
+    return {"request_id": context.request_id}
 
 
-def write_result(task: Task, outgoing: Outgoing) -> Json:
+def write_result(task: Task, context: AnswerContext) -> JsonObject:
     """The answer to a query; `usage` and the video's keys only where there is a video."""
     output = output_of(task)
-    body: dict[str, object] = {"request_id": outgoing.request_id, "output": output}
+    body: dict[str, object] = {"request_id": context.request_id, "output": output}
     if task.state is State.SUCCEEDED:
-        output |= {"video_url": outgoing.video_url, "orig_prompt": task.generation.prompt}
+        output |= {"video_url": context.video_url, "orig_prompt": task.generation.prompt}
         if task.generation.prompt_extend:
             output["actual_prompt"] = actual_prompt(task)
         body["usage"] = usage_of(task)
     return body
 
 
-def write_list(found: Found, outgoing: Outgoing) -> Json:
+def write_list(found: Found, context: AnswerContext) -> JsonObject:
     """The answer to a list: `data` as the vendor's page has it, `tasks` as its newer SDK reads it."""
     search, total = found.search, found.total or 0
     return {
@@ -303,7 +305,7 @@ def write_list(found: Found, outgoing: Outgoing) -> Json:
         "total_page": -(-total // search.limit),
         "page_no": search.skip // search.limit + 1,
         "page_size": search.limit,
-        "request_id": outgoing.request_id,
+        "request_id": context.request_id,
     }
 
 

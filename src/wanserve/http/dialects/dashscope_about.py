@@ -4,7 +4,7 @@ from typing import Final
 
 from wanserve.domain.catalog import DOCUMENT_480P, MODELS
 from wanserve.domain.task import State
-from wanserve.http.dialects.base import Json
+from wanserve.http.dialects.base import JsonObject
 from wanserve.http.dialects.schema import (
     MAKING,
     NEGATIVE_PROMPT,
@@ -39,7 +39,7 @@ _ERROR: Final = obj(
 )
 
 
-def _refused(status: int, says: str, code: str, message: str) -> tuple[str, Json]:
+def _refused(status: int, says: str, code: str, message: str) -> tuple[str, JsonObject]:
     return str(status), answer(_ERROR, {"code": code, "message": message, "request_id": _REQUEST}, says)
 
 
@@ -118,7 +118,7 @@ _ROW: Final = obj(
     },
 )
 
-SUBMIT: Final[Json] = operation(
+SUBMIT: Final[JsonObject] = operation(
     _TAG,
     "Submit a text-to-video task",
     {
@@ -155,7 +155,7 @@ SUBMIT: Final[Json] = operation(
     ),
 )
 
-QUERY: Final[Json] = operation(
+QUERY: Final[JsonObject] = operation(
     _TAG,
     "Query a task",
     {
@@ -183,7 +183,7 @@ QUERY: Final[Json] = operation(
     parameters=[in_path("task_id", _TASK)],
 )
 
-CANCEL: Final[Json] = operation(
+CANCEL: Final[JsonObject] = operation(
     _TAG,
     "Cancel a task that is PENDING",
     {"200": answer(obj(["request_id"], {"request_id": _ID}), {"request_id": _REQUEST}), **_REFUSALS},
@@ -192,7 +192,7 @@ CANCEL: Final[Json] = operation(
     parameters=[in_path("task_id", _TASK)],
 )
 
-LIST: Final[Json] = operation(
+LIST: Final[JsonObject] = operation(
     _TAG,
     "List tasks",
     {
@@ -258,7 +258,7 @@ LIST: Final[Json] = operation(
     ],
 )
 
-OTHER_SERVICE: Final[Json] = operation(
+OTHER_SERVICE: Final[JsonObject] = operation(
     _TAG,
     "Any other of the vendor's services",
     {key: value for key, value in _REFUSALS.items() if key in {"400", "401", "429", "500"}},

@@ -12,7 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from wanserve.domain.errors import InvalidRequest
-from wanserve.http.dialects.base import Incoming
+from wanserve.http.dialects.base import DialectRequest
 from wanserve.http.dialects.reading import read_fields, read_json, require_utf_8, unmarked
 
 URL_ENCODED: Final = "application/x-www-form-urlencoded"
@@ -33,17 +33,17 @@ class Upload:
     """What stands for a file in a field's place: that there is one. Its content is not looked at."""
 
 
-def read_form_or_json(incoming: Incoming, shape: type[Body]) -> Body:
+def read_form_or_json(request: DialectRequest, shape: type[Body]) -> Body:
     """The body as `shape`, by its Content-Type: a form's texts become numbers and truths, JSON's do not.
 
     A field whose type is `object` may be a file, which stands as an Upload. Raises InvalidRequest.
     """
-    kind = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
-    content = unmarked(incoming.body)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content = unmarked(request.body)
     # curl calls whatever it sends a form, unless it is told otherwise.
     if kind not in FORMS or content.lstrip().startswith(b"{"):
-        return read_json(incoming, shape)
-    parts = _pairs(incoming, content) if kind == URL_ENCODED else _parts(incoming, content)
+        return read_json(request, shape)
+    parts = _pairs(request, content) if kind == URL_ENCODED else _parts(request, content)
     return read_fields(_fields(parts, shape), shape)
 
 
@@ -67,9 +67,9 @@ def _takes_anything(shape: type[BaseModel], name: str) -> bool:
     return found is not None and found.annotation is object
 
 
-def _pairs(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str]]:
+def _pairs(request: DialectRequest, content: bytes) -> Iterator[tuple[str, str]]:
     """The fields of a URL-encoded form. Raises InvalidRequest."""
-    require_utf_8(incoming.headers.get("content-type", ""), content, "body")
+    require_utf_8(request.headers.get("content-type", ""), content, "body")
     if content.count(b"&") >= MAX_FIELDS:
         raise _too_many()
     for pair in content.strip(b"\r\n").split(b"&"):
@@ -78,12 +78,12 @@ def _pairs(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str]]:
             yield _field(unquote_to_bytes(name.replace(b"+", b" ")), unquote_to_bytes(value.replace(b"+", b" ")))
 
 
-def _parts(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str | Upload]]:
+def _parts(request: DialectRequest, content: bytes) -> Iterator[tuple[str, str | Upload]]:
     """The fields of a multipart form, files as an Upload; those of no content and no name are left out.
 
     Raises InvalidRequest where it is no whole form, or a part is no text.
     """
-    _, options = parse_options_header(incoming.headers["content-type"])
+    _, options = parse_options_header(request.headers["content-type"])
     boundary = options.get(b"boundary")
     if not boundary:
         raise InvalidRequest("body", "must be a whole form: Content-Type names no boundary")

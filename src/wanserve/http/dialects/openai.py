@@ -27,29 +27,29 @@ from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import Repeat, Sent, State, Task, Variant
 from wanserve.http.dialects import openai_about as about
-from wanserve.http.dialects.asked import NAMES, Making, refuse_unmet
 from wanserve.http.dialects.base import (
+    AnswerContext,
     Catalogue,
     Content,
     Delete,
+    DialectRequest,
     EndpointNotFound,
     FieldMissing,
-    Incoming,
-    Json,
+    JsonObject,
     List,
     MethodNotAllowed,
     NotSupported,
     Operation,
-    Outgoing,
     Query,
     Refusal,
     Remix,
     Submit,
     UnsupportedParameter,
     bearer,
-    named,
-    sizes_made,
+    idempotency_key,
+    supported_sizes,
 )
+from wanserve.http.dialects.foreign_fields import NAMES, ExtensionFields, refuse_unsupported
 from wanserve.http.dialects.forms import read_form_or_json
 from wanserve.http.dialects.reading import read_fields
 from wanserve.http.dialects.vendor import retry_after
@@ -105,7 +105,7 @@ def _as_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
-class _Create(Making):
+class _Create(ExtensionFields):
     prompt: str
     model: str | None = None
     seconds: Annotated[str | None, BeforeValidator(_as_text)] = None
@@ -145,7 +145,7 @@ class _ContentQuery(BaseModel):
 class OpenAI:
     """The dialect of OpenAI's SDKs, of LiteLLM and of other open video servers.
 
-    `default_model` stands where none is named, and for the vendor's own models. `retention_ms` is how long a video
+    `default_model` stands where none is idempotency_key, and for the vendor's own models. `retention_ms` is how long a video
     is kept after its end; `poll_ms` what clients are told to wait between two looks.
     """
 
@@ -153,7 +153,7 @@ class OpenAI:
     prefixes: ClassVar[Sequence[str]] = ("/v1", "/openai")
     mounts: ClassVar[Sequence[str]] = ("/v1", "/openai/v1", "/openai", "/openai/deployments/{deployment}")
     trailing_slash: ClassVar[bool] = True
-    security: ClassVar[Mapping[str, Json]] = {
+    security: ClassVar[Mapping[str, JsonObject]] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "azureKey": {"type": "apiKey", "in": "header", "name": AZURE_HEADER},
     }
@@ -163,7 +163,7 @@ class OpenAI:
         video = partial(write_video, retention_ms=retention_ms)
         poll = ((POLL_HEADER, str(poll_ms)),)
         self.operations: Sequence[Operation] = (
-            Submit(method="POST", path=VIDEOS, read=create, write=video, repeat=repeat, about=about.CREATE),
+            Submit(method="POST", path=VIDEOS, read=create, write=video, read_repeat=read_repeat, about=about.CREATE),
             Query(method="GET", path=VIDEO, read=read_id, write=video, headers=poll, about=about.RETRIEVE),
             List(
                 method="GET",
@@ -174,15 +174,22 @@ class OpenAI:
             ),
             Delete(method="DELETE", path=VIDEO, read=read_id, write=write_deleted, about=about.DELETE),
             Content(method="GET", path=f"{VIDEO}/content", read=read_content, about=about.CONTENT),
-            Remix(method="POST", path=f"{VIDEO}/remix", read=read_remix, write=video, repeat=repeat, about=about.REMIX),
+            Remix(
+                method="POST",
+                path=f"{VIDEO}/remix",
+                read=read_remix,
+                write=video,
+                read_repeat=read_repeat,
+                about=about.REMIX,
+            ),
             Catalogue(method="GET", path="/v1/models", read=read_no_model, write=write_models, about=about.MODELS_LIST),
             Catalogue(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, about=about.MODEL),
             *about.unsupported_operations(VIDEOS, _CHARACTERS),
         )
 
-    def credential(self, incoming: Incoming) -> str | None:
+    def credential(self, request: DialectRequest) -> str | None:
         """The bearer's key, else the one of Azure's header."""
-        return bearer(incoming) or incoming.headers.get(AZURE_HEADER) or None
+        return bearer(request) or request.headers.get(AZURE_HEADER) or None
 
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
         """See Dialect. The request's id is in a header, and nowhere else."""
@@ -207,7 +214,7 @@ def _message(error: WanserveError) -> str:
     """The error's line, in this dialect's own words for a task."""
     match error:
         case SizeNotMade():
-            return f"size: {sizes_made(error, 'x')}"
+            return f"size: {supported_sizes(error, 'x')}"
         case InvalidRequest():
             return f"{NAMES.get(error.field, error.field)}: {error.problem}"
         case TaskNotFound():
@@ -242,21 +249,21 @@ def task_id_of(text: str) -> str | None:
     return match and "-".join(match.groups())
 
 
-def read_id(incoming: Incoming) -> str:
+def read_id(request: DialectRequest) -> str:
     """The id of the task in the path. Raises TaskNotFound for what can be no video's."""
-    text = incoming.path["video_id"]
+    text = request.path_params["video_id"]
     task_id = task_id_of(text)
     if task_id is None:
         raise TaskNotFound(text)
     return task_id
 
 
-def read_create(incoming: Incoming, default_model: str) -> VideoRequest:
+def read_create(request: DialectRequest, default_model: str) -> VideoRequest:
     """What is to be made. Raises InvalidRequest."""
-    asked = read_form_or_json(incoming, _Create)
-    refuse_unmet({**(asked.model_extra or {}), "input_reference": asked.input_reference}, misplaced=_ELSEWHERE)
-    model = asked.model or incoming.path.get("deployment")
-    request = VideoRequest(
+    asked = read_form_or_json(request, _Create)
+    refuse_unsupported({**(asked.model_extra or {}), "input_reference": asked.input_reference}, misplaced=_ELSEWHERE)
+    model = asked.model or request.path_params.get("deployment")
+    video = VideoRequest(
         model=default_model if model is None or model.startswith("sora-") else model,
         prompt=asked.prompt,
         negative_prompt=asked.negative_prompt,
@@ -267,7 +274,7 @@ def read_create(incoming: Incoming, default_model: str) -> VideoRequest:
         seconds=None if asked.seconds is None else read_seconds(asked.seconds),
         count=asked.n,
     )
-    return asked.onto(request)
+    return asked.apply_to(video)
 
 
 def read_size(text: str) -> Size:
@@ -285,52 +292,52 @@ def read_seconds(text: str) -> int:
     return int(text)
 
 
-def read_remix(incoming: Incoming) -> RemixRequest:
+def read_remix(request: DialectRequest) -> RemixRequest:
     """The task whose settings are taken over, and the new prompt. Raises InvalidRequest, TaskNotFound."""
-    task_id, asked = read_id(incoming), read_form_or_json(incoming, _Remix)
-    refuse_unmet(asked.model_extra, misplaced=_OF_THE_FIRST)
+    task_id, asked = read_id(request), read_form_or_json(request, _Remix)
+    refuse_unsupported(asked.model_extra, misplaced=_OF_THE_FIRST)
     if asked.n not in (None, 1):
         raise InvalidRequest("count", "must be 1: one video a task")
     return RemixRequest(task_id, asked.prompt)
 
 
-def repeat(incoming: Incoming) -> Repeat:
+def read_repeat(request: DialectRequest) -> Repeat:
     """The client's own name for the submit; else what the vendor's clients tell of their tries."""
-    tries = incoming.headers.get(TRIES_HEADER, "")
-    return named(incoming) or (Sent(int(tries[:9])) if tries.isascii() and tries.isdigit() else None)
+    tries = request.headers.get(TRIES_HEADER, "")
+    return idempotency_key(request) or (Sent(int(tries[:9])) if tries.isascii() and tries.isdigit() else None)
 
 
-def read_list(incoming: Incoming, clock: Clock) -> Search:  # it asks for no times
+def read_list(request: DialectRequest, clock: Clock) -> Search:  # it asks for no times
     """Which videos are asked for. Raises InvalidRequest."""
-    asked = read_fields(incoming.query.multi_items(), _ListQuery)
+    asked = read_fields(request.query.multi_items(), _ListQuery)
     after = None if asked.after is None else task_id_of(asked.after)
     if asked.after is not None and after is None:
         raise InvalidRequest("after", "must be the id of a video")
     return Search(after=after, oldest_first=asked.order == "asc", limit=asked.limit)
 
 
-def read_content(incoming: Incoming) -> tuple[str, Variant]:
+def read_content(request: DialectRequest) -> tuple[str, Variant]:
     """Which file of which task. Raises InvalidRequest, TaskNotFound."""
-    task_id = read_id(incoming)
-    return task_id, Variant[read_fields(incoming.query.multi_items(), _ContentQuery).variant.upper()]
+    task_id = read_id(request)
+    return task_id, Variant[read_fields(request.query.multi_items(), _ContentQuery).variant.upper()]
 
 
-def read_model(incoming: Incoming) -> str:
+def read_model(request: DialectRequest) -> str:
     """The name of the model that is asked for."""
-    return incoming.path["model"]
+    return request.path_params["model"]
 
 
-def read_no_model(incoming: Incoming) -> None:
+def read_no_model(request: DialectRequest) -> None:
     """All models are asked for."""
     return
 
 
-def write_video(task: Task, outgoing: Outgoing, retention_ms: int) -> Json:  # no link in this dialect
+def write_video(task: Task, context: AnswerContext, retention_ms: int) -> JsonObject:  # no link in this dialect
     """The answer about one video."""
     return _video(task, retention_ms)
 
 
-def _video(task: Task, retention_ms: int) -> Json:
+def _video(task: Task, retention_ms: int) -> JsonObject:
     made, ended_ms = task.generation, task.ended_ms
     done_ms = ended_ms if task.state is State.SUCCEEDED else None
     return {
@@ -350,13 +357,13 @@ def _video(task: Task, retention_ms: int) -> Json:
     }
 
 
-def _failure(task: Task) -> Json | None:
+def _failure(task: Task) -> JsonObject | None:
     if task.state is State.CANCELED:
         return {"code": "cancelled", "message": "The video was canceled."}
     return None if task.failure is None else {"code": task.failure.code, "message": task.failure.message}
 
 
-def write_list(found: Found, outgoing: Outgoing, retention_ms: int) -> Json:
+def write_list(found: Found, context: AnswerContext, retention_ms: int) -> JsonObject:
     """One page of videos."""
     videos = [_video(task, retention_ms) for task in found.tasks]
     return {
@@ -368,20 +375,20 @@ def write_list(found: Found, outgoing: Outgoing, retention_ms: int) -> Json:
     }
 
 
-def write_deleted(task_id: str, outgoing: Outgoing) -> Json:
+def write_deleted(task_id: str, context: AnswerContext) -> JsonObject:
     """The answer to a delete."""
     return {"id": video_id(task_id), "object": "video.deleted", "deleted": True}
 
 
-def write_models(cards: Sequence[ModelCard], outgoing: Outgoing) -> Json:
+def write_models(cards: Sequence[ModelCard], context: AnswerContext) -> JsonObject:
     """All models."""
     return {"object": "list", "data": [_model(card) for card in cards]}
 
 
-def write_model(cards: Sequence[ModelCard], outgoing: Outgoing) -> Json:
+def write_model(cards: Sequence[ModelCard], context: AnswerContext) -> JsonObject:
     """The only one that was asked for."""
     return _model(cards[0])
 
 
-def _model(card: ModelCard) -> Json:
+def _model(card: ModelCard) -> JsonObject:
     return {"id": card.name, "object": "model", "created": _RELEASED_S.get(card.name, 0), "owned_by": "wan"}

@@ -3,7 +3,7 @@
 from typing import Final
 
 from wanserve.domain.catalog import MODELS
-from wanserve.http.dialects.base import Json, Unsupported
+from wanserve.http.dialects.base import JsonObject, Unsupported
 from wanserve.http.dialects.schema import (
     MAKING,
     NEGATIVE_PROMPT,
@@ -47,7 +47,7 @@ _ERROR: Final = obj(
 
 def _refused(
     status: int, says: str, code: str, param: str | None = None, kind: str = "invalid_request_error"
-) -> tuple[str, Json]:
+) -> tuple[str, JsonObject]:
     error = {"message": says, "type": kind, "param": param, "code": code}
     return str(status), answer(_ERROR, {"error": error}, says)
 
@@ -102,7 +102,7 @@ _EXAMPLE: Final = {
     "error": None,
 }
 
-CREATE: Final[Json] = operation(
+CREATE: Final[JsonObject] = operation(
     _TAG,
     "Create a video",
     {"200": answer(_VIDEO, _EXAMPLE | {"status": "queued", "progress": 0}), **_SUBMIT_REFUSALS},
@@ -137,7 +137,7 @@ CREATE: Final[Json] = operation(
     ),
 )
 
-RETRIEVE: Final[Json] = operation(
+RETRIEVE: Final[JsonObject] = operation(
     _TAG,
     "Retrieve a video",
     {"200": answer(_VIDEO, _EXAMPLE), **_REFUSALS, **_MISSING},
@@ -146,7 +146,7 @@ RETRIEVE: Final[Json] = operation(
     parameters=[_IN_PATH],
 )
 
-LIST: Final[Json] = operation(
+LIST: Final[JsonObject] = operation(
     _TAG,
     "List videos",
     {
@@ -173,7 +173,7 @@ LIST: Final[Json] = operation(
     ],
 )
 
-DELETE: Final[Json] = operation(
+DELETE: Final[JsonObject] = operation(
     _TAG,
     "Delete a video",
     {
@@ -189,7 +189,7 @@ DELETE: Final[Json] = operation(
     parameters=[_IN_PATH],
 )
 
-CONTENT: Final[Json] = operation(
+CONTENT: Final[JsonObject] = operation(
     _TAG,
     "Download a video, a picture of it or a sheet of pictures",
     {
@@ -213,7 +213,7 @@ CONTENT: Final[Json] = operation(
     ],
 )
 
-REMIX: Final[Json] = operation(
+REMIX: Final[JsonObject] = operation(
     _TAG,
     "Make a video anew with another prompt",
     {
@@ -232,7 +232,7 @@ _MODEL: Final = obj(
 )
 _MODEL_EXAMPLE: Final = {"id": "wan2.2-t2v-plus", "object": "model", "created": 1753660800, "owned_by": "wan"}
 
-MODELS_LIST: Final[Json] = operation(
+MODELS_LIST: Final[JsonObject] = operation(
     _TAG,
     "List the models",
     {
@@ -246,7 +246,7 @@ MODELS_LIST: Final[Json] = operation(
     operationId="openaiListModels",
 )
 
-MODEL: Final[Json] = operation(
+MODEL: Final[JsonObject] = operation(
     _TAG,
     "Retrieve a model",
     {"200": answer(_MODEL, _MODEL_EXAMPLE), **_REFUSALS, **_MISSING},
@@ -255,7 +255,7 @@ MODEL: Final[Json] = operation(
 )
 
 
-def unsupported(name: str, *parameters: Json) -> Json:
+def unsupported(name: str, *parameters: JsonObject) -> JsonObject:
     """An operation of the vendor's that is answered with `unsupported`."""
     code = dict((_refused(400, "Not supported.", "unsupported"), _refused(404, "Not supported.", "unsupported")))
     return operation(_TAG, "Not supported", _REFUSALS | code, operationId=f"openai{name}", parameters=list(parameters))

@@ -24,12 +24,12 @@ from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import State, Task
 from wanserve.http.dialects import pixazo_about as about
 from wanserve.http.dialects.base import (
+    AnswerContext,
+    DialectRequest,
     EndpointNotFound,
-    Incoming,
-    Json,
+    JsonObject,
     MethodNotAllowed,
     Operation,
-    Outgoing,
     Query,
     Refusal,
     ServerBusy,
@@ -101,7 +101,7 @@ class Pixazo:
     prefixes: ClassVar[Sequence[str]] = ("/",)
     mounts: ClassVar[Sequence[str]] = ("",)
     trailing_slash: ClassVar[bool] = False
-    security: ClassVar[Mapping[str, Json]] = {
+    security: ClassVar[Mapping[str, JsonObject]] = {
         "subscriptionKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
         "subscriptionKeyQuery": {"type": "apiKey", "in": "query", "name": KEY_QUERY},
     }
@@ -124,9 +124,9 @@ class Pixazo:
             ),
         )
 
-    def credential(self, incoming: Incoming) -> str | None:
+    def credential(self, request: DialectRequest) -> str | None:
         """The header first, as the gateway looks; then the query."""
-        return incoming.headers.get(KEY_HEADER) or incoming.query.get(KEY_QUERY)
+        return request.headers.get(KEY_HEADER) or request.query.get(KEY_QUERY)
 
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
         """See Dialect. Both of this dialect's operations refuse alike."""
@@ -147,28 +147,28 @@ def _by_kind(error: WanserveError) -> tuple[int, str, str]:
     return _BY_STATUS.get(error.status, _OURS)
 
 
-def read_submit(incoming: Incoming) -> VideoRequest:
+def read_submit(request: DialectRequest) -> VideoRequest:
     """The document's request. Raises InvalidRequest."""
-    body = read_json(incoming, SubmitBody)
-    return body.request(body.model)
+    body = read_json(request, SubmitBody)
+    return body.video_request(body.model)
 
 
-def read_poll(incoming: Incoming) -> str:
+def read_poll(request: DialectRequest) -> str:
     """The id of the task that is asked for. Raises InvalidRequest."""
-    task_id = read_json(incoming, _PollBody).task_id
+    task_id = read_json(request, _PollBody).task_id
     if not 0 < len(task_id) <= 128:
         raise InvalidRequest("task_id", "must be the id that the submit answered")
     return task_id
 
 
-def write_result(task: Task, outgoing: Outgoing) -> Json:
+def write_result(task: Task, context: AnswerContext) -> JsonObject:
     """The answer to a poll; `usage` and the video's keys only where there is a video."""
     output = output_of(task)
-    body: dict[str, object] = {"request_id": outgoing.request_id, "output": output}
+    body: dict[str, object] = {"request_id": context.request_id, "output": output}
     if task.state is State.SUCCEEDED:
         # The document has the prompt that was drawn in every such answer.
         output |= {
-            "video_url": outgoing.video_url,
+            "video_url": context.video_url,
             "orig_prompt": task.generation.prompt,
             "actual_prompt": actual_prompt(task),
         }

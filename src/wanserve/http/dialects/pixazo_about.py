@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from wanserve.domain.catalog import DOCUMENT_480P, MODELS
-from wanserve.http.dialects.base import Json
+from wanserve.http.dialects.base import JsonObject
 from wanserve.http.dialects.schema import (
     MAKING,
     NEGATIVE_PROMPT,
@@ -36,7 +36,7 @@ _ERROR: Final = {
 }
 
 
-def _refused(status: int, says: str, error: str) -> tuple[str, Json]:
+def _refused(status: int, says: str, error: str) -> tuple[str, JsonObject]:
     content = {"application/json": {"schema": _ERROR, "example": {"error": error, "statusCode": status}}}
     return str(status), {"description": says, "content": content}
 
@@ -55,7 +55,7 @@ _REFUSALS: Final = dict(
 )
 
 
-def _task(required: Sequence[str], output: Json, **more: Json) -> Json:
+def _task(required: Sequence[str], output: JsonObject, **more: JsonObject) -> JsonObject:
     """An answer about a task: its `output`, and what stands beside it."""
     task = obj(["task_id", "task_status", *required], {"task_id": _ID, **output})
     return obj(["request_id", "output"], {"request_id": _ID, "output": task, **more})
@@ -101,7 +101,7 @@ _USAGE: Final = obj(
     },
 )
 
-SUBMIT: Final[Json] = {
+SUBMIT: Final[JsonObject] = {
     "tags": ["pixazo"],
     "operationId": "generateTextToVideoRequest",
     "summary": "Generate text to video request",
@@ -127,7 +127,7 @@ SUBMIT: Final[Json] = {
     },
 }
 
-POLL: Final[Json] = {
+POLL: Final[JsonObject] = {
     "tags": ["pixazo"],
     "operationId": "getTextToVideoResult",
     "summary": "Get text to video result",

@@ -10,7 +10,7 @@ import pydantic_core
 from pydantic import BaseModel, ValidationError
 
 from wanserve.domain.errors import InvalidRequest
-from wanserve.http.dialects.base import FieldMissing, Incoming
+from wanserve.http.dialects.base import DialectRequest, FieldMissing
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -26,11 +26,11 @@ _TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
 _UTF_8: Final = ("", "utf-8", "utf8", "us-ascii", "ascii")
 
 
-def read_json(incoming: Incoming, shape: type[Body]) -> Body:
+def read_json(request: DialectRequest, shape: type[Body]) -> Body:
     """The body as `shape`, types unbent. Raises InvalidRequest that names the field by its path in the body."""
-    content = unmarked(incoming.body)
+    content = unmarked(request.body)
     if not content.isascii() or b"\0" in content:
-        require_utf_8(incoming.headers.get("content-type", ""), content, "body")
+        require_utf_8(request.headers.get("content-type", ""), content, "body")
     try:
         # Two steps, so that NaN, half surrogates and bytes that are no UTF-8 are refused wherever they stand.
         return shape.model_validate(_parsed(content), strict=True)

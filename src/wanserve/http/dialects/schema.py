@@ -5,7 +5,7 @@ from typing import Final
 
 from wanserve.domain.catalog import MODELS, TIERS, ModelCard, Size
 from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX
-from wanserve.http.dialects.base import Json
+from wanserve.http.dialects.base import JsonObject
 
 PROMPT: Final = {
     "type": "string",
@@ -55,7 +55,7 @@ MAKING: Final = {
 ONE: Final = {"type": ["integer", "null"], "enum": [1, None], "description": "One video a task."}
 
 
-def sizes(between: str, but: Sequence[Size] = ()) -> Json:
+def sizes(between: str, but: Sequence[Size] = ()) -> JsonObject:
     """The field of a size, written with `between` its numbers; some are not for this dialect."""
 
     def texts(card: ModelCard) -> list[str]:
@@ -68,35 +68,41 @@ def sizes(between: str, but: Sequence[Size] = ()) -> Json:
     }
 
 
-def obj(required: Sequence[str], properties: Json) -> Json:
+def obj(required: Sequence[str], properties: JsonObject) -> JsonObject:
     """An object with these fields."""
     return {"type": "object", "required": list(required), "properties": properties}
 
 
-def answer(schema: Json, example: Json, says: str = "Done.") -> Json:
+def answer(schema: JsonObject, example: JsonObject, says: str = "Done.") -> JsonObject:
     """A good answer, in JSON."""
     return {"description": says, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
-def body(schema: Json, example: Json, *kinds: str) -> Json:
+def body(schema: JsonObject, example: JsonObject, *kinds: str) -> JsonObject:
     """A request's body, in JSON and these other encodings."""
     content = {kind: {"schema": schema, "example": example} for kind in ("application/json", *kinds)}
     return {"required": True, "content": content}
 
 
-def in_path(name: str, example: str) -> Json:
+def in_path(name: str, example: str) -> JsonObject:
     """A variable of the path."""
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": example}
 
 
-def in_query(name: str, schema: Json, says: str) -> Json:
+def in_query(name: str, schema: JsonObject, says: str) -> JsonObject:
     """A parameter of the query that may be left out."""
     return {"name": name, "in": "query", "schema": schema, "description": says}
 
 
 def operation(
-    tag: str, summary: str, answers: Mapping[str, Json], *, says: str = "", takes: Json | None = None, **more: object
-) -> Json:
+    tag: str,
+    summary: str,
+    answers: Mapping[str, JsonObject],
+    *,
+    says: str = "",
+    takes: JsonObject | None = None,
+    **more: object,
+) -> JsonObject:
     """One operation: what it `says`, the body that it `takes`, and `more` of OpenAPI's own keys."""
     about: dict[str, object] = {"tags": [tag], "summary": summary, **more}
     if says:

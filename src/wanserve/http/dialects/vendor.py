@@ -11,8 +11,8 @@ from wanserve.domain.catalog import Size
 from wanserve.domain.errors import InvalidRequest, QueueFull, RateLimited, WanserveError
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Task
-from wanserve.http.dialects.asked import NAMES, Making, refuse_unmet
-from wanserve.http.dialects.base import Json, Outgoing, ServerBusy
+from wanserve.http.dialects.base import AnswerContext, JsonObject, ServerBusy
+from wanserve.http.dialects.foreign_fields import NAMES, ExtensionFields, refuse_unsupported
 
 BEIJING: Final = datetime(1970, 1, 1, 8)  # noqa: DTZ001  # the vendor's times have no zone
 """The start of 1970 on the vendor's clock: its times carry no zone and are eight hours ahead of UTC."""
@@ -46,7 +46,7 @@ class _Input(BaseModel):
     negative_prompt: str | None = None
 
 
-class _Parameters(Making):
+class _Parameters(ExtensionFields):
     size: str | None = None
     duration: int | None = None
     n: int | None = None
@@ -64,15 +64,15 @@ class SubmitBody(BaseModel):
     input: _Input
     parameters: _Parameters | None = None
 
-    def request(self, model: str) -> VideoRequest:
+    def video_request(self, model: str) -> VideoRequest:
         """What is to be made, by the model of this name. Raises InvalidRequest for what asks for more than is made."""
         parameters = self.parameters or _Parameters()
-        refuse_unmet(self.model_extra, misplaced=_PARAMETERS | _INPUT)
-        refuse_unmet(self.input.model_extra, "input.", _PARAMETERS)
-        refuse_unmet(parameters.model_extra, "parameters.", _INPUT)
+        refuse_unsupported(self.model_extra, misplaced=_PARAMETERS | _INPUT)
+        refuse_unsupported(self.input.model_extra, "input.", _PARAMETERS)
+        refuse_unsupported(parameters.model_extra, "parameters.", _INPUT)
         if parameters.duration not in (None, SECONDS):
             raise InvalidRequest("seconds", f"must be {SECONDS}")
-        request = VideoRequest(
+        video = VideoRequest(
             model=model,
             prompt=self.input.prompt,
             negative_prompt=self.input.negative_prompt,
@@ -82,7 +82,7 @@ class SubmitBody(BaseModel):
             prompt_extend=parameters.prompt_extend,
             watermark=parameters.watermark,
         )
-        return parameters.onto(request)
+        return parameters.apply_to(video)
 
 
 _INPUT: Final = frozenset(_Input.model_fields)
@@ -97,9 +97,9 @@ def read_size(text: str) -> Size:
     return int(match[1]), int(match[2])
 
 
-def write_accepted(task: Task, outgoing: Outgoing) -> Json:
+def write_accepted(task: Task, context: AnswerContext) -> JsonObject:
     """The answer to a submit."""
-    return {"request_id": outgoing.request_id, "output": {"task_id": task.id, "task_status": task.state}}
+    return {"request_id": context.request_id, "output": {"task_id": task.id, "task_status": task.state}}
 
 
 def output_of(task: Task) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Fields of other models and servers that would change the video: honoured, or refused by name, never passed over.
 
-Those that a model of ours can honour are in `Making`; the rest is listed here. What changes nothing stays ignored.
+Those that a model of ours can honour are in `ExtensionFields`; the rest is listed here. What changes nothing stays ignored.
 """
 
 from collections.abc import Collection, Mapping
@@ -147,7 +147,7 @@ _AS_MADE: Final = {**dict.fromkeys(_COUNTS, "1"), "shot_type": "single"}
 _UNSET: Final = ("", "false", "none", "null", "[]", "{}")
 
 
-class Making(BaseModel):
+class ExtensionFields(BaseModel):
     """What other servers' clients say of size and sampling. It is held against what the model makes."""
 
     model_config = ConfigDict(extra="allow")
@@ -160,7 +160,7 @@ class Making(BaseModel):
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
 
-    def onto(self, request: VideoRequest) -> VideoRequest:
+    def apply_to(self, request: VideoRequest) -> VideoRequest:
         """The request with these."""
         return replace(
             request,
@@ -183,7 +183,7 @@ NAMES: Final = {
 """Where a client's name is another than VideoRequest's."""
 
 
-def refuse_unmet(fields: Mapping[str, object] | None, where: str = "", misplaced: Collection[str] = ()) -> None:
+def refuse_unsupported(fields: Mapping[str, object] | None, where: str = "", misplaced: Collection[str] = ()) -> None:
     """Raise UnsupportedParameter for a field that asks for what is not made, or that is `misplaced` here.
 
     `fields` are those that the dialect itself has no place for; `where` is the path to them, with a dot at its end.
