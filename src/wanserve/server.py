@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import socket
 import sys
 import threading
 from contextlib import closing
@@ -10,7 +11,7 @@ from typing import Final
 
 from wanserve.app import Parts, build
 from wanserve.core import make_folders, open_core
-from wanserve.http.listener import ConnectionTimeouts, free_address, listen
+from wanserve.http.listener import ConnectionTimeouts, bind_socket, serve_app, start_listening
 from wanserve.keys import Keys
 from wanserve.machine.data_dir_lock import owned
 from wanserve.machine.stop_signals import Stopping, heard
@@ -29,7 +30,12 @@ FIRST_KEY: Final = "default"
 
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT, then drain; see Stopping. Raises SetupError where the server cannot start."""
-    host, port = free_address(settings.host, settings.port)
+    # Bound first, so that a taken port is reported before anything else is done.
+    with closing(bind_socket(settings.host, settings.port)) as bound:
+        _serve(settings, bound, with_worker=with_worker)
+
+
+def _serve(settings: Settings, bound: socket.socket, *, with_worker: bool) -> None:
     choice = choose(settings)
     make_folders(settings)
     # Owned before it is opened: a newer version must not change the schema under a server that still runs.
@@ -42,8 +48,8 @@ def serve(settings: Settings, *, with_worker: bool = True) -> None:
         gc.freeze()
         log.info("engine %s: %s", choice.engine, choice.why)
         tell_unserved(choice, core.tasks)
-        log.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        asyncio.run(_run(parts, host, port, settings.drain_seconds))
+        log.info("listening at %s", start_listening(bound))
+        asyncio.run(_run(parts, bound, settings.drain_seconds))
 
 
 def tell_unserved(choice: Choice, tasks: Tasks) -> None:
@@ -63,7 +69,7 @@ def make_first_key(keys: Keys) -> None:
     print(f"The key of account {FIRST_KEY}, shown only now: {secret}", file=sys.stderr, flush=True)
 
 
-async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
+async def _run(parts: Parts, listening: socket.socket, drain_s: float) -> None:
     """Serve until a signal comes and the workers have ended; what is left of the connections is closed then."""
     threads = [threading.Thread(target=worker.run, name="worker") for worker in parts.workers]
     sweeping = threading.Thread(target=parts.sweeper.run, name="sweeper")
@@ -86,13 +92,8 @@ async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
     with heard(Stopping(drain_s, stop, hurry)):
         try:
             # While the workers drain, polls are answered.
-            await listen(
-                parts.app,
-                host,
-                port,
-                lambda: _drained(asked, hurried, threads),
-                ConnectionTimeouts(head_s=parts.idle_s),
-            )
+            timeouts = ConnectionTimeouts(head_s=parts.idle_s)
+            await serve_app(parts.app, listening, lambda: _drained(asked, hurried, threads), timeouts)
         finally:
             parts.sweeper.stop()
             for worker in parts.workers:
