@@ -14,6 +14,7 @@ from wanserve import __version__
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import LinkSigner, load_secret, put_back_secret
 from wanserve.core import Core, Uuids
+from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.http.auth import Authenticator
 from wanserve.http.body import BodyBudget
@@ -40,6 +41,7 @@ from wanserve.worker.protocol import Charge
 from wanserve.worker.supervisor import Supervisor
 from wanserve.worker.sweepers import Sweeper
 
+DAY_MS: Final = 86_400_000
 POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
 
@@ -113,12 +115,13 @@ def _worker(
 
 
 def all_dialects(default_model: str, retention_ms: int, poll_ms: int) -> list[Dialect]:
-    """Every dialect that is spoken. See OpenAI for what they need to know."""
+    """Every dialect that is served. See OpenAI for the parameters."""
     return [Pixazo(), DashScope(), OpenAI(default_model, retention_ms, poll_ms)]
 
 
-def api_document(dialects: Sequence[Dialect]) -> JsonObject:
-    """The OpenAPI document of all that is served; a copy is kept in docs/openapi.json."""
+def api_document() -> JsonObject:
+    """The OpenAPI document, the same for all settings; docs/openapi.json is a copy of it."""
+    dialects = all_dialects(next(iter(MODELS)), retention_ms=DAY_MS, poll_ms=POLL_MS["wan"])
     return document(dialects, ops_about(), __version__)
 
 
@@ -172,7 +175,7 @@ def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool =
         core.tasks.store.check_writable,
         stopping.is_set,
         meters.page,
-        api_document(dialects),
+        api_document(),
     )
     signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or now_ms, core.tasks)
     app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), meters.answers, origin)

@@ -30,7 +30,7 @@ LAST_RESORT: Final = {"error": "An unexpected error occurred, please try again l
 
 
 class UnexpectedError(WanserveError):
-    """An exception that nobody caught. The client is told only that; the traceback is in the log."""
+    """An unexpected error of the server; the traceback is in its log."""
 
 
 @dataclass(frozen=True, slots=True)

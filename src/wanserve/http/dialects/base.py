@@ -4,9 +4,10 @@ A dialect decides nothing and calls nothing: `http/endpoints.py` calls the use c
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
+from pydantic import BaseModel
 from starlette.datastructures import Headers, QueryParams
 
 from wanserve.domain.catalog import ModelCard, Size
@@ -64,7 +65,7 @@ class UnsupportedParameter(InvalidRequest):
 
 
 class BodyTooLarge(InvalidRequest):
-    """The body is longer than MAX_BODY_BYTES."""
+    """The body is too long."""
 
     def __init__(self) -> None:
         super().__init__("body", f"must be at most {MAX_BODY_BYTES} bytes: it takes text only, no files")
@@ -110,15 +111,37 @@ def idempotency_key(request: DialectRequest) -> Repeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Docs:
+    """What the OpenAPI document says of an operation and cannot find in its functions.
+
+    `body` and `query` are the models by which `read` parses the request; `body_types` the media types of the body.
+    `errors` are those that this operation can raise and others of its kind cannot. `other_answers` are types of answers
+    with the status 200 that `refuse` writes.
+    """
+
+    operation_id: str
+    summary: str
+    description: str = ""
+    path_examples: Mapping[str, str] = field(default_factory=dict)
+    header_parameters: Sequence[JsonObject] = ()
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    body_example: JsonObject = field(default_factory=dict)
+    body_types: Sequence[str] = ("application/json",)
+    errors: Sequence[WanserveError] = ()
+    other_answers: Sequence[type] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Operation:
-    """What every operation has: method and path, and `about`, its part of the OpenAPI document.
+    """What every operation has.
 
     `headers` are sent with each successful answer. `read` may raise InvalidRequest.
     """
 
     method: str
     path: str
-    about: JsonObject
+    docs: Docs
     headers: Sequence[tuple[str, str]] = ()
 
 
@@ -230,6 +253,9 @@ class Dialect(Protocol):
     """OpenAPI's security schemes by name: the places of the credential."""
 
     operations: Sequence[Operation]
+
+    error_type: ClassVar[type]
+    """The type of the body of each refusal."""
 
     def credential(self, request: DialectRequest) -> str | None:
         """The credential of the request, or None."""
