@@ -26,7 +26,7 @@ from wanserve.http.endpoints import Endpoint
 from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.middleware import application
 from wanserve.http.openapi import document
-from wanserve.http.ops import Ops, WorkerHealth, ops_about
+from wanserve.http.ops import Ops, WorkerHealth, ops_paths
 from wanserve.http.origin import Origin
 from wanserve.http.rates import TokenBuckets
 from wanserve.machine import gpus
@@ -122,7 +122,7 @@ def all_dialects(default_model: str, retention_ms: int, poll_ms: int) -> list[Di
 def api_document() -> JsonObject:
     """The OpenAPI document, the same for all settings; docs/openapi.json is a copy of it."""
     dialects = all_dialects(next(iter(MODELS)), retention_ms=DAY_MS, poll_ms=POLL_MS["wan"])
-    return document(dialects, ops_about(), __version__)
+    return document(dialects, ops_paths(), __version__)
 
 
 def _default_model(settings: Settings, core: Core) -> str:

@@ -13,7 +13,7 @@ from pydantic_core import core_schema, to_jsonable_python
 
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import WanserveError
-from wanserve.domain.task import Task
+from wanserve.domain.task import Task, Variant
 from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import (
     IDEMPOTENCY_HEADER,
@@ -31,8 +31,8 @@ from wanserve.http.dialects.base import (
     Submit,
     Unsupported,
 )
-from wanserve.http.files import MEDIA_TYPES
-from wanserve.http.operation_errors import errors_of
+from wanserve.http.files import MEDIA_TYPES, PATH
+from wanserve.http.operation_errors import SIGNED_FILE, errors_of
 from wanserve.tasks import ONCE_KEY_CHARACTERS
 
 Mode = Literal["validation", "serialization"]
@@ -71,7 +71,7 @@ def document(dialects: Sequence[Dialect], others: Mapping[str, JsonObject], vers
         },
         # Relative to the URL of the document itself, so that a proxy may serve it under a prefix.
         "servers": [{"url": "./"}],
-        "paths": {**paths, **others},
+        "paths": {**paths, f"{PATH}{{key}}": {"get": _signed_file(dialects[0], schemas)}, **others},
         "components": {
             "schemas": components,
             "securitySchemes": {name: made for one in dialects for name, made in one.security.items()},
@@ -79,10 +79,31 @@ def document(dialects: Sequence[Dialect], others: Mapping[str, JsonObject], vers
     }
 
 
-def file_answers() -> dict[str, JsonObject]:
+def _signed_file(dialect: Dialect, schemas: Schemas) -> JsonObject:
+    """The endpoint of signed links, which belongs to no dialect; the first one answers its errors."""
+    text = {"required": True, "schema": {"type": "string"}}
+    refusals = _by_status((error, dialect.refuse(error, samples.CONTEXT.request_id, None)) for error in SIGNED_FILE)
+    return {
+        "tags": ["server"],
+        "summary": "A video, by the signed link of its task",
+        "description": "HEAD, ranges and conditional requests are supported.",
+        "security": [],
+        "parameters": [
+            {"name": "key", "in": "path", **text},
+            {"name": "expires", "in": "query", **text},
+            {"name": "signature", "in": "query", **text},
+        ],
+        "responses": {
+            **_file_answers(Variant.VIDEO),
+            **_refused(refusals, schemas[dialect.error_type, "serialization"]),
+        },
+    }
+
+
+def _file_answers(*variants: Variant) -> dict[str, JsonObject]:
     """The successful answers to a request for a file."""
     return {
-        "200": {"description": "The file.", "content": {media_type: {} for media_type in MEDIA_TYPES.values()}},
+        "200": {"description": "The file.", "content": {MEDIA_TYPES[variant]: {} for variant in variants}},
         "206": {"description": "Ranges of the file."},
         "304": {"description": "Not changed."},
     }
@@ -170,21 +191,18 @@ def _parameters(operation: Operation, schemas: Schemas) -> Iterator[JsonObject]:
 
 
 def _responses(dialect: Dialect, operation: Operation, schemas: Schemas) -> JsonObject:
-    examples: dict[str, object] = dict(_examples(operation))
-    refusals: defaultdict[str, dict[WanserveError, Refusal]] = defaultdict(dict)
-    for error in errors_of(operation):
-        refusal = dialect.refuse(error, samples.CONTEXT.request_id, operation)
-        if refusal.status == 200:
-            examples[type(error).__name__] = {"value": refusal.body}
-        else:
-            refusals[str(refusal.status)][error] = refusal
-    error_schema = schemas[dialect.error_type, "serialization"]
-    refused = {status: _refused(refusals[status], error_schema) for status in sorted(refusals)}
+    asked = [(error, dialect.refuse(error, samples.CONTEXT.request_id, operation)) for error in errors_of(operation)]
+    refusals = _by_status((error, refusal) for error, refusal in asked if refusal.status != 200)
+    refused = _refused(refusals, schemas[dialect.error_type, "serialization"])
     if isinstance(operation, Content):
-        return {**file_answers(), **refused}
+        return {**_file_answers(*Variant), **refused}
     answer = answer_type(operation)
     if answer is None:
         return refused
+    examples = {
+        **dict(_examples(operation)),
+        **{type(error).__name__: {"value": refusal.body} for error, refusal in asked if refusal.status == 200},
+    }
     about = {
         "description": "Done.",
         "content": {"application/json": {"schema": schemas[answer, "serialization"], "examples": examples}},
@@ -193,17 +211,30 @@ def _responses(dialect: Dialect, operation: Operation, schemas: Schemas) -> Json
     return {"200": about, **refused}
 
 
-def _refused(refusals: Mapping[WanserveError, Refusal], schema: JsonObject) -> JsonObject:
-    """The answer with one status: an example for each error that has it."""
+Refusals = Mapping[str, Sequence[tuple[WanserveError, Refusal]]]
+
+
+def _by_status(refusals: Iterable[tuple[WanserveError, Refusal]]) -> Refusals:
+    found: defaultdict[str, list[tuple[WanserveError, Refusal]]] = defaultdict(list)
+    for error, refusal in refusals:
+        found[str(refusal.status)].append((error, refusal))
+    return dict(sorted(found.items()))
+
+
+def _refused(refusals: Refusals, schema: JsonObject) -> dict[str, JsonObject]:
+    """The answers to errors, by status, with an example for each error."""
     return {
-        "description": " ".join(dict.fromkeys((type(error).__doc__ or "").partition("\n")[0] for error in refusals)),
-        "content": {
-            "application/json": {
-                "schema": schema,
-                "examples": {type(error).__name__: {"value": one.body} for error, one in refusals.items()},
-            }
-        },
-        **_headers(name for refusal in refusals.values() for name in refusal.headers),
+        status: {
+            "description": " ".join(dict.fromkeys((type(error).__doc__ or "").partition("\n")[0] for error, _ in same)),
+            "content": {
+                "application/json": {
+                    "schema": schema,
+                    "examples": {type(error).__name__: {"value": refusal.body} for error, refusal in same},
+                }
+            },
+            **_headers(name for _, refusal in same for name in refusal.headers),
+        }
+        for status, same in refusals.items()
     }
 
 

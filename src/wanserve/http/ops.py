@@ -199,8 +199,8 @@ class Ops:
         return HTMLResponse(_PAGE)
 
 
-def ops_about() -> dict[str, JsonObject]:
-    """The part of the OpenAPI document about these routes and `/files`, by path."""
+def ops_paths() -> dict[str, JsonObject]:
+    """The part of the OpenAPI document about these routes, by path."""
 
     def get(summary: str, **answers: str) -> JsonObject:
         responses = {status.lstrip("_"): {"description": says} for status, says in answers.items()}
@@ -221,26 +221,4 @@ def ops_about() -> dict[str, JsonObject]:
         "/metrics": get("What the server counts, for Prometheus", _200="Text, version 0.0.4."),
         "/openapi.json": get("This document", _200="OpenAPI 3.1."),
         "/docs": get("A page to read this document", _200="HTML."),
-        "/files/{key}": {
-            "get": {
-                "tags": ["server"],
-                "summary": "A video, by the signed link of its task",
-                "description": "HEAD, ranges and conditions are served.",
-                "security": [],
-                "parameters": [
-                    {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
-                    {"name": "expires", "in": "query", "required": True, "schema": {"type": "string"}},
-                    {"name": "signature", "in": "query", "required": True, "schema": {"type": "string"}},
-                ],
-                "responses": {
-                    "200": {"description": "The MP4.", "content": {"video/mp4": {}}},
-                    "206": {"description": "A range of it.", "content": {"video/mp4": {}}},
-                    "304": {"description": "Not changed."},
-                    "403": {"description": "The link is wrong or has expired."},
-                    "404": {"description": "The file is gone."},
-                    "412": {"description": "The file is another version than If-Match names."},
-                    "416": {"description": "The range lies outside the file."},
-                },
-            }
-        },
     }

@@ -4,9 +4,10 @@ A bound in `json_schema_extra` is documented here and enforced by `domain/rules.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
+from pydantic.fields import FieldInfo
 
 from wanserve.domain.catalog import MODELS, ModelCard, Size
 from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX
@@ -37,15 +38,16 @@ Watermark = Annotated[
 ]
 
 
-def one_of(values: Iterable[str | int], description: str = "") -> Any:
+def one_of(values: Iterable[str | int], description: str = "") -> FieldInfo:
     """A field with these values, or null; they are documented here and enforced elsewhere."""
-    return Field(description=description or None, json_schema_extra={"enum": [*values, None]})
+    field: FieldInfo = Field(description=description or None, json_schema_extra={"enum": [*values, None]})
+    return field
 
 
 Count = Annotated[int | None, one_of([1], "One video a task.")]
 
 
-def size_field(separator: str, hidden: Sequence[Size] = ()) -> Any:
+def size_field(separator: str, hidden: Sequence[Size] = ()) -> FieldInfo:
     """A field for a size, written with `separator` between its numbers, without the sizes that the dialect does not have."""
 
     def texts(card: ModelCard) -> list[str]:

@@ -5,7 +5,7 @@ The supported ones are in `ExtensionFields`, the refused ones are listed here. A
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -149,10 +149,7 @@ _HARMLESS: Final = {**dict.fromkeys(_COUNTS, "1"), "shot_type": "single"}
 _UNSET: Final = ("", "false", "none", "null", "[]", "{}")
 
 
-def _made_with() -> Any:
-    return Field(description="Must be what the model is made with.")
-
-
+_FIXED: Final = "Must be what the model is made with."
 _Side = Annotated[
     int | None,
     Field(description="Width and height together are a size of the model.", json_schema_extra={"minimum": 1}),
@@ -168,9 +165,9 @@ class ExtensionFields(BaseModel):
     height: _Side = None
     resolution: Annotated[str | None, one_of(TIERS, "The model's landscape size of this tier.")] = None
     num_frames: Annotated[int | None, Field(description="A length that the model makes, in frames.")] = None
-    fps: Annotated[int | None, _made_with()] = None
-    num_inference_steps: Annotated[int | None, _made_with()] = None
-    guidance_scale: Annotated[float | None, _made_with()] = None
+    fps: Annotated[int | None, Field(description=_FIXED)] = None
+    num_inference_steps: Annotated[int | None, Field(description=_FIXED)] = None
+    guidance_scale: Annotated[float | None, Field(description=_FIXED)] = None
 
     def apply_to(self, request: VideoRequest) -> VideoRequest:
         """The request with these fields."""
