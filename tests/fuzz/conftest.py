@@ -27,7 +27,7 @@ def pytest_report_header() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """A server's application with nothing that makes videos."""
     data = tmp_path_factory.mktemp("fuzz") / "data"
     set_so = Settings(data_dir=data, engine="animatic", submit_rps=MANY, query_rps=MANY, max_queued=MANY)

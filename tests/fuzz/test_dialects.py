@@ -14,9 +14,11 @@ OPENAI_BODY: dict[str, Any] = {"prompt": "a", "size": "832x480", "seconds": "5",
 BOUNDARY = b"7d1f"
 
 
-def ask(endpoints: Application, method: str, path: str, body: bytes = b"", query: str = "", **headers: bytes) -> Answer:
-    sent = {"authorization": b"Bearer " + endpoints.key.encode(), "x-dashscope-async": b"enable"}
-    return endpoints.ask(
+def ask(
+    application: Application, method: str, path: str, body: bytes = b"", query: str = "", **headers: bytes
+) -> Answer:
+    sent = {"authorization": b"Bearer " + application.key.encode(), "x-dashscope-async": b"enable"}
+    return application.ask(
         method, path, body, query, sent | {name.replace("_", "-"): text for name, text in headers.items()}
     )
 
@@ -51,15 +53,15 @@ def part(name: str, text: str) -> bytes:
     return head.encode("utf-8", "surrogatepass")
 
 
-def test_any_body_of_either_dialect(endpoints: Application) -> None:
+def test_any_body_of_either_dialect(application: Application) -> None:
     def check(drawn: tuple[bytes, bytes]) -> None:
-        sound(ask(endpoints, "POST", DASH_SUBMIT, drawn[0]), 200, 400)
-        sound(ask(endpoints, "POST", VIDEOS, drawn[1], content_type=b"application/json"), 200, 400)
+        sound(ask(application, "POST", DASH_SUBMIT, drawn[0]), 200, 400)
+        sound(ask(application, "POST", VIDEOS, drawn[1], content_type=b"application/json"), 200, 400)
 
     hammer(st.tuples(changed(DASH_BODY), changed(OPENAI_BODY)), check)
 
 
-def test_any_form(endpoints: Application) -> None:
+def test_any_form(application: Application) -> None:
     names = st.sampled_from([*OPENAI_BODY, "model", "input_reference[image_url]"]) | any_text
     forms = st.lists(st.tuples(names, any_text), max_size=5).map(
         lambda fields: b"".join(part(*field) for field in fields) + b"--" + BOUNDARY + b"--\r\n"
@@ -78,12 +80,12 @@ def test_any_form(endpoints: Application) -> None:
 
     def check(drawn: tuple[bytes, bytes, bytes]) -> None:
         body, kind, tries = drawn
-        sound(ask(endpoints, "POST", VIDEOS, body, content_type=kind, x_stainless_retry_count=tries), 200, 400)
+        sound(ask(application, "POST", VIDEOS, body, content_type=kind, x_stainless_retry_count=tries), 200, 400)
 
     hammer(st.tuples(forms | cut | st.binary(max_size=2000), kinds | header_bytes, header_bytes | st.just(b"1")), check)
 
 
-def test_any_id_and_query(endpoints: Application) -> None:
+def test_any_id_and_query(application: Application) -> None:
     names = ["limit", "order", "after", "variant", "task_id", "start_time", "end_time", "model_name", "status"]
     values = any_text | st.integers().map(str) | st.from_regex(r"[0-9]{14}", fullmatch=True)
     pairs = st.lists(st.tuples(st.sampled_from([*names, "page_no", "page_size"]), values), max_size=4)
@@ -92,12 +94,12 @@ def test_any_id_and_query(endpoints: Application) -> None:
 
     def check(drawn: tuple[str, str]) -> None:
         name, query = drawn
-        sound(ask(endpoints, "GET", "/api/v1/tasks", query=query), 200, 400)
-        sound(ask(endpoints, "GET", VIDEOS, query=query), 200, 400)
+        sound(ask(application, "GET", "/api/v1/tasks", query=query), 200, 400)
+        sound(ask(application, "GET", VIDEOS, query=query), 200, 400)
         for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/content"), ("POST", "/remix"), ("POST", "/")):
-            sound(ask(endpoints, method, f"{VIDEOS}/{name}{path}", query=query), 200, 400, 404, 405)
-        sound(ask(endpoints, "GET", f"/api/v1/tasks/{name}"), 200, 400)
-        sound(ask(endpoints, "POST", f"/api/v1/tasks/{name}/cancel"), 400, 404)
-        sound(ask(endpoints, "GET", f"/v1/models/{name}"), 200, 404)
+            sound(ask(application, method, f"{VIDEOS}/{name}{path}", query=query), 200, 400, 404, 405)
+        sound(ask(application, "GET", f"/api/v1/tasks/{name}"), 200, 400)
+        sound(ask(application, "POST", f"/api/v1/tasks/{name}/cancel"), 400, 404)
+        sound(ask(application, "GET", f"/v1/models/{name}"), 200, 404)
 
     hammer(st.tuples(ids, queries), check)

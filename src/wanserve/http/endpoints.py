@@ -102,7 +102,7 @@ class Endpoint:
 
     async def _submit(self, operation: Submit | Remix, key: Key, request: DialectRequest) -> Task:
         try:
-            asked, repeat = operation.read(request), operation.read_repeat(request)
+            video, repeat = operation.read(request), operation.read_repeat(request)
         except WanserveError:
             # Also counted: an invalid request costs as much to parse as a valid one.
             await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
@@ -111,9 +111,9 @@ class Endpoint:
             await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
         except RateLimited:
             # The client's retry is then a new submit, and not a repeat of an earlier task with the same body.
-            self.tasks.turned_away(key.account, asked, repeat)
+            self.tasks.turned_away(key.account, video, repeat)
             raise
-        return await asyncio.wrap_future(self.tasks.submit(key, asked, repeat))
+        return await asyncio.wrap_future(self.tasks.submit(key, video, repeat))
 
     async def _find_or_cancel(self, operation: Query | Cancel, key: Key, request: DialectRequest) -> Task:
         match operation:

@@ -110,7 +110,7 @@ def _file_answers(*variants: Variant) -> dict[str, JsonObject]:
 
 
 class _Generator(GenerateJsonSchema):
-    """Leaves out what says nothing: titles of fields, and null as a default."""
+    """Leaves out what adds no information: titles of fields, and null as a default."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -148,7 +148,7 @@ def _schemas(dialects: Sequence[Dialect]) -> tuple[Schemas, JsonObject]:
 
 
 def answer_type(operation: Operation) -> Any:
-    """The type of the answer with status 200; None where that is a file, or where there is none."""
+    """The type of the answer with status 200; None where it is a file, or the operation is not supported."""
     match operation:
         case Content() | Unsupported():
             return None
@@ -191,8 +191,10 @@ def _parameters(operation: Operation, schemas: Schemas) -> Iterator[JsonObject]:
 
 
 def _responses(dialect: Dialect, operation: Operation, schemas: Schemas) -> JsonObject:
-    asked = [(error, dialect.refuse(error, samples.CONTEXT.request_id, operation)) for error in errors_of(operation)]
-    refusals = _by_status((error, refusal) for error, refusal in asked if refusal.status != 200)
+    refused_errors = [
+        (error, dialect.refuse(error, samples.CONTEXT.request_id, operation)) for error in errors_of(operation)
+    ]
+    refusals = _by_status((error, refusal) for error, refusal in refused_errors if refusal.status != 200)
     refused = _refused(refusals, schemas[dialect.error_type, "serialization"])
     if isinstance(operation, Content):
         return {**_file_answers(*Variant), **refused}
@@ -201,7 +203,7 @@ def _responses(dialect: Dialect, operation: Operation, schemas: Schemas) -> Json
         return refused
     examples = {
         **dict(_examples(operation)),
-        **{type(error).__name__: {"value": refusal.body} for error, refusal in asked if refusal.status == 200},
+        **{type(error).__name__: {"value": refusal.body} for error, refusal in refused_errors if refusal.status == 200},
     }
     about = {
         "description": "Done.",

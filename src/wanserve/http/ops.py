@@ -203,7 +203,7 @@ def ops_paths() -> dict[str, JsonObject]:
     """The part of the OpenAPI document about these routes, by path."""
 
     def get(summary: str, **answers: str) -> JsonObject:
-        responses = {status.lstrip("_"): {"description": says} for status, says in answers.items()}
+        responses = {status.lstrip("_"): {"description": description} for status, description in answers.items()}
         return {"get": {"tags": ["server"], "summary": summary, "security": [], "responses": responses}}
 
     return {

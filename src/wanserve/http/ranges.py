@@ -27,7 +27,7 @@ class RangeNotSatisfiable(WanserveError):
     status = 416
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"Range: the file has {size} bytes, and no requested range lies in it")
+        super().__init__(f"Range: the file has {size} bytes, and no range that is asked for lies in it")
         self.size = size
 
 
@@ -53,14 +53,14 @@ class Validators:
 
 def not_modified(headers: Headers, validators: Validators) -> bool:
     """Whether the client's copy is current, which is answered with 304. Raises PreconditionFailed."""
-    wanted, had = headers.getlist("if-match"), headers.getlist("if-none-match")
-    if wanted and not _matches(wanted, validators.etag, weak=False):
+    if_match, if_none_match = headers.getlist("if-match"), headers.getlist("if-none-match")
+    if if_match and not _matches(if_match, validators.etag, weak=False):
         raise PreconditionFailed(f"If-Match: the file's tag is {validators.etag}")
-    unmodified_s = None if wanted else _seconds(headers.get("if-unmodified-since"))
+    unmodified_s = None if if_match else _seconds(headers.get("if-unmodified-since"))
     if unmodified_s is not None and validators.modified_s > unmodified_s:
         raise PreconditionFailed(f"If-Unmodified-Since: the file is of {validators.modified}")
-    if had:
-        return _matches(had, validators.etag, weak=True)
+    if if_none_match:
+        return _matches(if_none_match, validators.etag, weak=True)
     since_s = _seconds(headers.get("if-modified-since"))
     return since_s is not None and validators.modified_s <= since_s
 

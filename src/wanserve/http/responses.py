@@ -46,7 +46,7 @@ def open_file(path: Path) -> Iterator[int]:
         raise BlobNotFound(f"there is no file {path.name}") from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BlobNotFound(f"{path.name} is not a regular file")
+            raise BlobNotFound(f"{path.name} is no file")
         yield descriptor
     finally:
         os.close(descriptor)

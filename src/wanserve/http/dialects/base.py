@@ -112,7 +112,7 @@ def idempotency_key(request: DialectRequest) -> Repeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Docs:
-    """What the OpenAPI document says of an operation and cannot find in its functions.
+    """The part of an operation's documentation that the OpenAPI document cannot derive from its functions.
 
     `body` and `query` are the models by which `read` parses the request; `body_types` the media types of the body.
     `errors` are those that this operation can raise and others of its kind cannot. `other_answers` are types of answers

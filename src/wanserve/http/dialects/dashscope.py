@@ -253,16 +253,16 @@ def read_list(request: DialectRequest, clock: Clock) -> Search:
     """Parse the query of a list; the default is the newest ten tasks of the last 24 hours. Raises InvalidRequest."""
     # An empty text counts as left out; an empty number is invalid.
     given = ((name, text) for name, text in request.query.multi_items() if text or name in NUMBERS)
-    asked = read_fields(given, ListQuery)
-    page = Search(skip=(asked.page_no - 1) * asked.page_size, limit=asked.page_size, counted=True)
-    since_ms, until_ms = _window(asked.start_time, asked.end_time, clock())
-    states = tuple(State) if asked.status is None else _states(asked.status)
-    if asked.task_id is not None:
-        return replace(page, task_id=asked.task_id)
+    query = read_fields(given, ListQuery)
+    page = Search(skip=(query.page_no - 1) * query.page_size, limit=query.page_size, counted=True)
+    since_ms, until_ms = _window(query.start_time, query.end_time, clock())
+    states = tuple(State) if query.status is None else _states(query.status)
+    if query.task_id is not None:
+        return replace(page, task_id=query.task_id)
     return replace(
         page,
         states=states,
-        model=None if asked.model_name is None else model_name(asked.model_name),
+        model=None if query.model_name is None else model_name(query.model_name),
         since_ms=since_ms,
         until_ms=until_ms,
     )

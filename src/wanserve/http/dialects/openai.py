@@ -125,7 +125,7 @@ class OpenAI:
     """The dialect of OpenAI's SDKs, of LiteLLM and of other open video servers.
 
     `default_model` is used where a request names no model or one of the vendor's. `retention_ms` is how long a video is
-    kept after it has ended, `poll_ms` the time between two polls that clients are told.
+    kept after it has ended, `poll_ms` the time between two polls that answers recommend.
     """
 
     name: ClassVar[str] = "openai"
@@ -210,7 +210,7 @@ def _code(error: InvalidRequest) -> str:
 
 
 def task_id_of(text: str) -> str | None:
-    """The task's id of a video's id, or None where the text is none."""
+    """The task's id of a video's id, or None where the text cannot be one."""
     match = _ID.fullmatch(text)
     return match and "-".join(match.groups())
 
@@ -226,23 +226,23 @@ def read_id(request: DialectRequest) -> str:
 
 def read_create(request: DialectRequest, default_model: str) -> VideoRequest:
     """Parse a create. Raises InvalidRequest."""
-    asked = read_form_or_json(request, CreateBody)
+    body = read_form_or_json(request, CreateBody)
     refuse_unsupported(
-        {**(asked.model_extra or {}), "input_reference": asked.input_reference}, misplaced=_OF_OTHER_DIALECTS
+        {**(body.model_extra or {}), "input_reference": body.input_reference}, misplaced=_OF_OTHER_DIALECTS
     )
-    model = asked.model or request.path_params.get("deployment")
+    model = body.model or request.path_params.get("deployment")
     video = VideoRequest(
         model=default_model if model is None or model.startswith("sora-") else model,
-        prompt=asked.prompt,
-        negative_prompt=asked.negative_prompt,
-        size=None if asked.size is None else read_size(asked.size),
-        seed=asked.seed,
-        prompt_extend=asked.prompt_extend,
-        watermark=asked.watermark,
-        seconds=None if asked.seconds is None else read_seconds(asked.seconds),
-        count=asked.n,
+        prompt=body.prompt,
+        negative_prompt=body.negative_prompt,
+        size=None if body.size is None else read_size(body.size),
+        seed=body.seed,
+        prompt_extend=body.prompt_extend,
+        watermark=body.watermark,
+        seconds=None if body.seconds is None else read_seconds(body.seconds),
+        count=body.n,
     )
-    return asked.apply_to(video)
+    return body.apply_to(video)
 
 
 def read_size(text: str) -> Size:
@@ -262,11 +262,11 @@ def read_seconds(text: str) -> int:
 
 def read_remix(request: DialectRequest) -> RemixRequest:
     """Parse a remix: the id of the first video, and the new prompt. Raises InvalidRequest, TaskNotFound."""
-    task_id, asked = read_id(request), read_form_or_json(request, RemixBody)
-    refuse_unsupported(asked.model_extra, misplaced=_NOT_IN_REMIX)
-    if asked.n not in (None, 1):
+    task_id, body = read_id(request), read_form_or_json(request, RemixBody)
+    refuse_unsupported(body.model_extra, misplaced=_NOT_IN_REMIX)
+    if body.n not in (None, 1):
         raise InvalidRequest("count", "must be 1: one video a task")
-    return RemixRequest(task_id, asked.prompt)
+    return RemixRequest(task_id, body.prompt)
 
 
 def read_repeat(request: DialectRequest) -> Repeat:
@@ -277,11 +277,11 @@ def read_repeat(request: DialectRequest) -> Repeat:
 
 def read_list(request: DialectRequest, clock: Clock) -> Search:
     """Parse the query of a list. Raises InvalidRequest."""
-    asked = read_fields(request.query.multi_items(), ListQuery)
-    after = None if asked.after is None else task_id_of(asked.after)
-    if asked.after is not None and after is None:
+    query = read_fields(request.query.multi_items(), ListQuery)
+    after = None if query.after is None else task_id_of(query.after)
+    if query.after is not None and after is None:
         raise InvalidRequest("after", "must be the id of a video")
-    return Search(after=after, oldest_first=asked.order == "asc", limit=asked.limit)
+    return Search(after=after, oldest_first=query.order == "asc", limit=query.limit)
 
 
 def read_content(request: DialectRequest) -> tuple[str, Variant]:

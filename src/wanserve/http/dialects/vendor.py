@@ -171,7 +171,7 @@ class UnknownTask(TypedDict):
 
 
 def task_output(task: Task) -> ResultOutput:
-    """What every answer about a task tells, whatever its state."""
+    """The fields that every answer about a task has, in each state."""
     output: ResultOutput = {
         "task_id": task.id,
         "task_status": task.state,
