@@ -3,7 +3,7 @@
 import platform
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,25 +13,27 @@ from starlette.types import ASGIApp
 
 from wanserve import __version__
 from wanserve.blobs.link_secret import FileLinkSecret
-from wanserve.blobs.links import Links as Signer
+from wanserve.blobs.links import LinkSigner
 from wanserve.blobs.target import DiskTarget, open_blobs
 from wanserve.core import Core, Uuids
+from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.domain.ports import BlobStore
 from wanserve.domain.worker import WorkerRow
 from wanserve.fleet import Fleet, FleetMember
-from wanserve.http.auth import Gate
-from wanserve.http.body import Bodies
-from wanserve.http.dialects.base import Dialect, Json
+from wanserve.http.auth import Authenticator
+from wanserve.http.body import BodyBudget
+from wanserve.http.dialects.base import Dialect, JsonObject
 from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.endpoints import Door
-from wanserve.http.files import Files, Links, Shelf
+from wanserve.http.endpoints import Endpoint
+from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.middleware import application
 from wanserve.http.openapi import document
-from wanserve.http.ops import Ops, WorkerHealth, ops_about
+from wanserve.http.ops import Ops, WorkerHealth, ops_paths
 from wanserve.http.origin import Origin
+from wanserve.http.rates import TokenBuckets
 from wanserve.machine import gpus
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
@@ -45,12 +47,13 @@ from wanserve.worker.protocol import ChildConfig
 from wanserve.worker.supervisor import Supervisor
 from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
 
+DAY_MS: Final = 86_400_000
 POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
 
 
 LIST_THREADS: Final = 2
-"""So many lists are looked up at a time; the others wait for each other, and nothing else waits for them."""
+"""How many lists are read at the same time. Further lists wait; other requests do not wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +154,14 @@ def _fleet(
 
 
 def all_dialects(default_model: str, retention_ms: int, poll_ms: int) -> list[Dialect]:
-    """Every dialect that is spoken. See OpenAI for what they need to know."""
+    """Every dialect that is served. See OpenAI for the parameters."""
     return [Pixazo(), DashScope(), OpenAI(default_model, retention_ms, poll_ms)]
 
 
-def api_document(dialects: Sequence[Dialect]) -> Json:
-    """The OpenAPI document of all that is served; a copy is kept in docs/openapi.json."""
-    return document(dialects, ops_about(), __version__)
+def api_document() -> JsonObject:
+    """The OpenAPI document, the same for all settings; docs/openapi.json is a copy of it."""
+    dialects = all_dialects(next(iter(MODELS)), retention_ms=DAY_MS, poll_ms=POLL_MS["wan"])
+    return document(dialects, ops_paths(), __version__)
 
 
 def _default_model(settings: Settings, core: Core) -> str:
@@ -176,7 +180,7 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     metrics = Metrics()
     metrics.watch(core.tasks.store.state_counts)
-    signer = Signer(link_secret.read())
+    signer = LinkSigner(link_secret.read())
     fleet = _fleet(
         settings,
         core,
@@ -189,13 +193,14 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     stopping = threading.Event()
     retention_ms = core.tasks.policy.retention_ms
     origin = Origin(settings.public_url)
-    links = Links(signer, origin, retention_ms)
-    shelf = Shelf(blobs)
-    gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
-    bodies, lists = Bodies(), ThreadPoolExecutor(LIST_THREADS, "lists")
+    links = VideoLinks(signer, origin, retention_ms)
+    sender = FileSender(blobs)
+    authenticator = Authenticator(core.keys)
+    rate_limiter = TokenBuckets(settings.submit_rps, settings.query_rps, time.monotonic)
+    body_budget, list_executor = BodyBudget(), ThreadPoolExecutor(LIST_THREADS, "lists")
     dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[availability.engine])
-    doors = [
-        Door(dialect, operation, core.tasks, gate, links, shelf, bodies, lists)
+    endpoints = [
+        Endpoint(dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, list_executor)
         for dialect in dialects
         for operation in dialect.operations
     ]
@@ -206,10 +211,10 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
         core.tasks.store.check_writable,
         stopping.is_set,
         metrics.page,
-        api_document(dialects),
+        api_document(),
     )
-    files = Files(signer, shelf, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
-    app = application(doors, [files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
+    signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
+    app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
 
 

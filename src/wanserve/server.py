@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import socket
 import sys
 from contextlib import closing
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from wanserve.app import Parts, build
 from wanserve.core import make_folders, open_core
 from wanserve.fleet import Fleet
-from wanserve.http.listener import Patience, free_address, listen
+from wanserve.http.listener import ConnectionTimeouts, bind_socket, serve_app, start_listening
 from wanserve.keys import Keys
 from wanserve.machine.data_dir_lock import owned
 from wanserve.machine.stop_signals import StopSignals, listening
@@ -30,7 +31,12 @@ FIRST_KEY: Final = "default"
 
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT, then drain; see StopSignals. Raises SetupError where the server cannot start."""
-    host, port = free_address(settings.host, settings.port)
+    # Bound first, so that a taken port is reported before anything else is done.
+    with closing(bind_socket(settings.host, settings.port)) as bound:
+        _serve(settings, bound, with_worker=with_worker)
+
+
+def _serve(settings: Settings, bound: socket.socket, *, with_worker: bool) -> None:
     availability = find_availability(settings)
     served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)
@@ -44,8 +50,8 @@ def serve(settings: Settings, *, with_worker: bool = True) -> None:
         gc.freeze()
         log.info("engine %s: %s", availability.engine, availability.why)
         tell_unserved(availability, core.tasks)
-        log.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        asyncio.run(_run(parts, host, port, settings.drain_seconds))
+        log.info("listening at %s", start_listening(bound))
+        asyncio.run(_run(parts, bound, settings.drain_seconds))
 
 
 def tell_unserved(availability: Availability, tasks: Tasks) -> None:
@@ -65,7 +71,7 @@ def make_first_key(keys: Keys) -> None:
     print(f"The key of account {FIRST_KEY}, shown only now: {secret}", file=sys.stderr, flush=True)
 
 
-async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
+async def _run(parts: Parts, bound: socket.socket, drain_s: float) -> None:
     """Serve until a signal comes and the workers have ended; connections that are still open are closed then."""
     fleet, loop = parts.fleet, asyncio.get_running_loop()
     fleet.start()
@@ -83,13 +89,8 @@ async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
     with listening(StopSignals(drain_s, stop, abort)):
         try:
             # While the workers drain, polls are answered.
-            await listen(
-                parts.app,
-                host,
-                port,
-                lambda: _drained(fleet, stop_requested, abort_requested),
-                Patience(head_s=parts.idle_s),
-            )
+            timeouts = ConnectionTimeouts(head_s=parts.idle_s)
+            await serve_app(parts.app, bound, lambda: _drained(fleet, stop_requested, abort_requested), timeouts)
         finally:
             # The store closes after this: whatever still writes to it has ended by then.
             await asyncio.to_thread(fleet.close)

@@ -27,17 +27,7 @@ from wanserve.domain.errors import InvalidRequest, QueueFull, TaskNotFound
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
 from wanserve.domain.ports import TaskStore
 from wanserve.domain.search import Search
-from wanserve.domain.task import (
-    UNFINISHED,
-    Failed,
-    Failure,
-    NewTask,
-    Requeued,
-    Settlement,
-    State,
-    Succeeded,
-    Task,
-)
+from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Requeued, Settlement, State, Succeeded, Task
 from wanserve.domain.worker import WorkerRow
 from wanserve.machine.clocks import now_ms
 from wanserve.store.memory import MemoryTasks

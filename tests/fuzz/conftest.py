@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fuzz.asgi import FILE, Application
 from tests.fuzz.budget import FRESH_SECONDS, SEED
-from tests.fuzz.doors import FILE, Doors
 from wanserve.app import build
-from wanserve.blobs.links import Links
+from wanserve.blobs.links import LinkSigner
 from wanserve.core import open_core
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
@@ -28,7 +28,7 @@ def pytest_report_header() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """A server's application with nothing that makes videos."""
     data = tmp_path_factory.mktemp("fuzz") / "data"
     set_so = Settings(data_dir=data, engine="animatic", submit_rps=MANY, query_rps=MANY, max_queued=MANY)
@@ -45,6 +45,6 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     assert core.tasks.succeed(task, Video(stored, len(FILE), "animatic"))
     app = build(set_so, core, choice, with_worker=False).app
     with asyncio.Runner() as runner:
-        yield (made := Doors(app, runner, secret, stored, Links((data / "link-secret").read_bytes())))
+        yield (made := Application(app, runner, secret, stored, LinkSigner((data / "link-secret").read_bytes())))
     core.close()
     print(f"\n{made.asked} requests to the application")

@@ -26,7 +26,7 @@ class LinkExpired(WanserveError):
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class LinkSigner:
     """Signs links with one secret; whoever has the same secret can check them."""
 
     secret: bytes = field(repr=False)

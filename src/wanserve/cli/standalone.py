@@ -24,7 +24,7 @@ SILENCE_SECONDS: Final = 3600.0
 
 
 def make_video(
-    settings: Settings, choice: Availability, generation: Generation, output: Path, on_progress: OnProgress
+    settings: Settings, availability: Availability, generation: Generation, output: Path, on_progress: OnProgress
 ) -> Video:
     """Make one video in a child process and move it to `output`. Raises EngineFailed, OSError."""
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:

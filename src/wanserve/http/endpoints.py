@@ -1,4 +1,4 @@
-"""A door for each operation of each dialect: lets the request in, asks the use case, answers."""
+"""The ASGI application of one operation: authenticates, limits the rate, reads the body, calls the use case, answers."""
 
 import asyncio
 from concurrent.futures import Executor
@@ -12,134 +12,139 @@ from starlette.types import Receive, Scope, Send
 from wanserve.domain.account import Key
 from wanserve.domain.errors import ModelNotFound, RateLimited, WanserveError
 from wanserve.domain.task import Task
-from wanserve.http.auth import Gate, Kind
-from wanserve.http.body import Bodies, Body, read_query
+from wanserve.http.auth import Authenticator
+from wanserve.http.body import BodyBudget, BodyReader, read_query
 from wanserve.http.dialects.base import (
+    AccountOperation,
+    AnswerContext,
     Cancel,
     Catalogue,
     Content,
     Delete,
     Dialect,
-    Incoming,
-    Json,
+    DialectRequest,
+    JsonObject,
     List,
     NotSupported,
-    OnAccount,
     Operation,
-    Outgoing,
     Query,
     Remix,
     Submit,
     Unsupported,
-    require_plain,
+    require_uncompressed,
 )
-from wanserve.http.files import Links, Shelf
+from wanserve.http.files import FileSender, VideoLinks
+from wanserve.http.rates import RateLimiter, RequestKind
 from wanserve.http.responses import send_json
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
 from wanserve.tasks import Tasks
 
-BODILESS: Final = ("GET", "HEAD", "DELETE")
-"""Methods whose body, where there is one, nobody reads."""
+METHODS_WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
+"""A body that comes with one of these methods is not read."""
 
 SUBMITS: Final = (Submit, Remix)
-"""Operations that make a task: their rate is counted once it is known what is asked for."""
+"""Operations that make a task. Their rate is counted after the request was parsed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Endpoint:
     """One operation of one dialect, as an ASGI application."""
 
     dialect: Dialect
     operation: Operation
     tasks: Tasks
-    gate: Gate
-    links: Links
-    shelf: Shelf
-    bodies: Bodies
-    lists: Executor
+    authenticator: Authenticator
+    rate_limiter: RateLimiter
+    links: VideoLinks
+    files: FileSender
+    body_budget: BodyBudget
+    list_executor: Executor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Raises WanserveError for the boundary to say."""
+        """Answer one request. Raises WanserveError, which ErrorMiddleware turns into an answer."""
         scope[DIALECT], scope[OPERATION] = self.dialect.name, self.operation
-        incoming = Incoming(Headers(scope=scope), read_query(scope["query_string"]), scope["path_params"], b"")
-        # Nothing else is read, or kept of a client, before it is known whose it is.
-        key = self.gate.identify(self.dialect.credential(incoming))
+        request = DialectRequest(Headers(scope=scope), read_query(scope["query_string"]), scope["path_params"], b"")
+        # Before the body is read, so that a client without a key costs no memory.
+        key = self.authenticator.authenticate(self.dialect.credential(request))
         if not isinstance(self.operation, SUBMITS):
-            self.gate.limit(key, Kind.QUERY)
-        if scope["method"] in BODILESS:
-            await self._serve(key, incoming, scope, send)
+            await self.rate_limiter.acquire(key, RequestKind.QUERY)
+        if scope["method"] in METHODS_WITHOUT_BODY:
+            await self._serve(key, request, scope, send)
             return
-        body = Body(receive, self.bodies, key.account)
+        body = BodyReader(receive, self.body_budget, key.account)
         try:
-            require_plain(incoming.headers)
+            require_uncompressed(request.headers)
             scope[BODY_READ] = True
             content = await body.read()
-            await self._serve(key, Incoming(incoming.headers, incoming.query, incoming.path, content), scope, send)
+            whole = DialectRequest(request.headers, request.query, request.path_params, content)
+            await self._serve(key, whole, scope, send)
         finally:
-            body.forget()
+            body.release()
 
-    async def _serve(self, key: Key, incoming: Incoming, scope: Scope, send: Send) -> None:
+    async def _serve(self, key: Key, request: DialectRequest, scope: Scope, send: Send) -> None:
         operation, request_id = self.operation, scope[REQUEST_ID]
         match operation:
             case Query() | Cancel():
-                task = await self._task(operation, key, incoming)
-                answer = operation.write(task, Outgoing(request_id, self.links.video_url(task, scope)))
+                task = await self._find_or_cancel(operation, key, request)
+                answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
             case Submit() | Remix():
-                task = await self._submitted(operation, key, incoming)
-                # From here on an error must not be answered by another submit that cannot be told from this one.
+                task = await self._submit(operation, key, request)
+                # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
                 scope[STORED] = True
-                answer = operation.write(task, Outgoing(request_id, self.links.video_url(task, scope)))
+                answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
             case Content():
-                task_id, variant = operation.read(incoming)
-                await self.shelf.send(self.tasks.with_video(key.account, task_id), variant, scope, send)
+                task_id, variant = operation.read(request)
+                await self.files.send(self.tasks.with_video(key.account, task_id), variant, scope, send)
                 return
             case _:
-                answer = await self._answer(operation, key, incoming, Outgoing(request_id))
+                answer = await self._answer(operation, key, request, AnswerContext(request_id))
         await send_json(send, 200, answer, operation.headers)
 
-    async def _submitted(self, operation: Submit | Remix, key: Key, incoming: Incoming) -> Task:
+    async def _submit(self, operation: Submit | Remix, key: Key, request: DialectRequest) -> Task:
         try:
-            asked, repeat = operation.read(incoming), operation.repeat(incoming)
+            video, repeat = operation.read(request), operation.read_repeat(request)
         except WanserveError:
-            # What cannot be read has cost as much to read as what can.
-            self.gate.limit(key, Kind.SUBMIT)
+            # Also counted: an invalid request costs as much to parse as a valid one.
+            await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
             raise
         try:
-            self.gate.limit(key, Kind.SUBMIT)
+            await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
         except RateLimited:
-            # Sent again it is new work, however alike an earlier task is.
-            self.tasks.note_refused(key.account, asked, repeat)
+            # The client's retry is then a new submit, and not a repeat of an earlier task with the same body.
+            self.tasks.note_refused(key.account, video, repeat)
             raise
-        return await asyncio.wrap_future(self.tasks.submit(key, asked, repeat))
+        return await asyncio.wrap_future(self.tasks.submit(key, video, repeat))
 
-    async def _task(self, operation: Query | Cancel, key: Key, incoming: Incoming) -> Task:
+    async def _find_or_cancel(self, operation: Query | Cancel, key: Key, request: DialectRequest) -> Task:
         match operation:
             case Query():
-                # A read of the local file takes some ten microseconds: less than handing it to a thread.
-                return self.tasks.get(key.account, operation.read(incoming))
+                # On the event loop: a read of SQLite takes some ten microseconds, less than a thread switch.
+                return self.tasks.get(key.account, operation.read(request))
             case Cancel():
-                task_id = operation.read(incoming)
+                task_id = operation.read(request)
                 return await asyncio.to_thread(self.tasks.cancel, key.account, task_id, operation.states)
             case _:
                 assert_never(operation)
 
-    async def _answer(self, operation: OnAccount, key: Key, incoming: Incoming, outgoing: Outgoing) -> Json:
+    async def _answer(
+        self, operation: AccountOperation, key: Key, request: DialectRequest, context: AnswerContext
+    ) -> JsonObject:
         match operation:
             case List():
-                # Not on the event loop, and in threads of their own: no cancel or delete waits behind lists.
-                look = partial(self.tasks.search, key.account, operation.read(incoming, self.tasks.store.now_ms))
-                found = await asyncio.get_running_loop().run_in_executor(self.lists, look)
-                return operation.write(found, outgoing)
+                # In threads of their own, so that no cancel or delete waits for a slow list.
+                search = partial(self.tasks.search, key.account, operation.read(request, self.tasks.store.now_ms))
+                found = await asyncio.get_running_loop().run_in_executor(self.list_executor, search)
+                return operation.write(found, context)
             case Delete():
-                task_id = operation.read(incoming)
+                task_id = operation.read(request)
                 await asyncio.to_thread(self.tasks.delete, key.account, task_id)
-                return operation.write(task_id, outgoing)
+                return operation.write(task_id, context)
             case Catalogue():
-                name = operation.read(incoming)
+                name = operation.read(request)
                 cards = [card for card in self.tasks.catalogue().values() if name in (None, card.name)]
                 if not cards:
                     raise ModelNotFound(f"there is no model {name}")
-                return operation.write([card for card in cards if key.may_use(card.name)], outgoing)
+                return operation.write([card for card in cards if key.may_use(card.name)], context)
             case Unsupported():
                 raise NotSupported(operation.why)
             case _:

@@ -1,4 +1,4 @@
-"""The ASGI application: the doors and the other routes, and one error boundary around everything."""
+"""Builds the ASGI application: a router over all endpoints, inside the one middleware that turns errors into answers."""
 
 import logging
 from collections import Counter
@@ -12,67 +12,70 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wanserve.domain.errors import StoreUncertain, WanserveError
 from wanserve.http import cors
-from wanserve.http.body import Discarder
-from wanserve.http.dialects.base import ONCE_HEADER, Dialect, MethodNotAllowed, Query
-from wanserve.http.endpoints import Door
+from wanserve.http.body import BodyDiscarder
+from wanserve.http.dialects.base import IDEMPOTENCY_HEADER, Dialect, MethodNotAllowed, Query
+from wanserve.http.endpoints import Endpoint
 from wanserve.http.origin import Origin
 from wanserve.http.ranges import RangeNotSatisfiable
 from wanserve.http.responses import send_json
-from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED, ExactRoute, no_such_path
+from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED, ExactRoute, not_found
 
 log = logging.getLogger(__name__)
 
-
-OWN: Final = "wanserve"
-"""What an answer counts for where it was in no dialect: files, health, documents."""
+NO_DIALECT: Final = "wanserve"
+"""The dialect that the metrics show for answers outside of any: files, health, documents."""
 
 LAST_RESORT: Final = {"error": "An unexpected error occurred, please try again later", "code": "InternalError"}
-"""What a client hears where even the refusal fails."""
+"""The answer where even the dialect's error answer fails."""
 
 
-class Fault(WanserveError):
-    """A bug of ours, as the client hears of it. The trace is in the log only."""
+class UnexpectedError(WanserveError):
+    """An unexpected error of the server; the traceback is in its log."""
 
 
 @dataclass(frozen=True, slots=True)
-class Boundary:
-    """Gives each request its id, and says every error in the dialect of its path. Nothing passes it."""
+class ErrorMiddleware:
+    """Turns every error into an answer in the dialect of its path; gives each answer its request id and CORS headers.
+
+    It also counts the answers in `answers`, by dialect and status.
+    """
 
     app: ASGIApp
     dialects: Sequence[Dialect]
     new_id: Callable[[], str]
     answers: Counter[tuple[str, int]]
     origin: Origin = field(default_factory=Origin)
-    discarder: Discarder = field(default_factory=Discarder)
+    discarder: BodyDiscarder = field(default_factory=BodyDiscarder)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever happens."""
+        """Answer one request; no exception leaves this method."""
         request_id = scope[REQUEST_ID] = self.new_id()
-        always = ((b"x-request-id", request_id.encode()), *cors.HEADERS)
+        common_headers = ((b"x-request-id", request_id.encode()), *cors.HEADERS)
         started = False
 
-        async def watched(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal started
             if not started:
                 started = True
-                self.answers[scope.get(DIALECT, OWN), message["status"]] += 1
-                message["headers"] = [*message["headers"], *always]
+                self.answers[scope.get(DIALECT, NO_DIALECT), message["status"]] += 1
+                message["headers"] = [*message["headers"], *common_headers]
             await send(message)
 
-        error = await self._answer(scope, receive, watched)
+        error = await self._answer(scope, receive, send_with_headers)
         try:
             if error is not None and not started:
-                await self._refuse(error, scope, receive, watched)
+                await self._refuse(error, scope, receive, send_with_headers)
         except Exception:
-            log.exception("%s: the refusal failed", _what(scope))
+            log.exception("%s: the answer to an error failed", _describe(scope))
             if not started:
-                await send_json(watched, 500, {**LAST_RESORT, "request_id": request_id})
+                await send_json(send_with_headers, 500, {**LAST_RESORT, "request_id": request_id})
         finally:
-            # Its trace holds this frame, and so the connection: that would stay open until the collector comes by.
+            # The traceback refers to this frame and so to the connection, which would stay open until the next
+            # garbage collection.
             del error
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> WanserveError | None:
-        """Answer, or give back what is to be said instead."""
+        """Call the application; returns the error that it raised."""
         try:
             if (allowed := cors.preflight(scope)) is not None:
                 await send({"type": "http.response.start", "status": 200, "headers": allowed})
@@ -83,39 +86,39 @@ class Boundary:
             return None
         except WanserveError as error:
             if error.status >= 500:
-                log.error("%s: %s: %s", _what(scope), error.code, error)
+                log.error("%s: %s: %s", _describe(scope), error.code, error)
             return error
         except Exception:
-            log.exception("%s", _what(scope))
-            return Fault("an unexpected error")
+            log.exception("%s", _describe(scope))
+            return UnexpectedError("an unexpected error")
 
     async def _refuse(self, error: WanserveError, scope: Scope, receive: Receive, send: Send) -> None:
-        dialect = self._dialect(scope["path"])
+        dialect = self._dialect_of(scope["path"])
         scope.setdefault(DIALECT, dialect.name)
         refusal = dialect.refuse(error, scope[REQUEST_ID], scope.get(OPERATION))
-        headers = {**refusal.headers, **_facts(error)}
-        asked = Headers(scope=scope)
-        if (STORED in scope or isinstance(error, StoreUncertain)) and ONCE_HEADER not in asked:
+        headers = {**refusal.headers, **_error_headers(error)}
+        request_headers = Headers(scope=scope)
+        if (STORED in scope or isinstance(error, StoreUncertain)) and IDEMPOTENCY_HEADER not in request_headers:
             headers["x-should-retry"] = "false"
         if BODY_READ not in scope:
-            send = self.discarder.around(asked, receive, send)
+            send = self.discarder.wrap(request_headers, receive, send)
         await send_json(send, refusal.status, refusal.body, headers.items())
 
-    def _dialect(self, path: str) -> Dialect:
-        """The dialect whose prefix is the longest that the path has; the first one's is the root, which all have."""
+    def _dialect_of(self, path: str) -> Dialect:
+        """The dialect with the longest prefix of the path. The first dialect has the prefix `/`, which fits every path."""
         fitting = [
             (0, 0),
-            *((len(p), at) for at, one in enumerate(self.dialects) for p in one.prefixes if _under(path, p)),
+            *((len(p), at) for at, one in enumerate(self.dialects) for p in one.prefixes if _is_under(path, p)),
         ]
         return self.dialects[max(fitting, key=lambda pair: pair[0])[1]]
 
 
-def _under(path: str, prefix: str) -> bool:
+def _is_under(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(f"{prefix.rstrip('/')}/")
 
 
-def _facts(error: WanserveError) -> dict[str, str]:
-    """The headers that HTTP wants with an error, in whichever dialect it is said."""
+def _error_headers(error: WanserveError) -> dict[str, str]:
+    """The headers that HTTP requires with an error, the same in every dialect."""
     match error:
         case MethodNotAllowed(allowed=allowed):
             return {"Allow": ", ".join(allowed)}
@@ -125,32 +128,36 @@ def _facts(error: WanserveError) -> dict[str, str]:
             return {}
 
 
-def _what(scope: Scope) -> str:
+def _describe(scope: Scope) -> str:
     return f"{scope['method']} {scope['path']} (request {scope[REQUEST_ID]})"
 
 
 def application(
-    doors: Sequence[Door],
+    endpoints: Sequence[Endpoint],
     routes: Sequence[BaseRoute],
     dialects: Sequence[Dialect],
     new_id: Callable[[], str],
     answers: Counter[tuple[str, int]],
     origin: Origin,
 ) -> ASGIApp:
-    """The whole HTTP side: the dialects' doors, then `routes` (files, health, documents), in the boundary.
+    """The ASGI application: the dialects' endpoints, then `routes` (files, health, documents), in the ErrorMiddleware.
 
-    Each answer is counted in `answers`, by its dialect and status. The first dialect says what is in none.
+    Answers are counted in `answers`, by dialect and status. Errors outside of every dialect are written by the first.
     """
-    # A path is held against one route after the other, so what is asked most comes first.
-    ordered = sorted(doors, key=lambda door: not isinstance(door.operation, Query))
-    opened = [ExactRoute(path, door, methods=[door.operation.method]) for door in ordered for path in _paths(door)]
-    router = Router([*opened, *routes], redirect_slashes=False, default=no_such_path)
-    return Boundary(router, dialects, new_id, answers, origin)
+    # The router tries one route after the other, so the most frequent requests, polls, come first.
+    ordered = sorted(endpoints, key=lambda endpoint: not isinstance(endpoint.operation, Query))
+    dialect_routes = [
+        ExactRoute(path, endpoint, methods=[endpoint.operation.method])
+        for endpoint in ordered
+        for path in _paths(endpoint)
+    ]
+    router = Router([*dialect_routes, *routes], redirect_slashes=False, default=not_found)
+    return ErrorMiddleware(router, dialects, new_id, answers, origin)
 
 
-def _paths(door: Door) -> Iterable[str]:
-    """Where an operation is found: under each of its dialect's mounts, and with a slash at its end where that is as good."""
-    dialect, path = door.dialect, door.operation.path
+def _paths(endpoint: Endpoint) -> Iterable[str]:
+    """The paths of an operation: under each of its dialect's mounts, and where the dialect allows it with a slash at the end."""
+    dialect, path = endpoint.dialect, endpoint.operation.path
     for mount in dialect.mounts:
         mounted = mount + path.removeprefix(dialect.mounts[0])
         yield from (mounted, f"{mounted}/") if dialect.trailing_slash else (mounted,)

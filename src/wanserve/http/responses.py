@@ -1,4 +1,4 @@
-"""How an answer goes out: as JSON, never to be cached, or as a file."""
+"""Sends answers: JSON that must not be cached, or a file with conditions and ranges."""
 
 import asyncio
 import os
@@ -14,15 +14,15 @@ from starlette.datastructures import Headers
 from starlette.types import Scope, Send
 
 from wanserve.domain.errors import BlobNotFound
-from wanserve.http.dialects.base import Json
-from wanserve.http.ranges import Span, Version, not_modified, spans
+from wanserve.http.dialects.base import JsonObject
+from wanserve.http.ranges import ByteRange, Validators, not_modified, requested_ranges
 
 CHUNK_BYTES: Final = 128 * 1024
-"""So much of a file is in memory for each client that reads one."""
+"""How much of a file is in memory for each client that downloads one."""
 
 
-async def send_json(send: Send, status: int, body: Json, headers: Iterable[tuple[str, str]] = ()) -> None:
-    """Send one JSON answer, not to be cached: a poll's answer is old at once."""
+async def send_json(send: Send, status: int, body: JsonObject, headers: Iterable[tuple[str, str]] = ()) -> None:
+    """Send a JSON answer, with `Cache-Control: no-store`."""
     content = pydantic_core.to_json(body)
     start = [
         (b"content-type", b"application/json"),
@@ -35,10 +35,10 @@ async def send_json(send: Send, status: int, body: Json, headers: Iterable[tuple
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """A descriptor of the file: what was opened is what is sent, whatever becomes of its name meanwhile.
+def open_file(path: Path) -> Iterator[int]:
+    """Open a regular file for reading; gives its descriptor, which stays valid if the file is deleted meanwhile.
 
-    Raises BlobNotFound where there is no such file, or none that is a file.
+    Raises BlobNotFound.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -53,36 +53,36 @@ def opened(path: Path) -> Iterator[int]:
 
 
 async def send_file(
-    descriptor: int, tag: str, media_type: str, scope: Scope, send: Send, headers: Iterable[tuple[str, str]] = ()
+    descriptor: int, etag: str, media_type: str, scope: Scope, send: Send, headers: Iterable[tuple[str, str]] = ()
 ) -> None:
-    """Send an open file, or what the request wants of it: nothing but the head, nothing new, or some ranges.
+    """Send an open file as the request asks for it: whole, its headers only (HEAD), 304, or ranges of it.
 
-    `tag` is its entity tag, in quotes. Raises RangeNotSatisfiable, PreconditionFailed.
+    `etag` is its entity tag, in quotes. Raises RangeNotSatisfiable, PreconditionFailed.
     """
-    about, asked = os.fstat(descriptor), Headers(scope=scope)
-    version = Version(tag, int(about.st_mtime))
-    start = [("etag", tag), ("last-modified", version.modified), ("accept-ranges", "bytes"), *headers]
-    if not_modified(asked, version):
+    file, request_headers = os.fstat(descriptor), Headers(scope=scope)
+    validators = Validators(etag, int(file.st_mtime))
+    start = [("etag", etag), ("last-modified", validators.modified), ("accept-ranges", "bytes"), *headers]
+    if not_modified(request_headers, validators):
         await _send_head(send, 304, start)
         await send({"type": "http.response.body", "body": b""})
         return
-    # Ranges are for GET alone.
-    wanted = spans(asked, version, about.st_size) if scope["method"] == "GET" else None
-    parts = wanted or [(0, about.st_size)]
+    # Range is defined for GET only.
+    ranges = requested_ranges(request_headers, validators, file.st_size) if scope["method"] == "GET" else None
+    parts = ranges or [(0, file.st_size)]
     status, before, after = 200, [b""], b""
-    if wanted is not None:
+    if ranges is not None:
         status = 206
-        if len(wanted) == 1:
-            start.append(("content-range", _content_range(wanted[0], about.st_size)))
+        if len(ranges) == 1:
+            start.append(("content-range", _content_range(ranges[0], file.st_size)))
         else:
             boundary = secrets.token_hex(16)
-            before, after = _between(wanted, about.st_size, media_type, boundary)
+            before, after = _multipart_delimiters(ranges, file.st_size, media_type, boundary)
             media_type = f"multipart/byteranges; boundary={boundary}"
     length = sum(map(len, before)) + sum(end - begin for begin, end in parts) + len(after)
     await _send_head(send, status, [("content-type", media_type), ("content-length", str(length)), *start])
     if scope["method"] != "HEAD":
         for head, (begin, end) in zip(before, parts, strict=True):
-            await _send_span(descriptor, head, begin, end, send)
+            await _send_range(descriptor, head, begin, end, send)
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else after})
 
 
@@ -91,7 +91,7 @@ async def _send_head(send: Send, status: int, headers: Sequence[tuple[str, str]]
     await send({"type": "http.response.start", "status": status, "headers": raw})
 
 
-async def _send_span(descriptor: int, head: bytes, begin: int, end: int, send: Send) -> None:
+async def _send_range(descriptor: int, head: bytes, begin: int, end: int, send: Send) -> None:
     if head:
         await send({"type": "http.response.body", "body": head, "more_body": True})
     while begin < end:
@@ -102,14 +102,16 @@ async def _send_span(descriptor: int, head: bytes, begin: int, end: int, send: S
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _between(wanted: Sequence[Span], size: int, media_type: str, boundary: str) -> tuple[list[bytes], bytes]:
-    """What stands before each of several ranges, and after the last."""
+def _multipart_delimiters(
+    ranges: Sequence[ByteRange], size: int, media_type: str, boundary: str
+) -> tuple[list[bytes], bytes]:
+    """The text before each part of a multipart/byteranges answer, and the one after the last part."""
     heads = [
-        f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {_content_range(span, size)}\r\n\r\n".encode()
-        for span in wanted
+        f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {_content_range(part, size)}\r\n\r\n".encode()
+        for part in ranges
     ]
     return [heads[0].removeprefix(b"\r\n"), *heads[1:]], f"\r\n--{boundary}--\r\n".encode()
 
 
-def _content_range(span: Span, size: int) -> str:
-    return f"bytes {span[0]}-{span[1] - 1}/{size}"
+def _content_range(part: ByteRange, size: int) -> str:
+    return f"bytes {part[0]}-{part[1] - 1}/{size}"

@@ -12,10 +12,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from wanserve.blobs.link_secret import FileLinkSecret
-from wanserve.blobs.links import LinkExpired, LinkInvalid, Links
+from wanserve.blobs.links import LinkExpired, LinkInvalid, LinkSigner
 from wanserve.domain.errors import SetupError
 
-LINKS = Links(bytes(range(32)))
+LINKS = LinkSigner(bytes(range(32)))
 KEY = "videos/a/1.mp4"
 
 # Any text at all, half surrogate pairs among it.
@@ -97,7 +97,7 @@ def test_no_two_pairs_share_a_signature() -> None:
 
 def test_another_secret() -> None:
     """What one server signed another does not take."""
-    expires, signature = parts(Links(b"other" * 7).query(KEY, 1000))
+    expires, signature = parts(LinkSigner(b"other" * 7).query(KEY, 1000))
     with pytest.raises(LinkInvalid):
         LINKS.verify(KEY, expires, signature, 0)
 

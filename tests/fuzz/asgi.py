@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.types import ASGIApp, Message
 
 from tests.fuzz.budget import EXTENT, FIXED_EXAMPLES, FRESH_SECONDS, SEED
-from wanserve.blobs.links import Links
+from wanserve.blobs.links import LinkSigner
 
 PARSERS = 10
 """How many tests share the time."""
@@ -43,14 +43,14 @@ class Answer:
 
 
 @dataclass
-class Doors:
+class Application:
     """The whole application in this process, with one account, one stored video, and a count of what was asked."""
 
     app: ASGIApp
     runner: asyncio.Runner
     key: str
     link_key: str
-    signer: Links
+    signer: LinkSigner
     asked: int = 0
 
     def ask(

@@ -1,19 +1,21 @@
-"""Fields of other models and servers that would change the video: honoured, or refused by name, never passed over.
+"""Fields of other APIs that would change the video: each is either supported or refused by name, never ignored.
 
-Those that a model of ours can honour are in `Making`; the rest is listed here. What changes nothing stays ignored.
+The supported ones are in `ExtensionFields`, the refused ones are listed here. A field that changes nothing is ignored.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from wanserve.domain.catalog import TIERS
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.dialects.base import UnsupportedParameter
+from wanserve.http.dialects.fields import one_of
 
-# Not `audio_url` and `with_audio`: the vendor's SDK for Java and n8n send them for every model, and the vendor passes them
-# over for these, whose videos are silent.
+# Without `audio_url` and `with_audio`: the vendor's SDK for Java and n8n send them for every model, and the vendor ignores
+# them for these models, whose videos are silent.
 _MEDIA: Final = [
     "audio",
     "audio_setting",
@@ -132,36 +134,43 @@ _LENGTH_AND_SHAPE: Final = [
 ]
 _COUNTS: Final = ["batch_size", "num_images", "num_outputs", "num_videos", "num_videos_per_prompt", "number_of_videos"]
 
-_WHY: Final = {
+_PROBLEMS: Final = {
     **dict.fromkeys(_MEDIA, "is not supported: these models make silent videos from text alone"),
     **dict.fromkeys(_SAMPLING, "is not supported: how a model is sampled is set on the server"),
     **dict.fromkeys(_LENGTH_AND_SHAPE, "is not supported: see which sizes and lengths the model makes"),
     **dict.fromkeys(_COUNTS, "must be 1: one video a task"),
     "shot_type": "must be single: these models make one shot",
 }
-"""Names that are known of other models' APIs, with what to say of them."""
+"""The refused fields by name, with the message."""
 
-_AS_MADE: Final = {**dict.fromkeys(_COUNTS, "1"), "shot_type": "single"}
-"""Values that ask for what is made anyway."""
+_HARMLESS: Final = {**dict.fromkeys(_COUNTS, "1"), "shot_type": "single"}
+"""Values of refused fields that ask for what is made anyway."""
 
 _UNSET: Final = ("", "false", "none", "null", "[]", "{}")
 
 
-class Making(BaseModel):
-    """What other servers' clients say of size and sampling. It is held against what the model makes."""
+_FIXED: Final = "Must be what the model is made with."
+_Side = Annotated[
+    int | None,
+    Field(description="Width and height together are a size of the model.", json_schema_extra={"minimum": 1}),
+]
+
+
+class ExtensionFields(BaseModel):
+    """The fields in which clients of other servers say size and sampling; `domain/rules.py` compares them with the model."""
 
     model_config = ConfigDict(extra="allow")
 
-    width: int | None = None
-    height: int | None = None
-    resolution: str | None = None
-    num_frames: int | None = None
-    fps: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
+    width: _Side = None
+    height: _Side = None
+    resolution: Annotated[str | None, one_of(TIERS, "The model's landscape size of this tier.")] = None
+    num_frames: Annotated[int | None, Field(description="A length that the model makes, in frames.")] = None
+    fps: Annotated[int | None, Field(description=_FIXED)] = None
+    num_inference_steps: Annotated[int | None, Field(description=_FIXED)] = None
+    guidance_scale: Annotated[float | None, Field(description=_FIXED)] = None
 
-    def onto(self, request: VideoRequest) -> VideoRequest:
-        """The request with these."""
+    def apply_to(self, request: VideoRequest) -> VideoRequest:
+        """The request with these fields."""
         return replace(
             request,
             width=self.width,
@@ -174,25 +183,25 @@ class Making(BaseModel):
         )
 
 
-NAMES: Final = {
+FIELD_NAMES: Final = {
     "tier": "resolution",
     "frames": "num_frames",
     "steps": "num_inference_steps",
     "count": "n",
 }
-"""Where a client's name is another than VideoRequest's."""
+"""The fields of VideoRequest that have another name in requests."""
 
 
-def refuse_unmet(fields: Mapping[str, object] | None, where: str = "", misplaced: Collection[str] = ()) -> None:
-    """Raise UnsupportedParameter for a field that asks for what is not made, or that is `misplaced` here.
+def refuse_unsupported(fields: Mapping[str, object] | None, where: str = "", misplaced: Collection[str] = ()) -> None:
+    """Raise UnsupportedParameter for a field that asks for something else than is made, or that is `misplaced`.
 
-    `fields` are those that the dialect itself has no place for; `where` is the path to them, with a dot at its end.
+    `fields` are those that the dialect's own model does not have; `where` is their path, with a dot at its end.
     """
     for name, value in (fields or {}).items():
-        if _unset(value) or (name in _AS_MADE and str(value) == _AS_MADE[name] and not isinstance(value, bool)):
+        if _unset(value) or (name in _HARMLESS and str(value) == _HARMLESS[name] and not isinstance(value, bool)):
             continue
-        if name in _WHY:
-            raise UnsupportedParameter(f"{where}{name}", _WHY[name])
+        if name in _PROBLEMS:
+            raise UnsupportedParameter(f"{where}{name}", _PROBLEMS[name])
         if name in misplaced:
             raise UnsupportedParameter(f"{where}{name}", "does not belong here: it would have no effect")
 
