@@ -34,6 +34,7 @@ from wanserve.http.openapi import document
 from wanserve.http.ops import Ops, WorkerHealth, ops_paths
 from wanserve.http.origin import Origin
 from wanserve.http.rates import TokenBuckets
+from wanserve.http.runners import InThreads, Runners, on_event_loop
 from wanserve.machine import gpus
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
@@ -197,10 +198,13 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     sender = FileSender(blobs)
     authenticator = Authenticator(core.keys)
     rate_limiter = TokenBuckets(settings.submit_rps, settings.query_rps, time.monotonic)
-    body_budget, list_executor = BodyBudget(), ThreadPoolExecutor(LIST_THREADS, "lists")
+    body_budget = BodyBudget()
+    # A read of SQLite takes some ten microseconds, less than a thread switch. Lists have threads of their own, so that
+    # no cancel or delete waits for a slow one.
+    runners = Runners(on_event_loop, InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists")))
     dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[availability.engine])
     endpoints = [
-        Endpoint(dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, list_executor)
+        Endpoint(dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, runners)
         for dialect in dialects
         for operation in dialect.operations
     ]

@@ -32,6 +32,7 @@ from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.middleware import ErrorMiddleware, application
 from wanserve.http.origin import Origin
 from wanserve.http.rates import TokenBuckets
+from wanserve.http.runners import InThreads, Runners, on_event_loop
 from wanserve.settings import Settings
 
 SUBMIT = "/wan-video/v1/generateTextToVideoRequest"
@@ -39,6 +40,7 @@ DASH_SUBMIT = "/api/v1/services/aigc/video-generation/video-synthesis"
 ENDPOINTS = [SUBMIT, "/wan-video-polling/getTextToVideoResult", DASH_SUBMIT, "/v1/videos", "/v1/videos/x/remix"]
 
 LISTS = ThreadPoolExecutor(1)
+RUNNERS = Runners(on_event_loop, InThreads(), InThreads(LISTS))
 
 
 @dataclass
@@ -101,7 +103,7 @@ def served(
     signer, sender = LinkSigner(b"secret"), FileSender(DiskBlobs(Path("nowhere")))
     links = VideoLinks(signer, Origin(), 1000)
     endpoints = [
-        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, bodies, LISTS)
+        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, bodies, RUNNERS)
         for one in dialects
         for each in one.operations
     ]
@@ -273,7 +275,7 @@ def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core
     authenticator, limiter = Authenticator(core.keys), TokenBuckets(1000, 1000, time.monotonic)
     links = VideoLinks(signer, Origin(), 1000)
     endpoints = [
-        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, BodyBudget(), LISTS)
+        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, BodyBudget(), RUNNERS)
         for one in dialects
         for each in one.operations
     ]

@@ -30,11 +30,13 @@ from wanserve.http.files import FileSender, VideoLinks
 from wanserve.http.middleware import application
 from wanserve.http.origin import Origin
 from wanserve.http.rates import TokenBuckets
+from wanserve.http.runners import InThreads, Runners, on_event_loop
 from wanserve.settings import Settings
 
 BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}}
 
 LISTS = ThreadPoolExecutor(1)
+RUNNERS = Runners(on_event_loop, InThreads(), InThreads(LISTS))
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
             links,
             FileSender(DiskBlobs(Path("nowhere"))),
             BodyBudget(),
-            LISTS,
+            RUNNERS,
         )
         for operation in dialect.operations
     ]
@@ -149,7 +151,7 @@ def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_
         VideoLinks(LinkSigner(b"secret"), Origin(), 1000),
         FileSender(DiskBlobs(Path("nowhere"))),
         BodyBudget(),
-        LISTS,
+        RUNNERS,
     )
     app = application([endpoint], [], [dialect], lambda: "an-id", Counter(), Origin())
     path = remix.path.format(video_id=f"video_{source.id.replace('-', '')}")

@@ -1,7 +1,6 @@
 """The ASGI application of one operation: authenticates, limits the rate, reads the body, calls the use case, answers."""
 
 import asyncio
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, assert_never
@@ -37,6 +36,7 @@ from wanserve.http.files import FileSender, VideoLinks
 from wanserve.http.rates import RateLimiter, RequestKind
 from wanserve.http.responses import send_json
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
+from wanserve.http.runners import Runners
 from wanserve.tasks import Tasks
 
 METHODS_WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
@@ -58,14 +58,15 @@ class Endpoint:
     links: VideoLinks
     files: FileSender
     body_budget: BodyBudget
-    list_executor: Executor
+    runners: Runners
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises WanserveError, which ErrorMiddleware turns into an answer."""
         scope[DIALECT], scope[OPERATION] = self.dialect.name, self.operation
         request = DialectRequest(Headers(scope=scope), read_query(scope["query_string"]), scope["path_params"], b"")
         # Before the body is read, so that a client without a key costs no memory.
-        key = self.authenticator.authenticate(self.dialect.credential(request))
+        credential = self.dialect.credential(request)
+        key = await self.runners.read(lambda: self.authenticator.authenticate(credential))
         if not isinstance(self.operation, SUBMITS):
             await self.rate_limiter.acquire(key, RequestKind.QUERY)
         if scope["method"] in METHODS_WITHOUT_BODY:
@@ -94,7 +95,8 @@ class Endpoint:
                 answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
             case Content():
                 task_id, variant = operation.read(request)
-                await self.files.send(self.tasks.with_video(key.account, task_id), variant, scope, send)
+                task = await self.runners.read(partial(self.tasks.with_video, key.account, task_id))
+                await self.files.send(task, variant, scope, send)
                 return
             case _:
                 answer = await self._answer(operation, key, request, AnswerContext(request_id))
@@ -118,11 +120,11 @@ class Endpoint:
     async def _find_or_cancel(self, operation: Query | Cancel, key: Key, request: DialectRequest) -> Task:
         match operation:
             case Query():
-                # On the event loop: a read of SQLite takes some ten microseconds, less than a thread switch.
-                return self.tasks.get(key.account, operation.read(request))
+                task_id = operation.read(request)
+                return await self.runners.read(lambda: self.tasks.get(key.account, task_id))
             case Cancel():
                 task_id = operation.read(request)
-                return await asyncio.to_thread(self.tasks.cancel, key.account, task_id, operation.states)
+                return await self.runners.write(lambda: self.tasks.cancel(key.account, task_id, operation.states))
             case _:
                 assert_never(operation)
 
@@ -131,13 +133,11 @@ class Endpoint:
     ) -> JsonObject:
         match operation:
             case List():
-                # In threads of their own, so that no cancel or delete waits for a slow list.
                 search = partial(self.tasks.search, key.account, operation.read(request, self.tasks.store.now_ms))
-                found = await asyncio.get_running_loop().run_in_executor(self.list_executor, search)
-                return operation.write(found, context)
+                return operation.write(await self.runners.list(search), context)
             case Delete():
                 task_id = operation.read(request)
-                await asyncio.to_thread(self.tasks.delete, key.account, task_id)
+                await self.runners.write(partial(self.tasks.delete, key.account, task_id))
                 return operation.write(task_id, context)
             case Catalogue():
                 name = operation.read(request)
