@@ -63,7 +63,7 @@ def test_a_child_that_wakes_up_after_its_server_was_killed_changes_nothing(share
 
 def test_a_server_that_wakes_up_to_a_cancel_makes_no_success_of_it(shared: Rig) -> None:
     # Right as the child's word comes that the video is stored; the table is free for others.
-    shared.arm("server", r"^pickle\.find_class wanserve\.worker\.events Done", act="SIGSTOP")
+    shared.arm("server", r"^pickle\.find_class wanserve\.worker\.protocol Done", act="SIGSTOP")
     task_id = shared.accept()
     shared.until_stopped(shared.server.process.pid)
     assert shared.files().count(f"videos/{task_id}/1.mp4") == 1
