@@ -55,7 +55,7 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Anything at all into every door and every parser, for so many seconds: `make fuzz SECONDS=600 SEED=7`; without a seed one is drawn and told.
+# Anything at all into every endpoint and every parser, for so many seconds: `make fuzz SECONDS=600 SEED=7`; without a seed one is drawn and told.
 SECONDS ?= 600
 
 fuzz: .venv/installed-dev

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bench.processes import HOST
-from wanserve.http.listener import listen
+from wanserve.http.listener import bind_socket, serve_app, start_listening
 
 HEADERS = {"cache-control": "no-store", "x-request-id": "00000000-0000-4000-8000-000000000000"}
 """Like ours, so that both send as many bytes."""
@@ -47,7 +47,9 @@ async def serve(answer: bytes, port: int) -> None:
         await asked.wait()
         return 0.0
 
-    await listen(application(answer), HOST, port, until)
+    listening = bind_socket(HOST, port)
+    start_listening(listening)
+    await serve_app(application(answer), listening, until)
 
 
 def main() -> None:

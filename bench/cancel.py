@@ -36,7 +36,7 @@ def run(folder: Path) -> Result:
                 core.tasks.cancel(key.account, task.id)
                 canceled.append(_started_ms(core, key, following) - asked)
                 core.tasks.cancel(key.account, following.id)
-                _until(lambda: not core.tasks.waiting_or_running())
+                _until(lambda: not core.tasks.unfinished())
                 time.sleep(1.5)
     return Result(
         "cancel",

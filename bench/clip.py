@@ -4,6 +4,7 @@ Beside it what drawing and encoding cost alone, in another process.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,11 +15,12 @@ from pathlib import Path
 
 from bench.processes import environment, memory_mb
 from bench.result import Result, Target
+from wanserve.blobs.target import DiskTarget
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.media import mp4
-from wanserve.worker.events import Charge, Crashed, Done, Generate, Loaded
+from wanserve.worker.protocol import ChildConfig, Crashed, Done, Generate, Loaded
 from wanserve.worker.supervisor import Supervisor
 
 CLIP = Generation("wan2.2-t2v-plus", "A kitten running in the moonlight", "", 1920, 1080, frames=150, fps=30, seed=7)
@@ -30,7 +32,7 @@ KEPT = 15
 
 def run(folder: Path) -> Result:
     """Make the clip some times in one child; the first time is the target's, as it finds nothing warm."""
-    child = Supervisor(Charge("animatic", folder / "blobs", folder, "warning"))
+    child = Supervisor(ChildConfig("animatic", DiskTarget(folder / "blobs"), folder, "warning"), os.environ)
     child.start()
     child.load(CLIP.model)
     try:

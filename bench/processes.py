@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.result import ROOT
-from wanserve.http.listener import free_address
+from wanserve.http.listener import bind_socket
 
 HOST: Final = "127.0.0.1"
 READY_SECONDS: Final = 60
@@ -54,7 +54,8 @@ def wanserve(data_dir: Path, *arguments: str, **settings: object) -> Iterator[Li
 @contextlib.contextmanager
 def listening(command: Sequence[str], variables: dict[str, str], folder: Path, ready: str) -> Iterator[Listening]:
     """The command in `folder`, its port appended, once a GET of the path `ready` is a 200. Raises RuntimeError."""
-    _, port = free_address(HOST, 0)
+    with bind_socket(HOST, 0) as free:
+        port = free.getsockname()[1]
     log = folder / "bench.log"
     with log.open("ab") as stderr:
         process = subprocess.Popen(

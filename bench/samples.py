@@ -48,7 +48,7 @@ def owner(core: Core, account: str) -> tuple[str, Key]:
 def finished_task(core: Core, key: Key) -> str:
     """The id of a task that has SUCCEEDED. No worker may be on the data directory; there is no file."""
     submitted = core.tasks.submit(key, REQUEST).result()
-    task = core.tasks.claim([REQUEST.model])
+    task = core.tasks.claim("worker", [REQUEST.model])
     assert task, "the only task can be claimed"
     assert task.id == submitted.id, "nothing else waits"
     assert core.tasks.succeed(task, Video(file_key(task.id, task.attempt), 1_234_567, "animatic")), "it is ours to end"

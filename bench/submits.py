@@ -20,7 +20,7 @@ from wanserve.core import Core
 from wanserve.domain.account import Key
 from wanserve.domain.task import Task
 from wanserve.store.rows import TASK_COLUMNS, Row, life_row, new_row
-from wanserve.store.writer import Writer
+from wanserve.store.sqlite.writer import Writer
 
 ROUNDS = 5
 TASKS = 4000

@@ -19,9 +19,9 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.rules import check
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, State, Task, Video
-from wanserve.metrics import Meters
+from wanserve.metrics import Metrics
 from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
-from wanserve.store.statements import PERIOD_MS
+from wanserve.store.sqlite.statements import PERIOD_MS
 from wanserve.tasks import file_key
 
 FINISHED = 100_000
@@ -86,11 +86,11 @@ def long_table(folder: Path) -> dict[str, float]:
     with opened(folder) as core:
         _, key = owner(core, "bench")
         finished_task(core, key)
-        now_ms = core.tasks.clock()
+        now_ms = core.tasks.store.now_ms()
         _insert(core, _spread(core, LONG_FINISHED, now_ms))
         _insert(core, (_queued(core, number, now_ms) for number in range(LONG_WAITING)))
-        meters = Meters()
-        meters.watch(core.tasks.store.census)
+        metrics = Metrics()
+        metrics.watch(core.tasks.store.state_counts)
         policy = replace(core.tasks, policy=replace(core.tasks.policy, max_queued=1_000_000))
         today = Search(since_ms=now_ms - DAY_MS, limit=10, counted=True)
         middle = core.tasks.search("bench", replace(today, skip=100_000)).tasks[0].id
@@ -103,7 +103,7 @@ def long_table(folder: Path) -> dict[str, float]:
                 "bench", replace(today, states=(State.FAILED, State.CANCELED))
             ),
             "dashscope_rare_model_cpu_ms": lambda: core.tasks.search("bench", replace(today, model="wanx2.1-t2v-plus")),
-            "metrics_cpu_ms": lambda: meters.page(ready=True, workers_ready=True),
+            "metrics_cpu_ms": lambda: metrics.page(ready=True, workers_ready=True),
             "submit_cpu_ms": lambda: policy.submit(key, REQUEST).result(),
             "health_cpu_ms": core.tasks.store.check_writable,
         }
@@ -136,7 +136,7 @@ def _queued(core: Core, number: int, now_ms: int) -> Task:
 
 def new_generation(core: Core) -> Generation:
     """What every task of the bench asks for."""
-    return check(REQUEST, core.tasks.models, lambda: 7)
+    return check(REQUEST, core.tasks.catalogue(), lambda: 7)
 
 
 def _insert(core: Core, tasks: Iterator[Task]) -> None:
@@ -159,7 +159,7 @@ def fill(core: Core) -> None:
 def claim_us(core: Core) -> float:
     """Microseconds of one claim, which is then given back."""
     start = time.perf_counter()
-    task = core.tasks.claim([REQUEST.model])
+    task = core.tasks.claim("worker", [REQUEST.model])
     taken = (time.perf_counter() - start) * 1e6
     assert task is not None, "some task waits"
     assert core.tasks.give_back(task), "it is ours"

@@ -21,15 +21,14 @@ from diffusers import AutoencoderKLWan, WanPipeline, WanTransformer3DModel  # no
 
 from bench.processes import memory_mb  # noqa: E402
 from bench.result import ROOT  # noqa: E402
-from wanserve.domain.catalog import MODELS  # noqa: E402
-from wanserve.domain.framing import framing  # noqa: E402
 from wanserve.domain.generation import Generation  # noqa: E402
-from wanserve.domain.recipe import GEOMETRY_1_3B, Recipe  # noqa: E402
 from wanserve.engine.wan.decode import decoded, frames_of, unnormalised  # noqa: E402
 from wanserve.engine.wan.denoise import denoise  # noqa: E402
 from wanserve.engine.wan.loading import has_bf16_units, quicken_decoder, read  # noqa: E402
 from wanserve.engine.wan.memory import Blocks  # noqa: E402
 from wanserve.engine.wan.profiles import quantise  # noqa: E402
+from wanserve.models.framing import framing  # noqa: E402
+from wanserve.models.sampling import SHAPE_1_3B, WAN_MODELS, SamplingSettings  # noqa: E402
 
 MODEL: Final = "wanx2.1-t2v-turbo"
 CPU: Final = torch.device("cpu")
@@ -46,24 +45,24 @@ DECODED: Final = (1, 16, 2, 16, 16)
 
 def steps(folder: Path) -> dict[str, Any]:
     """CPU seconds of a guided step, stock and ours, one after the other in turn."""
-    recipe = replace(MODELS[MODEL].recipe, weights=str(_true_blocks(folder / "blocks")), steps=2)
-    stock = WanPipeline.from_pretrained(recipe.weights, dtype=torch.float32)
+    sampling = replace(WAN_MODELS[MODEL].sampling, weights=str(_true_blocks(folder / "blocks")), steps=2)
+    stock = WanPipeline.from_pretrained(sampling.weights, dtype=torch.float32)
     stock.set_progress_bar_config(disable=True)
-    exact, small = read(recipe, CPU), read(recipe, CPU)
+    exact, small = read(sampling, CPU), read(sampling, CPU)
     quantise(small, Blocks.INT8)
     small.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
     pipes = {"stock": stock, "exact": exact, "int8_compiled": small}
     measured: dict[str, Any] = {name: [] for name in pipes}
     for number in range(ROUNDS + 1):
         for name, pipe in pipes.items():
-            seconds = _step_seconds(pipe, recipe)
+            seconds = _step_seconds(pipe, sampling)
             if number > 0:
                 # The first round warms up, and compiles.
                 measured[name].append(seconds)
     return measured | {"bf16": has_bf16_units(CPU)}
 
 
-def _step_seconds(pipe: Any, recipe: Recipe) -> float:
+def _step_seconds(pipe: Any, sampling: SamplingSettings) -> float:
     """The second of two guided steps, in the loop that serves, whatever the pipeline's numbers."""
     generator = torch.Generator().manual_seed(1)
     embeddings = [torch.randn(1, 512, 32, generator=generator).to(pipe.transformer.dtype) for _ in range(2)]
@@ -75,9 +74,9 @@ def _step_seconds(pipe: Any, recipe: Recipe) -> float:
 
     denoise(
         pipe,
-        recipe,
+        sampling,
         CLIP,
-        framing((CLIP.width, CLIP.height), recipe.large_sizes),
+        framing((CLIP.width, CLIP.height), sampling.large_sizes),
         (embeddings[0], embeddings[1]),
         note,
     )
@@ -89,9 +88,9 @@ def _true_blocks(folder: Path) -> Path:
     pipe = WanPipeline.from_pretrained(ROOT / "tests/assets/tiny-wan", dtype=torch.float32)
     torch.manual_seed(1)
     pipe.transformer = WanTransformer3DModel(
-        num_attention_heads=GEOMETRY_1_3B.heads,
-        attention_head_dim=GEOMETRY_1_3B.dim // GEOMETRY_1_3B.heads,
-        ffn_dim=GEOMETRY_1_3B.ffn,
+        num_attention_heads=SHAPE_1_3B.heads,
+        attention_head_dim=SHAPE_1_3B.dim // SHAPE_1_3B.heads,
+        ffn_dim=SHAPE_1_3B.ffn,
         num_layers=LAYERS,
         text_dim=32,
     ).eval()
@@ -128,7 +127,7 @@ def peak(folder: Path, frames: str) -> dict[str, Any]:  # noqa: ARG001 - every p
 
 def _decode(vae: Any, latents: torch.Tensor) -> int:
     height, width = latents.shape[3] * 8, latents.shape[4] * 8
-    made = framing((width, height), MODELS[MODEL].recipe.large_sizes)
+    made = framing((width, height), WAN_MODELS[MODEL].sampling.large_sizes)
     return sum(1 for each in decoded(vae, unnormalised(vae, latents)) for _ in frames_of(each, made))
 
 

@@ -70,7 +70,7 @@ def make_transformer() -> WanTransformer3DModel:
 def train_tokenizer(file: Path) -> None:
     """Train a small Unigram tokenizer, of T5's form, on the project's own documents."""
     corpus = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "docs").rglob("*.md"))]
-    corpus += [(ROOT / "src/wanserve/domain/recipe.py").read_text(encoding="utf-8")]
+    corpus += [(ROOT / "src/wanserve/models/sampling.py").read_text(encoding="utf-8")]
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()

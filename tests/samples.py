@@ -3,7 +3,7 @@
 import uuid
 
 from wanserve.domain.generation import Generation
-from wanserve.domain.task import Task, Video
+from wanserve.domain.task import NewTask, Task, Video
 
 VIDEO = Video("videos/some/1.mp4", 12345, "animatic", ("a note",))
 
@@ -13,6 +13,11 @@ def new_generation(model: str = "wan2.2-t2v-plus", prompt: str = "A kitten runni
     return Generation(model, prompt, "flowers", width=64, height=64, frames=6, fps=30, seed=7)
 
 
+def unaccepted(account: str = "ann", model: str = "wan2.2-t2v-plus") -> NewTask:
+    """A task that is to be added to a store."""
+    return NewTask(str(uuid.uuid4()), account, new_generation(model))
+
+
 def new_task(account: str = "ann", model: str = "wan2.2-t2v-plus", submitted_ms: int = 1000) -> Task:
     """A fresh PENDING task."""
-    return Task(str(uuid.uuid4()), account, new_generation(model), submitted_ms)
+    return unaccepted(account, model).accepted(submitted_ms)

@@ -1,8 +1,9 @@
 """The composition root: builds a server from the settings. It and core.py are the only files that pick implementations."""
 
+import platform
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,41 +11,50 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from wanserve import __version__, devices
-from wanserve.blobs.links import Links as Signer
-from wanserve.blobs.links import load_secret, put_back_secret
-from wanserve.blobs.store import DiskBlobs
-from wanserve.clocks import now_ms
+from wanserve import __version__
+from wanserve.blobs.link_secret import FileLinkSecret
+from wanserve.blobs.links import LinkSigner
+from wanserve.blobs.target import DiskTarget, open_blobs
 from wanserve.core import Core, Uuids
+from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import SetupError
-from wanserve.extension.chat import ChatEndpoint
-from wanserve.http.api import application
-from wanserve.http.auth import Gate
-from wanserve.http.body import Bodies
-from wanserve.http.dialects.base import Dialect, Json
+from wanserve.domain.ports import BlobStore
+from wanserve.domain.worker import WorkerRow
+from wanserve.fleet import Fleet, FleetMember
+from wanserve.http.auth import Authenticator
+from wanserve.http.body import BodyBudget
+from wanserve.http.dialects.base import Dialect, JsonObject
 from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.doors import Door
-from wanserve.http.files import Files, Links, Shelf
+from wanserve.http.endpoints import Endpoint
+from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
+from wanserve.http.middleware import application
 from wanserve.http.openapi import document
-from wanserve.http.ops import Ops, WorkerHealth, ops_about
+from wanserve.http.ops import Ops, WorkerHealth, ops_paths
 from wanserve.http.origin import Origin
-from wanserve.metrics import Meters
-from wanserve.offers import Choice
-from wanserve.settings import Settings, surroundings
-from wanserve.worker.attempt import Patience
-from wanserve.worker.events import Charge
+from wanserve.http.rates import TokenBuckets
+from wanserve.http.runners import InThreads, Runners, on_event_loop
+from wanserve.machine import gpus
+from wanserve.machine.installation import installation_id
+from wanserve.metrics import Metrics
+from wanserve.models.availability import Availability
+from wanserve.prompts.chat import ChatEndpoint
+from wanserve.settings import Settings, process_environment
+from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
+from wanserve.worker.ports import is_loaded
+from wanserve.worker.protocol import ChildConfig
 from wanserve.worker.supervisor import Supervisor
-from wanserve.worker.sweeper import Sweeper
+from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
 
+DAY_MS: Final = 86_400_000
 POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
 
 
 LIST_THREADS: Final = 2
-"""So many lists are looked up at a time; the others wait for each other, and nothing else waits for them."""
+"""How many lists are read at the same time. Further lists wait; other requests do not wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +63,21 @@ class Parts:
 
     core: Core
     app: ASGIApp
-    choice: Choice
-    workers: Sequence[Worker]
-    sweeper: Sweeper
+    availability: Availability
+    fleet: Fleet
     idle_s: int
     stopping: threading.Event
     """To be set once the process is to stop."""
 
 
-def charge_of(settings: Settings, choice: Choice) -> Charge:
-    """What a worker's child is told of the settings."""
-    return Charge(
-        choice.engine,
-        settings.blobs_dir,
+def child_config(settings: Settings, availability: Availability) -> ChildConfig:
+    """What a worker's child process is told of the settings."""
+    return ChildConfig(
+        availability.engine,
+        DiskTarget(settings.blobs_dir),
         settings.scratch_dir,
         settings.log_level,
-        choice.loadable,
+        availability.loadable,
         _llm(settings),
         settings.gpus_per_video,
     )
@@ -81,101 +90,145 @@ def _llm(settings: Settings) -> ChatEndpoint | None:
     return ChatEndpoint(settings.llm_url, settings.llm_model, key or None)
 
 
-def _devices(settings: Settings, choice: Choice) -> dict[str, tuple[str, ...]]:
+def _devices(settings: Settings, availability: Availability) -> dict[str, tuple[str, ...]]:
     """The devices of each worker, by a name for people; () leaves a worker what it sees. Raises SetupError."""
-    if choice.engine != "wan":
+    if availability.engine != "wan":
         return {"cpu": ()}
     named = (
-        [name.strip() for name in settings.devices.split(",")] if settings.devices else devices.found(surroundings())
+        [name.strip() for name in settings.devices.split(",")]
+        if settings.devices
+        else gpus.found(process_environment())
     )
     if not named:
-        return {"gpu" if devices.has_gpu() else "cpu": ()}
-    return {f"gpu {','.join(group)}": group for group in devices.groups(named, settings.gpus_per_video)}
+        return {"gpu" if gpus.has_gpu() else "cpu": ()}
+    return {f"gpu {','.join(group)}": group for group in gpus.groups(named, settings.gpus_per_video)}
 
 
 def _worker(
-    settings: Settings, core: Core, choice: Choice, seen: tuple[str, ...], blobs: DiskBlobs, meters: Meters
+    settings: Settings,
+    core: Core,
+    availability: Availability,
+    seen: tuple[str, ...],
+    blobs: BlobStore,
+    metrics: Metrics,
 ) -> Worker:
-    heavy = choice.engine == "wan"
+    heavy = availability.engine == "wan"
     return Worker(
+        core.tasks.new_id(),
         core.tasks,
-        Supervisor(replace(charge_of(settings, choice), devices=seen)),
-        models=tuple(choice.cards),
-        # A step of a large model takes a minute, and loading it anew after a kill takes longer.
-        patience=Patience(
+        Supervisor(replace(child_config(settings, availability), devices=seen), process_environment()),
+        models=tuple(availability.cards),
+        # A step of a large model takes a minute, and loading it again after a kill takes longer.
+        timeouts=Timeouts(
             settings.stall_seconds, cancel_s=settings.stall_seconds if heavy else min(10.0, settings.stall_seconds)
         ),
         drain_s=settings.drain_seconds,
         load_s=settings.load_seconds,
-        lack=blobs.lack,
-        meters=meters,
+        storage_problem=blobs.problem,
+        metrics=metrics,
         one_model=heavy,
     )
 
 
+def _fleet(
+    settings: Settings,
+    core: Core,
+    availability: Availability,
+    blobs: BlobStore,
+    metrics: Metrics,
+    restore_secret: Callable[[], None],
+    *,
+    with_worker: bool,
+) -> Fleet:
+    """The workers, one for each device, and the sweepers."""
+    store, installation = core.tasks.store, installation_id(settings.data_dir)
+    members = []
+    for name, seen in _devices(settings, availability).items() if with_worker else ():
+        worker = _worker(settings, core, availability, seen, blobs, metrics)
+        row = WorkerRow(worker.id, installation, platform.node(), seen, availability.engine, availability.cards)
+        members.append(FleetMember(name, worker, row))
+    stopping = threading.Event()
+    retention = RetentionSweeper(core.tasks, blobs, stopping)
+    scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
+    files = [restore_secret, retention.sweep, scratch.sweep]
+    return Fleet(store, installation, members, Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping))
+
+
 def all_dialects(default_model: str, retention_ms: int, poll_ms: int) -> list[Dialect]:
-    """Every dialect that is spoken. See OpenAI for what they need to know."""
+    """Every dialect that is served. See OpenAI for the parameters."""
     return [Pixazo(), DashScope(), OpenAI(default_model, retention_ms, poll_ms)]
 
 
-def api_document(dialects: Sequence[Dialect]) -> Json:
-    """The OpenAPI document of all that is served; a copy is kept in docs/openapi.json."""
-    return document(dialects, ops_about(), __version__)
+def api_document() -> JsonObject:
+    """The OpenAPI document, the same for all settings; docs/openapi.json is a copy of it."""
+    dialects = all_dialects(next(iter(MODELS)), retention_ms=DAY_MS, poll_ms=POLL_MS["wan"])
+    return document(dialects, ops_paths(), __version__)
 
 
 def _default_model(settings: Settings, core: Core) -> str:
     """The model of a request that names none. Raises SetupError."""
-    if settings.default_model in core.tasks.models:
+    if settings.default_model in core.tasks.catalogue():
         return settings.default_model
     if "default_model" in settings.model_fields_set:
-        served = ", ".join(core.tasks.models)
+        served = ", ".join(core.tasks.catalogue())
         raise SetupError(f"default_model: {settings.default_model} is not served here, only {served}")
-    return next(iter(core.tasks.models))
+    return next(iter(core.tasks.catalogue()))
 
 
-def build(settings: Settings, core: Core, choice: Choice, *, with_worker: bool = True) -> Parts:
+def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
-    blobs = DiskBlobs(settings.blobs_dir)
-    meters = Meters()
-    meters.watch(core.tasks.store.census)
-    workers = {
-        name: _worker(settings, core, choice, seen, blobs, meters) for name, seen in _devices(settings, choice).items()
-    }
-    if not with_worker:
-        workers = {}
-
-    def health() -> list[WorkerHealth]:
-        return [
-            WorkerHealth(name, worker.child.loaded, worker.trouble() or None, dict(worker.unloadable))
-            for name, worker in workers.items()
-        ]
-
+    blobs = open_blobs(DiskTarget(settings.blobs_dir))
+    link_secret = FileLinkSecret(settings.data_dir / "link-secret")
+    metrics = Metrics()
+    metrics.watch(core.tasks.store.state_counts)
+    signer = LinkSigner(link_secret.read())
+    fleet = _fleet(
+        settings,
+        core,
+        availability,
+        blobs,
+        metrics,
+        partial(link_secret.restore, signer.secret),
+        with_worker=with_worker,
+    )
     stopping = threading.Event()
-    secret_file = settings.data_dir / "link-secret"
-    signer = Signer(load_secret(secret_file))
     retention_ms = core.tasks.policy.retention_ms
     origin = Origin(settings.public_url)
-    links = Links(signer, origin, retention_ms)
-    shelf = Shelf(blobs)
-    gate = Gate(core.keys, settings.submit_rps, settings.query_rps, time.monotonic)
-    bodies, lists = Bodies(), ThreadPoolExecutor(LIST_THREADS, "lists")
-    dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[choice.engine])
-    doors = [
-        Door(dialect, operation, core.tasks, gate, links, shelf, bodies, lists)
+    links = VideoLinks(signer, origin, retention_ms)
+    sender = FileSender(blobs)
+    authenticator = Authenticator(core.keys)
+    rate_limiter = TokenBuckets(settings.submit_rps, settings.query_rps, time.monotonic)
+    body_budget = BodyBudget()
+    # A read of SQLite takes some ten microseconds, less than a thread switch. Lists have threads of their own, so that
+    # no cancel or delete waits for a slow one.
+    runners = Runners(on_event_loop, InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists")))
+    dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[availability.engine])
+    endpoints = [
+        Endpoint(dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, runners)
         for dialect in dialects
         for operation in dialect.operations
     ]
     ops = Ops(
-        choice.engine,
-        choice.why,
-        health,
+        availability.engine,
+        availability.why,
+        partial(_health, fleet),
         core.tasks.store.check_writable,
         stopping.is_set,
-        meters.page,
-        api_document(dialects),
+        metrics.page,
+        api_document(),
     )
-    files = Files(signer, shelf, core.tasks.retention_clock or now_ms, core.tasks)
-    app = application(doors, [files.route(), *ops.routes()], dialects, Uuids(), meters.answers, origin)
-    mend = partial(put_back_secret, secret_file, signer.secret)
-    sweeper = Sweeper(core.tasks, blobs, settings.scratch_dir, meters, mend=mend)
-    return Parts(core, app, choice, list(workers.values()), sweeper, settings.idle_seconds, stopping)
+    signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
+    app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
+    return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
+
+
+def _health(fleet: Fleet) -> list[WorkerHealth]:
+    return [
+        WorkerHealth(
+            each.name,
+            is_loaded(each.worker.child.state),
+            each.worker.problem(),
+            dict(each.worker.unloadable),
+        )
+        for each in fleet.members
+    ]

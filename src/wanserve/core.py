@@ -1,24 +1,32 @@
-"""The use cases on an opened database, which the server and the command line share.
+"""The half of the composition root that every command needs: opens the use cases on a database.
 
-Apart from app.py so that a command that only asks the database loads nothing of the server.
+It is apart from app.py so that a command which only reads the database loads nothing of the server.
 """
 
 import random
 import secrets
-from collections.abc import Mapping
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
-from wanserve.clocks import RetentionClock, now_ms, uptime_ms
-from wanserve.domain.catalog import MODELS, ModelCard
+from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
-from wanserve.ownership import lock_file, unserved
+from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
+from wanserve.machine.data_dir_lock import lock_file, unserved
+from wanserve.models.catalogue import Catalogue, Served
 from wanserve.settings import Settings
-from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
+from wanserve.store.sqlite.backup import back_up
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.keys import SqliteKeys
+from wanserve.store.sqlite.tasks import SqliteTasks
 from wanserve.tasks import Tasks
+
+UNKNOWN: Final = Served(MODELS, frozenset())
+"""For a command that has not looked at what this machine can serve."""
 
 UUIDS_AT_ONCE: Final = 256
 """For so many ids is randomness read at a time: 4 KiB."""
@@ -31,6 +39,7 @@ class Core:
     database: Database
     tasks: Tasks
     keys: Keys
+    catalogue: Catalogue
 
     def close(self) -> None:
         """Finish what is being written; nothing may be asked afterwards."""
@@ -46,31 +55,37 @@ def make_folders(settings: Settings) -> None:
         raise SetupError(f"the data directory {settings.data_dir} cannot be made: {error.strerror}") from error
 
 
-def open_core(settings: Settings, models: Mapping[str, ModelCard] = MODELS, *, owner: bool = False) -> Core:
+def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = False) -> Core:
     """Open the database of the data directory, making both where they are new. Raises SetupError.
 
-    `models` are those that may be asked for. `owner` says that this process holds the data directory already; another
+    `served` is what the settings say is served. `owner` says that this process holds the data directory already; another
     one does not change the schema under a server that may be older than itself.
     """
     make_folders(settings)
     lock = lock_file(settings.data_dir)
-    # Whoever removes the lock lets another server in beside this one.
+    # Whoever removes the lock lets a second server in.
     database = Database(
         settings.database_file,
         nullcontext() if owner else unserved(settings.data_dir),
         [lock] if owner else [],
     )
+    store = SqliteTasks(database, now_ms)
+    catalogue = Catalogue(store, served, time.monotonic)
     tasks = Tasks(
-        store=SqliteTasks(database),
-        models=models,
-        clock=now_ms,
+        store=store,
+        catalogue=catalogue.models,
         new_id=Uuids(),
         new_seed=new_seed,
         policy=settings.policy(),
-        retention_clock=RetentionClock(now_ms, uptime_ms),
+        retention_clock=RetentionClock(store.now_ms, uptime_ms),
     )
-    keys = Keys(SqliteKeys(database), MODELS, now_ms, lambda: f"sk-{secrets.token_hex(24)}")
-    return Core(database, tasks, keys)
+    keys = Keys(SqliteKeys(database, now_ms), MODELS, lambda: f"sk-{secrets.token_hex(24)}")
+    return Core(database, tasks, keys, catalogue)
+
+
+def back_up_database(settings: Settings, target: Path) -> None:
+    """Copy the database to a new file, also while a server writes to it. Raises SetupError."""
+    back_up(settings.database_file, target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidKey, InvalidRequest, MissingKey
-from wanserve.domain.ports import Clock, KeyStore
+from wanserve.domain.ports import KeyStore
 
 NAME_CHARACTERS: Final = 64
 LIMIT_MAX: Final = 1_000_000
@@ -20,7 +20,6 @@ class Keys:
 
     store: KeyStore
     models: Collection[str]
-    clock: Clock
     new_secret: Callable[[], str]
 
     def create(self, name: str, account: str, models: Collection[str] | None = None) -> str:
@@ -32,17 +31,18 @@ class Keys:
             if not text.strip() or len(text) > NAME_CHARACTERS or not text.isprintable():
                 raise InvalidRequest(field, f"must be 1 to {NAME_CHARACTERS} printable characters")
         secret = self.new_secret()
-        self.store.add_key(Key(name, account, fingerprint(secret), self.clock(), self._known(models)))
+        self.store.add_key(name, account, fingerprint(secret), self._known(models))
         return secret
 
     def restrict(self, name: str, models: Collection[str] | None) -> None:
         """Let the key use only these models, or all where it is None. Raises InvalidRequest."""
-        self.store.update_key(replace(self._named(name), models=self._known(models)))
+        if not self.store.restrict_key(name, self._known(models)):
+            raise InvalidRequest("name", f"there is no key named {name}")
 
     def revoke(self, name: str) -> None:
-        """Make the key count no more; revoking twice is not an error. Raises InvalidRequest where none has the name."""
-        key = self._named(name)
-        self.store.update_key(replace(key, revoked_ms=key.revoked_ms or self.clock()))
+        """Revoke the key; revoking it twice is not an error. Raises InvalidRequest where no key has the name."""
+        if not self.store.revoke_key(name):
+            raise InvalidRequest("name", f"there is no key named {name}")
 
     def accounts(self) -> list[Account]:
         """Every account, oldest first."""
@@ -60,7 +60,7 @@ class Keys:
         for field, limit in asdict(limits).items():
             if limit is not None and not 0 < limit <= LIMIT_MAX:
                 raise InvalidRequest(field, f"must be more than 0 and at most {LIMIT_MAX}")
-        self.store.limit(account, limits)
+        self.store.set_limits(account, limits)
         return replace(known, limits=limits)
 
     def all(self) -> list[Key]:
@@ -78,17 +78,11 @@ class Keys:
             raise InvalidKey("the key is unknown or revoked")
         return key
 
-    def _named(self, name: str) -> Key:
-        for key in self.store.all_keys():
-            if key.name == name:
-                return key
-        raise InvalidRequest("name", f"there is no key named {name}")
-
-    def _known(self, models: Collection[str] | None) -> frozenset[str] | None:
+    def _known(self, models: Collection[str] | None) -> Collection[str] | None:
         for model in models or ():
             if model not in self.models:
                 raise InvalidRequest("models", f"{model} is not one of {', '.join(self.models)}")
-        return None if models is None else frozenset(models)
+        return models
 
 
 def fingerprint(secret: str) -> str:

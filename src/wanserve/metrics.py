@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from wanserve.domain.attempt import End, Spent
+from wanserve.domain.attempt import Outcome, Timings
 from wanserve.domain.errors import StoreUnavailable
-from wanserve.domain.ports import Census
+from wanserve.domain.ports import StateCount
 from wanserve.domain.task import Task, Video
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ SHORT: Final = (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 """Bucket limits in seconds for what a file takes."""
 
 
-class Meters:
+class Metrics:
     """What is counted while the server runs. Its methods may be called from any thread."""
 
     def __init__(self) -> None:
@@ -56,11 +56,11 @@ class Meters:
         )
         self._registry.register(_Answers(self.answers))
 
-    def watch(self, census: Callable[[], Sequence[Census]]) -> None:
+    def watch(self, state_counts: Callable[[], Sequence[StateCount]]) -> None:
         """Have every page tell what the task table holds. Call once."""
-        self._registry.register(_Table(census))
+        self._registry.register(_Table(state_counts))
 
-    def made(self, task: Task, video: Video, spent: Spent) -> None:
+    def made(self, task: Task, video: Video, spent: Timings) -> None:
         """A video was made and its task has SUCCEEDED."""
         model = task.generation.model
         self._generated.labels(model).observe(spent.generate_s)
@@ -73,7 +73,7 @@ class Meters:
         if task.started_ms is not None and task.attempt == 1:
             self._queued.labels(task.generation.model).observe((task.started_ms - task.submitted_ms) / 1000)
 
-    def ended(self, task: Task, end: End, *, child_died: bool) -> None:
+    def ended(self, task: Task, end: Outcome, *, child_died: bool) -> None:
         """An attempt ended."""
         self._attempts.labels(task.generation.model, end.value).inc()
         if child_died:
@@ -109,8 +109,8 @@ class _Answers(Collector):
 class _Table(Collector):
     """The task table as it is at this moment, by counts that are kept in it."""
 
-    def __init__(self, census: Callable[[], Sequence[Census]]) -> None:
-        self._census = census
+    def __init__(self, state_counts: Callable[[], Sequence[StateCount]]) -> None:
+        self._census = state_counts
 
     def describe(self) -> Iterator[Metric]:
         # Asked at registration, when there need not be a table to be read yet.

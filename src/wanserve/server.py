@@ -1,21 +1,23 @@
-"""Runs a built server: one owner of the data directory, the order of the start, the drain, the end."""
+"""Runs a server: locks the data directory, starts the fleet and the HTTP server, drains them at a signal."""
 
 import asyncio
 import gc
 import logging
+import socket
 import sys
-import threading
 from contextlib import closing
 from typing import Final
 
 from wanserve.app import Parts, build
 from wanserve.core import make_folders, open_core
-from wanserve.http.listener import Patience, free_address, listen
+from wanserve.fleet import Fleet
+from wanserve.http.listener import ConnectionTimeouts, bind_socket, serve_app, start_listening
 from wanserve.keys import Keys
-from wanserve.offers import Choice, choose
-from wanserve.ownership import owned
+from wanserve.machine.data_dir_lock import owned
+from wanserve.machine.stop_signals import StopSignals, listening
+from wanserve.models.availability import Availability, find_availability
+from wanserve.models.catalogue import Served
 from wanserve.settings import Settings
-from wanserve.stopping import Stopping, heard
 from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -28,31 +30,37 @@ FIRST_KEY: Final = "default"
 
 
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; see Stopping. Raises SetupError where the server cannot start."""
-    host, port = free_address(settings.host, settings.port)
-    choice = choose(settings)
+    """Serve until SIGTERM or SIGINT, then drain; see StopSignals. Raises SetupError where the server cannot start."""
+    # Bound first, so that a taken port is reported before anything else is done.
+    with closing(bind_socket(settings.host, settings.port)) as bound:
+        _serve(settings, bound, with_worker=with_worker)
+
+
+def _serve(settings: Settings, bound: socket.socket, *, with_worker: bool) -> None:
+    availability = find_availability(settings)
+    served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)
     # Owned before it is opened: a newer version must not change the schema under a server that still runs.
-    with owned(settings.data_dir), closing(open_core(settings, choice.cards, owner=True)) as core:
+    with owned(settings.data_dir), closing(open_core(settings, served, owner=True)) as core:
         make_first_key(core.keys)
-        parts = build(settings, core, choice, with_worker=with_worker)
-        parts.sweeper.start_afresh()
+        parts = build(settings, core, availability, with_worker=with_worker)
+        parts.fleet.take_back()
         # What is built by now lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
-        log.info("engine %s: %s", choice.engine, choice.why)
-        tell_unserved(choice, core.tasks)
-        log.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        asyncio.run(_run(parts, host, port, settings.drain_seconds))
+        log.info("engine %s: %s", availability.engine, availability.why)
+        tell_unserved(availability, core.tasks)
+        log.info("listening at %s", start_listening(bound))
+        asyncio.run(_run(parts, bound, settings.drain_seconds))
 
 
-def tell_unserved(choice: Choice, tasks: Tasks) -> None:
+def tell_unserved(availability: Availability, tasks: Tasks) -> None:
     """Log which models are not served, and why, and whether tasks wait for them."""
-    for offer in choice.offers:
-        if offer.engine is None:
-            log.info("model %s is not served: %s", offer.card.name, offer.why)
-            if tasks.store.waiting([offer.card.name], None):
-                log.warning("tasks of %s wait, from when it was served, until it is again", offer.card.name)
+    for model in availability.models:
+        if model.engine is None:
+            log.info("model %s is not served: %s", model.card.name, model.why)
+            if tasks.store.waiting([model.card.name], None):
+                log.warning("tasks of %s wait, from when it was served, until it is again", model.card.name)
 
 
 def make_first_key(keys: Keys) -> None:
@@ -63,53 +71,39 @@ def make_first_key(keys: Keys) -> None:
     print(f"The key of account {FIRST_KEY}, shown only now: {secret}", file=sys.stderr, flush=True)
 
 
-async def _run(parts: Parts, host: str, port: int, drain_s: float) -> None:
-    """Serve until a signal comes and the workers have ended; what is left of the connections is closed then."""
-    threads = [threading.Thread(target=worker.run, name="worker") for worker in parts.workers]
-    sweeping = threading.Thread(target=parts.sweeper.run, name="sweeper")
-    for thread in (*threads, sweeping):
-        thread.start()
-    loop = asyncio.get_running_loop()
-    asked, hurried = asyncio.Event(), asyncio.Event()
+async def _run(parts: Parts, bound: socket.socket, drain_s: float) -> None:
+    """Serve until a signal comes and the workers have ended; connections that are still open are closed then."""
+    fleet, loop = parts.fleet, asyncio.get_running_loop()
+    fleet.start()
+    stop_requested, abort_requested = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
         parts.stopping.set()
-        for worker in parts.workers:
-            worker.stop()
-        loop.call_soon_threadsafe(asked.set)
+        fleet.drain()
+        loop.call_soon_threadsafe(stop_requested.set)
 
-    def hurry() -> None:
-        for worker in parts.workers:
-            worker.hurry()
-        loop.call_soon_threadsafe(hurried.set)
+    def abort() -> None:
+        fleet.abort()
+        loop.call_soon_threadsafe(abort_requested.set)
 
-    with heard(Stopping(drain_s, stop, hurry)):
+    with listening(StopSignals(drain_s, stop, abort)):
         try:
             # While the workers drain, polls are answered.
-            await listen(
-                parts.app, host, port, lambda: _drained(asked, hurried, threads), Patience(head_s=parts.idle_s)
-            )
+            timeouts = ConnectionTimeouts(head_s=parts.idle_s)
+            await serve_app(parts.app, bound, lambda: _drained(fleet, stop_requested, abort_requested), timeouts)
         finally:
-            parts.sweeper.stop()
-            for worker in parts.workers:
-                worker.stop()
-            # The store closes after this: whoever still writes to it has ended by then.
-            await _join([*threads, sweeping])
+            # The store closes after this: whatever still writes to it has ended by then.
+            await asyncio.to_thread(fleet.close)
 
 
-async def _drained(asked: asyncio.Event, hurried: asyncio.Event, threads: list[threading.Thread]) -> float:
-    """Return once a stop was asked and the workers have ended, or at once where it is hurried.
+async def _drained(fleet: Fleet, stop_requested: asyncio.Event, abort_requested: asyncio.Event) -> float:
+    """Return once a stop was requested and the workers have ended, or at once when an abort is requested.
 
-    Gives the seconds that answers which were begun still have.
+    Returns the seconds that clients still have to read answers that were begun.
     """
-    await asked.wait()
-    ended = asyncio.create_task(_join(threads))
-    hurry = asyncio.create_task(hurried.wait())
-    await asyncio.wait({ended, hurry}, return_when=asyncio.FIRST_COMPLETED)
-    hurry.cancel()
-    return 0.0 if hurried.is_set() else LAST_ANSWERS_SECONDS
-
-
-async def _join(threads: list[threading.Thread]) -> None:
-    for thread in threads:
-        await asyncio.to_thread(thread.join)
+    await stop_requested.wait()
+    ended = asyncio.create_task(asyncio.to_thread(fleet.join_workers))
+    aborted = asyncio.create_task(abort_requested.wait())
+    await asyncio.wait({ended, aborted}, return_when=asyncio.FIRST_COMPLETED)
+    aborted.cancel()
+    return 0.0 if abort_requested.is_set() else LAST_ANSWERS_SECONDS

@@ -1,4 +1,4 @@
-"""Knows every setting, its default and its limits. The only reader of the environment and of wanserve.toml."""
+"""Defines every setting, its default and its limits. The only module that reads the environment and wanserve.toml."""
 
 import os
 import re
@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import LargeSizes, Lora, Placement, Precision, Profile, Recipe
+from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings
 from wanserve.tasks import Policy
 
 PREFIX: Final = "WANSERVE_"
 CLIENT_VARIABLES: Final = frozenset({"WANSERVE_URL", "WANSERVE_KEY"})
-"""Read by `wanserve generate` and the examples: a shell that has them set can start a server all the same."""
+"""Variables of `wanserve generate` and the examples. They are no settings, and do not stop a server from starting."""
 
 _DEVICE: Final = re.compile(r"[\w:-]+")
 
@@ -26,7 +26,7 @@ Attention = Literal[
     "native", "_native_cudnn", "_native_flash", "_native_efficient", "flash", "_flash_3", "sage",
     "_sage_qk_int8_pv_fp16_cuda", "xformers",
 ]  # fmt: skip
-"""Kernels by diffusers' names. Not there: those that fetch themselves from a hub at run time, and those known to make noise."""
+"""Kernels by diffusers' names. Left out: those that download themselves at run time, and those known to make noise."""
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -43,14 +43,14 @@ class LoraSettings(BaseModel):
     strength: Annotated[float, Field(ge=-10, le=10)] = 1.0
 
     def lora(self) -> Lora:
-        """What the engine is told."""
+        """The LoRA as the engine takes it."""
         return Lora(
             str(Path(self.file).expanduser()), self.file_2 and str(Path(self.file_2).expanduser()), self.strength
         )
 
 
 class ModelSettings(BaseModel):
-    """What an owner sets otherwise for one model of the wan engine: a table `[models."NAME"]` of wanserve.toml."""
+    """The owner's settings of one model of the wan engine: a table `[models."NAME"]` of wanserve.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,8 +79,8 @@ class ModelSettings(BaseModel):
             raise ValueError("must be one more than a multiple of 4, such as 17, 49 or 81")
         return frames
 
-    def recipe(self, authors: Recipe) -> Recipe:
-        """The authors' recipe with what is set here."""
+    def sampling(self, authors: SamplingSettings) -> SamplingSettings:
+        """The authors' settings, with those that are set here in their place."""
         given = self.model_dump(exclude_none=True, exclude={"loras", "distill"})
         loras = tuple(lora.lora() for lora in self.loras)
         distill = self.distill.lora() if self.distill else None
@@ -90,7 +90,7 @@ class ModelSettings(BaseModel):
 class Settings(BaseModel):
     """How this server runs. Each field is `WANSERVE_<FIELD>` in the environment and a key of wanserve.toml.
 
-    `models` is in the file only, a table a model.
+    `models` can be set in the file only, with one table for each model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -184,7 +184,7 @@ class Settings(BaseModel):
 
     @property
     def database_file(self) -> Path:
-        """Where the tasks, keys and the ledger are."""
+        """The database: tasks, keys and the ledger."""
         return self.data_dir / "wanserve.db"
 
     @property
@@ -194,29 +194,29 @@ class Settings(BaseModel):
 
     @property
     def blobs_dir(self) -> Path:
-        """Where the finished files are."""
+        """Where finished files are kept."""
         return self.data_dir / "blobs"
 
     @property
     def scratch_dir(self) -> Path:
-        """Where files are while they are made: beside the finished ones, so that finishing one is a rename."""
+        """Where unfinished files are: on the file system of the finished ones, so that finishing one is a rename."""
         return self.data_dir / "scratch"
 
     def policy(self) -> Policy:
-        """The limits that the use cases hold to."""
+        """The limits that the use cases apply."""
         return Policy(
             max_queued=self.max_queued,
             max_running=self.max_running,
             max_attempts=self.max_attempts,
             max_losses=self.max_losses,
-            lease_ms=round(self.lease_seconds * 1000),
+            lease_seconds=self.lease_seconds,
             retention_ms=round(self.retention_hours * 3_600_000),
             run_length=self.run_length,
         )
 
 
 def _is_url(text: str) -> bool:
-    """Whether this is an address of the web without a user's name, a fragment, blanks or control characters."""
+    """Whether this is an http or https URL without a user name, a fragment, blanks or control characters."""
     try:
         parts = urlsplit(text)
         port_is_one = parts.port is None or parts.port > 0
@@ -229,9 +229,9 @@ def _is_url(text: str) -> bool:
 def load(
     flags: Mapping[str, object], environ: Mapping[str, str] | None = None, file: Path = Path("wanserve.toml")
 ) -> Settings:
-    """The settings in force: `flags` before the environment before the file before the defaults.
+    """Read the settings. `flags` override the environment, which overrides the file, which overrides the defaults.
 
-    Flags that are None were not given. Raises SetupError with one line that names the setting.
+    A flag that is None counts as left out. Raises SetupError with one line that names the setting.
     """
     variables = os.environ if environ is None else environ
     given = _from_file(file) | _from_environment(variables)
@@ -248,7 +248,7 @@ def load(
 
 
 def client_address(url: str | None, key: str | None, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """The address of a running server, or empty where none is named, and a key of it: as given, else of the environment."""
+    """The URL of a running server and an API key of it: as given, else from the environment, else empty."""
     variables = os.environ if environ is None else environ
     return (
         variables.get("WANSERVE_URL", "").strip() if url is None else url,
@@ -256,8 +256,8 @@ def client_address(url: str | None, key: str | None, environ: Mapping[str, str] 
     )
 
 
-def surroundings() -> Mapping[str, str]:
-    """The environment, for what is not ours to set in it: where other programs keep weights, which GPUs are visible."""
+def process_environment() -> Mapping[str, str]:
+    """The whole environment, for variables of other programs: where they keep weights, which GPUs are visible."""
     return os.environ
 
 
@@ -271,10 +271,10 @@ def _from_file(file: Path) -> dict[str, object]:
 
 
 def _from_environment(variables: Mapping[str, str]) -> dict[str, object]:
-    # A misspelt variable must not be silently ignored: every one of our prefix has to be a setting.
+    # Every variable with our prefix has to be a setting, so that a misspelt one is not silently ignored.
     return {
         name.removeprefix(PREFIX).lower(): text
         for name, text in variables.items()
-        # An empty one is an unset one: compose and many shells write those that nobody has set so.
+        # An empty variable counts as unset: compose files and shells pass unset variables on as empty ones.
         if name.startswith(PREFIX) and name not in CLIENT_VARIABLES and text.strip()
     }

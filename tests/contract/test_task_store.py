@@ -20,14 +20,19 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.samples import VIDEO, new_task
+from tests.samples import VIDEO, unaccepted
 from wanserve.domain.attempt import Fault
+from wanserve.domain.catalog import MODELS as CATALOGUE
 from wanserve.domain.errors import InvalidRequest, QueueFull, TaskNotFound
+from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
 from wanserve.domain.ports import TaskStore
 from wanserve.domain.search import Search
-from wanserve.domain.task import LIVE, Counted, Failure, Once, State, Task
+from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Requeued, Settlement, State, Succeeded, Task
+from wanserve.domain.worker import WorkerRow
+from wanserve.machine.clocks import now_ms
 from wanserve.store.memory import MemoryTasks
-from wanserve.store.sqlite import Database, SqliteTasks
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.tasks import SqliteTasks
 
 ACCOUNTS = ("ann", "ben", "cyd")
 MODELS = ("small", "large")
@@ -37,7 +42,10 @@ TICK_MS = 100_000
 """So long that a run reaches over some of the periods of ten minutes by which lists and totals are found."""
 
 LEASE_MS = 10 * TICK_MS
-ONCE_MS = 30 * TICK_MS
+TTL_MS = 30 * TICK_MS
+WORKERS = ("first", "second")
+INSTALLATIONS = ("here", "there")
+CARD = next(iter(CATALOGUE.values()))
 REFUSAL = TaskNotFound("nobody's")
 FAILURE = Failure("engine_failed", "it would not")
 
@@ -73,19 +81,21 @@ class TaskStoreContract(RuleBasedStateMachine):
         self.served: dict[str, int] = {}
         self.came: list[str] = []
         self.named: dict[tuple[str, str], tuple[str, str, int]] = {}
+        self.workers: dict[str, WorkerRow] = {}
         self.counted: dict[str, tuple[str, str, int, int]] = {}
         """By task: its account, what was asked, the try that it was last handed out by, and when it was submitted."""
 
     @rule(account=st.sampled_from(ACCOUNTS), model=st.sampled_from(MODELS))
     def submit(self, account: str, model: str) -> None:
-        task = new_task(account=account, model=model, submitted_ms=self.tick())
+        self.tick()
+        new = unaccepted(account, model)
         waiting = [other for other in self.of(State.PENDING, account) if other.generation.model == model]
-        added = self.store.add(task, MAX_QUEUED)
+        added = self.store.add(new, MAX_QUEUED)
         if len(waiting) >= MAX_QUEUED:
             assert isinstance(failure(added), QueueFull)
         else:
-            assert failure(added) is None
-            self.accepted(task)
+            assert added.result(10) == new.accepted(self.now)
+            self.accepted(new.accepted(self.now))
 
     @rule(
         account=st.sampled_from(ACCOUNTS),
@@ -95,19 +105,20 @@ class TaskStoreContract(RuleBasedStateMachine):
         admitted=st.booleans(),
         kept_ms=st.integers(0, 20 * TICK_MS),
     )
-    def submit_once(self, account: str, model: str, name: str, asked: str, admitted: bool, kept_ms: int) -> None:
-        task = new_task(account=account, model=model, submitted_ms=self.tick())
-        once = Once(name, asked, self.now - ONCE_MS, self.now - kept_ms)
-        task_id, first_asked, at = self.named.get((account, name), ("", "", -ONCE_MS))
-        added = self.store.add(task, MAX_QUEUED, once) if admitted else self.store.repeat(account, once, REFUSAL)
-        if at >= once.since_ms:
+    def submit_with_key(self, account: str, model: str, name: str, asked: str, admitted: bool, kept_ms: int) -> None:
+        self.tick()
+        new = unaccepted(account, model)
+        keyed = KeyedSubmit(name, asked, TTL_MS, self.now - kept_ms)
+        task_id, first_asked, at = self.named.get((account, name), ("", "", -2 * TTL_MS))
+        added = self.add_or_find(new, keyed, admitted)
+        if at >= self.now - TTL_MS:
             known = self.told.get(task_id)
-            if first_asked == asked and known is not None and not known.ended_before(once.kept_since_ms):
+            if first_asked == asked and known is not None and not known.ended_before(keyed.kept_since_ms):
                 assert added.result(10) == known
             else:
                 assert isinstance(failure(added), InvalidRequest)
-        elif self.new(added, task, admitted):
-            self.named[account, name] = task.id, asked, self.now
+        elif self.is_new(added, new, admitted):
+            self.named[account, name] = new.id, asked, self.now
 
     @rule(
         account=st.sampled_from(ACCOUNTS[:2]),
@@ -117,101 +128,128 @@ class TaskStoreContract(RuleBasedStateMachine):
         admitted=st.booleans(),
     )
     def submit_counted(self, account: str, asked: str, retries: int, follows: int | None, admitted: bool) -> None:
-        task = new_task(account=account, model="small", submitted_ms=self.tick())
-        once = Counted(asked, retries, self.now - ONCE_MS, follows)
+        self.tick()
+        new = unaccepted(account, "small")
         fitting = [
             earlier
             for earlier, (whose, what, number, at) in self.counted.items()
-            if (whose, what, number) == (account, asked, follows) and at >= once.since_ms and earlier in self.told
+            if (whose, what, number) == (account, asked, follows) and at >= self.now - TTL_MS and earlier in self.told
         ]
-        added = self.store.add(task, MAX_QUEUED, once) if admitted else self.store.repeat(account, once, REFUSAL)
+        added = self.add_or_find(new, CountedSubmit(asked, retries, TTL_MS, follows), admitted)
         if fitting:
             assert added.result(10) == self.told[fitting[0]]
             self.counted[fitting[0]] = account, asked, retries, self.counted[fitting[0]][3]
-        elif self.new(added, task, admitted):
-            self.counted[task.id] = account, asked, retries, self.now
+        elif self.is_new(added, new, admitted):
+            self.counted[new.id] = account, asked, retries, self.now
 
-    def new(self, added: Future[Task], task: Task, admitted: bool) -> bool:
-        """Whether the submit, which repeats none, was accepted; it has to be unless it was refused or finds no place."""
-        model = task.generation.model
-        waiting = [other for other in self.of(State.PENDING, task.account) if other.generation.model == model]
+    def add_or_find(self, new: NewTask, identity: SubmitIdentity, admitted: bool) -> Future[Task]:
+        if admitted:
+            return self.store.add(new, MAX_QUEUED, identity)
+        return self.store.find_earlier(new.account, identity, REFUSAL)
+
+    def is_new(self, added: Future[Task], new: NewTask, admitted: bool) -> bool:
+        """Whether the submit, which repeats none, was accepted; it must be unless it was refused or its queue is full."""
+        waiting = [
+            other for other in self.of(State.PENDING, new.account) if other.generation.model == new.generation.model
+        ]
         if not admitted:
             assert failure(added) is REFUSAL
         elif len(waiting) >= MAX_QUEUED:
             assert isinstance(failure(added), QueueFull)
         else:
-            assert added.result(10) == task
-            self.accepted(task)
+            assert added.result(10) == new.accepted(self.now)
+            self.accepted(new.accepted(self.now))
             return True
         return False
 
-    @rule(target=attempts, models=st.sets(st.sampled_from(MODELS), min_size=1))
-    def claim(self, models: set[str]) -> Task | MultipleResults[Task]:
+    @rule(target=attempts, worker_id=st.sampled_from(WORKERS), models=st.sets(st.sampled_from(MODELS), min_size=1))
+    def claim(self, worker_id: str, models: set[str]) -> Task | MultipleResults[Task]:
         now = self.tick()
         assert self.store.waiting(models, MAX_RUNNING) == self.models_in_order(models)
-        claimed = self.store.claim(models, now, now + LEASE_MS, MAX_RUNNING)
+        claimed = self.store.claim(worker_id, models, LEASE_MS / 1000, MAX_RUNNING)
         expected = self.next_of(models)
         if claimed is None:
             assert expected is None
             return multiple()
         assert expected is not None
-        assert claimed == expected.claimed(now, now + LEASE_MS)
+        assert claimed == expected.claimed(worker_id, now, now + LEASE_MS)
         self.told[claimed.id] = claimed
         self.served[claimed.account] = self.now
         return claimed
 
     @rule(attempt=attempts, progress=st.floats(0, 1))
     def renew(self, attempt: Task, progress: float) -> None:
-        lease_ms = self.tick() + LEASE_MS
+        lease_until_ms = self.tick() + LEASE_MS
         held = self.held(attempt)
-        assert self.store.renew(attempt, lease_ms, progress) == (held is not None)
+        assert self.store.renew(attempt, LEASE_MS / 1000, progress) == (held is not None)
         if held:
-            self.told[held.id] = replace(held, lease_ms=lease_ms, progress=max(held.progress, progress))
+            progress = max(held.progress, progress)
+            self.told[held.id] = replace(held, lease_until_ms=lease_until_ms, progress=progress)
 
     @rule(attempt=attempts)
     def succeed(self, attempt: Task) -> None:
-        self.settle(attempt.succeeded(self.tick(), VIDEO))
+        self.settle(attempt, Succeeded(VIDEO))
 
-    @rule(attempt=attempts)
-    def fail(self, attempt: Task) -> None:
-        self.settle(attempt.failed(self.tick(), FAILURE))
+    @rule(attempt=attempts, fault=st.sampled_from(Fault))
+    def fail(self, attempt: Task, fault: Fault) -> None:
+        self.settle(attempt, Failed(FAILURE, fault))
 
     @rule(attempt=consumes(attempts), fault=st.none() | st.sampled_from(Fault))
     def requeue(self, attempt: Task, fault: Fault | None) -> None:
-        self.settle(attempt.requeued(fault))
+        self.settle(attempt, Requeued(fault))
 
-    @rule(ahead=st.integers(0, 2 * LEASE_MS))
-    def reclaim(self, ahead: int) -> None:
-        before = self.now + ahead
-        lost = self.store.expired(before)
-        assert {task.id for task in lost} == {
-            task.id for task in self.of(State.RUNNING) if task.lease_ms is not None and task.lease_ms < before
-        }
-        for task in lost:
-            taken = task.requeued(Fault.WORKER)
-            assert self.store.settle(taken, before)
-            assert not self.store.settle(taken, before)
-            self.told[task.id] = replace(taken, progress=max(task.progress, taken.progress))
+    @rule(ticks=st.integers(0, 20))
+    def take_back(self, ticks: int) -> None:
+        self.now += ticks * TICK_MS
+        running = self.of(State.RUNNING)
+        lost = [task for task in running if task.lease_until_ms is not None and task.lease_until_ms < self.now]
+        assert {task.id for task in self.store.expired()} == {task.id for task in lost}
+        for task in running:
+            expired = task in lost
+            assert self.store.settle(task, Requeued(Fault.WORKER), expired_only=True) == expired
+            assert not self.store.settle(task, Requeued(Fault.WORKER), expired_only=True)
+            if expired:
+                self.told[task.id] = task.settled(Requeued(Fault.WORKER), self.now)
 
-    @rule(attempt=attempts)
-    def reclaim_too_early(self, attempt: Task) -> None:
-        held = self.held(attempt)
-        if held and held.lease_ms is not None:
-            assert not self.store.settle(held.requeued(), held.lease_ms)
+    @rule(worker_id=st.sampled_from(WORKERS), installation=st.sampled_from(INSTALLATIONS))
+    def register(self, worker_id: str, installation: str) -> None:
+        worker = WorkerRow(worker_id, installation, "host", ("0", "1"), "wan", {CARD.name: CARD})
+        self.store.save_worker(worker)
+        self.workers[worker_id] = replace(worker, seen_ms=self.now)
 
-    @rule(number=st.integers(0), account=st.sampled_from(ACCOUNTS), states=st.sampled_from((LIVE, {State.PENDING})))
+    @rule(installation=st.sampled_from(INSTALLATIONS))
+    def remove_workers(self, installation: str) -> None:
+        self.store.remove_workers(installation)
+        busy = {task.worker_id for task in self.of(State.RUNNING)}
+        for worker in list(self.workers.values()):
+            if worker.installation == installation and worker.id not in busy:
+                del self.workers[worker.id]
+
+    @invariant()
+    def workers_are_as_they_were_seen(self) -> None:
+        recent = [worker for worker in self.workers.values() if worker.seen_ms >= self.now - 3 * TICK_MS]
+        assert self.store.workers(3 * TICK_MS / 1000) == sorted(recent, key=lambda worker: worker.id)
+        for installation in INSTALLATIONS:
+            own = {worker.id for worker in self.workers.values() if worker.installation == installation}
+            ran = {task.id for task in self.of(State.RUNNING) if task.worker_id in own}
+            assert {task.id for task in self.store.abandoned(installation)} == ran
+
+    @rule(
+        number=st.integers(0),
+        account=st.sampled_from(ACCOUNTS),
+        states=st.sampled_from((UNFINISHED, {State.PENDING})),
+    )
     def cancel(self, number: int, account: str, states: set[State]) -> None:
         if not self.order:
             return
         task = self.told[self.order[number % len(self.order)]]
-        if task.state not in LIVE:
-            assert not self.store.cancel(replace(task, ended_ms=self.tick()), LIVE)
+        now = self.tick()
+        canceled = self.store.cancel(account, task.id, states)
+        if account != task.account or task.state not in states:
+            assert canceled is None
             return
-        canceled = replace(task.canceled(self.tick()), account=account)
-        may = account == task.account and task.state in states
-        assert self.store.cancel(canceled, states) == may
-        if may:
-            self.told[task.id] = canceled
+        assert canceled == task.canceled(now)
+        self.told[task.id] = canceled
 
     @rule(number=st.integers(0), account=st.sampled_from(ACCOUNTS))
     def remove(self, number: int, account: str) -> None:
@@ -238,9 +276,8 @@ class TaskStoreContract(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 2))
     def forget_keys(self, limit: int) -> None:
-        before = self.now - ONCE_MS
-        old = [name for name, (_, _, at) in self.named.items() if at < before]
-        assert self.store.forget_keys(before, limit) == min(limit, len(old))
+        old = [name for name, (_, _, at) in self.named.items() if at < self.now - TTL_MS]
+        assert self.store.forget_keys(TTL_MS, limit) == min(limit, len(old))
         for name in sorted(old, key=lambda name: self.named[name][2])[:limit]:
             del self.named[name]
 
@@ -272,8 +309,8 @@ class TaskStoreContract(RuleBasedStateMachine):
             assert self.store.count(account, search) == len(everywhere)
 
     @invariant()
-    def the_census_counts_all(self) -> None:
-        counts = {(row.model, row.state): row for row in self.store.census()}
+    def the_counts_are_of_all(self) -> None:
+        counts = {(row.model, row.state): row for row in self.store.state_counts()}
         assert sum(row.count for row in counts.values()) == len(self.told)
         for (model, state), row in counts.items():
             times = [task.submitted_ms for task in self.of(state) if task.generation.model == model]
@@ -294,12 +331,14 @@ class TaskStoreContract(RuleBasedStateMachine):
         if task.account not in self.came:
             self.came.append(task.account)
 
-    def settle(self, moved: Task) -> None:
-        held = self.held(moved)
+    def settle(self, attempt: Task, settlement: Settlement) -> None:
+        now, held = self.tick(), self.held(attempt)
         bills = len(self.store.usage(None))
-        assert self.store.settle(moved) == (held is not None)
-        assert len(self.store.usage(None)) - bills == (held is not None and moved.state is State.SUCCEEDED)
+        assert self.store.settle(attempt, settlement) == (held is not None)
+        billed = held is not None and isinstance(settlement, Succeeded)
+        assert len(self.store.usage(None)) - bills == billed
         if held:
+            moved = attempt.settled(settlement, now)
             self.told[moved.id] = replace(moved, progress=max(held.progress, moved.progress))
 
     def held(self, attempt: Task) -> Task | None:
@@ -359,7 +398,7 @@ class MemoryContract(TaskStoreContract):
     @initialize()
     def open_store(self) -> None:
         super().open_store()
-        self.store = MemoryTasks()
+        self.store = MemoryTasks(lambda: self.now)
 
 
 class SqliteContract(TaskStoreContract):
@@ -368,7 +407,7 @@ class SqliteContract(TaskStoreContract):
         super().open_store()
         self.folder = tempfile.TemporaryDirectory()
         self.database = Database(Path(self.folder.name) / "tasks.db")
-        self.store = SqliteTasks(self.database)
+        self.store = SqliteTasks(self.database, lambda: self.now)
 
     def teardown(self) -> None:
         if hasattr(self, "database"):
@@ -387,21 +426,21 @@ TestSqlite.settings = PROFILE
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TaskStore]:
     """Each store in turn, empty."""
     if request.param == "memory":
-        yield MemoryTasks()
+        yield MemoryTasks(now_ms)
         return
     database = Database(tmp_path / "tasks.db")
-    yield SqliteTasks(database)
+    yield SqliteTasks(database, now_ms)
     database.close()
 
 
 def test_an_account_at_its_running_limit_waits_and_does_not_hold_up_others(store: TaskStore) -> None:
-    anns = [new_task("ann", "small") for _ in range(3)]
-    large, ben = new_task("ann", "large"), new_task("ben", "small")
+    anns = [unaccepted("ann", "small") for _ in range(3)]
+    large, ben = unaccepted("ann", "large"), unaccepted("ben", "small")
     for task in (*anns, large, ben):
         assert failure(store.add(task, 10)) is None
 
     def claimed(max_running: int | None) -> str | None:
-        task = store.claim(MODELS, 1, 2, max_running)
+        task = store.claim("worker", MODELS, 10, max_running)
         return task.id if task else None
 
     assert [claimed(1), claimed(1), claimed(1)] == [anns[0].id, ben.id, large.id]
@@ -412,7 +451,7 @@ def test_an_account_at_its_running_limit_waits_and_does_not_hold_up_others(store
 
 def test_a_wait_ends_at_a_wake_and_never_misses_one(store: TaskStore) -> None:
     seen = store.wait(0, 0)
-    assert failure(store.add(new_task(), 10)) is None
+    assert failure(store.add(unaccepted(), 10)) is None
     after_add = store.wait(seen, 60)
     assert after_add != seen
     store.wake()
@@ -421,7 +460,7 @@ def test_a_wait_ends_at_a_wake_and_never_misses_one(store: TaskStore) -> None:
 
 def test_an_id_that_no_text_can_be_is_unknown(store: TaskStore) -> None:
     """Half a surrogate pair can be signed and searched for, and written nowhere."""
-    assert failure(store.add(new_task(), 10)) is None
+    assert failure(store.add(unaccepted(), 10)) is None
     assert store.get("ann", "\ud800") is None
     assert store.find("\ud800") is None
     search = Search(task_id="\ud800")

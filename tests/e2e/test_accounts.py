@@ -82,7 +82,9 @@ def test_beyond_its_running_limit_an_account_waits_and_others_go_on(tmp_path: Pa
         made.accept_held("hold", theirs)
         with closing(open_core(Settings(data_dir=made.data_dir, lease_seconds=600))) as beside:
             running_ids = [made.accept(key=mine), made.accept(key=theirs), made.accept(key=theirs)]
-            assert {task.id for task in (beside.tasks.claim(MODELS) for _ in running_ids) if task} == set(running_ids)
+            assert {task.id for task in (beside.tasks.claim("worker", MODELS) for _ in running_ids) if task} == set(
+                running_ids
+            )
         limit(made.server, "mine", "--max-running", "1")
         # Theirs has more tasks that run, so without the limit mine would be the next to be made.
         waiting, other = made.accept(key=mine), made.accept(key=theirs)

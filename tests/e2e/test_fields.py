@@ -74,7 +74,7 @@ def path(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-# JSON at the door.
+# JSON as it comes in.
 
 
 def test_a_byte_order_mark_is_passed_over(idle: Server, path: str) -> None:

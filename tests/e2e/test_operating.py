@@ -14,7 +14,7 @@ import pytest
 import wanserve as package
 from tests.e2e.faults.harness import PATIENCE_SECONDS, rig, until
 from tests.e2e.server import POLL, WANSERVE, Server, running, wanserve
-from wanserve.store.migrate import migrations
+from wanserve.store.sqlite.migrate import migrations
 
 SOUND = "CREATE TABLE colours (name TEXT) STRICT;\n"
 BROKEN = "CREATE TABLE shapes (name TEXT) STRICT;\nINSERT INTO nowhere VALUES (1);\n"
@@ -49,7 +49,7 @@ def next_version(folder: Path, *steps: str) -> str:
     """The command of a version that brings these migrations besides ours."""
     shutil.copytree(Path(package.__file__).parent, folder / "wanserve", ignore=shutil.ignore_patterns("__pycache__"))
     for number, sql in enumerate(steps, SCHEMA + 1):
-        (folder / "wanserve" / "store" / "migrations" / f"{number:04}_next.sql").write_text(sql)
+        (folder / "wanserve" / "store" / "sqlite" / "migrations" / f"{number:04}_next.sql").write_text(sql)
     runs = f'{sys.executable} -c "import sys; from wanserve.cli import main; sys.exit(main())"'
     return script(folder / "next", f'PYTHONPATH={folder} exec {runs} "$@"')
 

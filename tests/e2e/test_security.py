@@ -17,7 +17,7 @@ import pytest
 
 from tests.e2e.faults.harness import rig
 from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
-from wanserve.blobs.links import Links
+from wanserve.blobs.links import LinkSigner
 
 GOOD = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}, "parameters": {"size": "640*480"}}
 HEAD = b"POST /wan-video/v1/generateTextToVideoRequest HTTP/1.1\r\nHost: x\r\n"
@@ -203,7 +203,7 @@ WALKS = [
 def test_no_link_leads_out_of_the_videos_not_even_a_signed_one(idle: Server, key: str, encoded: bool) -> None:
     """Signed with the server's own secret: what holds is not the signature alone."""
     path = quote(key, safe="" if encoded else "/.\\;")
-    signed = Links((idle.data_dir / "link-secret").read_bytes()).query(key, int(time.time()) + 1000)
+    signed = LinkSigner((idle.data_dir / "link-secret").read_bytes()).query(key, int(time.time()) + 1000)
     for query in (f"?{signed}", "", "?expires=9999999999&signature=AAAA"):
         for method in ("GET", "HEAD"):
             status, headers, body = raw(idle, f"/files/{path}{query}", method, Range="bytes=0-10")
@@ -219,7 +219,7 @@ def test_a_link_is_good_for_its_own_file_and_its_own_time_only(server: Server) -
     key, query = re.findall(r"/files/([^?]+)\?(.+)", mine)[0]
     other_key = re.findall(r"/files/([^?]+)\?", other)[0]
     signature = query.rsplit("=", maxsplit=1)[1]
-    signer = Links((server.data_dir / "link-secret").read_bytes())
+    signer = LinkSigner((server.data_dir / "link-secret").read_bytes())
     expires = int(re.findall(r"expires=(\d+)", query)[0])
 
     def refused(link: str) -> str:
@@ -231,7 +231,7 @@ def test_a_link_is_good_for_its_own_file_and_its_own_time_only(server: Server) -
     assert server.http.get(mine).status_code == 200
     wrong = "The link is not valid."
     assert refused(f"{other_key}?{query}") == wrong
-    assert refused(f"{key}?{Links(b'x' * 32).query(key, expires)}") == wrong
+    assert refused(f"{key}?{LinkSigner(b'x' * 32).query(key, expires)}") == wrong
     assert refused(f"{key}?expires={expires}&signature={signature[::-1]}") == wrong
     assert refused(f"{key}?expires={expires}&signature=") == wrong
     assert refused(f"{key}?expires=0{expires}&signature={signature}") == wrong

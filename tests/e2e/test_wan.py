@@ -282,7 +282,7 @@ def row(server: Server, task_id: str) -> tuple[float, int | None]:
     """The task's progress and lease, from the table itself: a command that asks it would take time from the child."""
     with contextlib.closing(sqlite3.connect(server.data_dir / "wanserve.db")) as database:
         found: tuple[float, int | None] = database.execute(
-            "SELECT progress, lease_ms FROM tasks WHERE id = ?", (task_id,)
+            "SELECT progress, lease_until_ms FROM tasks WHERE id = ?", (task_id,)
         ).fetchone()
     return found
 

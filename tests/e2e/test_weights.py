@@ -14,8 +14,8 @@ from tests import needs
 from tests.e2e.server import Server, running, wanserve
 from tests.integration.hub import serving
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import NEGATIVE_PROMPT
 from wanserve.media import probe
+from wanserve.models.sampling import NEGATIVE_PROMPT
 
 ASSETS = Path(__file__).parents[1] / "assets"
 TINY, TINY22 = ASSETS / "tiny-wan", ASSETS / "tiny-wan22"

@@ -80,7 +80,7 @@ def test_the_server_answers_while_its_child_renders_and_stops_meanwhile(tmp_path
         made.release()
         made.assert_made_once(task_id)
         assert not Path(f"/proc/{child}").exists()
-        assert "reported nothing for 2 s" in made.log()
+        assert "reported no progress for 2 s" in made.log()
 
 
 def test_a_second_server_on_the_same_data_directory_says_so_and_exits_1(tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fuzz.asgi import FILE, Application
 from tests.fuzz.budget import FRESH_SECONDS, SEED
-from tests.fuzz.doors import FILE, Doors
 from wanserve.app import build
-from wanserve.blobs.links import Links
+from wanserve.blobs.links import LinkSigner
 from wanserve.core import open_core
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
-from wanserve.offers import choose
+from wanserve.models.availability import find_availability
+from wanserve.models.catalogue import Served
 from wanserve.settings import Settings
 from wanserve.tasks import file_key
 
@@ -27,15 +28,15 @@ def pytest_report_header() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """A server's application with nothing that makes videos."""
     data = tmp_path_factory.mktemp("fuzz") / "data"
     set_so = Settings(data_dir=data, engine="animatic", submit_rps=MANY, query_rps=MANY, max_queued=MANY)
-    choice = choose(set_so)
-    core = open_core(set_so, choice.cards)
+    choice = find_availability(set_so)
+    core = open_core(set_so, Served(choice.cards, frozenset({choice.engine})))
     secret = core.keys.create("one", "ann")
     core.tasks.submit(core.keys.owner(secret), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
-    task = core.tasks.claim(["wan2.2-t2v-plus"])
+    task = core.tasks.claim("worker", ["wan2.2-t2v-plus"])
     assert task
     stored = file_key(task.id, task.attempt)
     file = set_so.blobs_dir / stored
@@ -44,6 +45,6 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     assert core.tasks.succeed(task, Video(stored, len(FILE), "animatic"))
     app = build(set_so, core, choice, with_worker=False).app
     with asyncio.Runner() as runner:
-        yield (made := Doors(app, runner, secret, stored, Links((data / "link-secret").read_bytes())))
+        yield (made := Application(app, runner, secret, stored, LinkSigner((data / "link-secret").read_bytes())))
     core.close()
     print(f"\n{made.asked} requests to the application")

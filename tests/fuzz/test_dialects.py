@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.fuzz.doors import Answer, Doors, any_json, any_text, encoded, hammer, header_bytes
+from tests.fuzz.asgi import Answer, Application, any_json, any_text, encoded, hammer, header_bytes
 
 DASH_SUBMIT = "/api/v1/services/aigc/video-generation/video-synthesis"
 VIDEOS = "/v1/videos"
@@ -14,9 +14,13 @@ OPENAI_BODY: dict[str, Any] = {"prompt": "a", "size": "832x480", "seconds": "5",
 BOUNDARY = b"7d1f"
 
 
-def ask(doors: Doors, method: str, path: str, body: bytes = b"", query: str = "", **headers: bytes) -> Answer:
-    sent = {"authorization": b"Bearer " + doors.key.encode(), "x-dashscope-async": b"enable"}
-    return doors.ask(method, path, body, query, sent | {name.replace("_", "-"): text for name, text in headers.items()})
+def ask(
+    application: Application, method: str, path: str, body: bytes = b"", query: str = "", **headers: bytes
+) -> Answer:
+    sent = {"authorization": b"Bearer " + application.key.encode(), "x-dashscope-async": b"enable"}
+    return application.ask(
+        method, path, body, query, sent | {name.replace("_", "-"): text for name, text in headers.items()}
+    )
 
 
 def sound(answer: Answer, *allowed: int) -> None:
@@ -49,15 +53,15 @@ def part(name: str, text: str) -> bytes:
     return head.encode("utf-8", "surrogatepass")
 
 
-def test_any_body_of_either_dialect(doors: Doors) -> None:
+def test_any_body_of_either_dialect(application: Application) -> None:
     def check(drawn: tuple[bytes, bytes]) -> None:
-        sound(ask(doors, "POST", DASH_SUBMIT, drawn[0]), 200, 400)
-        sound(ask(doors, "POST", VIDEOS, drawn[1], content_type=b"application/json"), 200, 400)
+        sound(ask(application, "POST", DASH_SUBMIT, drawn[0]), 200, 400)
+        sound(ask(application, "POST", VIDEOS, drawn[1], content_type=b"application/json"), 200, 400)
 
     hammer(st.tuples(changed(DASH_BODY), changed(OPENAI_BODY)), check)
 
 
-def test_any_form(doors: Doors) -> None:
+def test_any_form(application: Application) -> None:
     names = st.sampled_from([*OPENAI_BODY, "model", "input_reference[image_url]"]) | any_text
     forms = st.lists(st.tuples(names, any_text), max_size=5).map(
         lambda fields: b"".join(part(*field) for field in fields) + b"--" + BOUNDARY + b"--\r\n"
@@ -76,12 +80,12 @@ def test_any_form(doors: Doors) -> None:
 
     def check(drawn: tuple[bytes, bytes, bytes]) -> None:
         body, kind, tries = drawn
-        sound(ask(doors, "POST", VIDEOS, body, content_type=kind, x_stainless_retry_count=tries), 200, 400)
+        sound(ask(application, "POST", VIDEOS, body, content_type=kind, x_stainless_retry_count=tries), 200, 400)
 
     hammer(st.tuples(forms | cut | st.binary(max_size=2000), kinds | header_bytes, header_bytes | st.just(b"1")), check)
 
 
-def test_any_id_and_query(doors: Doors) -> None:
+def test_any_id_and_query(application: Application) -> None:
     names = ["limit", "order", "after", "variant", "task_id", "start_time", "end_time", "model_name", "status"]
     values = any_text | st.integers().map(str) | st.from_regex(r"[0-9]{14}", fullmatch=True)
     pairs = st.lists(st.tuples(st.sampled_from([*names, "page_no", "page_size"]), values), max_size=4)
@@ -90,12 +94,12 @@ def test_any_id_and_query(doors: Doors) -> None:
 
     def check(drawn: tuple[str, str]) -> None:
         name, query = drawn
-        sound(ask(doors, "GET", "/api/v1/tasks", query=query), 200, 400)
-        sound(ask(doors, "GET", VIDEOS, query=query), 200, 400)
+        sound(ask(application, "GET", "/api/v1/tasks", query=query), 200, 400)
+        sound(ask(application, "GET", VIDEOS, query=query), 200, 400)
         for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/content"), ("POST", "/remix"), ("POST", "/")):
-            sound(ask(doors, method, f"{VIDEOS}/{name}{path}", query=query), 200, 400, 404, 405)
-        sound(ask(doors, "GET", f"/api/v1/tasks/{name}"), 200, 400)
-        sound(ask(doors, "POST", f"/api/v1/tasks/{name}/cancel"), 400, 404)
-        sound(ask(doors, "GET", f"/v1/models/{name}"), 200, 404)
+            sound(ask(application, method, f"{VIDEOS}/{name}{path}", query=query), 200, 400, 404, 405)
+        sound(ask(application, "GET", f"/api/v1/tasks/{name}"), 200, 400)
+        sound(ask(application, "POST", f"/api/v1/tasks/{name}/cancel"), 400, 404)
+        sound(ask(application, "GET", f"/v1/models/{name}"), 200, 404)
 
     hammer(st.tuples(ids, queries), check)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.e2e.server import POLL, SUBMIT
 from tests.fuzz import test_dialects
-from tests.fuzz.doors import FILE, Answer, Doors, any_json, any_text, encoded, hammer, header_bytes
+from tests.fuzz.asgi import FILE, Answer, Application, any_json, any_text, encoded, hammer, header_bytes
 from wanserve.domain.errors import SetupError
 from wanserve.settings import Settings, load
 
@@ -57,33 +57,33 @@ damaged = st.builds(
 bodies = st.tuples(ways, any_json).map(with_one_changed) | any_json.map(encoded) | damaged | st.binary(max_size=2000)
 
 
-def test_any_body(doors: Doors) -> None:
+def test_any_body(application: Application) -> None:
     def check(body: bytes) -> None:
-        sound(doors.ask("POST", SUBMIT, body), 200, 400)
-        sound(doors.ask("POST", POLL, body), 200, 400, 404)
+        sound(application.ask("POST", SUBMIT, body), 200, 400)
+        sound(application.ask("POST", POLL, body), 200, 400, 404)
 
     hammer(bodies, check)
 
 
-def test_any_size_and_id(doors: Doors) -> None:
+def test_any_size_and_id(application: Application) -> None:
     numbers = st.from_regex(r"[-+ ]?[0-9\u0660\uff10]{0,12}[*xX\u00d7\uff0a, ]{1,2}[-+ ]?[0-9]{0,12}", fullmatch=True)
 
     def check(text: str) -> None:
         size = GOOD["parameters"] | {"size": text}
-        sound(doors.ask("POST", SUBMIT, encoded(GOOD | {"parameters": size})), 200, 400)
-        sound(doors.ask("POST", POLL, encoded({"task_id": text})), 400, 404)
+        sound(application.ask("POST", SUBMIT, encoded(GOOD | {"parameters": size})), 200, 400)
+        sound(application.ask("POST", POLL, encoded({"task_id": text})), 400, 404)
 
     hammer(numbers | any_text, check)
 
 
-def test_any_credential_and_idempotency_key(doors: Doors) -> None:
+def test_any_credential_and_idempotency_key(application: Application) -> None:
     def check(drawn: tuple[bytes, bytes, str]) -> None:
         key, once, query = drawn
-        sound(doors.ask("POST", SUBMIT, encoded(GOOD), headers={"idempotency-key": once}), 200, 400)
+        sound(application.ask("POST", SUBMIT, encoded(GOOD), headers={"idempotency-key": once}), 200, 400)
         wrong = {"ocp-apim-subscription-key": key}
-        sound(doors.ask("POST", SUBMIT, encoded(GOOD), query, wrong), 401)
+        sound(application.ask("POST", SUBMIT, encoded(GOOD), query, wrong), 401)
         named = f"subscription-key={query}"
-        sound(doors.ask("POST", POLL, encoded({"task_id": "x"}), named, wrong), 401)
+        sound(application.ask("POST", POLL, encoded({"task_id": "x"}), named, wrong), 401)
 
     hammer(st.tuples(header_bytes, header_bytes, any_text), check)
 
@@ -92,13 +92,13 @@ NEWER = ("/v1", "/openai", "/api/v1")
 """Where the paths of the other two dialects begin."""
 
 
-def test_any_path_and_method(doors: Doors) -> None:
+def test_any_path_and_method(application: Application) -> None:
     known = st.sampled_from([SUBMIT, POLL, "/files/", "/docs/static/", "/healthz", "/metrics", *NEWER])
     paths = st.builds(lambda start, rest: f"{start}{rest}", known | st.just("/"), st.text())
 
     def check(drawn: tuple[str, str]) -> None:
         method, path = drawn
-        answer = doors.ask(method, path)
+        answer = application.ask(method, path)
         # What begins like a path of another dialect is answered in that one's shape, and OpenAI's has a 405.
         newer = any(path == prefix or path.startswith(f"{prefix}/") for prefix in NEWER)
         assert answer.status in (200, 307, 400, 401, 403, 404, *([405] if newer else [])), answer
@@ -109,20 +109,20 @@ def test_any_path_and_method(doors: Doors) -> None:
     hammer(st.tuples(methods, paths), check)
 
 
-def test_any_link(doors: Doors) -> None:
+def test_any_link(application: Application) -> None:
     def check(drawn: tuple[str, str, str]) -> None:
         key, expires, signature = drawn
-        sound(doors.ask("GET", f"/files/{key}", query=f"expires={expires}&signature={signature}"), 403, 404)
+        sound(application.ask("GET", f"/files/{key}", query=f"expires={expires}&signature={signature}"), 403, 404)
         # Signed as we sign: what is no stored video is none all the same.
-        signed = doors.signer.query(key, int(time.time()) + 1000)
-        sound(doors.ask("GET", f"/files/{key}", query=signed), 404)
+        signed = application.signer.query(key, int(time.time()) + 1000)
+        sound(application.ask("GET", f"/files/{key}", query=signed), 404)
 
     parts = st.sampled_from(["..", ".", "videos", "link-secret", "wanserve.db", "\0", "%2e%2e", "\\", ""]) | any_text
     keys = st.lists(parts, min_size=1, max_size=6).map("/".join)
     hammer(st.tuples(keys, any_text | st.integers().map(str), any_text), check)
 
 
-def test_any_range(doors: Doors) -> None:
+def test_any_range(application: Application) -> None:
     number = st.integers(-5, 5000).map(str) | st.just("") | any_text
     part = st.tuples(number, number).map("-".join) | any_text
     ranges = st.tuples(st.sampled_from(["bytes=", "bytes = ", "Bytes=", "", "lines="]), st.lists(part, max_size=5))
@@ -131,8 +131,8 @@ def test_any_range(doors: Doors) -> None:
         unit, parts = drawn
         wanted = (unit + ",".join(parts)).encode("utf-8", "replace")
         wanted = bytes(byte for byte in wanted if byte not in b"\0\r\n")
-        query = doors.signer.query(doors.link_key, int(time.time()) + 1000)
-        answer = doors.ask("GET", f"/files/{doors.link_key}", query=query, headers={"range": wanted})
+        query = application.signer.query(application.link_key, int(time.time()) + 1000)
+        answer = application.ask("GET", f"/files/{application.link_key}", query=query, headers={"range": wanted})
         assert answer.status in (200, 206, 400, 416), answer
         if answer.status == 200:
             assert answer.body == FILE

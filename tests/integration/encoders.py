@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import UMT5EncoderModel
 
-from wanserve.engine.wan.pull import rounded
+from wanserve.models.download import rounded
 
 
 def rounds_alike() -> bool:

@@ -13,6 +13,7 @@ import av
 import pytest
 
 from tests.samples import new_generation
+from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, EngineFailed
 from wanserve.domain.generation import Generation
@@ -20,8 +21,20 @@ from wanserve.domain.task import Variant
 from wanserve.media import probe
 from wanserve.tasks import file_key, unfinished_name
 from wanserve.worker import supervisor
-from wanserve.worker.child import outcome
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Probe, Probed, Progress
+from wanserve.worker.child import result_of
+from wanserve.worker.ports import Absent, ChildState, Ready
+from wanserve.worker.protocol import (
+    Cancel,
+    ChildConfig,
+    Crashed,
+    Done,
+    Event,
+    Generate,
+    Loaded,
+    Probe,
+    Probed,
+    Progress,
+)
 from wanserve.worker.supervisor import DIED, Supervisor
 
 LONG = Generation("wan2.2-t2v-plus", "a cat", "", 1920, 1080, 3000, 30, 1)
@@ -31,7 +44,9 @@ LONG = Generation("wan2.2-t2v-plus", "a cat", "", 1920, 1080, 3000, 30, 1)
 def child(tmp_path: Path) -> Iterator[Supervisor]:
     for folder in ("blobs", "scratch"):
         (tmp_path / folder).mkdir()
-    started = Supervisor(Charge("animatic", tmp_path / "blobs", tmp_path / "scratch", "error"))
+    started = Supervisor(
+        ChildConfig("animatic", DiskTarget(tmp_path / "blobs"), tmp_path / "scratch", "error"), os.environ
+    )
     started.start()
     started.load("wan2.2-t2v-plus")
     assert ended(started) == Loaded("wan2.2-t2v-plus")
@@ -59,7 +74,7 @@ def test_it_makes_encodes_reads_back_and_stores_one_video_after_another(child: S
         file = tmp_path / "blobs" / done.video.key
         facts = probe.check(file, new_generation())
         assert done.video.size_bytes == facts.bytes == file.stat().st_size
-        assert min(astuple(done.spent)) > 0
+        assert min(astuple(done.timings)) > 0
         assert "Generated video" in facts.tags["comment"]
         assert "animatic" in facts.tags["comment"]
     assert list((tmp_path / "scratch").iterdir()) == []
@@ -183,21 +198,20 @@ def test_what_the_system_says_of_itself_is_the_machines_fault_wherever_it_was_ra
         except OSError as cause:
             raise ValueError("as libraries do") from cause
 
-    for told in (outcome(work), outcome(wrapped)):
+    for told in (result_of(work), result_of(wrapped)):
         assert isinstance(told, Crashed)
         assert (told.fault, told.retryable) == (fault, True)
 
 
 def test_its_death_is_told_once_and_a_fresh_one_loads(child: Supervisor) -> None:
     child.kill()
-    assert not child.loaded
-    assert not child.running()
+    assert isinstance(child.state, Absent)
     assert child.next_event(1) is None
     child.send(Cancel())
     child.start()
     child.load("wanx2.1-t2v-plus")
     assert ended(child) == Loaded("wanx2.1-t2v-plus")
-    assert (child.loaded, child.model) == (True, "wanx2.1-t2v-plus")
+    assert cast("ChildState", child.state) == Ready("wanx2.1-t2v-plus")
 
 
 def test_a_child_that_dies_by_itself_is_a_crash_with_its_status(child: Supervisor) -> None:
@@ -205,22 +219,22 @@ def test_a_child_that_dies_by_itself_is_a_crash_with_its_status(child: Superviso
     os.kill(child.pid, signal.SIGKILL)
     crashed = ended(child)
     assert crashed == Crashed(DIED, "the worker's process ended: killed by SIGKILL", retryable=True, fault=Fault.WORKER)
-    assert not child.running()
+    assert isinstance(child.state, Absent)
 
 
 def test_it_answers_while_it_renders_and_owes_an_answer_while_it_is_stopped(child: Supervisor) -> None:
     assert child.pid is not None
-    child.ask()
+    child.ping()
     assert child.silent_s() == 0.0, "it has just been heard"
     child.send(Generate("long", 1, LONG))
     assert isinstance(child.next_event(60), Progress)
     os.kill(child.pid, signal.SIGSTOP)
     while child.next_event(supervisor.PING_SECONDS) is not None:
         pass
-    child.ask()
+    child.ping()
     first = child.silent_s()
     assert first > 0
-    child.ask()
+    child.ping()
     assert child.silent_s() >= first, "a second question does not excuse the first"
     os.kill(child.pid, signal.SIGCONT)
     while child.silent_s():
@@ -230,13 +244,13 @@ def test_it_answers_while_it_renders_and_owes_an_answer_while_it_is_stopped(chil
 
 def test_an_idle_child_answers_with_nothing_but_an_answer(child: Supervisor) -> None:
     while not child.silent_s():
-        child.ask()
+        child.ping()
     assert child.next_event(60) is None
     assert child.silent_s() == 0.0
 
 
 def test_after_a_crash_that_may_have_broken_it_it_is_gone_before_it_is_given_more(tmp_path: Path) -> None:
-    started = Supervisor(Charge("animatic", tmp_path, tmp_path / "none", "critical"))
+    started = Supervisor(ChildConfig("animatic", DiskTarget(tmp_path), tmp_path / "none", "critical"), os.environ)
     started.start()
     started.load("wan2.2-t2v-plus")
     assert isinstance(ended(started), Loaded)
@@ -244,7 +258,7 @@ def test_after_a_crash_that_may_have_broken_it_it_is_gone_before_it_is_given_mor
     crashed = ended(started)
     assert isinstance(crashed, Crashed)
     assert crashed.code == "internal_error"
-    assert not started.running()
+    assert isinstance(started.state, Absent)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -264,7 +278,7 @@ def test_it_ends_when_its_pipe_closes_even_while_it_renders(child: Supervisor) -
 
 
 def test_an_engine_that_does_not_load_is_told_and_tried_again_ever_later(tmp_path: Path) -> None:
-    child = Supervisor(Charge("no such engine", tmp_path, tmp_path, "critical"))
+    child = Supervisor(ChildConfig("no such engine", DiskTarget(tmp_path), tmp_path, "critical"), os.environ)
     pauses = []
     for _ in range(3):
         pauses.append(child.pause_s())
@@ -274,8 +288,8 @@ def test_an_engine_that_does_not_load_is_told_and_tried_again_ever_later(tmp_pat
         child.close()
     assert pauses == sorted(pauses)
     assert pauses[0] < pauses[-1]
-    assert child.problem is not None
-    assert not child.loaded
+    assert isinstance(child.state, Absent)
+    assert child.state.problem
 
 
 def refuse() -> Done:
@@ -307,4 +321,4 @@ def stop() -> Done:
 def test_whatever_goes_wrong_becomes_an_event(work: object, told: Event, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.CRITICAL):
         assert callable(work)
-        assert outcome(work) == told
+        assert result_of(work) == told

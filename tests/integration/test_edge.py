@@ -17,26 +17,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.samples import VIDEO
 from wanserve.app import all_dialects
-from wanserve.blobs.links import Links as Signer
-from wanserve.blobs.store import DiskBlobs
+from wanserve.blobs.disk import DiskBlobs
+from wanserve.blobs.links import LinkSigner
 from wanserve.core import Core, open_core
 from wanserve.domain.errors import WanserveError
+from wanserve.domain.ports import LocalFile
 from wanserve.domain.rules import VideoRequest
-from wanserve.http.api import Boundary, application
-from wanserve.http.auth import Gate
-from wanserve.http.body import MAX_DISCARDS, Bodies
+from wanserve.http.auth import Authenticator
+from wanserve.http.body import MAX_DISCARDS, BodyBudget
 from wanserve.http.dialects.base import Operation, Refusal
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.doors import Door
-from wanserve.http.files import Files, Links, Shelf
+from wanserve.http.endpoints import Endpoint
+from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
+from wanserve.http.middleware import ErrorMiddleware, application
 from wanserve.http.origin import Origin
+from wanserve.http.rates import TokenBuckets
+from wanserve.http.runners import InThreads, Runners, on_event_loop
 from wanserve.settings import Settings
 
 SUBMIT = "/wan-video/v1/generateTextToVideoRequest"
 DASH_SUBMIT = "/api/v1/services/aigc/video-generation/video-synthesis"
-DOORS = [SUBMIT, "/wan-video-polling/getTextToVideoResult", DASH_SUBMIT, "/v1/videos", "/v1/videos/x/remix"]
+ENDPOINTS = [SUBMIT, "/wan-video-polling/getTextToVideoResult", DASH_SUBMIT, "/v1/videos", "/v1/videos/x/remix"]
 
 LISTS = ThreadPoolExecutor(1)
+RUNNERS = Runners(on_event_loop, InThreads(), InThreads(LISTS))
 
 
 @dataclass
@@ -92,30 +96,32 @@ def core(tmp_path: Path) -> Iterator[Core]:
 
 
 def served(
-    core: Core, bodies: Bodies, submit_rps: float = 1000, answers: Counter[tuple[str, int]] | None = None
+    core: Core, bodies: BodyBudget, submit_rps: float = 1000, answers: Counter[tuple[str, int]] | None = None
 ) -> ASGIApp:
     dialects = all_dialects("wan2.2-t2v-plus", 1000, 1000)
-    gate = Gate(core.keys, submit_rps, 1000, time.monotonic)
-    signer, shelf = Signer(b"secret"), Shelf(DiskBlobs(Path("nowhere")))
-    links = Links(signer, Origin(), 1000)
-    doors = [
-        Door(one, each, core.tasks, gate, links, shelf, bodies, LISTS) for one in dialects for each in one.operations
+    authenticator, limiter = Authenticator(core.keys), TokenBuckets(submit_rps, 1000, time.monotonic)
+    signer, sender = LinkSigner(b"secret"), FileSender(DiskBlobs(Path("nowhere")))
+    links = VideoLinks(signer, Origin(), 1000)
+    endpoints = [
+        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, bodies, RUNNERS)
+        for one in dialects
+        for each in one.operations
     ]
-    files = Files(signer, shelf, lambda: 0, core.tasks)
+    files = SignedFileEndpoint(signer, sender, lambda: 0, core.tasks)
     counted = Counter() if answers is None else answers
-    return application(doors, [files.route()], dialects, lambda: "an-id", counted, Origin())
+    return application(endpoints, [files.route()], dialects, lambda: "an-id", counted, Origin())
 
 
 def key_headers(key: str) -> dict[str, str]:
     return {"ocp_apim_subscription_key": key, "authorization": f"Bearer {key}", "x_dashscope_async": "enable"}
 
 
-@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("path", ENDPOINTS)
 @pytest.mark.parametrize("credential", [{}, key_headers("sk-wrong")], ids=["no key", "wrong key"])
 def test_without_a_key_the_answer_comes_before_the_body_and_nothing_is_kept(
     core: Core, path: str, credential: dict[str, str]
 ) -> None:
-    bodies = Bodies()
+    bodies = BodyBudget()
     client = Client([b"x" * 1000] * 20, silent=True)
     heard_after: list[int] = []
     send = client.send
@@ -131,12 +137,12 @@ def test_without_a_key_the_answer_comes_before_the_body_and_nothing_is_kept(
     assert heard_after[:2] == [0, 0]
     assert client.taken == 20
     assert json.loads(client.body)
-    assert bodies.held == 0
+    assert bodies.used == 0
 
 
 def test_few_refused_bodies_are_read_at_a_time_and_the_others_are_answered_all_the_same(core: Core) -> None:
     clients = [Client([b"x" * 1000], silent=True) for _ in range(MAX_DISCARDS + 8)]
-    app = served(core, Bodies())
+    app = served(core, BodyBudget())
 
     async def crowd() -> None:
         await asyncio.gather(*(client.ask(app, SUBMIT, content_length="100000") for client in clients))
@@ -149,7 +155,7 @@ def test_few_refused_bodies_are_read_at_a_time_and_the_others_are_answered_all_t
 
 @pytest.mark.parametrize("path", [SUBMIT, DASH_SUBMIT, "/v1/videos"])
 def test_bodies_in_flight_are_bounded_for_all_and_for_each_account(core: Core, path: str) -> None:
-    bodies = Bodies(most=30_000, each=20_000)
+    bodies = BodyBudget(total=30_000, per_account=20_000)
     app = served(core, bodies)
     keys = {name: key_headers(core.keys.create(name, name)) for name in ("ann", "bob", "eve")}
 
@@ -160,7 +166,7 @@ def test_bodies_in_flight_are_bounded_for_all_and_for_each_account(core: Core, p
             asyncio.create_task(client.ask(app, path, content_length="99999", **keys[name]))
             for client, name in zip(clients, ("ann", "ann", "bob"), strict=True)
         ]
-        while bodies.held < 30_000:  # noqa: ASYNC110  # it is other coroutines of this loop that are waited for
+        while bodies.used < 30_000:  # noqa: ASYNC110  # it is other coroutines of this loop that are waited for
             await asyncio.sleep(0)
         late = [
             await Client([b"x" * 5_000]).ask(app, path, content_length="5000", **keys[name]) for name in ("ann", "eve")
@@ -173,14 +179,14 @@ def test_bodies_in_flight_are_bounded_for_all_and_for_each_account(core: Core, p
     for refused in asyncio.run(crowd()):
         assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         assert refused.headers["content-type"] == "application/json"
-    assert bodies.held == 0
+    assert bodies.used == 0
     again = asyncio.run(Client([b"{}"]).ask(app, path, content_length="2", **keys["ann"]))
     assert again.status == 400
-    assert bodies.held == 0
+    assert bodies.used == 0
 
 
 def test_a_query_is_refused_by_its_length_and_number_before_it_is_parsed(core: Core) -> None:
-    app = served(core, Bodies())
+    app = served(core, BodyBudget())
     for path, method in ((SUBMIT, "POST"), ("/api/v1/tasks", "GET"), ("/v1/videos", "GET"), ("/files/x", "GET")):
         for query in ("a=" + "b" * 8200, "&".join("a=b" for _ in range(101))):
             said = asyncio.run(Client().ask(app, path, method, query))
@@ -191,7 +197,7 @@ def test_a_query_is_refused_by_its_length_and_number_before_it_is_parsed(core: C
 
 
 def test_a_submit_that_cannot_be_read_counts_as_one(core: Core) -> None:
-    app = served(core, Bodies(), submit_rps=0.001)
+    app = served(core, BodyBudget(), submit_rps=0.001)
     key = key_headers(core.keys.create("one", "ann"))
     statuses = [asyncio.run(Client([b"{"]).ask(app, SUBMIT, content_length="1", **key)).status for _ in range(2)]
     assert statuses == [400, 429]
@@ -199,8 +205,8 @@ def test_a_submit_that_cannot_be_read_counts_as_one(core: Core) -> None:
 
 def test_every_answer_is_counted_whatever_it_is(core: Core) -> None:
     answers: Counter[tuple[str, int]] = Counter()
-    app = served(core, Bodies(), answers=answers)
-    methods, paths = ["GET", "POST", "OPTIONS", "BREW"], [*DOORS, "/files/x", "/nothing", "", "*", "/\ud800"]
+    app = served(core, BodyBudget(), answers=answers)
+    methods, paths = ["GET", "POST", "OPTIONS", "BREW"], [*ENDPOINTS, "/files/x", "/nothing", "", "*", "/\ud800"]
     for method in methods:
         for path in paths:
             asyncio.run(Client().ask(app, path, method))
@@ -229,7 +235,7 @@ def test_where_the_refusal_itself_fails_a_fixed_answer_goes_out_and_the_log_says
         raise ValueError("a fault")
 
     answers: Counter[tuple[str, int]] = Counter()
-    app = Boundary(nothing, [Broken()], lambda: "an-id", answers)  # type: ignore[list-item]  # it is broken
+    app = ErrorMiddleware(nothing, [Broken()], lambda: "an-id", answers)  # type: ignore[list-item]  # it is broken
     with caplog.at_level(logging.ERROR):
         said = asyncio.run(Client().ask(app, "/x", "GET"))
     body: dict[str, Any] = json.loads(said.body)
@@ -244,9 +250,9 @@ def test_where_the_refusal_itself_fails_a_fixed_answer_goes_out_and_the_log_says
 class Vanishing(DiskBlobs):
     """A store whose file is deleted between the look-up and the opening."""
 
-    def local_path(self, key: str) -> Path:
-        found = super().local_path(key)
-        found.unlink()
+    def locate(self, key: str) -> LocalFile:
+        found = super().locate(key)
+        found.path.unlink()
         return found
 
 
@@ -254,20 +260,27 @@ class Vanishing(DiskBlobs):
 def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core, tmp_path: Path, by: str) -> None:
     key = core.keys.create("one", "ann")
     task = core.tasks.submit(core.keys.owner(key), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
-    claimed = core.tasks.claim(["wan2.2-t2v-plus"])
+    claimed = core.tasks.claim("worker", ["wan2.2-t2v-plus"])
     assert claimed is not None
     stored = f"videos/{task.id}/1.mp4"
     core.tasks.succeed(claimed, VIDEO.__class__(stored, 3, "animatic"))
     file = tmp_path / stored
     file.parent.mkdir(parents=True)
     file.write_bytes(b"mp4")
-    dialects, signer, shelf = all_dialects("wan2.2-t2v-plus", 1000, 1000), Signer(b"secret"), Shelf(Vanishing(tmp_path))
-    gate, links = Gate(core.keys, 1000, 1000, time.monotonic), Links(signer, Origin(), 1000)
-    doors = [
-        Door(one, each, core.tasks, gate, links, shelf, Bodies(), LISTS) for one in dialects for each in one.operations
+    dialects, signer, sender = (
+        all_dialects("wan2.2-t2v-plus", 1000, 1000),
+        LinkSigner(b"secret"),
+        FileSender(Vanishing(tmp_path)),
+    )
+    authenticator, limiter = Authenticator(core.keys), TokenBuckets(1000, 1000, time.monotonic)
+    links = VideoLinks(signer, Origin(), 1000)
+    endpoints = [
+        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, BodyBudget(), RUNNERS)
+        for one in dialects
+        for each in one.operations
     ]
-    files = Files(signer, shelf, lambda: 0, core.tasks)
-    app = application(doors, [files.route()], dialects, lambda: "an-id", Counter(), Origin())
+    files = SignedFileEndpoint(signer, sender, lambda: 0, core.tasks)
+    app = application(endpoints, [files.route()], dialects, lambda: "an-id", Counter(), Origin())
     path, query = f"/v1/videos/video_{task.id.replace('-', '')}/content", ""
     if by == "link":
         path, query = f"/files/{stored}", signer.query(stored, 10**9)
@@ -282,7 +295,7 @@ def test_a_proxy_with_tls_and_no_public_url_is_told_of_once(caplog: pytest.LogCa
 
     def asked(public_url: str | None, **headers: str) -> int:
         caplog.clear()
-        app = Boundary(nothing, [Pixazo()], lambda: "an-id", Counter(), Origin(public_url))
+        app = ErrorMiddleware(nothing, [Pixazo()], lambda: "an-id", Counter(), Origin(public_url))
         for _ in range(3):
             asyncio.run(Client().ask(app, "/x", "GET", **headers))
         return caplog.text.count("WANSERVE_PUBLIC_URL")
@@ -301,7 +314,7 @@ def test_cancels_and_deletes_do_not_wait_behind_lists(core: Core) -> None:
     task = core.tasks.submit(key, VideoRequest("wan2.2-t2v-plus", "a cat")).result(10)
     busy = threading.Event()
     held = LISTS.submit(busy.wait, 60)
-    app = served(core, Bodies())
+    app = served(core, BodyBudget())
 
     async def ask() -> list[int]:
         lists = [asyncio.create_task(Client([]).ask(app, "/v1/videos", "GET", **headers)) for _ in range(20)]

@@ -16,7 +16,7 @@ import pytest
 from tests.samples import new_generation
 from wanserve.domain.errors import Canceled
 from wanserve.domain.ports import Report
-from wanserve.extension.chat import BODY_BYTES, TRIES, ChatEndpoint, extend
+from wanserve.prompts.chat import BODY_BYTES, TRIES, ChatEndpoint, extend
 
 GOOD = (
     "A small grey kitten runs across a moonlit meadow, its paws barely touching the wet grass. Cold blue light from "

@@ -11,14 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
-from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import GEOMETRY_1_3B, GEOMETRY_14B, Precision
 from wanserve.engine.wan.quiet import silence_libraries
 from wanserve.engine.wan.shares import allowed, check_shares
-from wanserve.worker.events import Cancel, Charge, Crashed, Done, Event, Generate, Loaded, Progress
+from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, WAN_MODELS, Precision, WanModelCard
+from wanserve.worker.ports import Absent
+from wanserve.worker.protocol import Cancel, ChildConfig, Crashed, Done, Event, Generate, Loaded, Progress
 from wanserve.worker.supervisor import DIED, Supervisor
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -31,10 +32,10 @@ LARGE = Generation(TURBO, "a cat", "", 4096, 4096, 81, 16, 3)
 """Its noise alone takes 150 MB."""
 
 
-def tiny(model: str, weights: str) -> ModelCard:
+def tiny(model: str, weights: str) -> WanModelCard:
     """The model's card with tiny weights, in fp32 and few steps."""
-    recipe = replace(MODELS[model].recipe, weights=str(ASSETS / weights), steps=5, precision=Precision.FP32)
-    return replace(MODELS[model], recipe=recipe)
+    sampling = replace(WAN_MODELS[model].sampling, weights=str(ASSETS / weights), steps=5, precision=Precision.FP32)
+    return replace(WAN_MODELS[model], sampling=sampling)
 
 
 CARDS = {TURBO: tiny(TURBO, "tiny-wan"), PLUS: tiny(PLUS, "tiny-wan22")}
@@ -47,12 +48,14 @@ class Child:
         for name in ("blobs", "scratch"):
             (folder / name).mkdir(parents=True)
         self.blobs = folder / "blobs"
-        self.supervisor = Supervisor(Charge("wan", self.blobs, folder / "scratch", "critical", CARDS, gpus=gpus))
+        self.supervisor = Supervisor(
+            ChildConfig("wan", DiskTarget(self.blobs), folder / "scratch", "critical", CARDS, gpus=gpus), os.environ
+        )
         self.made = 0
 
     def begin(self, model: str = TURBO) -> None:
         """Have it load the model, once it is started."""
-        if not self.supervisor.running():
+        if isinstance(self.supervisor.state, Absent):
             self.supervisor.start()
         self.supervisor.load(model)
 
@@ -225,7 +228,7 @@ def test_no_peer_outlives_the_first_rank(children: list[Child]) -> None:
 
 @pytest.mark.parametrize(
     ("heads", "numbers"),
-    [(GEOMETRY_1_3B.heads, [2, 3, 4, 6, 12]), (GEOMETRY_14B.heads, [2, 4, 5, 8, 10, 20, 40]), (4, [2, 4]), (1, [])],
+    [(SHAPE_1_3B.heads, [2, 3, 4, 6, 12]), (SHAPE_14B.heads, [2, 4, 5, 8, 10, 20, 40]), (4, [2, 4]), (1, [])],
 )
 def test_the_heads_decide_how_many_devices_can_share(heads: int, numbers: list[int]) -> None:
     assert allowed(heads) == numbers

@@ -10,22 +10,30 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from wanserve.domain.errors import InvalidRequest
-from wanserve.http.api import Boundary
+from wanserve.domain.errors import InvalidRequest, SetupError
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.listener import MAX_CONNECTIONS, OTHER_FILES, Patience, free_address, listen, room_for_connections
+from wanserve.http.listener import (
+    MAX_CONNECTIONS,
+    RESERVED_FILES,
+    ConnectionTimeouts,
+    bind_socket,
+    connection_limit,
+    serve_app,
+    start_listening,
+)
+from wanserve.http.middleware import ErrorMiddleware
 
-SHORT = Patience(head_s=1, unread_s=1)
+SHORT = ConnectionTimeouts(head_s=1, unread_s=1)
 NARROW = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1024))
-from wanserve.http.listener import room_for_connections
-print(room_for_connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+from wanserve.http.listener import connection_limit
+print(connection_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 CHUNK = b"x" * 65536
 
@@ -50,24 +58,20 @@ class Generous:
 @contextmanager
 def listening(app: Generous) -> Iterator[tuple[str, int]]:
     """The application on a free port, in a thread, with little patience."""
-    host, port = free_address("127.0.0.1", 0)
+    bound = bind_socket("127.0.0.1", 0, SHORT)
+    start_listening(bound)
+    address = bound.getsockname()
     done = threading.Event()
 
     async def until() -> float:
         await asyncio.to_thread(done.wait)
         return 10.0
 
-    thread = threading.Thread(target=lambda: asyncio.run(listen(app, host, port, until, SHORT)))
+    thread = threading.Thread(target=lambda: asyncio.run(serve_app(app, bound, until, SHORT)))
     thread.start()
     try:
-        while True:
-            with ExitStack() as probing:
-                try:
-                    probing.enter_context(socket.create_connection((host, port)))
-                    break
-                except ConnectionRefusedError:
-                    pass
-        yield host, port
+        # The kernel accepts connections already, whether Granian runs yet or not.
+        yield address
     finally:
         done.set()
         thread.join()
@@ -90,6 +94,27 @@ def test_a_client_that_reads_nothing_of_its_answer_is_let_go() -> None:
         assert app.ended.wait(60)
 
 
+def test_of_two_sockets_that_are_bound_to_one_port_the_second_to_listen_is_told_plainly() -> None:
+    with bind_socket("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with bind_socket("127.0.0.1", port) as second:
+            assert start_listening(first) == f"http://127.0.0.1:{port}"
+            with pytest.raises(SetupError, match=f"port {port} of 127.0.0.1 is taken"):
+                start_listening(second)
+        with pytest.raises(SetupError, match=f"port {port} of 127.0.0.1 is taken"):
+            bind_socket("127.0.0.1", port)
+
+
+def test_a_url_has_an_ipv6_address_in_brackets() -> None:
+    with bind_socket("::1", 0) as bound:
+        assert start_listening(bound) == f"http://[::1]:{bound.getsockname()[1]}"
+
+
+def test_a_host_that_is_unknown_stops_the_start() -> None:
+    with pytest.raises(SetupError, match=r"cannot listen at no\.such\.host\.invalid port 80"):
+        bind_socket("no.such.host.invalid", 80)
+
+
 def test_a_flood_of_connections_leaves_descriptors_for_all_else() -> None:
     """In a process of its own, whose limit is that of many shells and services."""
     told = subprocess.run(
@@ -98,10 +123,10 @@ def test_a_flood_of_connections_leaves_descriptors_for_all_else() -> None:
         text=True,
         check=True,
     )
-    assert told.stdout.split() == [str(1024 - OTHER_FILES), "1024", "1024"]
+    assert told.stdout.split() == [str(1024 - RESERVED_FILES), "1024", "1024"]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    room = room_for_connections()
-    assert room == min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OTHER_FILES)
+    room = connection_limit()
+    assert room == min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
@@ -127,7 +152,7 @@ def test_a_refusal_holds_its_connection_no_longer_than_it_takes() -> None:
         body = Body()
         seen = weakref.ref(body)
         scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-        asyncio.run(Boundary(reading, [Pixazo()], lambda: "an-id", Counter())(scope, body, send))
+        asyncio.run(ErrorMiddleware(reading, [Pixazo()], lambda: "an-id", Counter())(scope, body, send))
         del body
         assert seen() is None
     finally:

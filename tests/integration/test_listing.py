@@ -3,11 +3,13 @@
 import random
 from pathlib import Path
 
-from tests.samples import VIDEO, new_task
+from tests.samples import VIDEO, new_task, unaccepted
 from wanserve.domain.search import Search
-from wanserve.domain.task import Failure, State
+from wanserve.domain.task import Failed, Failure, Requeued, Settlement, State, Succeeded
+from wanserve.machine.clocks import now_ms
 from wanserve.store.memory import MemoryTasks
-from wanserve.store.sqlite import Database, SqliteTasks
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.tasks import SqliteTasks
 
 MINUTE_MS = 60_000
 MODELS = ("small", "large")
@@ -16,31 +18,26 @@ MODELS = ("small", "large")
 def test_pages_and_totals_over_many_periods_are_exact(tmp_path: Path) -> None:
     drawn = random.Random(3)
     database = Database(tmp_path / "tasks.db")
-    ours, twin = SqliteTasks(database), MemoryTasks()
-    # Added all at once, so that they share commits.
-    added = [
-        store.add(task, 1000)
-        for task in (
-            new_task(drawn.choice(("ann", "ben")), drawn.choice(MODELS), number * 4 * MINUTE_MS)
-            for number in range(150)
-        )
-        for store in (ours, twin)
-    ]
-    for one in added:
-        one.result(10)
+    now = 0
+
+    def clock() -> int:
+        return now
+
+    ours, twin = SqliteTasks(database, clock), MemoryTasks(clock)
+    for number in range(150):
+        now = number * 4 * MINUTE_MS
+        new = unaccepted(drawn.choice(("ann", "ben")), drawn.choice(MODELS))
+        assert ours.add(new, 1000).result(10) == twin.add(new, 1000).result(10)
     for _ in range(100):
-        claimed = ours.claim(MODELS, 0, 1, None)
-        assert claimed == twin.claim(MODELS, 0, 1, None)
+        now = 0
+        claimed = ours.claim("worker", MODELS, 1, None)
+        assert claimed == twin.claim("worker", MODELS, 1, None)
         assert claimed is not None
-        end_ms = claimed.submitted_ms + drawn.randrange(60) * MINUTE_MS
-        moved = drawn.choice(
-            [
-                claimed.succeeded(end_ms, VIDEO),
-                claimed.failed(end_ms, Failure("broken", "it broke")),
-                claimed.requeued(),
-            ]
-        )
-        assert ours.settle(moved) == twin.settle(moved) is True
+        now = claimed.submitted_ms + drawn.randrange(60) * MINUTE_MS
+        ends: list[Settlement] = [Succeeded(VIDEO), Failed(Failure("broken", "it broke")), Requeued()]
+        settlement = drawn.choice(ends)
+        assert ours.settle(claimed, settlement)
+        assert twin.settle(claimed, settlement)
 
     def time() -> int | None:
         return drawn.choice((None, drawn.randrange(600 * MINUTE_MS)))
@@ -65,24 +62,29 @@ def test_the_migration_counts_what_was_there(tmp_path: Path) -> None:
     """A database of the schema before has the same lists and totals after the counts were added."""
     import sqlite3
 
-    from wanserve.store.migrate import migrate, migrations
     from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
+    from wanserve.store.sqlite.migrate import migrate, migrations
 
     path = tmp_path / "tasks.db"
     before = sqlite3.connect(path, isolation_level=None)
     migrate(before, {number: steps for number, steps in migrations().items() if number < 5})
     tasks = [new_task("ann", submitted_ms=number * 7 * MINUTE_MS) for number in range(30)]
-    columns = TASK_COLUMNS.replace("losses, ", "")
+    names = TASK_COLUMNS.split(", ")
+    added_since = [names.index(name) for name in ("losses", "worker_id")]
+    columns = ", ".join(name for at, name in enumerate(names) if at not in added_since)
+    columns = columns.replace("lease_until_ms", "lease_ms")
     for task in tasks:
-        life = [value for position, value in enumerate(life_row(task)) if position != 3]
         marks = ", ".join("?" for _ in columns.split(","))
-        before.execute(f"INSERT INTO tasks ({columns}) VALUES ({marks})", (*new_row(task), *life))
+        before.execute(
+            f"INSERT INTO tasks ({columns}) VALUES ({marks})",
+            [value for at, value in enumerate((*new_row(task), *life_row(task))) if at not in added_since],
+        )
     before.execute("INSERT INTO submits VALUES ('ann', 'mine', 'same', ?, 5)", (tasks[0].id,))
     before.close()
     database = Database(path)
-    store = SqliteTasks(database)
+    store = SqliteTasks(database, now_ms)
     assert store.count("ann", Search()) == 30
     assert [task.id for task in store.search("ann", Search())] == [task.id for task in reversed(tasks)]
-    assert [(row.state, row.count) for row in store.census()] == [(State.PENDING, 30)]
+    assert [(row.state, row.count) for row in store.state_counts()] == [(State.PENDING, 30)]
     assert database.read("SELECT * FROM idempotency_keys", ()) == [("ann", "mine", "same", tasks[0].id, 5)]
     database.close()

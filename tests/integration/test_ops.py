@@ -12,7 +12,7 @@ from wanserve.http.ops import Ops, WorkerHealth
 
 
 @dataclass
-class Counted:
+class CountedSubmit:
     """A store and metrics that count how often they are asked; the store is held up until `go` is set."""
 
     writes: int = 0
@@ -31,7 +31,9 @@ class Counted:
         return f"ready {ready} {workers_ready}".encode()
 
 
-def routes(counted: Counted, workers: list[WorkerHealth], *, stopping: bool = False, store_s: float = 60) -> Router:
+def routes(
+    counted: CountedSubmit, workers: list[WorkerHealth], *, stopping: bool = False, store_s: float = 60
+) -> Router:
     made = Ops("animatic", "why", lambda: workers, counted.check_writable, lambda: stopping, counted.page, {}, store_s)
     return Router(made.routes())
 
@@ -51,7 +53,7 @@ ILL = WorkerHealth("cpu", loaded=True, problem="the disk is full", unloadable={"
 
 
 def test_many_who_ask_share_one_write_and_one_page() -> None:
-    counted = Counted()
+    counted = CountedSubmit()
     counted.go.set()
     answers = asked(routes(counted, [WELL]), *["/readyz", "/metrics"] * 50)
     assert {answer.status_code for answer in answers} == {200}
@@ -59,7 +61,7 @@ def test_many_who_ask_share_one_write_and_one_page() -> None:
 
 
 def test_a_write_that_hangs_is_told_and_not_joined_by_others() -> None:
-    counted = Counted()
+    counted = CountedSubmit()
     (answer,) = asked(routes(counted, [WELL], store_s=0.01), "/readyz")
     assert (answer.status_code, answer.json()["store"]) == (503, "the task table took no write for 0.01 s")
     counted.go.set()
@@ -67,7 +69,7 @@ def test_a_write_that_hangs_is_told_and_not_joined_by_others() -> None:
 
 
 def test_each_question_has_its_own_answer() -> None:
-    counted = Counted()
+    counted = CountedSubmit()
     counted.go.set()
     ready, workers, page = asked(routes(counted, [ILL]), "/readyz", "/readyz/workers", "/metrics")
     assert ready.status_code == 200, "a worker in trouble sends no request elsewhere"
@@ -81,7 +83,7 @@ def test_each_question_has_its_own_answer() -> None:
 
 
 def test_a_store_that_takes_no_write_and_a_stop_are_told_apart() -> None:
-    counted = Counted(error="the disk is full")
+    counted = CountedSubmit(error="the disk is full")
     counted.go.set()
     (full,) = asked(routes(counted, [WELL]), "/readyz")
     assert (full.status_code, full.json()) == (503, {"status": "not ready", "store": "the disk is full"})

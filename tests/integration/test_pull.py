@@ -15,8 +15,8 @@ import pytest
 
 from tests.integration.hub import REVISION, Hub, serving
 from wanserve.domain.errors import SetupError
-from wanserve.engine.wan.checkpoint import Tensor, check_weights, find_weights, read_header
-from wanserve.engine.wan.pull import PIECE, fault, to_bf16
+from wanserve.models.download import PIECE, explain, to_bf16
+from wanserve.models.weights import Tensor, check_weights, find_weights, read_header
 
 ASSETS = Path(__file__).parents[1] / "assets"
 TINY, TINY_22, OWN = "Wan-AI/Tiny-Diffusers", "Wan-AI/Tiny22-Diffusers", "our/Tiny-Diffusers"
@@ -48,7 +48,7 @@ class Puller:
         self, hub_id: str = TINY, *more: str, first: tuple[str, ...] = (sys.executable,)
     ) -> subprocess.Popen[str]:
         """Begin to pull into `folder`."""
-        command = [*first, "-m", "wanserve.engine.wan.pull", hub_id, str(self.folder), *more]
+        command = [*first, "-m", "wanserve.models.download", hub_id, str(self.folder), *more]
         return subprocess.Popen(
             command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
         )
@@ -249,7 +249,9 @@ def test_a_disk_without_room_is_told_before_and_a_full_one_keeps_what_it_has(hub
     # The kernel refuses to let a file grow beyond 300 kB, and says so in the words of another error than a full disk's.
     limited = ("bash", "-c", 'ulimit -f 300; exec "$0" "$@"', sys.executable)
     assert "broke off: OSError: [Errno 27] File too large; what has arrived is kept" in pull(first=limited)
-    assert fault(OSError(errno.ENOSPC, "No space left"), TINY).startswith("the disk is full: make room; what has arri")
+    assert explain(OSError(errno.ENOSPC, "No space left"), TINY).startswith(
+        "the disk is full: make room; what has arri"
+    )
     assert pull() == ""
     check_weights(pull.folder, 1)
 

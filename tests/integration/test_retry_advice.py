@@ -13,27 +13,30 @@ import pytest
 from starlette.types import ASGIApp
 
 from tests.samples import VIDEO
-from wanserve.blobs.links import Links as Signer
-from wanserve.blobs.store import DiskBlobs
+from wanserve.blobs.disk import DiskBlobs
+from wanserve.blobs.links import LinkSigner
 from wanserve.core import Core, open_core
 from wanserve.domain.errors import StoreUncertain
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import State, Task
-from wanserve.http.api import application
-from wanserve.http.auth import Gate
-from wanserve.http.body import Bodies
-from wanserve.http.dialects.base import Incoming, Json, Operation, Outgoing, Query, Remix, Submit
+from wanserve.http.auth import Authenticator
+from wanserve.http.body import BodyBudget
+from wanserve.http.dialects.base import AnswerContext, DialectRequest, JsonObject, Operation, Query, Remix, Submit
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
-from wanserve.http.doors import Door
-from wanserve.http.files import Links, Shelf
+from wanserve.http.endpoints import Endpoint
+from wanserve.http.files import FileSender, VideoLinks
+from wanserve.http.middleware import application
 from wanserve.http.origin import Origin
+from wanserve.http.rates import TokenBuckets
+from wanserve.http.runners import InThreads, Runners, on_event_loop
 from wanserve.settings import Settings
 
 BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}}
 
 LISTS = ThreadPoolExecutor(1)
+RUNNERS = Runners(on_event_loop, InThreads(), InThreads(LISTS))
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def core(tmp_path: Path) -> Iterator[Core]:
     opened.close()
 
 
-def fault(task: Task, outgoing: Outgoing) -> Json:
+def fault(task: Task, context: AnswerContext) -> JsonObject:
     raise RuntimeError("a fault after the task was stored")
 
 
@@ -55,13 +58,23 @@ def broken_when_it_writes(operation: Operation) -> Operation:
 def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
     """The document's API with its operations broken."""
     dialect = Pixazo()
-    gate = Gate(core.keys, 1000, 1000, time.monotonic)
-    links = Links(Signer(b"secret"), Origin(), 1000)
-    doors = [
-        Door(dialect, broken(operation), core.tasks, gate, links, Shelf(DiskBlobs(Path("nowhere"))), Bodies(), LISTS)
+    authenticator, limiter = Authenticator(core.keys), TokenBuckets(1000, 1000, time.monotonic)
+    links = VideoLinks(LinkSigner(b"secret"), Origin(), 1000)
+    endpoints = [
+        Endpoint(
+            dialect,
+            broken(operation),
+            core.tasks,
+            authenticator,
+            limiter,
+            links,
+            FileSender(DiskBlobs(Path("nowhere"))),
+            BodyBudget(),
+            RUNNERS,
+        )
         for operation in dialect.operations
     ]
-    return application(doors, [], [dialect], lambda: "an-id", Counter(), Origin())
+    return application(endpoints, [], [dialect], lambda: "an-id", Counter(), Origin())
 
 
 def posted(
@@ -111,7 +124,7 @@ def test_a_submit_that_was_refused_may_be_sent_again(core: Core) -> None:
 
 
 def test_a_commit_that_the_disk_may_have_taken_says_so_unless_the_submit_has_a_key(core: Core) -> None:
-    def lose(incoming: Incoming) -> VideoRequest:
+    def lose(request: DialectRequest) -> VideoRequest:
         raise StoreUncertain("a write to the task table may be lost")
 
     app = served(core, lambda operation: replace(operation, read=lose) if isinstance(operation, Submit) else operation)
@@ -123,23 +136,24 @@ def test_a_commit_that_the_disk_may_have_taken_says_so_unless_the_submit_has_a_k
 def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_submit(core: Core) -> None:
     text = core.keys.create("remixer", "ann")
     source = core.tasks.submit(core.keys.owner(text), VideoRequest("wan2.2-t2v-plus", "a cat")).result()
-    claimed = core.tasks.claim(["wan2.2-t2v-plus"])
+    claimed = core.tasks.claim("worker", ["wan2.2-t2v-plus"])
     assert claimed is not None
     core.tasks.succeed(claimed, VIDEO)
     dialect = OpenAI("wan2.2-t2v-plus", 1000, 1000)
     (remix,) = [operation for operation in dialect.operations if isinstance(operation, Remix)]
     broken = replace(remix, write=fault)
-    door = Door(
+    endpoint = Endpoint(
         dialect,
         broken,
         core.tasks,
-        Gate(core.keys, submit_rps=0.001, query_rps=1000, now_s=time.monotonic),
-        Links(Signer(b"secret"), Origin(), 1000),
-        Shelf(DiskBlobs(Path("nowhere"))),
-        Bodies(),
-        LISTS,
+        Authenticator(core.keys),
+        TokenBuckets(submit_rps=0.001, query_rps=1000, now_s=time.monotonic),
+        VideoLinks(LinkSigner(b"secret"), Origin(), 1000),
+        FileSender(DiskBlobs(Path("nowhere"))),
+        BodyBudget(),
+        RUNNERS,
     )
-    app = application([door], [], [dialect], lambda: "an-id", Counter(), Origin())
+    app = application([endpoint], [], [dialect], lambda: "an-id", Counter(), Origin())
     path = remix.path.format(video_id=f"video_{source.id.replace('-', '')}")
 
     async def post() -> httpx.Response:

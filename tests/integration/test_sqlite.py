@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.samples import new_task
+from tests.samples import unaccepted
 from wanserve.domain.account import Key
 from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable, StoreUncertain
+from wanserve.domain.idempotency import KeyedSubmit
 from wanserve.domain.search import Search
-from wanserve.domain.task import Once, State, Task
-from wanserve.store import sqlite
-from wanserve.store.migrate import migrate, migrations
-from wanserve.store.sqlite import Database, SqliteKeys, SqliteTasks
+from wanserve.domain.task import State, Task
+from wanserve.machine.clocks import now_ms
+from wanserve.store.sqlite import database as database_module
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.keys import SqliteKeys
+from wanserve.store.sqlite.migrate import migrate, migrations
+from wanserve.store.sqlite.tasks import SqliteTasks
 
 
 @pytest.fixture
@@ -44,11 +48,10 @@ def test_every_connection_commits_to_the_disk(database: Database) -> None:
 
 def test_what_was_accepted_is_there_after_opening_again(tmp_path: Path) -> None:
     first = Database(tmp_path / "tasks.db")
-    task = new_task()
-    SqliteTasks(first).add(task, 10).result(10)
+    task = SqliteTasks(first, now_ms).add(unaccepted(), 10).result(10)
     first.close()
     second = Database(tmp_path / "tasks.db")
-    assert SqliteTasks(second).get("ann", task.id) == task
+    assert SqliteTasks(second, now_ms).get("ann", task.id) == task
     second.close()
 
 
@@ -61,8 +64,8 @@ def test_a_burst_of_submits_shares_few_commits(database: Database) -> None:
     database.write(trace)
     held = threading.Event()
     blocker = database.writer.write(lambda _: held.wait(10))
-    store = SqliteTasks(database)
-    added = [store.add(new_task(), 1000) for _ in range(100)]
+    store = SqliteTasks(database, now_ms)
+    added = [store.add(unaccepted(), 1000) for _ in range(100)]
     assert not any(one.done() for one in added)
     held.set()
     assert blocker.result(10)
@@ -73,7 +76,7 @@ def test_a_burst_of_submits_shares_few_commits(database: Database) -> None:
 
 
 def test_one_callers_refusal_undoes_its_own_statements_and_nobody_elses(database: Database) -> None:
-    store = SqliteTasks(database)
+    store = SqliteTasks(database, now_ms)
 
     def half_done(connection: sqlite3.Connection) -> None:
         insert_account(connection)
@@ -81,7 +84,7 @@ def test_one_callers_refusal_undoes_its_own_statements_and_nobody_elses(database
 
     held = threading.Event()
     blocker = database.writer.write(lambda _: held.wait(10))
-    before, refused, after = store.add(new_task(), 9), database.writer.write(half_done), store.add(new_task(), 9)
+    before, refused, after = store.add(unaccepted(), 9), database.writer.write(half_done), store.add(unaccepted(), 9)
     held.set()
     blocker.result(10)
     before.result(10)
@@ -93,10 +96,10 @@ def test_one_callers_refusal_undoes_its_own_statements_and_nobody_elses(database
 
 
 def test_a_client_that_goes_away_while_its_submit_waits_harms_nobody(database: Database) -> None:
-    store = SqliteTasks(database)
+    store = SqliteTasks(database, now_ms)
     held = threading.Event()
     blocker = database.writer.write(lambda _: held.wait(10))
-    gone, stays = store.add(new_task(), 9), store.add(new_task(), 9)
+    gone, stays = store.add(unaccepted(), 9), store.add(unaccepted(), 9)
     assert gone.cancel()
     held.set()
     blocker.result(10)
@@ -119,9 +122,9 @@ def test_a_full_disk_is_said_plainly_and_passes(database: Database) -> None:
     def limit(pages: int) -> None:
         database.write(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
 
-    store = SqliteTasks(database)
+    store = SqliteTasks(database, now_ms)
     limit(1)
-    refused: list[Future[Task]] = [store.add(new_task(), 10_000) for _ in range(200)]
+    refused: list[Future[Task]] = [store.add(unaccepted(), 10_000) for _ in range(200)]
     errors = [one.exception(10) for one in refused]
     full = [error for error in errors if isinstance(error, StoreUnavailable)]
     assert full
@@ -129,12 +132,12 @@ def test_a_full_disk_is_said_plainly_and_passes(database: Database) -> None:
     limit(1_000_000)
     accepted = [task for task, error in zip(refused, errors, strict=True) if error is None]
     assert len(store.search(None, Search([State.PENDING], limit=100_000))) == len(accepted)
-    store.add(new_task(), 10_000).result(10)
+    store.add(unaccepted(), 10_000).result(10)
 
 
 def test_reads_by_many_threads_each_see_the_last_commit(database: Database) -> None:
-    store = SqliteTasks(database)
-    tasks = [new_task() for _ in range(20)]
+    store = SqliteTasks(database, now_ms)
+    tasks = [unaccepted() for _ in range(20)]
     missing: list[str] = []
 
     def submit_and_look(task_number: int) -> None:
@@ -153,10 +156,10 @@ def test_reads_by_many_threads_each_see_the_last_commit(database: Database) -> N
 
 def test_a_closed_store_refuses_and_does_not_hang(tmp_path: Path) -> None:
     database = Database(tmp_path / "tasks.db")
-    store = SqliteTasks(database)
+    store = SqliteTasks(database, now_ms)
     database.close()
     with pytest.raises(StoreUnavailable):
-        store.add(new_task(), 10).result(10)
+        store.add(unaccepted(), 10).result(10)
     with pytest.raises(StoreUnavailable):
         store.get("ann", "x")
 
@@ -164,11 +167,11 @@ def test_a_closed_store_refuses_and_does_not_hang(tmp_path: Path) -> None:
 def test_keys_are_seen_by_another_process_at_once(tmp_path: Path) -> None:
     ours, theirs = Database(tmp_path / "tasks.db"), Database(tmp_path / "tasks.db")
     key = Key("k", "ann", "ab" * 32, 5, frozenset({"m2", "m1"}))
-    SqliteKeys(ours).add_key(key)
-    assert SqliteKeys(theirs).find_key(key.sha256) == key
+    SqliteKeys(ours, lambda: 5).add_key("k", "ann", key.sha256, ["m2", "m1"])
+    assert SqliteKeys(theirs, now_ms).find_key(key.sha256) == key
     with pytest.raises(InvalidRequest, match="there is a key named k already"):
-        SqliteKeys(theirs).add_key(Key("k", "ben", "cd" * 32, 6))
-    assert SqliteKeys(ours).all_keys() == [key]
+        SqliteKeys(theirs, now_ms).add_key("k", "ben", "cd" * 32, None)
+    assert SqliteKeys(ours, now_ms).all_keys() == [key]
     ours.close()
     theirs.close()
 
@@ -177,22 +180,22 @@ def test_the_disk_holds_no_keys_text(tmp_path: Path) -> None:
     from wanserve.keys import Keys
 
     database = Database(tmp_path / "tasks.db")
-    Keys(SqliteKeys(database), {"m"}, lambda: 0, lambda: "sk-the-secret").create("k", "ann")
+    Keys(SqliteKeys(database, now_ms), {"m"}, lambda: "sk-the-secret").create("k", "ann")
     database.close()
     assert all(b"the-secret" not in file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_an_accounts_own_limits_stand_before_the_servers(database: Database) -> None:
-    SqliteKeys(database).add_key(Key("k", "ann", "ab" * 32, 5))
+    SqliteKeys(database, now_ms).add_key("k", "ann", "ab" * 32, None)
     database.write(lambda connection: connection.execute("UPDATE accounts SET max_queued = 2, max_running = 1"))
-    found = SqliteKeys(database).find_key("ab" * 32)
+    found = SqliteKeys(database, now_ms).find_key("ab" * 32)
     assert found is not None
     assert (found.limits.max_queued, found.limits.max_running) == (2, 1)
-    store = SqliteTasks(database)
-    errors = [store.add(new_task(), 100).exception(10) for _ in range(3)]
+    store = SqliteTasks(database, now_ms)
+    errors = [store.add(unaccepted(), 100).exception(10) for _ in range(3)]
     assert [type(error) for error in errors] == [type(None), type(None), QueueFull]
-    assert store.claim(["wan2.2-t2v-plus"], 1, 2, None)
-    assert store.claim(["wan2.2-t2v-plus"], 1, 2, None) is None
+    assert store.claim("worker", ["wan2.2-t2v-plus"], 10, None)
+    assert store.claim("worker", ["wan2.2-t2v-plus"], 10, None) is None
 
 
 def schema(database: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -242,20 +245,20 @@ def test_what_is_no_database_is_said_plainly(tmp_path: Path) -> None:
 def test_a_commit_that_the_disk_did_not_take_is_uncertain_and_one_that_another_process_holds_up_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
     database = Database(tmp_path / "tasks.db")
-    store = SqliteTasks(database)
+    store = SqliteTasks(database, now_ms)
     with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert type(store.add(new_task(), 9).exception(10)) is StoreUnavailable
+        assert type(store.add(unaccepted(), 9).exception(10)) is StoreUnavailable
         other.execute("ROLLBACK")
-    store.add(new_task(), 9).result(10)
+    store.add(unaccepted(), 9).result(10)
     for descriptor in Path("/proc/self/fd").iterdir():
         # A disk that takes no writes any more: the log's descriptor becomes one that can only be read.
         if descriptor.exists() and descriptor.readlink() == tmp_path / "tasks.db-wal":
             with (tmp_path / "tasks.db").open("rb") as unwritable:
                 os.dup2(unwritable.fileno(), int(descriptor.name))
-    lost = new_task()
+    lost = unaccepted()
     failure = store.add(lost, 9).exception(10)
     assert isinstance(failure, StoreUncertain)
     assert not failure.retryable
@@ -264,12 +267,12 @@ def test_a_commit_that_the_disk_did_not_take_is_uncertain_and_one_that_another_p
 
 
 def test_submits_with_one_key_that_share_a_commit_make_one_task(database: Database) -> None:
-    store = SqliteTasks(database)
+    store = SqliteTasks(database, now_ms)
     held = threading.Event()
     blocker = database.writer.write(lambda _: held.wait(10))
-    first, second, other = new_task(), new_task(), new_task()
-    same = [store.add(task, 9, Once("key", "cat", 0)) for task in (first, second)]
-    another = store.add(other, 9, Once("key", "dog", 0))
+    first, second, other = unaccepted(), unaccepted(), unaccepted()
+    same = [store.add(task, 9, KeyedSubmit("key", "cat", 60_000)) for task in (first, second)]
+    another = store.add(other, 9, KeyedSubmit("key", "dog", 60_000))
     held.set()
     assert blocker.result(10)
     assert [one.result(10).id for one in same] == [first.id, first.id]

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.samples import new_task
+from tests.samples import unaccepted
 from wanserve.domain.errors import StoreUnavailable, StoreUncertain
-from wanserve.store.sqlite import Database, SqliteTasks
-from wanserve.store.writer import Writer
+from wanserve.machine.clocks import now_ms
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.tasks import SqliteTasks
+from wanserve.store.sqlite.writer import Writer
 
 ERRORS = (MemoryError, SystemExit, KeyboardInterrupt, ValueError, sqlite3.OperationalError)
 
@@ -157,17 +159,17 @@ def test_a_file_that_is_taken_away_is_told_and_nothing_is_accepted_into_the_void
     tmp_path: Path, name: str, remove: Callable[[Path], None]
 ) -> None:
     database = Database(tmp_path / "tasks.db")
-    store = SqliteTasks(database)
-    store.add(new_task(), 10).result(10)
+    store = SqliteTasks(database, now_ms)
+    store.add(unaccepted(), 10).result(10)
     store.check_writable()
     kept = tmp_path / "kept"
     os.link(tmp_path / name, kept)
     remove(tmp_path / name)
-    refused = store.add(new_task(), 10).exception(10)
+    refused = store.add(unaccepted(), 10).exception(10)
     assert isinstance(refused, StoreUnavailable)
     assert f"{name} was removed or replaced" in str(refused)
     with pytest.raises(StoreUnavailable, match="removed or replaced"):
         store.check_writable()
     kept.replace(tmp_path / name)
-    store.add(new_task(), 10).result(10)
+    store.add(unaccepted(), 10).result(10)
     database.close()

@@ -25,18 +25,18 @@ from wanserve.domain.errors import (
 )
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import Failure, State, Task
+from wanserve.domain.task import Failed, Failure, State, Succeeded, Task
 from wanserve.http.dialects import dashscope
 from wanserve.http.dialects.base import (
+    AnswerContext,
     BodyTooLarge,
     Cancel,
+    DialectRequest,
     EndpointNotFound,
     FieldMissing,
-    Incoming,
     MethodNotAllowed,
     NotSupported,
     Operation,
-    Outgoing,
     Query,
 )
 
@@ -45,7 +45,7 @@ SUBMITTED_MS = 1_757_152_989_999
 
 NOW_MS = 1_745_568_428_138
 DAY_MS = 24 * 3600 * 1000
-OUTGOING = Outgoing("request", "http://here/files/videos/some/1.mp4?expires=1&signature=x")
+CONTEXT = AnswerContext("request", "http://here/files/videos/some/1.mp4?expires=1&signature=x")
 DIALECT = dashscope.DashScope()
 SDK_BODY: dict[str, Any] = {
     "model": "wan2.2-t2v-plus",
@@ -55,9 +55,9 @@ SDK_BODY: dict[str, Any] = {
 """As the vendor's SDK sends it."""
 
 
-def incoming(body: object = None, query: str = "", headers: dict[str, str] | None = None) -> Incoming:
+def request(body: object = None, query: str = "", headers: dict[str, str] | None = None) -> DialectRequest:
     sent = {dashscope.ASYNC_HEADER: "enable"} if headers is None else headers
-    return Incoming(Headers(sent), QueryParams(query), {"task_id": "t1"}, json.dumps(body).encode())
+    return DialectRequest(Headers(sent), QueryParams(query), {"task_id": "t1"}, json.dumps(body).encode())
 
 
 def parameters(**given: object) -> dict[str, Any]:
@@ -69,27 +69,27 @@ def one(kind: type[Operation]) -> Operation:
 
 
 def searched(query: str) -> Search:
-    return dashscope.read_list(incoming(query=query), lambda: NOW_MS)
+    return dashscope.read_list(request(query=query), lambda: NOW_MS)
 
 
 def test_the_sdks_request_is_read_and_what_it_says_beside_is_ignored() -> None:
-    assert dashscope.read_submit(incoming(SDK_BODY)) == VideoRequest("wan2.2-t2v-plus", "猫", "花", (832, 480), seed=1)
+    assert dashscope.read_submit(request(SDK_BODY)) == VideoRequest("wan2.2-t2v-plus", "猫", "花", (832, 480), seed=1)
     bare = {"model": "wan2.1-t2v-turbo", "input": {"prompt": "a", "audio_url": None}}
-    assert dashscope.read_submit(incoming(bare)) == VideoRequest("wanx2.1-t2v-turbo", "a")
+    assert dashscope.read_submit(request(bare)) == VideoRequest("wanx2.1-t2v-turbo", "a")
     rich = parameters(
         duration=5, n=1, prompt_extend=False, watermark=True, shot_type="single", with_audio=False, resolution="1080P"
     )
-    read = dashscope.read_submit(incoming(rich))
+    read = dashscope.read_submit(request(rich))
     assert (read.count, read.prompt_extend, read.watermark, read.size) == (1, False, True, None)
     assert read.tier == "1080P"
-    assert dashscope.read_submit(incoming(SDK_BODY | {"model": "wan2.1-t2v-plus"})).model == "wanx2.1-t2v-plus"
+    assert dashscope.read_submit(request(SDK_BODY | {"model": "wan2.1-t2v-plus"})).model == "wanx2.1-t2v-plus"
 
 
 @pytest.mark.parametrize("headers", [{}, {dashscope.ASYNC_HEADER: "disable"}])
 def test_a_submit_must_ask_for_a_task(headers: dict[str, str]) -> None:
     with pytest.raises(dashscope.AsyncRequired):
-        dashscope.read_submit(incoming(SDK_BODY, headers=headers))
-    asked = dashscope.read_submit(incoming(SDK_BODY, headers={dashscope.ASYNC_HEADER.lower(): "Enable"}))
+        dashscope.read_submit(request(SDK_BODY, headers=headers))
+    asked = dashscope.read_submit(request(SDK_BODY, headers={dashscope.ASYNC_HEADER.lower(): "Enable"}))
     assert asked.prompt == "猫"
 
 
@@ -110,15 +110,15 @@ def test_a_submit_must_ask_for_a_task(headers: dict[str, str]) -> None:
 )
 def test_a_field_that_breaks_a_rule_is_named(body: object, field: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        dashscope.read_submit(incoming(body))
+        dashscope.read_submit(request(body))
     assert refused.value.field == field
 
 
 def test_a_success_is_the_vendors_key_for_key() -> None:
     task = new_task(submitted_ms=SUBMITTED_MS)
     task = replace(task, generation=replace(task.generation, width=1920, height=1080, frames=150, prompt_extend=True))
-    done = task.claimed(SUBMITTED_MS + 18, 0).succeeded(SUBMITTED_MS + 106_638, VIDEO)
-    assert dashscope.write_result(done, OUTGOING) == {
+    done = task.claimed("worker", SUBMITTED_MS + 18, 0).settled(Succeeded(VIDEO), SUBMITTED_MS + 106_638)
+    assert dashscope.write_result(done, CONTEXT) == {
         "request_id": "request",
         "output": {
             "task_id": task.id,
@@ -126,27 +126,27 @@ def test_a_success_is_the_vendors_key_for_key() -> None:
             "submit_time": "2025-09-06 18:03:09.999",
             "scheduled_time": "2025-09-06 18:03:10.017",
             "end_time": "2025-09-06 18:04:56.637",
-            "video_url": OUTGOING.video_url,
+            "video_url": CONTEXT.video_url,
             "orig_prompt": "A kitten running in the moonlight",
             "actual_prompt": "A kitten running in the moonlight",
         },
         "usage": {"video_duration": 5, "video_ratio": "1920*1080", "video_count": 1},
     }
     unextended = replace(done, generation=replace(done.generation, prompt_extend=False))
-    assert "actual_prompt" not in dashscope.write_result(unextended, OUTGOING)["output"]
+    assert "actual_prompt" not in dashscope.write_result(unextended, CONTEXT)["output"]
 
 
 def test_what_has_not_succeeded_has_no_video_and_no_usage() -> None:
     waiting = new_task(submitted_ms=SUBMITTED_MS)
-    running = waiting.claimed(SUBMITTED_MS, 0)
-    failed = running.failed(SUBMITTED_MS, Failure("stalled", "it said nothing"))
+    running = waiting.claimed("worker", SUBMITTED_MS, 0)
+    failed = running.settled(Failed(Failure("stalled", "it said nothing")), SUBMITTED_MS)
     for task in (waiting, running, failed, waiting.canceled(SUBMITTED_MS)):
-        body = dashscope.write_result(task, OUTGOING)
+        body = dashscope.write_result(task, CONTEXT)
         assert set(body) == {"request_id", "output"}
         assert body["output"]["task_status"] == task.state
         assert not {"video_url", "orig_prompt", "actual_prompt"} & set(body["output"])
         assert ("code" in body["output"]) == (task is failed)
-    assert dashscope.write_canceled(waiting, OUTGOING) == {"request_id": "request"}
+    assert dashscope.write_canceled(waiting, CONTEXT) == {"request_id": "request"}
 
 
 @pytest.mark.parametrize(
@@ -238,9 +238,9 @@ def test_a_list_that_breaks_a_rule_is_refused(query: str, field: str) -> None:
 
 def test_a_list_is_told_twice_as_the_page_and_as_the_sdk_have_it() -> None:
     def listed(*tasks: Task, total: int) -> dict[str, Any]:
-        return dict(dashscope.write_list(Found(Search(skip=10, limit=10), tasks, more=False, total=total), OUTGOING))
+        return dict(dashscope.write_list(Found(Search(skip=10, limit=10), tasks, more=False, total=total), CONTEXT))
 
-    running = new_task(submitted_ms=SUBMITTED_MS).claimed(SUBMITTED_MS + 18, 0)
+    running = new_task(submitted_ms=SUBMITTED_MS).claimed("worker", SUBMITTED_MS + 18, 0)
     told = listed(running, total=11)
     assert {name: told[name] for name in ("total", "total_page", "page_no", "page_size", "request_id")} == {
         "total": 11, "total_page": 2, "page_no": 2, "page_size": 10, "request_id": "request",
@@ -262,7 +262,7 @@ def test_a_list_is_told_twice_as_the_page_and_as_the_sdk_have_it() -> None:
 
 def test_only_a_bearer_is_a_credential() -> None:
     def credential(text: str) -> str | None:
-        return DIALECT.credential(incoming(headers={"Authorization": text}))
+        return DIALECT.credential(request(headers={"Authorization": text}))
 
     assert credential("Bearer sk-1") == credential("bearer  sk-1 ") == "sk-1"
     assert credential("Basic sk-1") is credential("Bearer ") is credential("sk-1") is None

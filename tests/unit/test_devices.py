@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wanserve.devices import found, groups, has_gpu
 from wanserve.domain.errors import SetupError
+from wanserve.machine.gpus import found, groups, has_gpu
 
 
 def test_a_machine_without_a_driver_has_none(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import new_generation
-from wanserve.extension.answer import CHARACTERS, Unusable, cleaned, said, usable
-from wanserve.extension.chat import ChatEndpoint
-from wanserve.extension.instructions import brief_for
-from wanserve.extension.wording import Language, is_mostly_chinese, language_of, length, quoted
+from wanserve.prompts.answer import CHARACTERS, Unusable, cleaned, said, usable
+from wanserve.prompts.chat import ChatEndpoint
+from wanserve.prompts.instructions import brief_for
+from wanserve.prompts.wording import Language, is_mostly_chinese, language_of, length, quoted
 
 KITTEN = (
     "A small grey kitten runs across a moonlit meadow, its paws barely touching the wet grass. Cold blue light from "

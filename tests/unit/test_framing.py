@@ -3,8 +3,8 @@
 import pytest
 
 from wanserve.domain.catalog import MODELS, TIER_1080P, Size
-from wanserve.domain.framing import STEP, framing
-from wanserve.domain.recipe import LargeSizes
+from wanserve.models.framing import STEP, framing
+from wanserve.models.sampling import LargeSizes
 
 SIZES = sorted({size for card in MODELS.values() for size in card.sizes})
 

@@ -17,7 +17,7 @@ MODELS = ("small", "large")
 
 def new_keys() -> Keys:
     numbers = count(1)
-    return Keys(MemoryKeys(), MODELS, lambda: 5, lambda: f"sk-{next(numbers)}")
+    return Keys(MemoryKeys(lambda: 5), MODELS, lambda: f"sk-{next(numbers)}")
 
 
 def test_a_key_is_its_owners_and_is_stored_as_a_hash() -> None:

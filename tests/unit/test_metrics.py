@@ -5,15 +5,15 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.samples import VIDEO, new_task
-from wanserve.domain.attempt import End, Spent
-from wanserve.metrics import Meters
+from tests.samples import VIDEO, new_task, unaccepted
+from wanserve.domain.attempt import Outcome, Timings
+from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
 
 
-def samples(meters: Meters) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Every sample of the page by its name and labels."""
-    families = text_string_to_metric_families(meters.page(ready=True, workers_ready=False).decode())
+    families = text_string_to_metric_families(metrics.page(ready=True, workers_ready=False).decode())
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in families
@@ -22,15 +22,15 @@ def samples(meters: Meters) -> dict[tuple[str, frozenset[tuple[str, str]]], floa
 
 
 def test_attempts_are_counted_by_their_end_and_timed_where_a_video_was_made() -> None:
-    meters = Meters()
+    metrics = Metrics()
     task = replace(new_task(submitted_ms=1000), started_ms=3500, attempt=1)
-    meters.started(task)
-    meters.started(replace(task, attempt=2))
-    meters.made(task, VIDEO, Spent(4.0, 0.5, 0.02))
-    meters.ended(task, End.MADE, child_died=False)
-    meters.ended(task, End.LOST, child_died=True)
-    meters.lease_lost()
-    found = samples(meters)
+    metrics.started(task)
+    metrics.started(replace(task, attempt=2))
+    metrics.made(task, VIDEO, Timings(4.0, 0.5, 0.02))
+    metrics.ended(task, Outcome.MADE, child_died=False)
+    metrics.ended(task, Outcome.LOST, child_died=True)
+    metrics.lease_lost()
+    found = samples(metrics)
     model = frozenset({("model", task.generation.model)})
     assert found["wanserve_queue_seconds_sum", model] == 2.5
     assert found["wanserve_queue_seconds_count", model] == 1
@@ -45,19 +45,21 @@ def test_attempts_are_counted_by_their_end_and_timed_where_a_video_was_made() ->
 
 
 def test_the_table_is_counted_when_the_page_is_read() -> None:
-    meters, store = Meters(), MemoryTasks()
-    meters.watch(store.census)
-    for ago_ms in (9000, 1000):
-        store.add(new_task(model="large", submitted_ms=time.time_ns() // 1_000_000 - ago_ms), 9).result(0)
-    store.claim(["large"], 1, 2, None)
-    found = samples(meters)
+    now_ms = time.time_ns() // 1_000_000
+    times = iter((now_ms - 9000, now_ms - 1000, now_ms))
+    metrics, store = Metrics(), MemoryTasks(lambda: next(times))
+    metrics.watch(store.state_counts)
+    for _ in range(2):
+        store.add(unaccepted(model="large"), 9).result(0)
+    store.claim("worker", ["large"], 10, None)
+    found = samples(metrics)
     assert found["wanserve_tasks", frozenset({("model", "large"), ("state", "PENDING")})] == 1
     assert found["wanserve_tasks", frozenset({("model", "large"), ("state", "RUNNING")})] == 1
     assert 1 <= found["wanserve_queue_age_seconds", frozenset({("model", "large")})] < 9
 
 
 def test_answers_are_counted_by_dialect_and_status() -> None:
-    meters = Meters()
-    meters.answers["pixazo", 200] += 2
-    found = samples(meters)
+    metrics = Metrics()
+    metrics.answers["pixazo", 200] += 2
+    found = samples(metrics)
     assert found["wanserve_http_answers_total", frozenset({("dialect", "pixazo"), ("status", "200")})] == 2

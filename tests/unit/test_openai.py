@@ -27,45 +27,46 @@ from wanserve.domain.errors import (
     VideoNotReady,
     WanserveError,
 )
+from wanserve.domain.idempotency import IdempotencyKey, RetryCount
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import Failure, Named, Sent, Variant
-from wanserve.http.dialects import openai
+from wanserve.domain.task import Failed, Failure, Succeeded, Variant
+from wanserve.http.dialects import openai, openai_models
 from wanserve.http.dialects.base import (
+    AnswerContext,
+    DialectRequest,
     EndpointNotFound,
     FieldMissing,
-    Incoming,
     MethodNotAllowed,
     NotSupported,
-    Outgoing,
     Unsupported,
     UnsupportedParameter,
 )
 
-OUTGOING = Outgoing("request")
+CONTEXT = AnswerContext("request")
 DIALECT = openai.OpenAI("wanx2.1-t2v-turbo", retention_ms=3_600_000, poll_ms=500)
 BOUNDARY = "7d1f"
 TASK = "19d8e7a6-c652-4f0e-9a53-0f6f4a1e2b3c"
 VIDEO_ID = "video_19d8e7a6c6524f0e9a530f6f4a1e2b3c"
 
 
-def incoming(
+def request(
     body: bytes = b"", kind: str = "application/json", path: str = "", query: str = "", **headers: str
-) -> Incoming:
+) -> DialectRequest:
     sent = {"content-type": kind} | {name.replace("_", "-"): value for name, value in headers.items()}
-    return Incoming(Headers(sent), QueryParams(query), {"video_id": path}, body)
+    return DialectRequest(Headers(sent), QueryParams(query), {"video_id": path}, body)
 
 
-def form(*fields: tuple[str, str], end: str = "--\r\n") -> Incoming:
+def form(*fields: tuple[str, str], end: str = "--\r\n") -> DialectRequest:
     """As `openai` sends it, and every client that sends a file."""
     parts = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields
     )
-    return incoming(f"{''.join(parts)}--{BOUNDARY}{end}".encode(), f"multipart/form-data; boundary={BOUNDARY}")
+    return request(f"{''.join(parts)}--{BOUNDARY}{end}".encode(), f"multipart/form-data; boundary={BOUNDARY}")
 
 
-def created(asked: Incoming | dict[str, Any]) -> VideoRequest:
-    whole = asked if isinstance(asked, Incoming) else incoming(json.dumps(asked).encode())
+def created(asked: DialectRequest | dict[str, Any]) -> VideoRequest:
+    whole = asked if isinstance(asked, DialectRequest) else request(json.dumps(asked).encode())
     return openai.read_create(whole, "wanx2.1-t2v-turbo")
 
 
@@ -91,11 +92,11 @@ def test_a_form_and_json_ask_for_the_same() -> None:
     as_json = dict(EVERYTHING) | {"seed": 7, "watermark": True, "prompt_extend": False, "guidance_scale": 3}
     assert created(as_json) == expected
     assert created(as_json | {"seconds": 5, "size": "832*480"}) == expected
-    assert created(incoming(b"prompt=a+cat&size=832x480", "application/x-www-form-urlencoded")) == VideoRequest(
+    assert created(request(b"prompt=a+cat&size=832x480", "application/x-www-form-urlencoded")) == VideoRequest(
         "wanx2.1-t2v-turbo", "a cat", size=(832, 480)
     )
     # What curl says of everything that it sends.
-    assert created(incoming(b'{"prompt": "a cat"}', "application/x-www-form-urlencoded")).prompt == "a cat"
+    assert created(request(b'{"prompt": "a cat"}', "application/x-www-form-urlencoded")).prompt == "a cat"
 
 
 @pytest.mark.parametrize("model", [None, "sora-2", "sora-2-pro", "sora-2-2025-12-08"])
@@ -120,9 +121,9 @@ def test_a_model_that_is_not_named_or_the_vendors_own_is_the_servers_default(mod
         (form(("prompt", "a"), ("watermark", "maybe")), "watermark", "invalid_value"),
         (form(("prompt", "a"), ("input_reference[image_url]", "x")), "input_reference", "unsupported_parameter"),
         (form(("size", "832x480")), "prompt", "missing_required_parameter"),
-        (incoming(b"nothing", "multipart/form-data"), "body", "invalid_value"),
-        (incoming(b"nothing", "multipart/form-data; boundary=x"), "body", "invalid_value"),
-        (incoming(b"[]"), "body", "invalid_value"),
+        (request(b"nothing", "multipart/form-data"), "body", "invalid_value"),
+        (request(b"nothing", "multipart/form-data; boundary=x"), "body", "invalid_value"),
+        (request(b"[]"), "body", "invalid_value"),
     ],
 )
 def test_a_field_that_breaks_a_rule_is_named(asked: Any, field: str, code: str) -> None:
@@ -140,21 +141,21 @@ def test_a_file_is_refused_by_its_fields_name() -> None:
         f"Content-Type: image/png\r\n\r\n\x89PNG\r\n--{BOUNDARY}--\r\n"
     )
     with pytest.raises(UnsupportedParameter):
-        created(incoming(file.encode("latin-1"), f"multipart/form-data; boundary={BOUNDARY}"))
+        created(request(file.encode("latin-1"), f"multipart/form-data; boundary={BOUNDARY}"))
 
 
 @given(st.binary(max_size=300), st.sampled_from([f"multipart/form-data; boundary={BOUNDARY}", "multipart/form-data"]))
 def test_whatever_comes_as_a_form_is_read_or_refused(noise: bytes, kind: str) -> None:
     for body in (noise, f"--{BOUNDARY}\r\n".encode() + noise, noise + f"\r\n--{BOUNDARY}--".encode()):
         try:
-            created(incoming(body, kind))
+            created(request(body, kind))
         except InvalidRequest as refused:
             assert refused.problem  # noqa: PT017  # anything else that is raised fails the test
 
 
 @given(st.uuids())
 def test_an_id_is_the_tasks_own_in_other_letters(task_id: object) -> None:
-    written = openai.video_id(str(task_id))
+    written = openai_models.video_id(str(task_id))
     assert written.removeprefix("video_").isalnum()
     assert openai.task_id_of(written) == str(task_id)
 
@@ -164,24 +165,24 @@ def test_an_id_is_the_tasks_own_in_other_letters(task_id: object) -> None:
 )
 def test_what_can_be_no_id_is_an_unknown_video(text: str) -> None:
     with pytest.raises(TaskNotFound):
-        openai.read_id(incoming(path=text))
+        openai.read_id(request(path=text))
     refusal = DIALECT.refuse(TaskNotFound(text), "request", None)
     assert refusal.status == 404
 
 
 def test_a_video_has_every_key_in_every_state() -> None:
     waiting = replace(new_task(submitted_ms=1_758_941_485_999), remixed_from="19d8e7a6-c652-4f0e-9a53-0f6f4a1e2b3c")
-    running = replace(waiting.claimed(1_758_941_486_000, 0), progress=0.339)
-    failed = running.failed(1_758_941_490_000, Failure("engine_failed", "it would not"))
-    done = running.succeeded(1_758_941_500_500, VIDEO)
+    running = replace(waiting.claimed("worker", 1_758_941_486_000, 0), progress=0.339)
+    failed = running.settled(Failed(Failure("engine_failed", "it would not")), 1_758_941_490_000)
+    done = running.settled(Succeeded(VIDEO), 1_758_941_500_500)
     told = {
-        name: openai.write_video(task, OUTGOING, 3_600_000)
+        name: openai.write_video(task, CONTEXT, 3_600_000)
         for name, task in {
             "waiting": waiting, "running": running, "failed": failed, "done": done, "gone": waiting.canceled(0)
         }.items()
     }  # fmt: skip
     assert told["running"] == {
-        "id": openai.video_id(waiting.id),
+        "id": openai_models.video_id(waiting.id),
         "object": "video",
         "model": "wan2.2-t2v-plus",
         "status": "in_progress",
@@ -201,8 +202,10 @@ def test_a_video_has_every_key_in_every_state() -> None:
     assert (done_video["status"], done_video["progress"]) == ("completed", 100)
     assert (done_video["completed_at"], done_video["expires_at"]) == (1_758_941_500, 1_758_945_100)
     assert told["failed"]["error"] == {"code": "engine_failed", "message": "it would not"}
-    assert (told["gone"]["status"], told["gone"]["error"]["code"]) == ("failed", "cancelled")
-    nearly = openai.write_video(replace(running, progress=1.0), OUTGOING, 0)
+    assert told["gone"]["status"] == "failed"
+    assert told["gone"]["error"] is not None
+    assert told["gone"]["error"]["code"] == "cancelled"
+    nearly = openai.write_video(replace(running, progress=1.0), CONTEXT, 0)
     assert nearly["progress"] == 99
 
 
@@ -264,20 +267,23 @@ def test_what_is_not_supported_says_so_and_characters_are_nowhere() -> None:
 
 
 def test_a_list_is_read_and_written_with_its_ends() -> None:
-    assert openai.read_list(incoming(), lambda: 0) == Search(limit=20)
+    assert openai.read_list(request(), lambda: 0) == Search(limit=20)
     after = "video_19d8e7a6c6524f0e9a530f6f4a1e2b3c"
-    asked = openai.read_list(incoming(query=f"limit=0&order=asc&after={after}"), lambda: 0)
+    asked = openai.read_list(request(query=f"limit=0&order=asc&after={after}"), lambda: 0)
     assert asked == Search(after="19d8e7a6-c652-4f0e-9a53-0f6f4a1e2b3c", oldest_first=True, limit=0)
     for query, field in (("limit=101", "limit"), ("limit=-1", "limit"), ("order=up", "order"), ("after=x", "after")):
         with pytest.raises(InvalidRequest) as refused:
-            openai.read_list(incoming(query=query), lambda: 0)
+            openai.read_list(request(query=query), lambda: 0)
         assert refused.value.field == field
         assert refused.value.problem.startswith("must be ")
     tasks = [new_task(), new_task()]
-    page = openai.write_list(Found(asked, tasks, more=True), OUTGOING, 0)
-    assert (page["first_id"], page["last_id"]) == (openai.video_id(tasks[0].id), openai.video_id(tasks[1].id))
+    page = openai.write_list(Found(asked, tasks, more=True), CONTEXT, 0)
+    assert (page["first_id"], page["last_id"]) == (
+        openai_models.video_id(tasks[0].id),
+        openai_models.video_id(tasks[1].id),
+    )
     assert (page["object"], page["has_more"]) == ("list", True)
-    empty = openai.write_list(Found(asked, [], more=False), OUTGOING, 0)
+    empty = openai.write_list(Found(asked, [], more=False), CONTEXT, 0)
     assert (empty["first_id"], empty["last_id"], empty["has_more"]) == (None, None, False)
 
 
@@ -288,23 +294,23 @@ def test_a_file_is_asked_for_by_the_vendors_names() -> None:
         ("variant=thumbnail", Variant.THUMBNAIL),
         ("variant=spritesheet", Variant.SPRITESHEET),
     ):
-        assert openai.read_content(incoming(path=path, query=query))[1] is variant
+        assert openai.read_content(request(path=path, query=query))[1] is variant
     with pytest.raises(InvalidRequest, match="variant"):
-        openai.read_content(incoming(path=path, query="variant=gif"))
+        openai.read_content(request(path=path, query="variant=gif"))
 
 
 def test_a_repeat_is_known_by_its_name_or_by_the_clients_count_of_its_tries() -> None:
-    assert openai.repeat(incoming()) is None
-    assert openai.repeat(incoming(x_stainless_retry_count="0")) == Sent(0)
-    assert openai.repeat(incoming(x_stainless_retry_count="2")) == Sent(2)
-    assert openai.repeat(incoming(x_stainless_retry_count="2", idempotency_key="mine")) == Named("mine")
+    assert openai.read_repeat(request()) is None
+    assert openai.read_repeat(request(x_stainless_retry_count="0")) == RetryCount(0)
+    assert openai.read_repeat(request(x_stainless_retry_count="2")) == RetryCount(2)
+    assert openai.read_repeat(request(x_stainless_retry_count="2", idempotency_key="mine")) == IdempotencyKey("mine")
     for noise in ("-1", "+1", "1_0", "1.0", "x", "²", ""):
-        assert openai.repeat(incoming(x_stainless_retry_count=noise)) is None
-    assert openai.repeat(incoming(x_stainless_retry_count="9" * 5000)) == Sent(999_999_999)
+        assert openai.read_repeat(request(x_stainless_retry_count=noise)) is None
+    assert openai.read_repeat(request(x_stainless_retry_count="9" * 5000)) == RetryCount(999_999_999)
 
 
 def test_the_catalogue_is_written_as_models() -> None:
-    listed = openai.write_models(list(MODELS.values()), OUTGOING)
+    listed = openai.write_models(list(MODELS.values()), CONTEXT)
     assert [model["id"] for model in listed["data"]] == list(MODELS)
     assert all(model["created"] > 0 for model in listed["data"])
-    assert openai.write_model([MODELS["wan2.2-t2v-plus"]], OUTGOING)["object"] == "model"
+    assert openai.write_model([MODELS["wan2.2-t2v-plus"]], CONTEXT)["object"] == "model"

@@ -23,18 +23,18 @@ from wanserve.domain.errors import (
     WanserveError,
 )
 from wanserve.domain.rules import VideoRequest
-from wanserve.domain.task import Failure, Task
+from wanserve.domain.task import Failed, Failure, Succeeded, Task
 from wanserve.http.dialects import pixazo, vendor
-from wanserve.http.dialects.base import EndpointNotFound, Incoming, MethodNotAllowed, Outgoing
+from wanserve.http.dialects.base import AnswerContext, DialectRequest, EndpointNotFound, MethodNotAllowed
 
 SUBMITTED_MS = 1_757_152_989_999
 """2025-09-06 10:03:09.999 UTC, which the document's clock calls 18:03:09.999."""
 
-OUTGOING = Outgoing("request", "http://here/files/videos/some/1.mp4?expires=1&signature=x")
+CONTEXT = AnswerContext("request", "http://here/files/videos/some/1.mp4?expires=1&signature=x")
 
 
-def incoming(body: bytes = b"", headers: dict[str, str] | None = None, query: str = "") -> Incoming:
-    return Incoming(Headers(headers or {}), QueryParams(query), {}, body)
+def request(body: bytes = b"", headers: dict[str, str] | None = None, query: str = "") -> DialectRequest:
+    return DialectRequest(Headers(headers or {}), QueryParams(query), {}, body)
 
 
 def document_task() -> Task:
@@ -47,14 +47,14 @@ def test_the_documents_request_is_read() -> None:
     body = b"""{"model": "wan2.2-t2v-plus",
         "input": {"prompt": "A kitten running in the moonlight", "negative_prompt": "flowers, people, text"},
         "parameters": {"size": "1920*1080"}}"""
-    assert pixazo.read_submit(incoming(body)) == VideoRequest(
+    assert pixazo.read_submit(request(body)) == VideoRequest(
         "wan2.2-t2v-plus", "A kitten running in the moonlight", "flowers, people, text", (1920, 1080)
     )
 
 
 def test_the_documents_success_body_is_written_key_for_key() -> None:
-    task = document_task().claimed(SUBMITTED_MS + 18, 0).succeeded(SUBMITTED_MS + 106_638, VIDEO)
-    assert pixazo.write_result(task, OUTGOING) == {
+    task = document_task().claimed("worker", SUBMITTED_MS + 18, 0).settled(Succeeded(VIDEO), SUBMITTED_MS + 106_638)
+    assert pixazo.write_result(task, CONTEXT) == {
         "request_id": "request",
         "output": {
             "task_id": task.id,
@@ -62,7 +62,7 @@ def test_the_documents_success_body_is_written_key_for_key() -> None:
             "submit_time": "2025-09-06 18:03:09.999",
             "scheduled_time": "2025-09-06 18:03:10.017",
             "end_time": "2025-09-06 18:04:56.637",
-            "video_url": OUTGOING.video_url,
+            "video_url": CONTEXT.video_url,
             "orig_prompt": "A kitten running in the moonlight",
             "actual_prompt": "A kitten running in the moonlight",
         },
@@ -72,9 +72,9 @@ def test_the_documents_success_body_is_written_key_for_key() -> None:
 
 def test_a_task_that_has_not_ended_or_ended_badly_has_no_video_and_no_usage() -> None:
     waiting = document_task()
-    running = waiting.claimed(SUBMITTED_MS, 0)
-    failed = running.failed(SUBMITTED_MS, Failure("stalled", "it said nothing"))
-    told = {task.state: pixazo.write_result(task, OUTGOING) for task in (waiting, running, failed, running.canceled(0))}
+    running = waiting.claimed("worker", SUBMITTED_MS, 0)
+    failed = running.settled(Failed(Failure("stalled", "it said nothing")), SUBMITTED_MS)
+    told = {task.state: pixazo.write_result(task, CONTEXT) for task in (waiting, running, failed, running.canceled(0))}
     keys = {state: set(body["output"]) - {"task_id", "task_status", "submit_time"} for state, body in told.items()}
     assert keys == {
         "PENDING": set(),
@@ -85,8 +85,8 @@ def test_a_task_that_has_not_ended_or_ended_badly_has_no_video_and_no_usage() ->
     assert all("usage" not in body for body in told.values())
     assert told[failed.state]["output"]["code"] == "InternalError.Timeout"
     assert told[failed.state]["output"]["message"] == "it said nothing"
-    other = running.failed(SUBMITTED_MS, Failure("worker_died", "killed"))
-    assert pixazo.write_result(other, OUTGOING)["output"]["code"] == "InternalError.Algo"
+    other = running.settled(Failed(Failure("worker_died", "killed")), SUBMITTED_MS)
+    assert pixazo.write_result(other, CONTEXT)["output"]["code"] == "InternalError.Algo"
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,16 @@ def test_a_broken_rule_is_named_where_the_document_puts_the_field() -> None:
 def test_the_credential_is_looked_for_in_the_header_and_then_in_the_query() -> None:
     credential = pixazo.Pixazo().credential
     header = {"ocp-apim-subscription-key": "a"}
-    assert credential(incoming(headers=header, query="subscription-key=b")) == "a"
-    assert credential(incoming(query="subscription-key=b")) == "b"
-    assert credential(incoming()) is None
+    assert credential(request(headers=header, query="subscription-key=b")) == "a"
+    assert credential(request(query="subscription-key=b")) == "b"
+    assert credential(request()) is None
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_body_makes_it_stumble(body: bytes) -> None:
     for read in (pixazo.read_submit, pixazo.read_poll):
         try:
-            read(incoming(body))
+            read(request(body))
         except InvalidRequest as refused:
             line = str(refused)
         else:
@@ -146,7 +146,7 @@ def test_what_is_written_as_json_is_read_as_it_was(model: str, prompt: str, nega
     import json
 
     body = {"model": model, "input": {"prompt": prompt, "negative_prompt": negative}, "parameters": {"seed": seed}}
-    read = pixazo.read_submit(incoming(json.dumps(body).encode()))
+    read = pixazo.read_submit(request(json.dumps(body).encode()))
     assert read == VideoRequest(model, prompt, negative, seed=seed)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import HERE, THOROUGH, WITH_TORCH
-from tests.fuzz.doors import hammer
+from tests.fuzz.asgi import hammer
 
 OPTIONS = f"-p tests.conftest -p no:cacheprovider -c {os.devnull} --continue-on-collection-errors".split()
 SKIPPED_MODULE = """

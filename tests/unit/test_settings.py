@@ -17,7 +17,7 @@ def test_the_defaults_are_those_of_the_documents() -> None:
     assert (settings.submit_rps, settings.query_rps) == (10, 100)
     assert (settings.max_queued, settings.max_running, settings.retention_hours) == (500, None, 24)
     policy = settings.policy()
-    assert (policy.max_attempts, policy.lease_ms, policy.retention_ms) == (3, 15_000, 24 * 3600 * 1000)
+    assert (policy.max_attempts, policy.lease_seconds, policy.retention_ms) == (3, 15, 24 * 3600 * 1000)
     assert (settings.stall_seconds, settings.drain_seconds, settings.idle_seconds) == (300, 30, 75)
 
 

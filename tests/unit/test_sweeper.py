@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from wanserve.blobs.store import DiskBlobs
-from wanserve.clocks import RetentionClock
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.domain.account import Key
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
-from wanserve.domain.task import Failure, State, Task, Variant, Video
-from wanserve.metrics import Meters
+from wanserve.domain.task import Failure, Settlement, State, Task, Variant, Video
+from wanserve.domain.worker import WorkerRow
+from wanserve.machine.clocks import RetentionClock
+from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import SLICE, Policy, Tasks, file_key, files_of, unfinished_name
-from wanserve.worker.sweeper import Sweeper
+from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
 
 KEY = Key("ann", "ann", "00", 0)
 
@@ -28,27 +29,46 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         ids = iter(range(1000))
         self.now = 0
-        self.store = MemoryTasks()
-        policy = Policy(lease_ms=1000, retention_ms=60_000)
-        self.tasks = Tasks(self.store, MODELS, lambda: self.now, lambda: str(next(ids)), lambda: 7, policy)
+        self.store = MemoryTasks(lambda: self.now)
+        policy = Policy(lease_seconds=1, retention_ms=60_000)
+        self.tasks = Tasks(self.store, lambda: MODELS, lambda: str(next(ids)), lambda: 7, policy)
         self.scratch, self.files = folder / "scratch", folder / "blobs"
         self.scratch.mkdir()
         self.files.mkdir()
         self.blobs = DiskBlobs(self.files)
         self.uptime_s = 0.0
-        self.sweeper = Sweeper(self.tasks, self.blobs, self.scratch, Meters(), monotonic_s=lambda: self.uptime_s)
+        self.store.save_worker(WorkerRow("worker", "here", "host", (), "animatic"))
+        self.build()
+
+    def build(self, tasks: Tasks | None = None, blobs: DiskBlobs | None = None) -> None:
+        """The sweepers, on other use cases or another blob store where one is given."""
+        self.tasks, self.blobs = tasks or self.tasks, blobs or self.blobs
+        self.leases = LeaseSweeper(self.tasks, Metrics())
+        stopping = threading.Event()
+        retention = RetentionSweeper(self.tasks, self.blobs, stopping, lambda: self.uptime_s)
+        scratch = ScratchSweeper(self.tasks, self.scratch)
+        self.sweepers = Sweepers(self.leases, [retention.sweep, scratch.sweep], stopping)
+
+    def start_again(self) -> None:
+        """What a start does."""
+        self.leases.take_back_abandoned("here")
+        self.sweepers.sweep_files()
+
+    def all_running(self) -> set[str]:
+        """The ids of what runs."""
+        return {task.id for task in self.tasks.unfinished() if task.state is State.RUNNING}
 
     def running(self) -> Task:
         """A task that an attempt has."""
         self.tasks.submit(KEY, VideoRequest("wan2.2-t2v-plus", "a cat")).result(0)
-        task = self.tasks.claim(MODELS)
+        task = self.tasks.claim("worker", MODELS)
         assert task is not None
         return task
 
     def sweep(self) -> None:
         """Two looks, a minute apart."""
         for _ in range(2):
-            self.sweeper.sweep_files()
+            self.sweepers.sweep_files()
             self.uptime_s += 60
 
     def file(self, key: str) -> str:
@@ -115,15 +135,15 @@ def test_stills_go_with_their_attempt_and_those_that_are_being_made_stay(scene: 
     assert {left.name for left in scene.scratch.iterdir()} == {unfinished_name(making.id, 1, still) for still in stills}
 
 
-def test_a_start_takes_all_back_and_clears_what_was_left_half_made(scene: Scene) -> None:
+def test_a_start_takes_its_own_back_and_clears_what_was_left_half_made(scene: Scene) -> None:
     task = scene.running()
     scene.file(file_key(task.id, 1))
     (scene.scratch / "half.mp4").write_bytes(b"half")
-    scene.sweeper.start_afresh()
+    scene.start_again()
     assert scene.tasks.find(task.id).state is State.PENDING
     assert len(list(scene.scratch.iterdir())) == 1, "nothing is deleted on one look"
     assert len(list(scene.blobs.keys())) == 1
-    scene.sweeper.sweep_files()
+    scene.sweepers.sweep_files()
     assert list(scene.scratch.iterdir()) == []
     assert list(scene.blobs.keys()) == []
 
@@ -137,27 +157,27 @@ def test_leases_that_ran_out_are_seen_and_a_failing_sweep_is_tried_again(scene: 
     class Faulty(MemoryTasks):
         """Fails a few times before it works."""
 
-        def expired(self, now_ms: int) -> list[Task]:
+        def expired(self) -> list[Task]:
             if faults:
                 raise faults.pop(0)
-            return scene.store.expired(now_ms)
+            return scene.store.expired()
 
-        def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
-            return scene.store.settle(task, lease_before_ms)
+        def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
+            return scene.store.settle(task, settlement, expired_only=expired_only)
 
         def find(self, task_id: str) -> Task | None:
             return scene.store.find(task_id)
 
-    tasks = replace(scene.tasks, store=Faulty())
-    scene.sweeper = Sweeper(tasks, scene.blobs, scene.scratch, Meters(), check_s=0.01, files_every=2)
-    thread = threading.Thread(target=scene.sweeper.run)
+    scene.build(replace(scene.tasks, store=Faulty(lambda: scene.now)))
+    scene.sweepers.check_s, scene.sweepers.files_every = 0.01, 2
+    thread = threading.Thread(target=scene.sweepers.run)
     thread.start()
     seen = 0
     while scene.tasks.find(task.id).state is not State.PENDING:
         seen = scene.store.wait(seen, 1)
     while list(scene.blobs.keys()):
         pass
-    scene.sweeper.stop()
+    scene.sweepers.stop()
     thread.join(30)
     assert not thread.is_alive()
     assert faults == []
@@ -166,11 +186,11 @@ def test_leases_that_ran_out_are_seen_and_a_failing_sweep_is_tried_again(scene: 
 def test_a_clock_that_jumps_ahead_takes_nothing_from_a_worker_that_lives(scene: Scene) -> None:
     lives, dead = scene.running(), scene.running()
     scene.now += 3_600_000
-    scene.sweeper.sweep_leases()
-    assert {task.id for task in scene.tasks.running()} == {lives.id, dead.id}
+    scene.leases.sweep()
+    assert scene.all_running() == {lives.id, dead.id}
     assert scene.tasks.renew(lives, 0.5)
-    scene.sweeper.sweep_leases()
-    assert [task.id for task in scene.tasks.running()] == [lives.id]
+    scene.leases.sweep()
+    assert scene.all_running() == {lives.id}
     assert scene.tasks.find(dead.id).state is State.PENDING
 
 
@@ -194,11 +214,11 @@ def finished(scene: Scene) -> Task:
 
 def test_a_clock_that_is_ahead_for_one_look_deletes_nothing(scene: Scene) -> None:
     kept = finished(scene)
-    scene.sweeper.sweep_files()
+    scene.sweepers.sweep_files()
     for ahead_ms in (90_000_000, 0, 90_000_000, 0):
         scene.uptime_s += 60
         scene.now += ahead_ms
-        scene.sweeper.sweep_files()
+        scene.sweepers.sweep_files()
         scene.now -= ahead_ms
     assert scene.tasks.find(kept.id) == kept
     assert list(scene.blobs.keys()) == files_of(kept)[:1]
@@ -208,21 +228,21 @@ def test_two_looks_at_one_moment_are_one(scene: Scene) -> None:
     kept = finished(scene)
     scene.now += 90_000_000
     for _ in range(5):
-        scene.sweeper.sweep_files()
+        scene.sweepers.sweep_files()
     assert scene.tasks.find(kept.id) == kept
     scene.uptime_s += 1
-    scene.sweeper.sweep_files()
+    scene.sweepers.sweep_files()
     assert list(scene.blobs.keys()) == []
 
 
 def test_a_clock_that_stays_ahead_deletes_nothing_before_the_next_start(scene: Scene) -> None:
     clock = RetentionClock(lambda: scene.now, lambda: round(scene.uptime_s * 1000))
-    scene.tasks = scene.sweeper.tasks = replace(scene.tasks, retention_clock=clock)
+    scene.build(replace(scene.tasks, retention_clock=clock))
     kept = finished(scene)
     scene.now += 90_000_000
     for _ in range(4):
         scene.uptime_s += 5
-        scene.sweeper.sweep_files()
+        scene.sweepers.sweep_files()
         assert scene.tasks.get("ann", kept.id) == kept
     # And a clock that is set back, or both that go on, say when it is really over.
     scene.now -= 90_000_000
@@ -255,7 +275,7 @@ def test_one_thing_that_cannot_be_deleted_holds_up_no_other(scene: Scene, what: 
                 raise BlobUnavailable(f"cannot delete {key}: not permitted")
             super().delete(key)
 
-    scene.sweeper.blobs = Stubborn(scene.files)
+    scene.build(blobs=Stubborn(scene.files))
     olds = [finished(scene) for _ in range(3)]
     stays = files_of(olds[1])[0]
     if what == "orphans":
@@ -273,23 +293,35 @@ def test_one_thing_that_cannot_be_deleted_holds_up_no_other(scene: Scene, what: 
     assert scene.tasks.search(None, Search()).tasks == []
 
 
+def test_a_start_takes_back_what_its_own_former_workers_ran_and_nothing_of_others(scene: Scene) -> None:
+    own = scene.running()
+    scene.store.save_worker(WorkerRow("another", "there", "host", (), "animatic"))
+    scene.tasks.submit(KEY, VideoRequest("wan2.2-t2v-plus", "a cat")).result(0)
+    others = scene.tasks.claim("another", MODELS)
+    assert others is not None
+    scene.start_again()
+    assert scene.tasks.find(own.id).state is State.PENDING
+    assert scene.tasks.find(others.id) == others
+
+
 def test_a_start_takes_back_each_task_for_itself(scene: Scene) -> None:
     tasks = [scene.running() for _ in range(3)]
 
     class Faulty(MemoryTasks):
         """Cannot write one of them."""
 
-        def expired(self, now_ms: int) -> list[Task]:
-            return scene.store.expired(now_ms)
+        def abandoned(self, installation: str) -> list[Task]:
+            return scene.store.abandoned(installation)
 
-        def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+        def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
             if task.id == tasks[0].id:
                 raise StoreUnavailable("busy")
-            return scene.store.settle(task, lease_before_ms)
+            return scene.store.settle(task, settlement, expired_only=expired_only)
 
-    scene.sweeper.tasks = replace(scene.tasks, store=Faulty())
-    scene.sweeper.start_afresh()
-    assert [scene.tasks.find(task.id).state for task in tasks] == [State.RUNNING, State.PENDING, State.PENDING]
+    known = scene.tasks
+    scene.build(replace(scene.tasks, store=Faulty(lambda: scene.now)))
+    scene.start_again()
+    assert [known.find(task.id).state for task in tasks] == [State.RUNNING, State.PENDING, State.PENDING]
 
 
 def test_the_retention_is_swept_in_slices_between_which_others_write(scene: Scene) -> None:
@@ -303,8 +335,8 @@ def test_the_retention_is_swept_in_slices_between_which_others_write(scene: Scen
             sizes.append(len(gone))
             return gone
 
-    scene.store = Counting()
-    scene.tasks = scene.sweeper.tasks = replace(scene.tasks, store=scene.store)
+    scene.store = Counting(lambda: scene.now)
+    scene.build(replace(scene.tasks, store=scene.store))
     for _ in range(3 * SLICE // 2):
         task = scene.running()
         scene.tasks.fail(task, Failure("engine_failed", "it cannot"), retryable=False)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from tests.samples import VIDEO, new_task
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import WrongState
-from wanserve.domain.task import LIVE, NEXT, Failure, State, Task, Usage
+from wanserve.domain.task import NEXT, UNFINISHED, Failed, Failure, Requeued, State, Succeeded, Task, Usage
 
 MOVES: dict[State, Callable[[Task], Task]] = {
-    State.RUNNING: lambda task: task.claimed(2000, 3000),
-    State.SUCCEEDED: lambda task: task.succeeded(4000, VIDEO),
-    State.FAILED: lambda task: task.failed(4000, Failure("engine_failed", "no")),
+    State.RUNNING: lambda task: task.claimed("worker", 2000, 3000),
+    State.SUCCEEDED: lambda task: task.settled(Succeeded(VIDEO), 4000),
+    State.FAILED: lambda task: task.settled(Failed(Failure("engine_failed", "no")), 4000),
     State.CANCELED: lambda task: task.canceled(4000),
-    State.PENDING: lambda task: task.requeued(Fault.TASK),
+    State.PENDING: lambda task: task.settled(Requeued(Fault.TASK), 1),
 }
 
 
@@ -43,30 +43,31 @@ def test_only_the_moves_of_the_table_are_made(start: State, end: State) -> None:
 
 
 def test_what_can_still_move_is_what_has_not_ended() -> None:
-    assert {State.PENDING, State.RUNNING} == LIVE
+    assert {State.PENDING, State.RUNNING} == UNFINISHED
 
 
 def test_a_claim_is_a_new_attempt_with_a_lease() -> None:
-    task = new_task().claimed(2000, 3000)
-    assert (task.attempt, task.started_ms, task.lease_ms, task.progress) == (1, 2000, 3000, 0.0)
+    task = new_task().claimed("worker", 2000, 3000)
+    assert (task.attempt, task.started_ms, task.lease_until_ms, task.progress) == (1, 2000, 3000, 0.0)
 
 
 def test_a_requeued_task_waits_as_if_it_had_not_run_and_keeps_its_fence() -> None:
-    task = new_task().claimed(2000, 3000).requeued(Fault.TASK)
-    assert (task.attempt, task.attempts_spent, task.started_ms, task.lease_ms) == (1, 1, None, None)
-    assert task.claimed(5000, 6000).attempt == 2
+    task = new_task().claimed("worker", 2000, 3000).settled(Requeued(Fault.TASK), 1)
+    assert (task.attempt, task.attempts_spent, task.started_ms, task.lease_until_ms) == (1, 1, None, None)
+    assert task.claimed("worker", 5000, 6000).attempt == 2
 
 
 def test_a_drained_attempt_is_not_spent() -> None:
-    running = new_task().claimed(2000, 3000)
-    counts = [(waiting.attempts_spent, waiting.losses) for waiting in map(running.requeued, (None, *Fault))]
+    running = new_task().claimed("worker", 2000, 3000)
+    waits = [running.settled(Requeued(fault), 1) for fault in (None, *Fault)]
+    counts = [(waiting.attempts_spent, waiting.losses) for waiting in waits]
     assert counts == [(0, 0), (1, 0), (0, 1), (0, 1)]
 
 
 def test_an_ended_task_has_its_end_and_no_lease() -> None:
     for move in (State.SUCCEEDED, State.FAILED, State.CANCELED):
         ended = brought_to(move)
-        assert (ended.ended_ms, ended.lease_ms) == (4000, None)
+        assert (ended.ended_ms, ended.lease_until_ms) == (4000, None)
 
 
 @given(st.lists(st.sampled_from(list(State)), max_size=12))
@@ -91,8 +92,8 @@ def test_there_is_no_usage_without_a_video() -> None:
 
 
 def test_a_clock_that_is_set_back_lets_nothing_end_before_it_began() -> None:
-    running = new_task(submitted_ms=9000).claimed(2000, 3000)
+    running = new_task(submitted_ms=9000).claimed("worker", 2000, 3000)
     assert running.started_ms == 9000
-    assert running.succeeded(4000, VIDEO).ended_ms == 9000
-    assert running.failed(4000, Failure("engine_failed", "no")).ended_ms == 9000
+    assert running.settled(Succeeded(VIDEO), 4000).ended_ms == 9000
+    assert running.settled(Failed(Failure("engine_failed", "no")), 4000).ended_ms == 9000
     assert new_task(submitted_ms=9000).canceled(4000).ended_ms == 9000

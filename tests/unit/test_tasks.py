@@ -20,10 +20,18 @@ from wanserve.domain.errors import (
     VideoNotReady,
     WrongState,
 )
-from wanserve.domain.repeats import MOST_OF_AN_ACCOUNT, Refusals
+from wanserve.domain.idempotency import (
+    REMEMBERED_PER_ACCOUNT,
+    CountedSubmit,
+    Idempotency,
+    IdempotencyKey,
+    RefusedSubmits,
+    RetryCount,
+    SubmitIdentity,
+)
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Search
-from wanserve.domain.task import Counted, Failure, Named, Once, Repeat, Sent, State, Task, Variant
+from wanserve.domain.task import Failure, NewTask, State, Task, Variant
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import RETRIES_MAX, SLICE, Policy, Tasks, file_key
 
@@ -31,7 +39,7 @@ ANN = Key("ann", "ann", "00", 0)
 BEN = Key("ben", "ben", "01", 0)
 REQUEST = VideoRequest("wan2.2-t2v-plus", "a cat")
 CRASH = Failure("worker_died", "killed")
-POLICY = Policy(max_queued=3, max_attempts=3, lease_ms=1000, retention_ms=60_000)
+POLICY = Policy(max_queued=3, max_attempts=3, lease_seconds=1, retention_ms=60_000)
 
 
 @dataclass
@@ -53,7 +61,7 @@ class Bench:
         return self.tasks.submit(key, REQUEST).result(0)
 
     def claimed(self) -> Task:
-        task = self.tasks.claim(MODELS)
+        task = self.tasks.claim("worker", MODELS)
         assert task is not None
         return task
 
@@ -62,7 +70,7 @@ class Bench:
 def bench() -> Bench:
     clock = Clock()
     ids = iter(f"{number:032x}" for number in range(1000))
-    return Bench(clock, Tasks(MemoryTasks(), MODELS, clock, lambda: next(ids), lambda: 7, POLICY))
+    return Bench(clock, Tasks(MemoryTasks(clock), lambda: MODELS, lambda: next(ids), lambda: 7, POLICY))
 
 
 def test_a_submitted_task_waits_and_is_found_by_its_account_only(bench: Bench) -> None:
@@ -76,14 +84,14 @@ def test_a_submitted_task_waits_and_is_found_by_its_account_only(bench: Bench) -
 def test_a_request_that_breaks_a_rule_stores_nothing(bench: Bench) -> None:
     with pytest.raises(InvalidRequest):
         bench.tasks.submit(ANN, replace(REQUEST, prompt=" "))
-    assert bench.tasks.waiting_or_running() == []
+    assert bench.tasks.unfinished() == []
 
 
 def test_a_key_that_may_not_use_the_model_is_refused_and_nothing_stored(bench: Bench) -> None:
     restricted = replace(ANN, models=frozenset({"wanx2.1-t2v-turbo"}))
     with pytest.raises(ModelDenied, match=r"may not use wan2\.2-t2v-plus"):
         bench.tasks.submit(restricted, REQUEST)
-    assert bench.tasks.waiting_or_running() == []
+    assert bench.tasks.unfinished() == []
     bench.tasks.submit(restricted, replace(REQUEST, model="wanx2.1-t2v-turbo")).result(0)
 
 
@@ -99,7 +107,7 @@ def test_a_claim_takes_the_account_with_the_fewest_running_first(bench: Bench) -
     anns = [bench.submitted() for _ in range(3)]
     ben = bench.submitted(BEN)
     assert [bench.claimed().id for _ in range(4)] == [anns[0].id, ben.id, anns[1].id, anns[2].id]
-    assert bench.tasks.claim(MODELS) is None
+    assert bench.tasks.claim("worker", MODELS) is None
 
 
 def test_success_is_billed_once(bench: Bench) -> None:
@@ -139,11 +147,11 @@ def test_a_lease_that_ran_out_is_taken_back_and_the_old_worker_changes_nothing(b
     submitted = bench.submitted()
     stalled = bench.claimed()
     bench.clock.now_ms += 1000
-    assert bench.tasks.overdue() == []
+    assert bench.tasks.store.expired() == []
     assert bench.tasks.take_back(stalled) is None
     bench.clock.now_ms += 1
-    assert [task.id for task in bench.tasks.overdue()] == [submitted.id]
-    assert bench.tasks.take_back(stalled) == bench.tasks.find(submitted.id)
+    assert [task.id for task in bench.tasks.store.expired()] == [submitted.id]
+    assert bench.tasks.take_back(stalled) is State.PENDING is bench.tasks.find(submitted.id).state
     assert bench.tasks.take_back(stalled) is None
     fresh = bench.claimed()
     assert not bench.tasks.renew(stalled, 0.5)
@@ -159,22 +167,18 @@ def test_a_heartbeat_keeps_the_lease(bench: Bench) -> None:
     for _ in range(5):
         bench.clock.now_ms += 900
         assert bench.tasks.renew(task, 0.5)
-        assert bench.tasks.overdue() == []
+        assert bench.tasks.store.expired() == []
 
 
-def test_a_start_takes_every_running_task_back(bench: Bench) -> None:
+def test_a_start_takes_back_a_task_whose_lease_has_not_run_out(bench: Bench) -> None:
     bench.submitted()
-    bench.claimed()
-    (running,) = bench.tasks.running()
-    taken = bench.tasks.take_back(running, whatever_its_lease=True)
-    assert taken is not None
-    assert taken.state is State.PENDING
+    assert bench.tasks.take_back(bench.claimed(), expired_only=False) is State.PENDING
 
 
 def test_canceling_a_waiting_task_keeps_it_from_being_claimed(bench: Bench) -> None:
     task = bench.submitted()
     assert bench.tasks.cancel("ann", task.id).state is State.CANCELED
-    assert bench.tasks.claim(MODELS) is None
+    assert bench.tasks.claim("worker", MODELS) is None
 
 
 def test_canceling_a_running_task_stops_its_heartbeat_and_it_never_succeeds(bench: Bench) -> None:
@@ -200,15 +204,15 @@ def test_a_cancel_that_comes_between_a_look_and_an_end_says_how_it_ended(bench: 
     task = bench.claimed()
 
     class EndsMeanwhile(MemoryTasks):
-        def cancel(self, canceled: Task, states: Collection[State]) -> bool:
+        def cancel(self, account: str, task_id: str, states: Collection[State]) -> Task | None:
             assert bench.tasks.succeed(task, VIDEO)
-            return bench.tasks.store.cancel(canceled, states)
+            return bench.tasks.store.cancel(account, task_id, states)
 
         def get(self, account: str, task_id: str) -> Task | None:
             return bench.tasks.store.get(account, task_id)
 
     with pytest.raises(WrongState, match="is SUCCEEDED"):
-        replace(bench.tasks, store=EndsMeanwhile()).cancel("ann", task.id)
+        replace(bench.tasks, store=EndsMeanwhile(bench.clock)).cancel("ann", task.id)
 
 
 def test_after_its_retention_a_task_is_unknown_and_its_bill_stays(bench: Bench) -> None:
@@ -260,7 +264,7 @@ def test_a_file_of_each_kind_is_an_orphan_with_its_video(bench: Bench) -> None:
 
 def sent(bench: Bench, retries: int, request: VideoRequest = REQUEST, key: Key = ANN) -> str:
     """The id of the task that a client's try of this number is answered with."""
-    return bench.tasks.submit(key, request, Sent(retries)).result(0).id
+    return bench.tasks.submit(key, request, RetryCount(retries)).result(0).id
 
 
 def test_what_is_sent_again_within_a_minute_is_made_once(bench: Bench) -> None:
@@ -285,8 +289,8 @@ def test_a_number_of_tries_that_no_client_reaches_is_no_repeat(bench: Bench) -> 
 
 def test_all_keys_that_count_no_more_are_removed_however_many(bench: Bench) -> None:
     for number in range(SLICE + 1):
-        bench.tasks.submit(replace(ANN, account=f"account {number}"), REQUEST, Named("mine")).result(0)
-    bench.clock.now_ms += POLICY.once_ms + 1
+        bench.tasks.submit(replace(ANN, account=f"account {number}"), REQUEST, IdempotencyKey("mine")).result(0)
+    bench.clock.now_ms += POLICY.idempotency_ttl_ms + 1
     bench.tasks.forget_old_keys()
     assert bench.tasks.store.forget_keys(bench.clock.now_ms, 1) == 0
 
@@ -305,7 +309,7 @@ def test_the_repeat_of_a_try_that_was_refused_is_a_task_of_its_own(bench: Bench,
 
     def refuse(retries: int) -> None:
         if by_rate:
-            bench.tasks.turned_away("ann", REQUEST, Sent(retries))
+            bench.tasks.note_refused("ann", REQUEST, RetryCount(retries))
         else:
             with pytest.raises(QueueFull):
                 sent(bench, retries)
@@ -329,17 +333,17 @@ def test_a_repeat_that_is_refused_still_repeats_what_was_accepted(bench: Bench, 
     class Failing(MemoryTasks):
         """Takes no repeat of number 1."""
 
-        def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
-            if isinstance(once, Counted) and once.retries == 1 and not by_rate:
+        def add(self, new: NewTask, max_queued: int, identity: SubmitIdentity | None = None) -> Future[Task]:
+            if isinstance(identity, CountedSubmit) and identity.retries == 1 and not by_rate:
                 failed: Future[Task] = Future()
                 failed.set_exception(StoreUnavailable("full"))
                 return failed
-            return super().add(task, max_queued, once)
+            return super().add(new, max_queued, identity)
 
-    bench.tasks = replace(bench.tasks, store=Failing())
+    bench.tasks = replace(bench.tasks, store=Failing(bench.clock))
     first = sent(bench, 0)
     if by_rate:
-        bench.tasks.turned_away("ann", REQUEST, Sent(1))
+        bench.tasks.note_refused("ann", REQUEST, RetryCount(1))
     else:
         with pytest.raises(StoreUnavailable):
             sent(bench, 1)
@@ -350,29 +354,33 @@ def test_a_try_whose_client_went_away_before_it_was_written_left_nothing(bench: 
     class Slow(MemoryTasks):
         """Is asked, and answers in the time of its caller."""
 
-        def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
-            return Future() if isinstance(once, Counted) and once.retries == 0 else super().add(task, max_queued, once)
+        def add(self, new: NewTask, max_queued: int, identity: SubmitIdentity | None = None) -> Future[Task]:
+            return (
+                Future()
+                if isinstance(identity, CountedSubmit) and identity.retries == 0
+                else super().add(new, max_queued, identity)
+            )
 
-    slow = replace(bench.tasks, store=Slow())
-    other = slow.submit(ANN, REQUEST, Sent(3)).result(0)
-    assert slow.submit(ANN, REQUEST, Sent(0)).cancel()
-    assert slow.submit(ANN, REQUEST, Sent(1)).result(0) != other
+    slow = replace(bench.tasks, store=Slow(bench.clock))
+    other = slow.submit(ANN, REQUEST, RetryCount(3)).result(0)
+    assert slow.submit(ANN, REQUEST, RetryCount(0)).cancel()
+    assert slow.submit(ANN, REQUEST, RetryCount(1)).result(0) != other
 
 
 def test_a_refusal_counts_for_its_own_account_request_and_minute_only(bench: Bench) -> None:
-    bench.tasks.turned_away("ann", REQUEST, Sent(0))
+    bench.tasks.note_refused("ann", REQUEST, RetryCount(0))
     bench.clock.now_ms += 60_001
     first = sent(bench, 0)
-    bench.tasks.turned_away("ben", REQUEST, Sent(0))
-    bench.tasks.turned_away("ann", replace(REQUEST, seed=8), Sent(0))
+    bench.tasks.note_refused("ben", REQUEST, RetryCount(0))
+    bench.tasks.note_refused("ann", replace(REQUEST, seed=8), RetryCount(0))
     assert sent(bench, 1) == first
 
 
 def test_a_flood_of_refusals_is_forgotten_from_its_oldest_on() -> None:
-    refusals = Refusals()
-    for number in range(MOST_OF_AN_ACCOUNT + 1):
-        refusals.note("ann", Counted(str(number), 0, 0, None), 10)
-    refusals.note("ben", Counted("0", 0, 0, None), 10)
+    refusals = RefusedSubmits()
+    for number in range(REMEMBERED_PER_ACCOUNT + 1):
+        refusals.note("ann", CountedSubmit(str(number), 0, 0, None), 10)
+    refusals.note("ben", CountedSubmit("0", 0, 0, None), 10)
     follows = [
         refusals.follows(*asked)
         for asked in (
@@ -386,9 +394,9 @@ def test_a_flood_of_refusals_is_forgotten_from_its_oldest_on() -> None:
     assert follows == [0, None, 0, None, 0]
 
 
-@pytest.mark.parametrize("repeat", [(Named("mine"), Named("mine")), (Sent(0), Sent(1))])
+@pytest.mark.parametrize("repeat", [(IdempotencyKey("mine"), IdempotencyKey("mine")), (RetryCount(0), RetryCount(1))])
 def test_a_repeat_gets_its_task_where_it_would_be_refused_as_a_new_one(
-    bench: Bench, repeat: tuple[Repeat, Repeat]
+    bench: Bench, repeat: tuple[Idempotency, Idempotency]
 ) -> None:
     """Recognise first, admit after: for a submit and a remix, whatever has changed since."""
     first, again = repeat
@@ -396,20 +404,22 @@ def test_a_repeat_gets_its_task_where_it_would_be_refused_as_a_new_one(
     submitted = bench.tasks.submit(ANN, REQUEST, first).result(0)
     assert bench.tasks.submit(restricted, REQUEST, again).result(0) == submitted
     bench.tasks.succeed(bench.claimed(), VIDEO)
-    other = replace(bench.tasks, models={})
-    named = Named("another") if isinstance(first, Named) else first
+    other = replace(bench.tasks, catalogue=dict)
+    named = IdempotencyKey("another") if isinstance(first, IdempotencyKey) else first
     remixed = bench.tasks.submit(ANN, RemixRequest(submitted.id, "a dog"), named).result(0)
     bench.tasks.delete("ann", submitted.id)
-    repeated = other.submit(ANN, RemixRequest(submitted.id, "a dog"), named if isinstance(named, Named) else again)
+    repeated = other.submit(
+        ANN, RemixRequest(submitted.id, "a dog"), named if isinstance(named, IdempotencyKey) else again
+    )
     assert repeated.result(0) == remixed
     with pytest.raises(TaskNotFound):
-        bench.tasks.submit(ANN, RemixRequest(submitted.id, "a cow"), Sent(1)).result(0)
+        bench.tasks.submit(ANN, RemixRequest(submitted.id, "a cow"), RetryCount(1)).result(0)
 
 
 @pytest.mark.parametrize("deleted", [True, False])
 def test_a_key_keeps_its_promise_for_its_whole_window(bench: Bench, *, deleted: bool) -> None:
     """Past its task's retention, or after a delete, it neither hands out a task that nobody finds nor makes another."""
-    named = Named("mine")
+    named = IdempotencyKey("mine")
     task = bench.tasks.submit(ANN, REQUEST, named).result(0)
     bench.tasks.succeed(bench.claimed(), VIDEO)
     if deleted:
@@ -424,8 +434,8 @@ def test_a_key_keeps_its_promise_for_its_whole_window(bench: Bench, *, deleted: 
             bench.tasks.submit(ANN, REQUEST, named).result(0)
         with pytest.raises(InvalidRequest, match="mine was used for another request"):
             bench.tasks.submit(ANN, replace(REQUEST, seed=1), named).result(0)
-    assert bench.tasks.waiting_or_running() == []
-    bench.clock.now_ms += POLICY.once_ms + 1
+    assert bench.tasks.unfinished() == []
+    bench.clock.now_ms += POLICY.idempotency_ttl_ms + 1
     bench.tasks.forget_old_keys()
     assert bench.tasks.submit(ANN, replace(REQUEST, seed=1), named).result(0).id != task.id
 
@@ -437,7 +447,7 @@ def test_only_the_tasks_own_fault_spends_an_attempt_and_a_higher_limit_stops_wha
     for fault in (Fault.MACHINE, Fault.WORKER) * 4:
         assert bench.tasks.fail(bench.claimed(), CRASH, retryable=True, fault=fault)
         assert bench.tasks.get("ann", innocent.id).attempts_spent == 0
-    assert bench.tasks.take_back(bench.claimed(), whatever_its_lease=True) == bench.tasks.find(innocent.id)
+    assert bench.tasks.take_back(bench.claimed(), expired_only=False) is State.PENDING
     assert bench.tasks.find(innocent.id).losses == POLICY.max_losses - 1
     assert bench.tasks.find(innocent.id).state is State.PENDING
     assert bench.tasks.fail(bench.claimed(), CRASH, retryable=True, fault=Fault.WORKER)
@@ -461,7 +471,7 @@ def test_a_page_after_a_task_that_is_past_its_retention_is_refused_like_one_afte
         with pytest.raises(InvalidRequest, match="after"):
             bench.tasks.search("ann", Search(after=after))
     with pytest.raises(BlobNotFound):
-        bench.tasks.owner(VIDEO.key)
+        bench.tasks.owner_of_file(VIDEO.key)
 
 
 def test_a_remix_takes_over_all_but_the_prompt(bench: Bench) -> None:
@@ -484,9 +494,9 @@ def test_a_remix_and_a_submit_of_the_same_are_no_repeat_of_each_other(bench: Ben
     bench.submitted()
     task = bench.claimed()
     bench.tasks.succeed(task, VIDEO)
-    remixed = bench.tasks.submit(ANN, RemixRequest(task.id, "a cat"), Sent(0)).result(0)
-    assert bench.tasks.submit(ANN, RemixRequest(task.id, "a cat"), Sent(1)).result(0) == remixed
-    assert bench.tasks.submit(ANN, replace(REQUEST, seed=7), Sent(1)).result(0) != remixed
+    remixed = bench.tasks.submit(ANN, RemixRequest(task.id, "a cat"), RetryCount(0)).result(0)
+    assert bench.tasks.submit(ANN, RemixRequest(task.id, "a cat"), RetryCount(1)).result(0) == remixed
+    assert bench.tasks.submit(ANN, replace(REQUEST, seed=7), RetryCount(1)).result(0) != remixed
 
 
 def test_only_a_waiting_task_is_canceled_where_only_that_is_asked(bench: Bench) -> None:
@@ -524,7 +534,7 @@ def test_a_delete_that_comes_second_says_that_the_task_is_unknown(bench: Bench) 
             return bench.tasks.store.get(account, task_id)
 
     with pytest.raises(TaskNotFound):
-        replace(bench.tasks, store=GoneMeanwhile()).delete("ann", task.id)
+        replace(bench.tasks, store=GoneMeanwhile(bench.clock)).delete("ann", task.id)
 
 
 def test_a_search_knows_how_many_there_are_and_none_past_its_retention(bench: Bench) -> None:
@@ -550,9 +560,9 @@ def test_a_video_is_there_once_its_task_has_made_it(bench: Bench) -> None:
     bench.submitted()
     task = bench.claimed()
     with pytest.raises(VideoNotReady):
-        bench.tasks.made("ann", task.id)
+        bench.tasks.with_video("ann", task.id)
     bench.tasks.succeed(task, VIDEO)
-    assert bench.tasks.made("ann", task.id).video == VIDEO
+    assert bench.tasks.with_video("ann", task.id).video == VIDEO
 
 
 def test_progress_never_goes_back(bench: Bench) -> None:

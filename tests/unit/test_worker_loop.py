@@ -1,8 +1,8 @@
 """The worker's thread against a child that plays a script: whatever one attempt runs into, the next task is served."""
 
 import threading
+import time
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 import pytest
 
@@ -11,29 +11,29 @@ from wanserve.domain.account import Key
 from wanserve.domain.attempt import Fault
 from wanserve.domain.catalog import MODELS
 from wanserve.domain.errors import StoreUnavailable
+from wanserve.domain.ports import Clock
 from wanserve.domain.rules import VideoRequest
-from wanserve.domain.task import State, Task
-from wanserve.metrics import Meters
+from wanserve.domain.task import Settlement, State, Task
+from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks
 from wanserve.worker import attempt, loop
-from wanserve.worker.attempt import Patience
-from wanserve.worker.events import (
+from wanserve.worker.attempt import Timeouts
+from wanserve.worker.loop import Worker
+from wanserve.worker.ports import Absent, ChildState, Loading, Ready, Starting
+from wanserve.worker.protocol import (
     Cancel,
-    Charge,
+    Command,
     Crashed,
     Done,
     Event,
     Generate,
     Loaded,
-    Order,
     Probe,
     Probed,
     Progress,
 )
-from wanserve.worker.loop import Worker
-from wanserve.worker.machine import PAUSES_SECONDS, RESTART_AT, Machine
-from wanserve.worker.supervisor import Supervisor
+from wanserve.worker.storage_health import PAUSES_SECONDS, RESTART_AT, StorageHealth
 
 KEY = Key("ann", "ann", "00", 0)
 CRASH = Crashed("worker_died", "killed", retryable=True)
@@ -47,92 +47,93 @@ class Impatient(threading.Event):
         return self.is_set()
 
 
-class ScriptedChild(Supervisor):
-    """A child without a process: `played` are its events, one a look; None is silence. Then it does what is asked."""
+class ScriptedChild:
+    """A Child without a process: `played` are its events, one a look; None is silence. Then it does what is asked."""
 
     def __init__(self, played: list[Event | Callable[[], Event | None] | None]) -> None:
-        super().__init__(Charge("none", Path(), Path(), "error"))
         self.played = played
-        self.orders: list[Order] = []
+        self.state: ChildState = Absent()
+        self.commands: list[Command] = []
         self.loads: list[str] = []
         self.broken: set[str] = set()
         self.hanging: set[str] = set()
         self.silences: list[float] = []
         self.starts = 0
         self.kills = 0
-        self._alive = False
 
     def start(self) -> None:
         self.starts += 1
-        self._alive = True
+        self.state = Starting()
 
     def load(self, model: str) -> None:
         self.loads.append(model)
-        self.loading = model
+        self.state = Loading(model, time.monotonic())
 
-    def ask(self) -> None:
+    def ping(self) -> None:
         pass
 
     def silent_s(self) -> float:
         return self.silences.pop(0) if self.silences else 0.0
 
-    def running(self) -> bool:
-        return self._alive
-
     def pause_s(self) -> float:
         return 0.0
 
-    def send(self, order: Order) -> None:
-        self.orders.append(order)
+    def send(self, command: Command) -> None:
+        self.commands.append(command)
 
     def next_event(self, timeout_s: float) -> Event | None:
         if timeout_s == 0:
             return None
-        if self.loading in self.hanging:
-            return None
-        if self.loading is not None:
-            self.model, self.loading = self.loading, None
-            if self.model in self.broken:
+        if isinstance(self.state, Loading):
+            model = self.state.model
+            if model in self.hanging:
+                return None
+            if model in self.broken:
                 self.close()
                 return Crashed("setup", "it will not load", retryable=False)
-            self.loaded = True
-            return Loaded(self.model)
+            self.state = Ready(model)
+            return Loaded(model)
         if self.played:
             event = self.played.pop(0)
             return event() if callable(event) else event
-        return Probed() if isinstance(self.orders[-1], Probe) else Done(VIDEO)
+        return Probed() if isinstance(self.commands[-1], Probe) else Done(VIDEO)
+
+    def give_up(self, problem: str) -> None:
+        self.kill()
+        self.state = Absent(problem)
 
     def kill(self) -> None:
         self.kills += 1
         self.close()
 
     def close(self) -> None:
-        self._alive = self.loaded = False
-        self.model = self.loading = None
+        self.state = Absent()
 
 
 class FaultyStore(MemoryTasks):
     """A store whose next calls of a method raise what is in `faults`."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
         self.faults: dict[str, list[Exception]] = {}
 
     def _trip(self, method: str) -> None:
         if self.faults.get(method):
             raise self.faults[method].pop(0)
 
-    def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
+    def claim(
+        self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
+    ) -> Task | None:
         self._trip("claim")
-        return super().claim(models, now_ms, lease_ms, max_running)
+        return super().claim(worker_id, models, lease_seconds, max_running)
 
-    def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
+    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
         self._trip("renew")
-        return super().renew(task, lease_ms, progress)
+        return super().renew(task, lease_seconds, progress)
 
-    def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+    def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
         self._trip("settle")
-        return super().settle(task, lease_before_ms)
+        return super().settle(task, settlement, expired_only=expired_only)
 
 
 class Stage:
@@ -141,26 +142,27 @@ class Stage:
     def __init__(
         self,
         *played: Event | Callable[[], Event | None] | None,
-        lease_ms: int = 60_000,
+        lease_seconds: float = 60.0,
         stall_s: float = 60,
         one_model: bool = False,
     ) -> None:
         ids = iter(range(100))
         self.now = 0
-        self.store = FaultyStore()
-        policy = Policy(lease_ms=lease_ms, max_attempts=2, run_length=2)
-        self.tasks = Tasks(self.store, MODELS, lambda: self.now, lambda: str(next(ids)), lambda: 7, policy)
+        self.store = FaultyStore(lambda: self.now)
+        policy = Policy(lease_seconds=lease_seconds, max_attempts=2, run_length=2)
+        self.tasks = Tasks(self.store, lambda: MODELS, lambda: str(next(ids)), lambda: 7, policy)
         self.child = ScriptedChild(list(played))
-        self.lack = ""
+        self.storage_problem: str | None = None
         self.worker = Worker(
+            "worker",
             self.tasks,
             self.child,
             tuple(MODELS),
-            Patience(stall_s, cancel_s=10),
+            Timeouts(stall_s, cancel_s=10),
             drain_s=60,
             load_s=60,
-            lack=lambda: self.lack,
-            meters=Meters(),
+            storage_problem=lambda: self.storage_problem,
+            metrics=Metrics(),
             one_model=one_model,
         )
 
@@ -186,7 +188,7 @@ def test_it_orders_what_it_claimed_and_tells_how_it_went() -> None:
     stage = Stage(Progress(0.5), None, Done(VIDEO))
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.video) == (State.SUCCEEDED, VIDEO)
-    assert stage.child.orders == [Generate(task.id, 1, task.generation)]
+    assert stage.child.commands == [Generate(task.id, 1, task.generation)]
 
 
 def test_a_crash_is_tried_again_by_a_fresh_child() -> None:
@@ -227,7 +229,7 @@ def test_a_table_that_cannot_be_read_is_waited_for() -> None:
 
 
 def test_a_heartbeat_that_cannot_be_written_costs_nothing() -> None:
-    stage = Stage(*[Progress(0.1)] * 5, lease_ms=0)
+    stage = Stage(*[Progress(0.1)] * 5, lease_seconds=0)
     stage.store.faults["renew"] = [StoreUnavailable("busy")] * 3
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.attempt) == (State.SUCCEEDED, 1)
@@ -245,12 +247,12 @@ def test_a_bug_costs_an_attempt_and_not_the_worker() -> None:
     assert stage.child.kills == 1
     assert stage.child.starts == 2
     assert stage.tasks.find(lost).state is State.RUNNING
-    assert [task.id for task in stage.tasks.running()] == [lost]
+    assert [task.id for task in stage.tasks.unfinished()] == [lost]
 
 
 @pytest.mark.parametrize("answer", [Crashed("canceled", "asked", retryable=False), Done(VIDEO)])
 def test_a_canceled_attempt_stops_its_child_and_changes_nothing(answer: Event) -> None:
-    stage = Stage(lease_ms=0)
+    stage = Stage(lease_seconds=0)
     task_id = stage.submitted()
 
     def cancel() -> Event | None:
@@ -260,7 +262,7 @@ def test_a_canceled_attempt_stops_its_child_and_changes_nothing(answer: Event) -
     stage.child.played[:] = [cancel, None, answer]
     canceled, good = stage.ended(task_id, stage.submitted())
     assert (canceled.state, good.state) == (State.CANCELED, State.SUCCEEDED)
-    assert [type(order) for order in stage.child.orders] == [Generate, Cancel, Generate]
+    assert [type(order) for order in stage.child.commands] == [Generate, Cancel, Generate]
     assert [row.task_id for row in stage.tasks.usage(None)] == [good.id]
 
 
@@ -269,7 +271,7 @@ def test_a_video_that_comes_too_late_is_not_billed() -> None:
     late_id = stage.submitted()
 
     def too_late() -> Event | None:
-        stage.tasks.take_back(stage.tasks.find(late_id), whatever_its_lease=True)
+        stage.tasks.take_back(stage.tasks.find(late_id), expired_only=False)
         return Done(VIDEO)
 
     stage.child.played[:] = [too_late]
@@ -299,7 +301,7 @@ def test_a_device_that_holds_one_model_serves_the_waiting_tasks_in_runs() -> Non
     assert {task.state for task in ended} == {State.SUCCEEDED}
     # Runs of two, as the policy says: neither task by task nor one model until it has no more.
     assert stage.child.loads == [small, large, small]
-    made = [order.generation.model for order in stage.child.orders if isinstance(order, Generate)]
+    made = [order.generation.model for order in stage.child.commands if isinstance(order, Generate)]
     assert made == [small, small, large, large, small, small]
 
 
@@ -353,22 +355,24 @@ def test_a_worker_that_has_to_stop_leaves_an_end_that_cannot_be_written_to_the_l
 
 def test_without_room_no_task_is_claimed_and_it_tells_why() -> None:
     stage = Stage()
-    stage.lack = "the disk is full"
+    stage.storage_problem = "the disk is full"
     waiting = stage.submitted()
     seen = []
 
-    def look_and_mend() -> str:
+    def look_and_mend() -> str | None:
         seen.append(stage.tasks.find(waiting).state)
-        told, stage.lack = stage.lack, "" if len(seen) > 2 else stage.lack
+        told, stage.storage_problem = stage.storage_problem, None if len(seen) > 2 else stage.storage_problem
         return told
 
-    stage.worker.lack = look_and_mend
+    stage.worker.storage_problem = look_and_mend
     stage.worker._drain.stopping = Impatient()
     (task,) = stage.ended(waiting)
     assert task.state is State.SUCCEEDED
     assert seen[:3] == [State.PENDING] * 3
-    assert [type(order) for order in stage.child.orders] == [Probe, Generate], "and the room was tried before the claim"
-    assert stage.worker.trouble() == "the engine is not loaded yet"
+    assert [type(order) for order in stage.child.commands] == [Probe, Generate], (
+        "and the room was tried before the claim"
+    )
+    assert stage.worker.problem() == "the engine is not loaded yet"
 
 
 def test_an_attempt_that_is_lost_for_want_of_room_does_not_count() -> None:
@@ -376,15 +380,15 @@ def test_an_attempt_that_is_lost_for_want_of_room_does_not_count() -> None:
     task_id = stage.submitted()
 
     def fill() -> Event | None:
-        stage.lack = "the disk is full"
+        stage.storage_problem = "the disk is full"
         return Crashed("media_failed", "no space left on device", retryable=True)
 
-    def claims() -> str:
-        told, stage.lack = stage.lack, ""
+    def look() -> str | None:
+        told, stage.storage_problem = stage.storage_problem, None
         return told
 
     stage.child.played[:] = [fill]
-    stage.worker.lack = claims
+    stage.worker.storage_problem = look
     (task,) = stage.ended(task_id)
     assert (task.state, task.attempt, task.attempts_spent, task.losses) == (State.SUCCEEDED, 2, 0, 1)
 
@@ -395,28 +399,28 @@ MACHINE = Crashed("media_unavailable", "no file can be made", retryable=True, fa
 def test_after_a_fault_of_the_machine_nothing_is_claimed_until_a_probe_was_written() -> None:
     stage = Stage(MACHINE, MACHINE, MACHINE, MACHINE)
     stage.worker._drain.stopping = Impatient()
-    stage.worker.machine = NoPauses()
+    stage.worker.storage = NoPauses()
     told = []
 
     def full() -> Event | None:
-        told.append(stage.worker.trouble())
+        told.append(stage.worker.problem())
         return MACHINE
 
     stage.child.played[1] = full
     first, second = stage.ended(stage.submitted(), stage.submitted())
     assert (first.state, first.attempt, first.attempts_spent) == (State.SUCCEEDED, 2, 0)
     assert (second.state, second.attempt) == (State.SUCCEEDED, 1)
-    made = [type(order) for order in stage.child.orders]
+    made = [type(order) for order in stage.child.commands]
     assert made == [Generate, Probe, Probe, Probe, Probe, Generate, Generate]
     assert told == ["no file can be made"]
     assert stage.child.kills == 1, "the fault may be in the process itself"
-    assert stage.worker.trouble() == "the engine is not loaded yet"
+    assert stage.worker.problem() == "the engine is not loaded yet"
 
 
 def test_a_task_that_only_ever_meets_faults_of_the_machine_ends_all_the_same() -> None:
     stage = Stage(*[event for _ in range(10) for event in (MACHINE, Probed())])
     stage.worker._drain.stopping = Impatient()
-    stage.worker.machine = NoPauses()
+    stage.worker.storage = NoPauses()
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.attempts_spent, task.losses) == (State.FAILED, 0, 10)
 
@@ -426,10 +430,10 @@ def test_a_worker_that_is_ended_from_outside_costs_no_attempt() -> None:
     stage = Stage(killed, killed, killed)
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.attempt, task.attempts_spent, task.losses) == (State.SUCCEEDED, 4, 0, 3)
-    assert all(isinstance(order, Generate) for order in stage.child.orders)
+    assert all(isinstance(order, Generate) for order in stage.child.commands)
 
 
-class NoPauses(Machine):
+class NoPauses(StorageHealth):
     """Is tried again at once."""
 
     def pause_s(self, now_s: float) -> float:
@@ -437,12 +441,12 @@ class NoPauses(Machine):
 
 
 def test_the_pauses_grow_until_an_attempt_ends_otherwise() -> None:
-    machine = Machine()
+    machine = StorageHealth()
     pauses = []
     for _ in range(9):
         machine.failed("full", 100.0)
         pauses.append(machine.pause_s(100.0))
-        machine.probed()
+        machine.passed()
     assert pauses == [*PAUSES_SECONDS, *PAUSES_SECONDS[-1:] * 2]
     assert machine.faults > RESTART_AT
     machine.served()
@@ -464,7 +468,7 @@ def test_a_model_that_does_not_load_in_its_time_costs_the_child_and_no_task() ->
 def test_a_child_that_owes_an_answer_gets_no_task_and_is_replaced_in_the_end() -> None:
     stage = Stage()
     stage.worker._drain.stopping = Impatient()
-    stage.child.silences = [loop.UNWELL_SECONDS + 1] * 3 + [loop.GONE_SECONDS + 1]
+    stage.child.silences = [loop.UNRESPONSIVE_SECONDS + 1] * 3 + [loop.REPLACE_SECONDS + 1]
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.attempt) == (State.SUCCEEDED, 1)
     assert (stage.child.kills, stage.child.starts) == (1, 2)
@@ -473,15 +477,15 @@ def test_a_child_that_owes_an_answer_gets_no_task_and_is_replaced_in_the_end() -
 def test_what_is_wrong_is_told_in_words() -> None:
     stage = Stage()
     told = []
-    stage.child.loaded = True
-    told.append(stage.worker.trouble())
-    stage.worker.machine.lacks("the disk is full")
-    told.append(stage.worker.trouble())
-    stage.child.silences = [loop.UNWELL_SECONDS + 1]
-    told.append(stage.worker.trouble())
-    stage.child.problem = "no GPU"
-    told.append(stage.worker.trouble())
-    assert told == ["", "the disk is full", "the engine's process does not answer", "no GPU"]
+    stage.child.state = Ready("any")
+    told.append(stage.worker.problem())
+    stage.worker.storage.found("the disk is full")
+    told.append(stage.worker.problem())
+    stage.child.silences = [loop.UNRESPONSIVE_SECONDS + 1]
+    told.append(stage.worker.problem())
+    stage.child.state = Absent("no GPU")
+    told.append(stage.worker.problem())
+    assert told == [None, "the disk is full", "the engine's process does not answer", "no GPU"]
 
 
 def test_tasks_that_fail_by_their_own_fault_say_nothing_of_the_worker() -> None:
@@ -489,12 +493,12 @@ def test_tasks_that_fail_by_their_own_fault_say_nothing_of_the_worker() -> None:
     told = []
 
     def look() -> Event | None:
-        told.append(stage.worker.trouble())
+        told.append(stage.worker.problem())
         return BROKEN
 
     stage.child.played.append(look)
     stage.ended(*[stage.submitted() for _ in range(4)])
-    assert told == [""]
+    assert told == [None]
 
 
 def test_a_model_that_does_not_load_is_told_by_name_until_it_does() -> None:
@@ -513,6 +517,6 @@ def test_a_model_that_does_not_load_is_told_by_name_until_it_does() -> None:
 def test_a_stop_that_is_said_again_gives_no_more_time() -> None:
     stage = Stage()
     stage.worker.stop()
-    stage.worker.hurry()
+    stage.worker.abort()
     stage.worker.stop()
-    assert stage.worker._drain.over()
+    assert stage.worker._drain.is_over()

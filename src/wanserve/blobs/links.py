@@ -1,21 +1,11 @@
-"""Knows how a link to a file proves that we gave it out, and until when it is good."""
+"""Signs links to files, and checks them: whether this server gave them out, and whether they have expired."""
 
 import hmac
-import logging
-import os
 import re
-import secrets
 from base64 import urlsafe_b64encode
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from wanserve.disk import sync
-from wanserve.domain.errors import SetupError, WanserveError
-
-log = logging.getLogger(__name__)
-
-_SECRET_BYTES = 32
+from wanserve.domain.errors import WanserveError
 
 # Seconds in at most so many digits: enough for 30 million years, and no text becomes a number that takes long to read.
 _EXPIRY = re.compile(r"[0-9]{1,15}", re.ASCII)
@@ -36,7 +26,7 @@ class LinkExpired(WanserveError):
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class LinkSigner:
     """Signs links with one secret; whoever has the same secret can check them."""
 
     secret: bytes = field(repr=False)
@@ -65,49 +55,3 @@ class Links:
         message = f"wanserve file\n{len(expires_text)}\n{expires_text}\n{key}"
         digest = hmac.digest(self.secret, message.encode("utf-8", "surrogatepass"), "sha256")
         return urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def load_secret(path: Path) -> bytes:
-    """Read the secret of 32 bytes; the first to come makes it, readable for its owner alone.
-
-    Raises SetupError where it can be neither read nor made, or is not whole.
-    """
-    try:
-        if not path.exists():
-            _place_secret(path, secrets.token_bytes(_SECRET_BYTES))
-        secret = path.read_bytes()
-    except OSError as error:
-        raise SetupError(f"cannot use the link secret {path}: {error.strerror or error}") from error
-    if len(secret) != _SECRET_BYTES:
-        raise SetupError(
-            f"the link secret {path} holds {len(secret)} bytes instead of {_SECRET_BYTES}:"
-            " remove it and a new one is made, with which links given out before no longer work"
-        )
-    return secret
-
-
-def put_back_secret(path: Path, secret: bytes) -> None:
-    """Write the secret again where its file has gone: with another one, all links would end at the next start.
-
-    Raises OSError.
-    """
-    if not path.exists():
-        log.warning("the link secret %s has gone and is put back", path)
-        _place_secret(path, secret)
-
-
-def _place_secret(path: Path, secret: bytes) -> None:
-    """Put the secret in place, whole or not at all, unless another process is faster."""
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}~")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, does not replace a secret that somebody made meanwhile and may have used.
-        with suppress(FileExistsError):
-            path.hardlink_to(unfinished)
-    finally:
-        unfinished.unlink()
-    sync(path.parent)

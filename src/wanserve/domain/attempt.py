@@ -1,15 +1,15 @@
-"""What is told of an attempt: how it ended, whose fault that was, and where its time went."""
+"""How an attempt ended, whose fault that was, and where its time went."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """Whose fault it is that an attempt came to nothing; docs/operating.md lists what counts as which.
+    """Whose fault it is that an attempt made no video; docs/operating.md lists what counts as which.
 
-    TASK: the video itself cannot be made, or its engine broke at it: this alone spends an attempt.
-    MACHINE: the disk, its folders or a limit of the system; nothing is claimed before a probe was written.
-    WORKER: the process that made it was ended from outside, or was lost with its server or its lease.
+    TASK: the video cannot be made, or the engine crashed on it. Only this spends an attempt.
+    MACHINE: the disk, its folders or a limit of the system. The worker claims nothing until a test file was written.
+    WORKER: the engine's process was ended from outside, or was lost with its server or its lease.
     """
 
     TASK = "task"
@@ -17,7 +17,7 @@ class Fault(StrEnum):
     WORKER = "worker"
 
 
-class End(StrEnum):
+class Outcome(StrEnum):
     """How an attempt ended, as its worker saw it."""
 
     MADE = "made"
@@ -28,7 +28,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Timings:
     """Where an attempt's time went, in seconds: the engine, H.264, and reading back, syncing and storing the file."""
 
     generate_s: float = 0.0
@@ -36,4 +36,4 @@ class Spent:
     store_s: float = 0.0
 
 
-NOTHING_SPENT = Spent()
+NO_TIMINGS = Timings()

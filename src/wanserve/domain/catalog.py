@@ -1,9 +1,8 @@
-"""Knows the models that are served: their names, sizes and lengths, as the document and its vendor list them."""
+"""The models that are served: their names, sizes and lengths, as the document and its vendor list them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-from wanserve.domain.recipe import PLUS_2_1, PLUS_2_2, TURBO, Recipe
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -26,20 +25,27 @@ SHORTER: Final = 4
 class ModelCard:
     """One line of the catalogue. `frames` is the length of a video, at `fps` frames a second.
 
-    `recipe` is how the wan engine makes it; the other engines do not look at it.
+    `steps` and `guidance_scale` are what it is sampled with, where an engine samples.
     """
 
     name: str
     sizes: tuple[Size, ...]
     default_size: Size
-    recipe: Recipe
     frames: int = 150
     fps: int = 30
+    steps: int | None = None
+    guidance_scale: float | None = None
 
     @property
     def seconds(self) -> int:
         """The usual length of a video, as people tell it."""
         return round(self.frames / self.fps)
+
+    @property
+    def made_with(self) -> Mapping[str, float]:
+        """The values of a VideoRequest's fields that cannot be chosen: a client may state them, and only them."""
+        made = {"fps": self.fps, "steps": self.steps, "guidance_scale": self.guidance_scale}
+        return {field: value for field, value in made.items() if value is not None}
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -54,9 +60,9 @@ class ModelCard:
 MODELS: dict[str, ModelCard] = {
     card.name: card
     for card in (
-        ModelCard("wan2.2-t2v-plus", (DOCUMENT_480P, *TIER_480P, *TIER_1080P), (1920, 1080), PLUS_2_2),
-        ModelCard("wanx2.1-t2v-turbo", (DOCUMENT_480P, *TIER_480P, *TIER_720P), (1280, 720), TURBO),
-        ModelCard("wanx2.1-t2v-plus", TIER_720P, (1280, 720), PLUS_2_1),
+        ModelCard("wan2.2-t2v-plus", (DOCUMENT_480P, *TIER_480P, *TIER_1080P), (1920, 1080)),
+        ModelCard("wanx2.1-t2v-turbo", (DOCUMENT_480P, *TIER_480P, *TIER_720P), (1280, 720)),
+        ModelCard("wanx2.1-t2v-plus", TIER_720P, (1280, 720)),
     )
 }
 """By name. Five seconds at 30 frames a second, as the hosted service makes them."""

@@ -1,4 +1,4 @@
-"""Knows what the parts promise each other: the Protocols that `app.py` fills with implementations."""
+"""What the parts promise each other: the Protocols that app.py and core.py fill with implementations."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
@@ -10,8 +10,10 @@ from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalog import Size
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.generation import Generation
+from wanserve.domain.idempotency import SubmitIdentity
 from wanserve.domain.search import Search
-from wanserve.domain.task import Counted, Once, State, Task, Usage
+from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
+from wanserve.domain.worker import WorkerRow
 
 Clock = Callable[[], int]
 """Milliseconds since 1970, UTC."""
@@ -29,8 +31,8 @@ class Clip:
 
     A frame may share its memory with the next one: use it before taking another. Where `size` is given, the frames
     are of that width and height, and are scaled to the generation's as they are encoded. `notes` are plain sentences
-    for the user about what was drawn otherwise than asked; the last of them may come with the last frame. `how` says
-    for the file's metadata how it was made, with nothing of the prompt in it.
+    for the user about what was drawn otherwise than asked; the last of them may come with the last frame. `how` is
+    what the file's metadata says of how it was made, without anything of the prompt.
     """
 
     frames: Iterator[Frame]
@@ -46,7 +48,7 @@ class Engine(Protocol):
     name: str
 
     def load(self, model: str) -> None:
-        """Make ready for this model's generations; may take minutes, and may let go of the model before.
+        """Load this model, in place of another that was loaded; may take minutes.
 
         Raises SetupError where this machine lacks something.
         """
@@ -54,8 +56,25 @@ class Engine(Protocol):
     def generate(self, generation: Generation, report: Report) -> Clip:
         """Draw the generation. Raises EngineFailed, or Canceled from `report`; both may come while frames are taken."""
 
-    def rest(self) -> None:
-        """Let go of what the last generation left behind, however it ended. Called after each."""
+    def clean_up(self) -> None:
+        """Release what the last generation left behind, however it ended. Called after each."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A stored file that lies on this machine."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A stored file that is fetched from a URL, which expires."""
+
+    url: str
+
+
+BlobLocation = LocalFile | RemoteFile
 
 
 class BlobStore(Protocol):
@@ -67,8 +86,8 @@ class BlobStore(Protocol):
         Raises BlobUnavailable where it cannot be written; the source is then left where it is.
         """
 
-    def local_path(self, key: str) -> Path:
-        """Where the file lies on this machine. Raises BlobNotFound."""
+    def locate(self, key: str) -> BlobLocation:
+        """Where the file is. Raises BlobNotFound."""
 
     def delete(self, key: str) -> None:
         """Remove the file; one that is gone already is not an error."""
@@ -76,13 +95,23 @@ class BlobStore(Protocol):
     def keys(self) -> Iterator[str]:
         """Every stored key, in no promised order."""
 
-    def lack(self) -> str:
-        """What is lacking to store another video, in words; else empty."""
+    def problem(self) -> str | None:
+        """Why another video cannot be stored now, as one line for the user; None where nothing is known to prevent it."""
+
+
+class LinkSecret(Protocol):
+    """The secret that signs links: the same in every process that gives out or checks links to the same files."""
+
+    def read(self) -> bytes:
+        """The secret, which the first call ever makes. Raises SetupError."""
+
+    def restore(self, secret: bytes) -> None:
+        """Write the secret again where it was deleted since: with another one no link given out would work. Raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """How many tasks of one model are in one state; for PENDING also when the one that waits longest was submitted."""
+class StateCount:
+    """How many tasks of one model are in one state; for PENDING also when the oldest of them was submitted."""
 
     model: str
     state: State
@@ -91,83 +120,101 @@ class Census:
 
 
 class TaskStore(Protocol):
-    """The task table, which is the queue and the truth, with its ledger.
+    """The task table, which is the queue and the truth, with its ledger and its workers.
 
+    The store owns the clock: callers hand in durations, and the store writes instants, in milliseconds since 1970.
     Every method raises StoreUnavailable where the table cannot be read or written. A write has survived a power
     cut once it returns (for `add`: once its future is done).
     """
 
-    def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
-        """Accept a PENDING task, unless its account has `max_queued` waiting for this model.
+    def now_ms(self) -> int:
+        """The store's clock, in milliseconds since 1970, UTC. Cheap: it may be read for each request."""
 
-        The future is done when the row is on disk, and gives the task that stands: this one, or as it now is the
-        one that an earlier submit with the same `once` brought. It fails with QueueFull, with StoreUnavailable, or
-        with InvalidRequest where the key of `once` was used for something else, or for a task that is no longer
-        known. An account's own limit, where it has one, stands before `max_queued`.
+    def add(self, new: NewTask, max_queued: int, identity: SubmitIdentity | None = None) -> Future[Task]:
+        """Accept a task, unless its account has `max_queued` tasks of this model that wait.
+
+        The future is done when the row is on disk, and gives the task: the new one, or as it now is the one that was
+        accepted for an earlier submit of the same `identity`. It fails with QueueFull, with StoreUnavailable, or
+        with InvalidRequest where the idempotency key was used for another request, or for a task that is no longer
+        kept. An account's own limit, where it has one, takes precedence over `max_queued`.
         """
 
-    def repeat(self, account: str, once: Once | Counted, refusal: WanserveError) -> Future[Task]:
-        """The task that an earlier submit with the same `once` brought, as `add` gives it; adds nothing.
+    def find_earlier(self, account: str, identity: SubmitIdentity, refusal: WanserveError) -> Future[Task]:
+        """The task that was accepted for an earlier submit of the same identity, as `add` gives it; adds nothing.
 
-        Where there was none the future fails with `refusal`.
+        Where there is none the future fails with `refusal`.
         """
 
     def get(self, account: str, task_id: str) -> Task | None:
         """The task, if this account has it."""
 
     def find(self, task_id: str) -> Task | None:
-        """The task, whichever account has it: for the sweeper and the server's owner, never for a door."""
+        """The task, whichever account has it: for the sweepers and the server's owner, never for an endpoint."""
 
     def search(self, account: str | None, search: Search) -> list[Task]:
-        """What the search finds; of one account, or of all where it is None. Nothing, where `after` is not there.
+        """What the search finds; of one account, or of all where it is None. Nothing where `after` does not exist.
 
         One account's are in the order of the times of their submits, all accounts' in the order of acceptance.
         """
 
     def count(self, account: str, search: Search) -> int:
-        """How many of the account's tasks the search finds, with no regard to `after`, `skip` and `limit`."""
+        """How many of the account's tasks the search finds, ignoring its `after`, `skip` and `limit`."""
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """Those of these models that have a task which `claim` would take, in the order in which it would."""
 
-    def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
-        """Take the next waiting task of these models for one attempt until `lease_ms`, or None.
+    def claim(
+        self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
+    ) -> Task | None:
+        """Take the next waiting task of these models for one attempt, or None.
 
         First the account with the fewest RUNNING tasks; among those the one whose last claim is the longest ago; of
         several that had none, the one that came first; and of it the oldest task. An account with `max_running`
         RUNNING tasks of a model (its own limit first, where it has one) gets no more of it.
         """
 
-    def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
-        """Extend the lease of `task.attempt` and note its progress; False where the attempt holds it no more.
+    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
+        """The heartbeat of `task.attempt`: extend its lease and write its progress; False where it lost the task.
 
-        Progress that is less than what the table has is not noted, here as in `settle`.
+        Progress that is less than what the table has is ignored, here as in `settle`.
         """
 
-    def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
-        """End the attempt `task.attempt`: write the moved task over the RUNNING row, with the ledger row of a success.
+    def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
+        """End the attempt `task.attempt` and move its task, with the ledger row of a success in the same transaction.
 
-        False, and nothing written, where that attempt holds the task no more, or where `lease_before_ms` is given
-        and its lease reaches that far.
+        False, and nothing written, where that attempt no longer holds the task, or with `expired_only` where its
+        lease has not run out.
         """
 
-    def cancel(self, task: Task, states: Collection[State]) -> bool:
-        """Write the canceled task over a row that is in one of these states; False where it no longer is."""
+    def cancel(self, account: str, task_id: str, states: Collection[State]) -> Task | None:
+        """Cancel the task where it is in one of these states; the canceled task, or None."""
 
     def remove(self, account: str, task_id: str) -> bool:
         """Remove the task, in whichever state; its ledger row stays. False where this account has no such task."""
 
-    def expired(self, now_ms: int) -> list[Task]:
-        """The RUNNING tasks whose lease ends before `now_ms`."""
+    def expired(self) -> list[Task]:
+        """The RUNNING tasks whose lease has run out."""
+
+    def abandoned(self, installation: str) -> list[Task]:
+        """The RUNNING tasks of this installation's workers, and those that no known worker runs."""
 
     def usage(self, account: str | None) -> list[Usage]:
         """The ledger, oldest first; of one account, or of all where it is None."""
 
     def forget(self, ended_before_ms: int, limit: int) -> list[Task]:
-        """Remove the `limit` oldest tasks that ended before this time, and give them back; their ledger rows stay."""
+        """Remove the `limit` oldest tasks that ended before this time, and return them; their ledger rows stay."""
 
-    def forget_keys(self, used_before_ms: int, limit: int) -> int:
-        """Remove at most `limit` idempotency keys that were first used before this time; how many there were."""
+    def forget_keys(self, ttl_ms: int, limit: int) -> int:
+        """Remove at most `limit` idempotency keys that were first used longer ago than this; how many it removed."""
+
+    def save_worker(self, worker: WorkerRow) -> None:
+        """The heartbeat of a worker: write its row, with `seen_ms` as the store's clock says."""
+
+    def remove_workers(self, installation: str) -> None:
+        """Remove the rows of this installation's workers."""
+
+    def workers(self, seen_within_seconds: float) -> list[WorkerRow]:
+        """The workers whose last heartbeat is not longer ago than this, by their ids."""
 
     def wait(self, seen: int, timeout_s: float) -> int:
         """The number of times that waiting tasks may have come or `wake` was called.
@@ -178,7 +225,7 @@ class TaskStore(Protocol):
     def wake(self) -> None:
         """Make every `wait` return now."""
 
-    def census(self) -> list[Census]:
+    def state_counts(self) -> list[StateCount]:
         """How many tasks there are of each model in each state."""
 
     def check_writable(self) -> None:
@@ -186,16 +233,19 @@ class TaskStore(Protocol):
 
 
 class KeyStore(Protocol):
-    """Accounts and their keys. What is written counts for the next read, from whichever process."""
+    """Accounts and their keys. What is written is read by the next read, in whichever process. It owns the clock."""
 
     def find_key(self, sha256: str) -> Key | None:
         """The key with this hash, revoked or not, with its account's limits."""
 
-    def add_key(self, key: Key) -> None:
+    def add_key(self, name: str, account: str, sha256: str, models: Collection[str] | None) -> None:
         """Store a key, and its account where that is new. Raises InvalidRequest where the name is taken."""
 
-    def update_key(self, key: Key) -> None:
-        """Write the key's models and whether it is revoked over the row of its hash."""
+    def restrict_key(self, name: str, models: Collection[str] | None) -> bool:
+        """Let the key use only these models, or all where it is None; False where there is no key of that name."""
+
+    def revoke_key(self, name: str) -> bool:
+        """Write that the key is revoked, from now on or still since then; False where there is no key of that name."""
 
     def all_keys(self) -> list[Key]:
         """Every key, oldest first."""
@@ -203,5 +253,5 @@ class KeyStore(Protocol):
     def accounts(self) -> list[Account]:
         """Every account, oldest first."""
 
-    def limit(self, account: str, limits: Limits) -> bool:
+    def set_limits(self, account: str, limits: Limits) -> bool:
         """Write the account's limits; False where there is no such account."""

@@ -136,9 +136,7 @@ def _frames(seconds: int | None, frames: int | None, card: ModelCard) -> int:
 def _require_as_made(request: VideoRequest, card: ModelCard) -> None:
     if request.fps is None and request.steps is None and request.guidance_scale is None:
         return
-    recipe = card.recipe.profiled()
-    made = {"fps": card.fps, "steps": recipe.steps, "guidance_scale": recipe.guidance_scale}
-    for field, value in made.items():
+    for field, value in card.made_with.items():
         if getattr(request, field) not in (None, value):
             raise InvalidRequest(field, f"must be {value:g}, which is what {card.name} is made with, or left out")
 

@@ -1,4 +1,4 @@
-"""Knows a task's life: its states, the one table of allowed moves, and what each move changes."""
+"""A task's life: its states, the one table of allowed moves, and what each move changes."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,9 +26,9 @@ NEXT: dict[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.CANCELED: frozenset(),
 }
-"""The only moves there are. RUNNING to PENDING is a lost, crashed or drained attempt that may be tried again."""
+"""The only moves there are. RUNNING to PENDING: the attempt was lost, crashed or given back, and may be tried again."""
 
-LIVE = frozenset(state for state, following in NEXT.items() if following)
+UNFINISHED = frozenset(state for state, following in NEXT.items() if following)
 """The states from which a task can still move."""
 
 
@@ -57,62 +57,37 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A submit that its client has given a name: under the same name it is the same submit."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A submit of a client that counts its tries: it was sent `retries` times before."""
-
-    retries: int
-
-
-Repeat = Named | Sent | None
-"""How a submit that comes twice is known to be one; None: it is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Once:
-    """Makes a submit repeatable by the account's own `key` for it; `fingerprint` is the SHA-256 of what was asked.
-
-    A use of the key before `since_ms` is forgotten. `kept_since_ms`: a task that ended before is no longer known.
-    """
-
-    key: str
-    fingerprint: str
-    since_ms: int
-    kept_since_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Makes a submit repeatable by its count of tries; `fingerprint` is the SHA-256 of what was asked.
-
-    The task that this account's try number `follows` of the same was answered with since `since_ms` is the task of
-    this try, number `retries`, and of no other that follows the same number: a client counts the tries of each call
-    anew, so two calls for the same look alike, and each must get a task of its own. Where `follows` is None, no
-    earlier try of this call can have been answered with a task.
-    """
-
-    fingerprint: str
-    retries: int
-    since_ms: int
-    follows: int | None
-
-    def followed_by(self, other: "Counted") -> bool:
-        """Whether the other can be a later try of the same call."""
-        return self.fingerprint == other.fingerprint and self.retries == other.follows
-
-
-@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a task failed: the code of an error class and one clear line for the user."""
 
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The attempt has stored its video."""
+
+    video: Video
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt ended by this fault, and the task is not tried again."""
+
+    failure: Failure
+    fault: Fault = Fault.TASK
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """The attempt ended by this fault, or by nobody's (None), and the task waits again."""
+
+    fault: Fault | None = None
+
+
+Settlement = Succeeded | Failed | Requeued
+"""What becomes of a task when its attempt ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +105,28 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One accepted generation and its life. Times are milliseconds since 1970, UTC.
+class NewTask:
+    """A task that was checked and not yet accepted: the store writes when that happens."""
 
-    `attempt` counts the claims and is the fence: a write by an older attempt changes nothing. `attempts_spent`
-    counts the attempts that ended badly by the task's own fault, `losses` those that its machine or its worker lost; a
-    drained one is neither. `progress` is 0.0 to 1.0: how far the attempt that came furthest has come. `remixed_from`
-    is the id of the task that this one was made after.
+    id: str
+    account: str
+    generation: Generation
+    remixed_from: str | None = None
+
+    def accepted(self, now_ms: int) -> "Task":
+        """The task as it waits from now on."""
+        return Task(self.id, self.account, self.generation, now_ms, remixed_from=self.remixed_from)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One accepted generation and its life. Times are milliseconds since 1970, UTC, by the store's clock.
+
+    `attempt` counts the claims and is the fencing token: a write by an older attempt changes nothing.
+    `attempts_spent` counts the attempts that failed by the task's own fault, `losses` those that failed by the fault of
+    the machine or of the worker; one that a stopping worker gave back counts as neither. `progress` is 0.0 to 1.0, of
+    the attempt that came furthest. `worker_id` is the worker of the newest attempt, which holds the task until
+    `lease_until_ms`. `remixed_from` is the id of the task whose settings this one took over.
     """
 
     id: str
@@ -149,48 +139,41 @@ class Task:
     progress: float = 0.0
     started_ms: int | None = None
     ended_ms: int | None = None
-    lease_ms: int | None = None
+    lease_until_ms: int | None = None
     video: Video | None = None
     failure: Failure | None = None
     remixed_from: str | None = None
     losses: int = 0
+    worker_id: str | None = None
 
-    def claimed(self, now_ms: int, lease_ms: int) -> "Task":
-        """The task as its next attempt has it, until `lease_ms`. Raises WrongState unless it is PENDING."""
+    def claimed(self, worker_id: str, now_ms: int, lease_until_ms: int) -> "Task":
+        """The task as its next attempt holds it. Raises WrongState unless it is PENDING."""
         self._require(State.RUNNING)
         return replace(
             self,
             state=State.RUNNING,
             attempt=self.attempt + 1,
             started_ms=max(now_ms, self.submitted_ms),
-            lease_ms=lease_ms,
+            lease_until_ms=lease_until_ms,
+            worker_id=worker_id,
         )
 
-    def succeeded(self, now_ms: int, video: Video) -> "Task":
-        """The task with its video made. Raises WrongState unless it is RUNNING."""
-        self._require(State.SUCCEEDED)
-        return replace(
-            self, state=State.SUCCEEDED, progress=1.0, ended_ms=self._end(now_ms), lease_ms=None, video=video
-        )
-
-    def failed(self, now_ms: int, failure: Failure, fault: Fault = Fault.TASK) -> "Task":
-        """The task given up after an attempt that ended by this fault. Raises WrongState unless it is RUNNING."""
-        self._require(State.FAILED)
-        counted = self._counting(fault)
-        return replace(counted, state=State.FAILED, ended_ms=self._end(now_ms), lease_ms=None, failure=failure)
+    def settled(self, settlement: Settlement, now_ms: int) -> "Task":
+        """The task after its attempt has ended. Raises WrongState unless it is RUNNING."""
+        match settlement:
+            case Succeeded(video):
+                return replace(self._ended(State.SUCCEEDED, now_ms), progress=1.0, video=video)
+            case Failed(failure, fault):
+                return replace(_counting(self._ended(State.FAILED, now_ms), fault), failure=failure)
+            case Requeued(fault):
+                self._require(State.PENDING)
+                return replace(_counting(self, fault), state=State.PENDING, started_ms=None, lease_until_ms=None)
+            case _:
+                assert_never(settlement)
 
     def canceled(self, now_ms: int) -> "Task":
         """The task canceled. Raises WrongState where it has ended."""
-        self._require(State.CANCELED)
-        return replace(self, state=State.CANCELED, ended_ms=self._end(now_ms), lease_ms=None)
-
-    def requeued(self, fault: Fault | None = None) -> "Task":
-        """The task waiting again, in its old place, after an attempt that ended by this fault; None: by nobody's.
-
-        Raises WrongState unless it is RUNNING.
-        """
-        self._require(State.PENDING)
-        return replace(self._counting(fault), state=State.PENDING, started_ms=None, lease_ms=None)
+        return self._ended(State.CANCELED, now_ms)
 
     def ended_before(self, time_ms: int) -> bool:
         """Whether it ended before this time; false while it has not ended."""
@@ -205,21 +188,25 @@ class Task:
             self.id, self.account, made.model, made.width, made.height, made.seconds, self.video.engine, self.ended_ms
         )
 
-    def _counting(self, fault: Fault | None) -> "Task":
-        match fault:
-            case None:
-                return self
-            case Fault.TASK:
-                return replace(self, attempts_spent=self.attempts_spent + 1)
-            case Fault.MACHINE | Fault.WORKER:
-                return replace(self, losses=self.losses + 1)
-            case _:
-                assert_never(fault)
-
-    def _end(self, now_ms: int) -> int:
-        # A clock may be set back: nothing ends before it began.
-        return max(now_ms, self.started_ms or self.submitted_ms)
+    def _ended(self, state: State, now_ms: int) -> "Task":
+        self._require(state)
+        # A clock may be set back: no task ends before it began.
+        ended_ms = max(now_ms, self.started_ms or self.submitted_ms)
+        return replace(self, state=state, ended_ms=ended_ms, lease_until_ms=None)
 
     def _require(self, state: State) -> None:
         if state not in NEXT[self.state]:
             raise WrongState(f"task {self.id} is {self.state} and cannot become {state}")
+
+
+def _counting(task: Task, fault: Fault | None) -> Task:
+    """The task with one more attempt that ended by this fault."""
+    match fault:
+        case None:
+            return task
+        case Fault.TASK:
+            return replace(task, attempts_spent=task.attempts_spent + 1)
+        case Fault.MACHINE | Fault.WORKER:
+            return replace(task, losses=task.losses + 1)
+        case _:
+            assert_never(fault)

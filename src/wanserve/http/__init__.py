@@ -1,1 +1,1 @@
-"""The doors: foreign requests come in and die here; answers, files and health go out."""
+"""The HTTP side: parses requests in the form of each API, calls the use cases, and writes the answers."""

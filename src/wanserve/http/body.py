@@ -1,4 +1,4 @@
-"""How a request's body and query come in: whole, within a size and a time, and not before the key is known."""
+"""Reads the body and the query of a request, within limits of size, memory and time."""
 
 import asyncio
 import contextlib
@@ -14,143 +14,142 @@ from wanserve.http.deadlines import Deadlines
 from wanserve.http.dialects.base import MAX_BODY_BYTES, BodyTooLarge, ServerBusy
 
 MAX_QUERY_BYTES: Final = 8192
-MAX_PARAMETERS: Final = 100
-NO_QUERY: Final = QueryParams()
-"""Parsing an empty query takes as long as finding the task."""
+MAX_QUERY_PARAMETERS: Final = 100
+EMPTY_QUERY: Final = QueryParams()
+"""Shared: to parse an empty query takes as long as to look a task up."""
 
 MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
-"""A body that is not wanted is read on and thrown away, up to here: a client that still sends would hear no answer."""
+"""How much of a refused body is read and discarded. A client that is still sending would not see the answer otherwise."""
 
 BODY_SECONDS: Final = 30.0
-"""How long a body may take. Who is slower than this with a few hundred kilobytes has gone, or means harm."""
+"""How long a body of a few hundred kilobytes may take to arrive."""
 
 DISCARD_SECONDS: Final = 5.0
 DISCARD_IDLE_SECONDS: Final = 1.0
-"""How long a refused client may go on sending its body, and how long it may pause in it."""
+"""How long the body of a refused request may take in all, and between two chunks."""
 
 MAX_DISCARDS: Final = 32
-"""Bodies that are thrown away at a time; what is read of each on its way takes some hundred kilobytes."""
+"""How many bodies are discarded at the same time; each takes some hundred kilobytes of socket buffers."""
 
-MAX_HELD_BYTES: Final = 64 * 1024 * 1024
-MAX_HELD_BYTES_EACH: Final = 16 * 1024 * 1024
-"""So many bytes of bodies are in memory at a time, and so many of one account's."""
+MAX_MEMORY_BYTES: Final = 64 * 1024 * 1024
+MAX_ACCOUNT_BYTES: Final = 16 * 1024 * 1024
+"""How many bytes of bodies are in memory at the same time: of all accounts together, and of one account."""
 
 
 @dataclass(slots=True)
-class Bodies:
-    """Counts the bytes of the bodies that are in memory: `most` of all accounts together, `each` of one.
+class BodyBudget:
+    """The memory and the time that bodies may take: `total` bytes of all accounts, `per_account` bytes of each.
 
-    `deadlines` says how long one may take.
-
-    Lives on the event loop's thread only.
+    Not thread-safe: for the event loop's thread only.
     """
 
-    most: int = MAX_HELD_BYTES
-    each: int = MAX_HELD_BYTES_EACH
+    total: int = MAX_MEMORY_BYTES
+    per_account: int = MAX_ACCOUNT_BYTES
     deadlines: Deadlines = field(default_factory=lambda: Deadlines(BODY_SECONDS))
-    held: int = field(default=0, init=False)
-    _by_account: dict[str, int] = field(default_factory=dict, init=False)
+    used: int = field(default=0, init=False)
+    _used_by_account: dict[str, int] = field(default_factory=dict, init=False)
 
-    def take(self, account: str, size: int) -> bool:
-        """Count `size` more bytes, unless they would be too many."""
-        held, own = self.held + size, self._by_account.get(account, 0) + size
-        if held > self.most or own > self.each:
+    def reserve(self, account: str, size: int) -> bool:
+        """Reserve `size` more bytes; False where that would exceed a limit."""
+        used, own = self.used + size, self._used_by_account.get(account, 0) + size
+        if used > self.total or own > self.per_account:
             return False
-        self.held, self._by_account[account] = held, own
+        self.used, self._used_by_account[account] = used, own
         return True
 
-    def give_back(self, account: str, size: int) -> None:
-        """Count `size` bytes less."""
-        self.held -= size
-        own = self._by_account.pop(account) - size
+    def release(self, account: str, size: int) -> None:
+        """Give `size` reserved bytes back."""
+        self.used -= size
+        own = self._used_by_account.pop(account) - size
         if own:
-            self._by_account[account] = own
+            self._used_by_account[account] = own
 
 
 @dataclass(slots=True)
-class Body:
-    """One request's body. `read` may be called once; `forget` gives back what it counts for."""
+class BodyReader:
+    """Reads one request's body. Call `read` once, and `release` when the body is no longer needed."""
 
     receive: Receive
-    bodies: Bodies
+    budget: BodyBudget
     account: str
-    _size: int = field(default=0, init=False)
+    _reserved: int = field(default=0, init=False)
 
     async def read(self) -> bytes:
-        """The whole body.
+        """The complete body.
 
-        Raises ServerBusy, or InvalidRequest where it is longer than MAX_BODY_BYTES, breaks off, or comes too slowly.
+        Raises ServerBusy where the budget is used up, and InvalidRequest where the body is longer than MAX_BODY_BYTES,
+        incomplete or too slow.
         """
         try:
-            return await self.bodies.deadlines.within(self._whole())
+            return await self.budget.deadlines.within(self._read_all())
         except TimeoutError as error:
-            seconds = self.bodies.deadlines.seconds
+            seconds = self.budget.deadlines.seconds
             raise InvalidRequest("body", f"did not come within {seconds:g} s") from error
 
-    def forget(self) -> None:
-        """Count the body no more."""
-        if self._size:
-            self.bodies.give_back(self.account, self._size)
-            self._size = 0
+    def release(self) -> None:
+        """Return the reserved bytes to the budget."""
+        if self._reserved:
+            self.budget.release(self.account, self._reserved)
+            self._reserved = 0
 
-    async def _whole(self) -> bytes:
-        content, more = await self._next()
-        refusal = self._keep(content)
+    async def _read_all(self) -> bytes:
+        content, more = await self._next_chunk()
+        refusal = self._reserve(content)
         if not more and not refusal:
-            # Nearly every body comes in one piece.
+            # The fast path: nearly every body is one chunk.
             return content
         chunks, size = [content], len(content)
         while more and size <= MAX_DISCARDED_BYTES:
-            content, more = await self._next()
+            content, more = await self._next_chunk()
             size += len(content)
-            # What is refused is read on, as its client still sends, and nothing of it is kept.
-            refusal = refusal or self._keep(content)
+            # A refused body is read to its end all the same, because its client is still sending, but not kept.
+            refusal = refusal or self._reserve(content)
             chunks.append(content)
             if refusal:
                 chunks.clear()
-                self.forget()
+                self.release()
         if refusal:
             raise refusal
         return b"".join(chunks)
 
-    async def _next(self) -> tuple[bytes, bool]:
-        """The next piece, and whether there are more. Raises InvalidRequest where the client has gone."""
+    async def _next_chunk(self) -> tuple[bytes, bool]:
+        """The next chunk, and whether more will follow. Raises InvalidRequest where the client has disconnected."""
         message = await self.receive()
         if message["type"] == "http.disconnect":
             raise InvalidRequest("body", "ended before it was whole")
         return message.get("body", b""), message.get("more_body", False)
 
-    def _keep(self, chunk: bytes) -> WanserveError | None:
-        """Count the chunk; what is to be said where it is too much."""
-        if self._size + len(chunk) > MAX_BODY_BYTES:
+    def _reserve(self, chunk: bytes) -> WanserveError | None:
+        """Reserve memory for the chunk; returns the error to raise where it is too much."""
+        if self._reserved + len(chunk) > MAX_BODY_BYTES:
             return BodyTooLarge()
-        if not self.bodies.take(self.account, len(chunk)):
+        if not self.budget.reserve(self.account, len(chunk)):
             return ServerBusy()
-        self._size += len(chunk)
+        self._reserved += len(chunk)
         return None
 
 
 @dataclass(slots=True)
-class Discarder:
-    """Throws away the bodies of refused requests, so that their clients hear why; `most` at a time.
+class BodyDiscarder:
+    """Reads and discards the bodies of refused requests, `limit` at the same time, so that their clients get the answer.
 
-    A client that hears nothing before it has sent its whole body loses the answer where the connection is closed
-    meanwhile. So all but the answer's last byte goes out at once; then the body is read and thrown away, within limits.
+    A client that reads the answer only after it has sent its whole body loses it if the connection is closed meanwhile. So
+    all but the last byte of the answer is sent at once, and the last byte when the body was read, within limits.
     """
 
-    most: int = MAX_DISCARDS
+    limit: int = MAX_DISCARDS
     _running: int = field(default=0, init=False)
 
-    def around(self, headers: Headers, receive: Receive, send: Send) -> Send:
-        """A `send` for an answer to a request whose body nobody reads."""
-        # One that waits for "100 Continue" sends no body once it is refused.
+    def wrap(self, headers: Headers, receive: Receive, send: Send) -> Send:
+        """A `send` for the answer to a request whose body is not read otherwise."""
+        # A client that waits for "100 Continue" sends no body once it is refused.
         if "expect" in headers or ("transfer-encoding" not in headers and headers.get("content-length", "0") == "0"):
             return send
 
-        async def held_back(message: Message) -> None:
+        async def send_last_byte_later(message: Message) -> None:
             content = message.get("body", b"")
             last = message["type"] == "http.response.body" and not message.get("more_body")
-            if not last or not content or self._running >= self.most:
+            if not last or not content or self._running >= self.limit:
                 await send(message)
                 return
             self._running += 1
@@ -163,7 +162,7 @@ class Discarder:
             finally:
                 self._running -= 1
 
-        return held_back
+        return send_last_byte_later
 
 
 async def _discard(receive: Receive) -> None:
@@ -176,11 +175,11 @@ async def _discard(receive: Receive) -> None:
 
 
 def read_query(raw: bytes) -> QueryParams:
-    """The parameters of a query. Raises InvalidRequest where they are too long or too many, before they are parsed."""
+    """Parse a query string. Raises InvalidRequest where it is too long or has too many parameters."""
     if not raw:
-        return NO_QUERY
+        return EMPTY_QUERY
     if len(raw) > MAX_QUERY_BYTES:
         raise InvalidRequest("query", f"must be at most {MAX_QUERY_BYTES} bytes")
-    if raw.count(b"&") >= MAX_PARAMETERS:
-        raise InvalidRequest("query", f"must have at most {MAX_PARAMETERS} parameters")
+    if raw.count(b"&") >= MAX_QUERY_PARAMETERS:
+        raise InvalidRequest("query", f"must have at most {MAX_QUERY_PARAMETERS} parameters")
     return QueryParams(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))

@@ -1,4 +1,4 @@
-"""Cross-origin requests: which answers a script in a browser may read, and the answer to a preflight request."""
+"""CORS: the headers that let scripts in a browser read our answers, and the answer to a preflight request."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-Raw = tuple[bytes, bytes]
+RawHeader = tuple[bytes, bytes]
 """A header as ASGI has it."""
 
 EXPOSED: Final = (
@@ -20,33 +20,33 @@ EXPOSED: Final = (
     "x-request-id",
     "x-should-retry",
 )
-"""What a script may read of an answer, besides what browsers always show."""
+"""The response headers that a script may read, besides those that browsers always expose."""
 
 METHODS: Final = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 MAX_AGE_SECONDS: Final = 86_400
 
-HEADERS: Final[Sequence[Raw]] = (
+HEADERS: Final[Sequence[RawHeader]] = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", ", ".join(EXPOSED).encode()),
 )
-"""On every answer, also to requests without an Origin: a cache may give what it has to a browser later."""
+"""On every answer, also to a request without an Origin: a cache may serve that answer to a browser later."""
 
 
-def preflight(scope: Scope) -> Sequence[Raw] | None:
-    """The headers of the answer to a preflight request; None where the request is none."""
+def preflight(scope: Scope) -> Sequence[RawHeader] | None:
+    """The response headers for a preflight request; None for any other request."""
     if scope["method"] != "OPTIONS":
         return None
-    asked = Headers(scope=scope)
-    if "origin" not in asked or "access-control-request-method" not in asked:
+    requested = Headers(scope=scope)
+    if "origin" not in requested or "access-control-request-method" not in requested:
         return None
     headers = [
         ("access-control-allow-methods", METHODS),
-        # By name: "*" would leave out Authorization.
-        ("access-control-allow-headers", asked.get("access-control-request-headers", "*")),
+        # Echoed by name, because "*" does not include Authorization.
+        ("access-control-allow-headers", requested.get("access-control-request-headers", "*")),
         ("access-control-max-age", str(MAX_AGE_SECONDS)),
         ("content-length", "0"),
         ("vary", "Access-Control-Request-Headers, Access-Control-Request-Private-Network"),
     ]
-    if asked.get("access-control-request-private-network", "").lower() == "true":
+    if requested.get("access-control-request-private-network", "").lower() == "true":
         headers.append(("access-control-allow-private-network", "true"))
     return [(name.encode(), value.encode("latin-1")) for name, value in headers]

@@ -1,4 +1,4 @@
-"""Ends what takes too long, where each thing has the same time: one timer for all of them."""
+"""Cancels coroutines that take longer than a fixed time, with one timer for all of them."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,49 +10,49 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Deadlines:
-    """Gives each coroutine `seconds`. Lives on the event loop's thread only.
+    """Gives each coroutine `seconds`. Not thread-safe: for the event loop's thread only.
 
-    As `asyncio.timeout`, which makes a timer for each and so costs a poll a seventh of its time.
+    It does what `asyncio.timeout` does, which creates a timer for each call and so makes a poll a seventh slower.
     """
 
     seconds: float
     _due: dict[asyncio.Task[Any], float] = field(default_factory=dict, init=False)
-    """When each task's time is over, the first one first."""
+    """The deadline of each task, in the order of the deadlines."""
 
-    _timing: asyncio.AbstractEventLoop | None = field(default=None, init=False)
-    """The loop on which a timer runs, perhaps for a task that is done by now."""
+    _timer_loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    """The event loop on which the timer is set; it may be set for a task that is done by now."""
 
-    _late: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
+    _overdue: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
 
     async def within(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the coroutine gives. Raises TimeoutError where it takes too long, and is then canceled."""
+        """Await the coroutine. Raises TimeoutError where it takes too long; it is canceled then."""
         task = asyncio.current_task()
         assert task is not None, "a coroutine is awaited by a task"
-        loop, canceling = task.get_loop(), task.cancelling()
-        if self._timing is not loop:
-            self._timing = loop
-            loop.call_later(self.seconds, self._look, loop)
+        loop, cancel_requests = task.get_loop(), task.cancelling()
+        if self._timer_loop is not loop:
+            self._timer_loop = loop
+            loop.call_later(self.seconds, self._cancel_overdue, loop)
         self._due[task] = loop.time() + self.seconds
         try:
             return await work
         except asyncio.CancelledError as error:
-            # Another cancel may have come besides ours: then that one counts.
-            if task in self._late and task.uncancel() <= canceling:
+            # If somebody else has canceled the task as well, that cancel must not be swallowed.
+            if task in self._overdue and task.uncancel() <= cancel_requests:
                 raise TimeoutError from error
             raise
         finally:
             self._due.pop(task, None)
-            self._late.discard(task)
+            self._overdue.discard(task)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Cancel the tasks whose time is over, and look again when the next one's is."""
+    def _cancel_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel the tasks whose deadline has passed, and set the timer to the next deadline."""
         now = loop.time()
         while self._due:
             task, due = next(iter(self._due.items()))
             if due > now:
-                loop.call_at(due, self._look, loop)
+                loop.call_at(due, self._cancel_overdue, loop)
                 return
             del self._due[task]
-            self._late.add(task)
+            self._overdue.add(task)
             task.cancel()
-        self._timing = None
+        self._timer_loop = None

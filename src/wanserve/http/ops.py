@@ -1,4 +1,4 @@
-"""Tells whether the server lives and is ready, and serves the OpenAPI document with a page to read it."""
+"""Health, metrics, and the OpenAPI document with a page to read it."""
 
 import asyncio
 import os
@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,18 +15,18 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from wanserve.http.answers import opened, send_file
-from wanserve.http.dialects.base import EndpointNotFound, Json
+from wanserve.http.dialects.base import EndpointNotFound, JsonObject
+from wanserve.http.responses import open_file, send_file
 from wanserve.http.routing import ExactRoute
 
-_PACKAGE: Final = "fastapi_offline"
-"""Carries Swagger UI: a page that fetches it from somebody's network would be blank on a closed one."""
+STATIC_FOLDER: Final = Path(__file__).with_name("static")
+"""Swagger UI, kept here because a page that loads it from a public network is blank on a closed one."""
 
 STATIC_TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".png": "image/png",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
 }
+"""The media types of the files that are served, by name."""
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -47,45 +46,33 @@ _PAGE: Final = """<!doctype html>
 
 
 STORE_SECONDS: Final = 3.0
-"""How long the task table may take for a write before it counts as one that takes none."""
+"""How long a test write to the task table may take before the table counts as not writable."""
 
-FRESH_SECONDS: Final = 1.0
-"""For so long an answer about the store, and a page of metrics, serves all who ask: neither is done more often."""
+CACHE_SECONDS: Final = 1.0
+"""How long the result of a test write, and the page of metrics, are cached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Static:
-    """The ASGI application of the files that the documents' page loads. They are in `folder`, by their names."""
-
-    folder: Path
+class StaticFile:
+    """The ASGI application of `/docs/static/{name}`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send one. Raises EndpointNotFound, and what `send_file` raises."""
+        """Send one of STATIC_TYPES. Raises EndpointNotFound, and what `send_file` raises."""
         name = scope["path_params"]["name"]
-        media_type = STATIC_TYPES.get(Path(name).suffix)
-        file = self.folder / name
-        if media_type is None or not file.is_file():
+        media_type = STATIC_TYPES.get(name)
+        if media_type is None:
             raise EndpointNotFound(f"there is no {scope['path']}")
-        with opened(file) as descriptor:
-            about = os.fstat(descriptor)
-            tag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
-            await send_file(descriptor, tag, media_type, scope, send)
-
-
-def static_folder() -> Path:
-    """Where the page's files are. The package is named, not imported: it would load FastAPI, which nothing here needs."""
-    found = find_spec(_PACKAGE)
-    assert found, f"{_PACKAGE} is installed with wanserve"
-    assert found.origin
-    return Path(found.origin).with_name("static")
+        with open_file(STATIC_FOLDER / name) as descriptor:
+            file = os.fstat(descriptor)
+            etag = f'"{file.st_mtime_ns:x}-{file.st_size:x}"'
+            await send_file(descriptor, etag, media_type, scope, send)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerHealth:
-    """One worker, as `/readyz/workers` tells of it.
+    """The state of one worker, as `/readyz/workers` shows it.
 
-    `problem` says why it makes no videos now, where it does not; `unloadable` are the models that did not load at the
-    last try, each with the reason.
+    `problem` says why it cannot make videos now, or is None; `unloadable` are the models that did not load at the last
+    attempt, each with the reason.
     """
 
     device: str
@@ -95,17 +82,17 @@ class WorkerHealth:
 
 
 class MetricsPage(Protocol):
-    """Gives Prometheus's page; it reads the task table."""
+    """Writes the page of metrics for Prometheus; it reads the task table."""
 
     def __call__(self, *, ready: bool, workers_ready: bool) -> bytes:
-        """The page, with the two verdicts in it."""
+        """The page, which includes the two states."""
 
 
 @dataclass(slots=True)
 class Ops:
-    """What the routes need to know: the engine and why it was chosen, the workers, whether the store is writable.
+    """The routes for health, metrics and documents.
 
-    `stopping` says whether this process was told to stop.
+    `engine` and `why` are the engine and why it was chosen; `stopping` says whether this process was told to stop.
     """
 
     engine: str
@@ -114,20 +101,20 @@ class Ops:
     check_writable: Callable[[], None]
     stopping: Callable[[], bool]
     metrics: MetricsPage
-    document: Json
+    document: JsonObject
     store_s: float = STORE_SECONDS
-    _checking: asyncio.Future[None] | None = field(default=None, init=False)
-    _checked: tuple[float, str] | None = field(default=None, init=False)
+    _running_check: asyncio.Future[None] | None = field(default=None, init=False)
+    _last_check: tuple[float, str] | None = field(default=None, init=False)
     _page: tuple[float, bytes] | None = field(default=None, init=False)
-    _paging: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _page_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _thread: Executor = field(
-        # Of its own: what is asked about the server's health waits for no request of a client.
+        # Its own threads, so that health checks do not wait for requests of clients.
         default_factory=lambda: ThreadPoolExecutor(2, "health"),
         init=False,
     )
 
     def routes(self) -> list[BaseRoute]:
-        """Every route of this module, each for GET and HEAD."""
+        """All routes of this module, for GET and HEAD."""
         pages = {
             "/": self.home,
             "/healthz": self.healthz,
@@ -137,27 +124,27 @@ class Ops:
             "/openapi.json": self.openapi,
             "/docs": self.docs,
         }
-        served: dict[str, Callable[..., object]] = {**pages, "/docs/static/{name}": Static(static_folder())}
+        served: dict[str, Callable[..., object]] = {**pages, "/docs/static/{name}": StaticFile()}
         return [ExactRoute(path, page, methods=["GET", "HEAD"]) for path, page in served.items()]
 
     async def home(self, request: Request) -> Response:
-        """A browser that comes to the root is shown the documents."""
-        # Relative, as are the page's own links: a proxy may serve all this under a path of its own.
+        """Redirects from the root to the documents."""
+        # Relative, like the links in the page, so that a proxy may serve all this under a prefix.
         return RedirectResponse("docs")
 
     async def healthz(self, request: Request) -> Response:
-        """200 while the process answers at all."""
+        """200 while the process can answer at all."""
         return JSONResponse({"status": "alive"})
 
     async def readyz(self, request: Request) -> Response:
-        """200 while this process would accept and answer the next request, else 503; the body says what is missing."""
+        """200 while this process would accept and answer the next request, else 503; the body says why."""
         store = await self._store()
         ready = store == "ok" and not self.stopping()
         status = "stopping" if self.stopping() else "ready" if ready else "not ready"
         return JSONResponse({"status": status, "store": store}, 200 if ready else 503)
 
     async def readyz_workers(self, request: Request) -> Response:
-        """200 while a worker of this process would make the next task, else 503; the body says what is missing."""
+        """200 while a worker of this process would make the next task, else 503; the body says why."""
         workers = self.workers()
         ready = self._workers_ready(workers)
         body = {
@@ -179,25 +166,25 @@ class Ops:
         return not self.stopping() and any(worker.problem is None for worker in workers)
 
     async def _store(self) -> str:
-        """How the task table takes a write: "ok", or what is wrong with it."""
-        if self._checked is not None and time.monotonic() - self._checked[0] < FRESH_SECONDS:
-            return self._checked[1]
-        # A write waits for the disk: not on the event loop. And one that hangs is not joined by a second.
-        if self._checking is None or self._checking.done():
-            self._checking = asyncio.get_running_loop().run_in_executor(self._thread, self.check_writable)
-        await asyncio.wait({self._checking}, timeout=self.store_s)
-        if not self._checking.done():
+        """Whether the task table is writable: "ok", or what is wrong."""
+        if self._last_check is not None and time.monotonic() - self._last_check[0] < CACHE_SECONDS:
+            return self._last_check[1]
+        # Off the event loop, because a write waits for the disk; while one hangs, no second one is started.
+        if self._running_check is None or self._running_check.done():
+            self._running_check = asyncio.get_running_loop().run_in_executor(self._thread, self.check_writable)
+        await asyncio.wait({self._running_check}, timeout=self.store_s)
+        if not self._running_check.done():
             return f"the task table took no write for {self.store_s:g} s"
-        error = self._checking.exception()
-        says = "ok" if error is None else str(error)
-        self._checked = time.monotonic(), says
-        return says
+        error = self._running_check.exception()
+        result = "ok" if error is None else str(error)
+        self._last_check = time.monotonic(), result
+        return result
 
     async def metrics_page(self, request: Request) -> Response:
-        """What the server counts, for Prometheus."""
+        """The metrics, for Prometheus."""
         ready = await self._store() == "ok" and not self.stopping()
-        async with self._paging:
-            if self._page is None or time.monotonic() - self._page[0] >= FRESH_SECONDS:
+        async with self._page_lock:
+            if self._page is None or time.monotonic() - self._page[0] >= CACHE_SECONDS:
                 page = partial(self.metrics, ready=ready, workers_ready=self._workers_ready(self.workers()))
                 content = await asyncio.get_running_loop().run_in_executor(self._thread, page)
                 self._page = time.monotonic(), content
@@ -212,11 +199,11 @@ class Ops:
         return HTMLResponse(_PAGE)
 
 
-def ops_about() -> dict[str, Json]:
-    """What the OpenAPI document says of these routes and of the files, by path."""
+def ops_paths() -> dict[str, JsonObject]:
+    """The part of the OpenAPI document about these routes, by path."""
 
-    def get(summary: str, **answers: str) -> Json:
-        responses = {status.lstrip("_"): {"description": says} for status, says in answers.items()}
+    def get(summary: str, **answers: str) -> JsonObject:
+        responses = {status.lstrip("_"): {"description": description} for status, description in answers.items()}
         return {"get": {"tags": ["server"], "summary": summary, "security": [], "responses": responses}}
 
     return {
@@ -234,26 +221,4 @@ def ops_about() -> dict[str, Json]:
         "/metrics": get("What the server counts, for Prometheus", _200="Text, version 0.0.4."),
         "/openapi.json": get("This document", _200="OpenAPI 3.1."),
         "/docs": get("A page to read this document", _200="HTML."),
-        "/files/{key}": {
-            "get": {
-                "tags": ["server"],
-                "summary": "A video, by the signed link of its task",
-                "description": "HEAD, ranges and conditions are served.",
-                "security": [],
-                "parameters": [
-                    {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
-                    {"name": "expires", "in": "query", "required": True, "schema": {"type": "string"}},
-                    {"name": "signature", "in": "query", "required": True, "schema": {"type": "string"}},
-                ],
-                "responses": {
-                    "200": {"description": "The MP4.", "content": {"video/mp4": {}}},
-                    "206": {"description": "A range of it.", "content": {"video/mp4": {}}},
-                    "304": {"description": "Not changed."},
-                    "403": {"description": "The link is wrong or has expired."},
-                    "404": {"description": "The file is gone."},
-                    "412": {"description": "The file is another version than If-Match names."},
-                    "416": {"description": "The range lies outside the file."},
-                },
-            }
-        },
     }

@@ -1,4 +1,4 @@
-"""Under which scheme, host and port clients reach this server: the base of the links that it gives out."""
+"""The scheme, host and port under which clients reach this server: the base of its links."""
 
 import ipaddress
 import logging
@@ -14,28 +14,28 @@ from wanserve.domain.errors import InvalidRequest
 
 log = logging.getLogger(__name__)
 
-# Names with an underscore are none of the DNS's, but services of a compose file have them.
+# The underscore is not allowed in DNS, but the names of compose services have it.
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|[A-Za-z0-9._-]{1,255})(?::(\d{1,5})?)?", re.ASCII)
 _HTTPS: Final = re.compile(rb"\s*https\b|.*\bproto=\"?https\b", re.IGNORECASE)
 
 
 @dataclass(slots=True)
 class Origin:
-    """`public_url` is what the owner says of it, or None: then it is the address that the client used."""
+    """The base of links: `public_url` where the operator has set it, else the address that the client used."""
 
     public_url: str | None = None
     _warned: bool = field(default=False, init=False)
 
     def check(self, scope: Scope) -> None:
-        """Raise InvalidRequest where the request's Host is no host and port.
+        """Check the Host header. Raises InvalidRequest where it is not one host and port.
 
-        A proxy that ends TLS and of which no public URL is set is told of in the log, once.
+        Logs a warning, once, where a proxy terminates TLS and no public URL is set.
         """
         hosts = 0
         for name, value in scope["headers"]:
             if name == b"host":
                 hosts += 1
-                if hosts > 1 or not is_host(value):
+                if hosts > 1 or not is_host_and_port(value):
                     raise InvalidRequest("Host", "must be one host and port, such as video.example or [::1]:8000")
             elif name in (b"x-forwarded-proto", b"forwarded"):
                 self._warn(value)
@@ -44,23 +44,23 @@ class Origin:
         """The base of a link, without a slash at its end."""
         if self.public_url is not None:
             return self.public_url.rstrip("/")
-        return f"{scope['scheme']}://{_host(scope['headers']) or _listening(scope)}"
+        return f"{scope['scheme']}://{_host(scope['headers']) or _server_address(scope)}"
 
     def _warn(self, forwarded: bytes) -> None:
         if self._warned or self.public_url is not None or not _HTTPS.match(forwarded):
             return
         self._warned = True
         log.warning(
-            "a proxy forwards requests that came by https, and WANSERVE_PUBLIC_URL is not set: "
-            "links to videos begin with http://, which its clients may not be able to open"
+            "a proxy forwards https requests, but WANSERVE_PUBLIC_URL is not set: "
+            "links to videos begin with http://, which clients may not be able to open"
         )
 
 
 @lru_cache(maxsize=1024)
-def is_host(text: bytes) -> bool:
+def is_host_and_port(text: bytes) -> bool:
     """Whether this is a host and perhaps a port: a name, an IPv4 address, or an IPv6 address in brackets.
 
-    An empty one is, too: it is how a client of HTTP/1.0 names none.
+    An empty text counts as well: a client of HTTP/1.0 may send no host.
     """
     if not text:
         return True
@@ -77,7 +77,7 @@ def _host(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
 
 
-def _listening(scope: Scope) -> str:
+def _server_address(scope: Scope) -> str:
     host, port = scope.get("server") or ("localhost", None)
-    named = f"[{host}]" if ":" in host else host
-    return named if port is None else f"{named}:{port}"
+    bracketed = f"[{host}]" if ":" in host else host
+    return bracketed if port is None else f"{bracketed}:{port}"

@@ -1,4 +1,4 @@
-"""The in-memory twin of the SQL stores: the same contract with no file, for tests and for trying things out."""
+"""The in-memory twin of the SQL stores: the same contract without a file, for tests and for trying things out."""
 
 import threading
 from collections.abc import Collection
@@ -7,17 +7,20 @@ from dataclasses import replace
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
-from wanserve.domain.ports import Census
+from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
+from wanserve.domain.ports import Clock, StateCount
 from wanserve.domain.search import Search
-from wanserve.domain.task import Counted, Once, State, Task, Usage
-from wanserve.store.batch import gone, used
+from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
+from wanserve.domain.worker import WorkerRow
+from wanserve.store.refusals import key_of_a_forgotten_task, key_of_another_request
 from wanserve.store.wakeup import Wakeup
 
 
 class MemoryKeys:
     """The KeyStore in a dict."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._keys: dict[str, Key] = {}
         self._limits: dict[str, Limits] = {}
 
@@ -26,19 +29,32 @@ class MemoryKeys:
         key = self._keys.get(sha256)
         return key and replace(key, limits=self._limits.get(key.account, key.limits))
 
-    def add_key(self, key: Key) -> None:
+    def add_key(self, name: str, account: str, sha256: str, models: Collection[str] | None) -> None:
         """See KeyStore."""
-        if any(other.name == key.name for other in self._keys.values()):
-            raise InvalidRequest("name", f"there is a key named {key.name} already")
-        self._keys[key.sha256] = key
+        if self._named(name):
+            raise InvalidRequest("name", f"there is a key named {name} already")
+        allowed = None if models is None else frozenset(models)
+        self._keys[sha256] = Key(name, account, sha256, self._clock(), allowed)
 
-    def update_key(self, key: Key) -> None:
+    def restrict_key(self, name: str, models: Collection[str] | None) -> bool:
         """See KeyStore."""
-        self._keys[key.sha256] = replace(self._keys[key.sha256], models=key.models, revoked_ms=key.revoked_ms)
+        key = self._named(name)
+        if key:
+            self._keys[key.sha256] = replace(key, models=None if models is None else frozenset(models))
+        return key is not None
+
+    def revoke_key(self, name: str) -> bool:
+        """See KeyStore."""
+        key = self._named(name)
+        if key:
+            revoked_ms = self._clock() if key.revoked_ms is None else key.revoked_ms
+            self._keys[key.sha256] = replace(key, revoked_ms=revoked_ms)
+        return key is not None
 
     def all_keys(self) -> list[Key]:
         """See KeyStore."""
-        return sorted(self._keys.values(), key=lambda key: (key.created_ms, key.name))
+        limited = (replace(key, limits=self._limits.get(key.account, key.limits)) for key in self._keys.values())
+        return sorted(limited, key=lambda key: (key.created_ms, key.name))
 
     def accounts(self) -> list[Account]:
         """See KeyStore."""
@@ -46,51 +62,61 @@ class MemoryKeys:
         found = [Account(name, created_ms, self._limits.get(name, Limits())) for name, created_ms in oldest.items()]
         return sorted(found, key=lambda account: (account.created_ms, account.name))
 
-    def limit(self, account: str, limits: Limits) -> bool:
+    def set_limits(self, account: str, limits: Limits) -> bool:
         """See KeyStore."""
         known = any(key.account == account for key in self._keys.values())
         if known:
             self._limits[account] = limits
         return known
 
+    def _named(self, name: str) -> Key | None:
+        return next((key for key in self._keys.values() if key.name == name), None)
+
 
 class MemoryTasks:
     """The TaskStore in a dict, which keeps the order of acceptance."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._tasks: dict[str, Task] = {}
         self._ledger: list[Usage] = []
-        self._keyed: dict[tuple[str, str], tuple[Task, Once]] = {}
-        self._counted: dict[str, tuple[Task, Counted]] = {}
+        self._keyed: dict[tuple[str, str], tuple[Task, KeyedSubmit]] = {}
+        self._counted: dict[str, tuple[Task, CountedSubmit]] = {}
         self._served: dict[str, int] = {}
+        self._workers: dict[str, WorkerRow] = {}
         self._lock = threading.RLock()
         self._wakeup = Wakeup()
 
-    def add(self, task: Task, max_queued: int, once: Once | Counted | None = None) -> Future[Task]:
+    def now_ms(self) -> int:
+        """See TaskStore."""
+        return self._clock()
+
+    def add(self, new: NewTask, max_queued: int, identity: SubmitIdentity | None = None) -> Future[Task]:
         """See TaskStore."""
         added: Future[Task] = Future()
         try:
             with self._lock:
-                added.set_result(self._earlier(task.account, once) or self._added(task, max_queued, once))
+                earlier = self._earlier(new.account, identity)
+                added.set_result(earlier or self._added(new.accepted(self._clock()), max_queued, identity))
         except (QueueFull, InvalidRequest) as error:
             added.set_exception(error)
         self._wakeup.wake()
         return added
 
-    def repeat(self, account: str, once: Once | Counted, refusal: WanserveError) -> Future[Task]:
+    def find_earlier(self, account: str, identity: SubmitIdentity, refusal: WanserveError) -> Future[Task]:
         """See TaskStore."""
-        repeated: Future[Task] = Future()
+        found: Future[Task] = Future()
         try:
             with self._lock:
-                earlier = self._earlier(account, once)
+                earlier = self._earlier(account, identity)
         except InvalidRequest as error:
-            repeated.set_exception(error)
-            return repeated
+            found.set_exception(error)
+            return found
         if earlier is None:
-            repeated.set_exception(refusal)
+            found.set_exception(refusal)
         else:
-            repeated.set_result(earlier)
-        return repeated
+            found.set_result(earlier)
+        return found
 
     def get(self, account: str, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -114,47 +140,51 @@ class MemoryTasks:
         with self._lock:
             return list(dict.fromkeys(task.generation.model for task in self._queue(models, max_running)))
 
-    def claim(self, models: Collection[str], now_ms: int, lease_ms: int, max_running: int | None) -> Task | None:
+    def claim(
+        self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
+    ) -> Task | None:
         """See TaskStore."""
         with self._lock:
             queue = self._queue(models, max_running)
             if not queue:
                 return None
-            claimed = queue[0].claimed(now_ms, lease_ms)
+            now_ms = self._clock()
+            claimed = queue[0].claimed(worker_id, now_ms, now_ms + round(lease_seconds * 1000))
             self._served[claimed.account] = max(self._served.values()) + 1
             self._tasks[claimed.id] = claimed
             return claimed
 
-    def renew(self, task: Task, lease_ms: int, progress: float) -> bool:
+    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
         """See TaskStore."""
         with self._lock:
             held = self._held(task)
             if held:
-                self._tasks[task.id] = replace(held, lease_ms=lease_ms, progress=max(held.progress, progress))
+                lease_until_ms = self._clock() + round(lease_seconds * 1000)
+                progress = max(held.progress, progress)
+                self._tasks[task.id] = replace(held, lease_until_ms=lease_until_ms, progress=progress)
         return held is not None
 
-    def settle(self, task: Task, lease_before_ms: int | None = None) -> bool:
+    def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
         """See TaskStore."""
         with self._lock:
-            held = self._held(task)
-            if held is None or held.lease_ms is None:
+            held, now_ms = self._held(task), self._clock()
+            if held is None or held.lease_until_ms is None or (expired_only and held.lease_until_ms >= now_ms):
                 return False
-            if lease_before_ms is not None and held.lease_ms >= lease_before_ms:
-                return False
-            self._tasks[task.id] = replace(task, progress=max(held.progress, task.progress))
-            if task.state is State.SUCCEEDED:
-                self._ledger.append(task.usage())
+            moved = task.settled(settlement, now_ms)
+            self._tasks[task.id] = replace(moved, progress=max(held.progress, moved.progress))
+            if moved.state is State.SUCCEEDED:
+                self._ledger.append(moved.usage())
         self._wakeup.wake()
         return True
 
-    def cancel(self, task: Task, states: Collection[State]) -> bool:
+    def cancel(self, account: str, task_id: str, states: Collection[State]) -> Task | None:
         """See TaskStore."""
         with self._lock:
-            held = self.get(task.account, task.id)
-            if held is None or held.state not in states or task.ended_ms is None:
-                return False
-            self._tasks[task.id] = held.canceled(task.ended_ms)
-        return True
+            held = self.get(account, task_id)
+            if held is None or held.state not in states:
+                return None
+            canceled = self._tasks[task_id] = held.canceled(self._clock())
+        return canceled
 
     def remove(self, account: str, task_id: str) -> bool:
         """See TaskStore."""
@@ -165,14 +195,15 @@ class MemoryTasks:
             del self._tasks[task_id]
             return True
 
-    def expired(self, now_ms: int) -> list[Task]:
+    def expired(self) -> list[Task]:
         """See TaskStore."""
-        with self._lock:
-            return [
-                task
-                for task in self._tasks.values()
-                if task.state is State.RUNNING and task.lease_ms is not None and task.lease_ms < now_ms
-            ]
+        now_ms = self._clock()
+        return [task for task in self._running() if task.lease_until_ms is not None and task.lease_until_ms < now_ms]
+
+    def abandoned(self, installation: str) -> list[Task]:
+        """See TaskStore."""
+        own = {worker.id for worker in self._workers.values() if worker.installation == installation}
+        return [task for task in self._running() if task.worker_id is None or task.worker_id in own]
 
     def usage(self, account: str | None) -> list[Usage]:
         """See TaskStore."""
@@ -188,13 +219,36 @@ class MemoryTasks:
                 del self._tasks[task.id]
         return old
 
-    def forget_keys(self, used_before_ms: int, limit: int) -> int:
+    def forget_keys(self, ttl_ms: int, limit: int) -> int:
         """See TaskStore."""
         with self._lock:
-            old = [name for name, (task, _) in self._keyed.items() if task.submitted_ms < used_before_ms][:limit]
+            before_ms = self._clock() - ttl_ms
+            old = [name for name, (task, _) in self._keyed.items() if task.submitted_ms < before_ms][:limit]
             for name in old:
                 del self._keyed[name]
         return len(old)
+
+    def save_worker(self, worker: WorkerRow) -> None:
+        """See TaskStore."""
+        with self._lock:
+            self._workers[worker.id] = replace(worker, seen_ms=self._clock())
+
+    def remove_workers(self, installation: str) -> None:
+        """See TaskStore."""
+        with self._lock:
+            busy = {task.worker_id for task in self._running()}
+            self._workers = {
+                worker.id: worker
+                for worker in self._workers.values()
+                if worker.installation != installation or worker.id in busy
+            }
+
+    def workers(self, seen_within_seconds: float) -> list[WorkerRow]:
+        """See TaskStore."""
+        since_ms = self._clock() - round(seen_within_seconds * 1000)
+        with self._lock:
+            seen = [worker for worker in self._workers.values() if worker.seen_ms >= since_ms]
+        return sorted(seen, key=lambda worker: worker.id)
 
     def wait(self, seen: int, timeout_s: float) -> int:
         """See TaskStore."""
@@ -204,57 +258,62 @@ class MemoryTasks:
         """See TaskStore."""
         self._wakeup.wake()
 
-    def census(self) -> list[Census]:
+    def state_counts(self) -> list[StateCount]:
         """See TaskStore."""
         groups: dict[tuple[str, State], list[int]] = {}
         with self._lock:
             for task in self._tasks.values():
                 groups.setdefault((task.generation.model, task.state), []).append(task.submitted_ms)
         return [
-            Census(model, state, len(times), min(times) if state is State.PENDING else None)
+            StateCount(model, state, len(times), min(times) if state is State.PENDING else None)
             for (model, state), times in sorted(groups.items())
         ]
 
     def check_writable(self) -> None:
         """See TaskStore. Memory always is."""
 
-    def _earlier(self, account: str, once: Once | Counted | None) -> Task | None:
-        """The task as it now is that an earlier submit brought. Raises InvalidRequest."""
-        if isinstance(once, Counted):
-            return self._by_count(account, once)
-        if once is None or (account, once.key) not in self._keyed:
+    def _earlier(self, account: str, identity: SubmitIdentity | None) -> Task | None:
+        """The task, as it now is, of an earlier submit. Raises InvalidRequest."""
+        if isinstance(identity, CountedSubmit):
+            return self._by_count(account, identity)
+        if identity is None or (account, identity.key) not in self._keyed:
             return None
-        brought, first = self._keyed[account, once.key]
-        if brought.submitted_ms < once.since_ms:
+        task, first = self._keyed[account, identity.key]
+        if task.submitted_ms < self._clock() - identity.ttl_ms:
             return None
-        if first.fingerprint != once.fingerprint:
-            raise used(once)
-        earlier = self._tasks.get(brought.id)
-        if earlier is None or earlier.ended_before(once.kept_since_ms):
-            raise gone(once)
+        if first.fingerprint != identity.fingerprint:
+            raise key_of_another_request(identity)
+        earlier = self._tasks.get(task.id)
+        if earlier is None or earlier.ended_before(identity.kept_since_ms):
+            raise key_of_a_forgotten_task(identity)
         return earlier
 
-    def _by_count(self, account: str, once: Counted) -> Task | None:
-        if once.follows is None:
+    def _by_count(self, account: str, submit: CountedSubmit) -> Task | None:
+        if submit.follows is None:
             return None
+        since_ms = self._clock() - submit.window_ms
         for task, earlier in self._counted.values():
-            known = task.id in self._tasks and task.account == account and task.submitted_ms >= once.since_ms
-            if known and earlier.followed_by(once):
-                self._counted[task.id] = task, once
+            known = task.id in self._tasks and task.account == account and task.submitted_ms >= since_ms
+            if known and earlier.followed_by(submit):
+                self._counted[task.id] = task, submit
                 return self._tasks[task.id]
         return None
 
-    def _added(self, task: Task, max_queued: int, once: Once | Counted | None) -> Task:
+    def _added(self, task: Task, max_queued: int, identity: SubmitIdentity | None) -> Task:
         model = task.generation.model
         if self._count(State.PENDING, task.account, model) >= max_queued:
             raise QueueFull(f"the queue for {model} is full: wait for a task to end")
         self._tasks[task.id] = task
         self._served.setdefault(task.account, 0)
-        if isinstance(once, Once):
-            self._keyed[task.account, once.key] = task, once
-        elif once is not None:
-            self._counted[task.id] = task, once
+        if isinstance(identity, KeyedSubmit):
+            self._keyed[task.account, identity.key] = task, identity
+        elif identity is not None:
+            self._counted[task.id] = task, identity
         return task
+
+    def _running(self) -> list[Task]:
+        with self._lock:
+            return [task for task in self._tasks.values() if task.state is State.RUNNING]
 
     def _found(self, account: str | None, search: Search) -> list[Task]:
         """What the search finds on all its pages, in its order."""

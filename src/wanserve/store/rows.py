@@ -1,12 +1,15 @@
-"""Knows how a Task, a Key and a Usage lie in their tables. Shared by every SQL store."""
+"""The rows of tasks, keys, usage and workers: written and read by every SQL store."""
 
 import json
-from dataclasses import astuple
+from collections.abc import Collection
+from dataclasses import astuple, fields
 from typing import Any, Final
 
 from wanserve.domain.account import Account, Key, Limits
+from wanserve.domain.catalog import ModelCard
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Failure, State, Task, Usage, Video
+from wanserve.domain.worker import WorkerRow
 
 Value = str | int | float | None
 Row = tuple[Value, ...]
@@ -15,7 +18,7 @@ Fetched = tuple[Any, ...]
 
 GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark"
 LIFE_COLUMNS: Final = (
-    "state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_ms,"
+    "state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms, worker_id,"
     " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message"
 )
 NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, {GENERATION_COLUMNS}"
@@ -34,7 +37,8 @@ def life_row(task: Task) -> Row:
         task.progress,
         task.started_ms,
         task.ended_ms,
-        task.lease_ms,
+        task.lease_until_ms,
+        task.worker_id,
         video.key if video else None,
         video.size_bytes if video else None,
         video.engine if video else None,
@@ -47,7 +51,7 @@ def life_row(task: Task) -> Row:
 
 
 def new_row(task: Task) -> Row:
-    """The values of NEW_COLUMNS: all that a task has before its life begins."""
+    """The values of NEW_COLUMNS: what a task has from its submit on."""
     made = task.generation
     return (
         task.id,
@@ -71,8 +75,8 @@ def read_task(row: Fetched) -> Task:
     """The task whose TASK_COLUMNS are in `row`."""
     (
         task_id, account, submitted_ms, remixed_from, model, prompt, negative_prompt, width, height, frames, fps, seed,
-        prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_ms,
-        video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
+        prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms,
+        worker_id, video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
     ) = row  # fmt: skip
     return Task(
         task_id,
@@ -87,13 +91,14 @@ def read_task(row: Fetched) -> Task:
         progress,
         started_ms,
         ended_ms,
-        lease_ms,
+        lease_until_ms,
         Video(video_key, video_bytes, engine, tuple(json.loads(notes)), profile or "", actual_prompt)
         if video_key
         else None,
         Failure(failure_code, failure_message) if failure_code else None,
         remixed_from,
         losses,
+        worker_id,
     )
 
 
@@ -103,9 +108,9 @@ KEY_COLUMNS: Final = (
 )
 
 
-def models_text(key: Key) -> str | None:
-    """The value of the column `models`."""
-    return None if key.models is None else json.dumps(sorted(key.models))
+def models_text(models: Collection[str] | None) -> str | None:
+    """The value of a key's column `models`."""
+    return None if models is None else json.dumps(sorted(models))
 
 
 def read_key(row: Fetched) -> Key:
@@ -135,3 +140,31 @@ def usage_row(usage: Usage) -> Row:
 def read_usage(row: Fetched) -> Usage:
     """The ledger row whose USAGE_COLUMNS are in `row`."""
     return Usage(*row)
+
+
+WORKER_COLUMNS: Final = "id, installation, host, devices, engine, models, seen_ms"
+
+_CARD_FIELDS: Final = [each.name for each in fields(ModelCard)]
+
+
+def worker_row(worker: WorkerRow, seen_ms: int) -> Row:
+    """The values of WORKER_COLUMNS."""
+    # Of an engine's own kind of card only what every engine's has.
+    cards = [{name: getattr(card, name) for name in _CARD_FIELDS} for card in worker.models.values()]
+    devices, models = json.dumps(worker.devices), json.dumps(cards)
+    return worker.id, worker.installation, worker.host, devices, worker.engine, models, seen_ms
+
+
+def read_worker(row: Fetched) -> WorkerRow:
+    """The worker whose WORKER_COLUMNS are in `row`."""
+    worker_id, installation, host, devices, engine, models, seen_ms = row
+    cards = (_read_card(card) for card in json.loads(models))
+    return WorkerRow(
+        worker_id, installation, host, tuple(json.loads(devices)), engine, {card.name: card for card in cards}, seen_ms
+    )
+
+
+def _read_card(facts: dict[str, Any]) -> ModelCard:
+    sizes = tuple((width, height) for width, height in facts["sizes"])
+    width, height = facts["default_size"]
+    return ModelCard(**facts | {"sizes": sizes, "default_size": (width, height)})

@@ -1,4 +1,4 @@
-"""Runs one attempt: has the child make the video, keeps the lease, and writes how it ended."""
+"""Runs one attempt: has the child make the video, renews the lease, and writes how the attempt ended."""
 
 import logging
 import threading
@@ -7,29 +7,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from wanserve.domain.attempt import End, Fault
+from wanserve.domain.attempt import Fault, Outcome
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.task import Failure, Task
-from wanserve.metrics import Meters
+from wanserve.metrics import Metrics
 from wanserve.tasks import Tasks
-from wanserve.worker.events import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Progress
 from wanserve.worker.leases import Lease
-from wanserve.worker.supervisor import Supervisor
+from wanserve.worker.ports import Absent, Child
+from wanserve.worker.protocol import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Progress
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.1
-"""How long one look at the child's pipe lasts while it works."""
+"""How long one read of the child's pipe waits while the child works."""
 
 RETRY_SECONDS: Final = 1.0
-"""The pause before an end that the table did not take is written again."""
+"""The pause before an end that could not be written is written again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long an attempt waits for its child, in seconds.
 
-    `stall_s`: without progress, before the child is killed. `cancel_s`: to the engine's next step after a cancel.
+    `stall_s`: without progress, before the child is killed. `cancel_s`: for the engine's next step after a cancel.
     """
 
     stall_s: float
@@ -38,122 +38,123 @@ class Patience:
 
 @dataclass(slots=True)
 class Drain:
-    """Whether the worker stops, and until when what runs may end. May be asked and told from any thread."""
+    """Whether the worker stops, and until when a running attempt may end. May be used from any thread."""
 
     stopping: threading.Event = field(default_factory=threading.Event)
-    by_s: float = float("inf")
+    until_s: float = float("inf")
 
-    def over(self) -> bool:
-        """Whether what still runs is to be given back."""
-        return time.monotonic() > self.by_s
+    def is_over(self) -> bool:
+        """Whether a running attempt is to be given back."""
+        return time.monotonic() > self.until_s
 
 
 @dataclass(slots=True)
 class Attempt:
-    """The run of one claimed task. `lack` tells what this machine lacks to store a video, in words; else empty.
+    """The run of one claimed task. `storage_problem` tells why no video can be stored on this machine, or None.
 
-    `machine_fault` is set where the attempt was lost by the machine's fault: what was wrong.
+    `machine_problem` is set where the attempt failed by the machine's fault: what was wrong.
     """
 
     task: Task
     tasks: Tasks
-    child: Supervisor
-    patience: Patience
+    child: Child
+    timeouts: Timeouts
     drain: Drain
-    lack: Callable[[], str]
-    meters: Meters
-    machine_fault: str = field(default="", init=False)
+    storage_problem: Callable[[], str | None]
+    metrics: Metrics
+    machine_problem: str | None = field(default=None, init=False)
 
-    def run(self) -> End:
-        """Make the video and write how that ended. Raises StoreUnavailable where nothing could be written to the last."""
+    def run(self) -> Outcome:
+        """Make the video and write how that ended. Raises StoreUnavailable where the end could not be written."""
         task = self.task
         log.info("attempt %d starts: %s", task.attempt, task.generation.model)
-        lease = Lease(time.monotonic(), self.tasks.policy.lease_ms / 1000, self.patience.stall_s)
-        self.meters.started(task)
+        lease = Lease(time.monotonic(), self.tasks.policy.lease_seconds, self.timeouts.stall_s)
+        self.metrics.started(task)
         self.child.send(Generate(task.id, task.attempt, task.generation))
         while True:
-            self.child.ask()
+            self.child.ping()
             event = self.child.next_event(POLL_SECONDS)
-            end = self._end_by(event) if event else None
+            outcome = self._settle(event) if event else None
             if isinstance(event, Progress):
-                lease.hear(event.fraction, time.monotonic())
-            end = end or self._end_by_time(lease)
-            if end:
-                return end
+                lease.progressed(event.fraction, time.monotonic())
+            outcome = outcome or self._check_time(lease)
+            if outcome:
+                return outcome
 
-    def _end_by_time(self, lease: Lease) -> End | None:
-        """End the attempt where its time has come: a stall, a stop of the worker, or the loss of the lease."""
+    def _check_time(self, lease: Lease) -> Outcome | None:
+        """End the attempt where its time is over: a stall, a stop of the worker, or a lost lease."""
         now = time.monotonic()
         if lease.stalled(now):
             self.child.kill()
-            return self._lose(Crashed("stalled", f"the engine reported nothing for {self.patience.stall_s:g} s", True))
-        if self.drain.over():
+            stall = f"the engine reported no progress for {self.timeouts.stall_s:g} s"
+            return self._fail(Crashed("stalled", stall, retryable=True))
+        if self.drain.is_over():
             self.child.kill()
             log.info("attempt %d given back: the worker stops", self.task.attempt)
-            self._written(lambda: self.tasks.give_back(self.task))
-            return End.GIVEN_BACK
-        if lease.due(now) and not self._renewed(lease.progress):
+            self._write(lambda: self.tasks.give_back(self.task))
+            return Outcome.GIVEN_BACK
+        if lease.due(now) and not self._renew(lease.progress):
             log.info("attempt %d stops: canceled, or its lease was lost", self.task.attempt)
-            self._silence()
-            return End.CANCELED
+            self._stop_child()
+            return Outcome.CANCELED
         return None
 
-    def _end_by(self, event: Event) -> End | None:
-        """The end that the event brings, which is then written."""
+    def _settle(self, event: Event) -> Outcome | None:
+        """Write the end of the attempt, where the event is one."""
         match event:
             case Progress() | Loaded() | Probed() | Pong():
                 return None
             case Done():
-                if not self._written(lambda: self.tasks.succeed(self.task, event.video)):
-                    log.warning("attempt %d came too late and changes nothing", self.task.attempt)
-                    return End.LATE
+                if not self._write(lambda: self.tasks.succeed(self.task, event.video)):
+                    log.warning("attempt %d ended too late and changes nothing", self.task.attempt)
+                    return Outcome.LATE
                 log.info("attempt %d made %s", self.task.attempt, event.video.key)
-                self.meters.made(self.task, event.video, event.spent)
-                return End.MADE
+                self.metrics.made(self.task, event.video, event.timings)
+                return Outcome.MADE
             case Crashed():
-                return self._lose(event)
+                return self._fail(event)
             case _:
                 assert_never(event)
 
-    def _lose(self, crash: Crashed) -> End:
-        log.error("attempt %d lost: %s: %s", self.task.attempt, crash.code, crash.message)
+    def _fail(self, crash: Crashed) -> Outcome:
+        log.error("attempt %d failed: %s: %s", self.task.attempt, crash.code, crash.message)
         fault = crash.fault
-        lack = self.lack() if crash.retryable else ""
-        if lack or fault is Fault.MACHINE:
-            fault, self.machine_fault = Fault.MACHINE, lack or crash.message
-            log.error("attempt %d does not count: %s", self.task.attempt, self.machine_fault)
+        storage_problem = self.storage_problem() if crash.retryable else None
+        if storage_problem or fault is Fault.MACHINE:
+            fault, self.machine_problem = Fault.MACHINE, storage_problem or crash.message
+            log.error("attempt %d does not count: %s", self.task.attempt, self.machine_problem)
         failure = Failure(crash.code, crash.message)
-        if not self._written(lambda: self.tasks.fail(self.task, failure, retryable=crash.retryable, fault=fault)):
+        if not self._write(lambda: self.tasks.fail(self.task, failure, retryable=crash.retryable, fault=fault)):
             log.warning("attempt %d was already superseded", self.task.attempt)
-            return End.LATE
-        return End.LOST
+            return Outcome.LATE
+        return Outcome.LOST
 
-    def _renewed(self, progress: float) -> bool:
+    def _renew(self, progress: float) -> bool:
         try:
             return self.tasks.renew(self.task, progress)
         except StoreUnavailable as error:
-            # The lease may outlast the trouble. If it does not, a later heartbeat finds the task gone.
+            # The lease may outlast the trouble. If it does not, a later heartbeat finds that the task is lost.
             log.error("a heartbeat was not written: %s", error)
             return True
 
-    def _written(self, write: Callable[[], bool]) -> bool:
-        """Write the end of the attempt, as often as it takes: the table may come back, and the video may not.
+    def _write(self, write: Callable[[], bool]) -> bool:
+        """Write the end of the attempt, again and again: the table may come back, and the video may not.
 
-        Raises StoreUnavailable where the worker has to stop meanwhile; the lease then brings the task back.
+        Raises StoreUnavailable where the worker has to stop meanwhile; when the lease runs out the task is taken back.
         """
         while True:
             try:
                 return write()
             except StoreUnavailable as error:
                 log.error("the end of attempt %d was not written: %s", self.task.attempt, error)
-                if self.drain.over() or self.drain.stopping.wait(RETRY_SECONDS):
+                if self.drain.is_over() or self.drain.stopping.wait(RETRY_SECONDS):
                     return write()
 
-    def _silence(self) -> None:
-        """Have the child stop what it makes; a child that does not is killed."""
+    def _stop_child(self) -> None:
+        """Have the child stop its generation; a child that does not is killed."""
         self.child.send(Cancel())
-        deadline = time.monotonic() + self.patience.cancel_s
-        while self.child.running() and time.monotonic() < deadline:
+        deadline = time.monotonic() + self.timeouts.cancel_s
+        while not isinstance(self.child.state, Absent) and time.monotonic() < deadline:
             event = self.child.next_event(POLL_SECONDS)
             if isinstance(event, Crashed | Done):
                 return

@@ -1,10 +1,10 @@
-"""Knows when an attempt must tell the table that it lives, and when its child has been silent too long. No clock."""
+"""When an attempt's heartbeat is due, and when its child has made no progress for too long. It reads no clock."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
 HEARTBEAT_SECONDS: Final = 0.5
-"""A heartbeat is also how a cancel is heard, which must take less than a second."""
+"""A cancel is noticed at the next heartbeat, and must take less than a second."""
 
 
 @dataclass(slots=True)
@@ -16,23 +16,23 @@ class Lease:
     stall_s: float
     progress: float = 0.0
     _renewed_s: float = field(init=False)
-    _heard_s: float = field(init=False)
+    _progressed_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._renewed_s = self._heard_s = self.started_s
+        self._renewed_s = self._progressed_s = self.started_s
 
-    def hear(self, fraction: float, now_s: float) -> None:
-        """The child reported progress; it never goes back."""
-        self._heard_s = now_s
+    def progressed(self, fraction: float, now_s: float) -> None:
+        """Note the progress that the child reported; it never goes back."""
+        self._progressed_s = now_s
         self.progress = max(self.progress, fraction)
 
     def due(self, now_s: float) -> bool:
-        """Whether a heartbeat is due; it counts as sent."""
+        """Whether a heartbeat is due; a call that says so counts as the heartbeat."""
         if now_s - self._renewed_s < min(HEARTBEAT_SECONDS, self.lease_s / 4):
             return False
         self._renewed_s = now_s
         return True
 
     def stalled(self, now_s: float) -> bool:
-        """Whether the child has reported nothing for too long."""
-        return now_s - self._heard_s > self.stall_s
+        """Whether the child has reported no progress for too long."""
+        return now_s - self._progressed_s > self.stall_s

@@ -8,84 +8,86 @@ from typing import Final
 
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.task import Task
-from wanserve.metrics import Meters
-from wanserve.tasks import Run, Tasks
+from wanserve.metrics import Metrics
+from wanserve.tasks import ModelRun, Tasks
 from wanserve.telemetry import about
-from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Patience
-from wanserve.worker.events import Crashed, Loaded, Probe, Probed
-from wanserve.worker.machine import Machine
-from wanserve.worker.supervisor import Supervisor
+from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Timeouts
+from wanserve.worker.ports import Absent, Child, Loading, Ready, is_loaded
+from wanserve.worker.protocol import Crashed, Loaded, Probe, Probed
+from wanserve.worker.storage_health import StorageHealth
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS: Final = 1.0
-"""How long a worker with nothing to do sleeps unless it is woken; other processes write tasks too."""
+"""How long a worker without a task sleeps unless it is woken; other processes write tasks too."""
 
 PROBE_SECONDS: Final = 60.0
-"""How long the child may take to write a probe."""
+"""How long the child may take to write a test file."""
 
 TOO_SLOW: Final = f"the disk took no file as large as a video within {PROBE_SECONDS:g} s"
 
 AVOID_SECONDS: Final = 60.0
-"""How long a model that did not load is left alone while there are others to serve."""
+"""How long a model that did not load is not tried again while there are others to serve."""
 
-UNWELL_SECONDS: Final = 3.0
-"""How long a child may owe an answer before it counts as one that does not answer, and gets no task."""
+UNRESPONSIVE_SECONDS: Final = 3.0
+"""A child whose answer is overdue for longer gets no task."""
 
-GONE_SECONDS: Final = 15.0
-"""How long an idle child may owe an answer before it is replaced: there is nothing that it could be busy with."""
+REPLACE_SECONDS: Final = 15.0
+"""An idle child whose answer is overdue for longer is replaced: it has nothing to be busy with."""
 
 
 @dataclass(slots=True)
 class Worker:
     """Serves tasks of `models` until `stop` is called.
 
-    `one_model`: the engine holds one model at a time, and changing it is dear. `load_s` and `drain_s` are seconds: how
-    long a child may take to load a model, and what runs to end after `stop`. `lack` tells what this machine lacks to
-    store a video, in words; else empty.
+    `one_model`: the engine holds one model at a time, and changing it takes long. `load_s` and `drain_s` are seconds:
+    how long a child may take to load a model, and a running attempt to end after `stop`. `storage_problem` tells why no
+    video can be stored on this machine, or None.
     """
 
+    id: str
     tasks: Tasks
-    child: Supervisor
+    child: Child
     models: Sequence[str]
-    patience: Patience
+    timeouts: Timeouts
     drain_s: float
     load_s: float
-    lack: Callable[[], str]
-    meters: Meters
+    storage_problem: Callable[[], str | None]
+    metrics: Metrics
     one_model: bool = False
-    machine: Machine = field(default_factory=Machine, init=False)
+    storage: StorageHealth = field(default_factory=StorageHealth, init=False)
     unloadable: dict[str, str] = field(default_factory=dict, init=False)
     """The models that did not load at the last try, each with the reason."""
 
     _drain: Drain = field(default_factory=Drain, init=False)
     _seen: int = field(default=0, init=False)
-    _run: Run = field(default=Run(), init=False)
-    _avoided_to_s: dict[str, float] = field(default_factory=dict, init=False)
+    _run: ModelRun = field(default=ModelRun(), init=False)
+    _avoided_until_s: dict[str, float] = field(default_factory=dict, init=False)
 
     def stop(self) -> None:
-        """Claim nothing more; what runs has `drain_s` seconds, then it is given back. Callable from any thread."""
-        # Whoever says so again, or after a `hurry`, gives no more time.
-        self._drain.by_s = min(self._drain.by_s, time.monotonic() + self.drain_s)
+        """Claim nothing more; a running attempt has `drain_s` seconds, then it is given back. May be called from any thread."""
+        # A second call, also after `abort`, gives no more time.
+        self._drain.until_s = min(self._drain.until_s, time.monotonic() + self.drain_s)
         self._drain.stopping.set()
         self.tasks.store.wake()
 
-    def hurry(self) -> None:
-        """Give back at once what still runs. Callable from any thread, after `stop`."""
-        self._drain.by_s = 0.0
+    def abort(self) -> None:
+        """Give back a running attempt at once. May be called from any thread, after `stop`."""
+        self._drain.until_s = 0.0
 
-    def trouble(self) -> str:
-        """Why this worker makes no videos now, in words; else empty. Callable from any thread."""
-        if self.child.problem:
-            return self.child.problem
-        if not self.child.loaded:
+    def problem(self) -> str | None:
+        """Why this worker makes no videos now; None where it does. May be called from any thread."""
+        state = self.child.state
+        if state.problem:
+            return state.problem
+        if not is_loaded(state):
             return "the engine is not loaded yet"
-        if self.child.silent_s() > UNWELL_SECONDS:
+        if self.child.silent_s() > UNRESPONSIVE_SECONDS:
             return "the engine's process does not answer"
-        return self.machine.problem
+        return self.storage.problem
 
     def run(self) -> None:
-        """Serve until stopped; the child is gone afterwards."""
+        """Serve until stopped; the child has ended afterwards."""
         try:
             while not self._drain.stopping.is_set():
                 self._serve_next()
@@ -93,11 +95,11 @@ class Worker:
             self.child.close()
 
     def _serve_next(self) -> None:
-        """One task, or one wait for a task or for the engine: the outermost frame, from which nothing escapes."""
+        """Run one task, or wait once for a task or the engine. The outermost frame: no error leaves it."""
         try:
             if not self._child_ready() or not self._child_answers() or not self._can_store():
                 return
-            task = self.tasks.claim([self.child.model] if self.one_model and self.child.model else self.models)
+            task = self.tasks.claim(self.id, self._served_now())
             if task is None:
                 self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
                 return
@@ -108,104 +110,113 @@ class Worker:
             log.error("the worker waits for the task table: %s", error)
             self._drain.stopping.wait(IDLE_SECONDS)
         except Exception:
-            log.exception("an unexpected error; an attempt that ran is left to its lease")
+            log.exception("an unexpected error; a running attempt ends with its lease")
             self.child.kill()
             self._drain.stopping.wait(IDLE_SECONDS)
 
+    def _served_now(self) -> Sequence[str]:
+        state = self.child.state
+        return [state.model] if self.one_model and isinstance(state, Ready) else self.models
+
     def _attempt(self, task: Task) -> None:
-        attempt = Attempt(task, self.tasks, self.child, self.patience, self._drain, self.lack, self.meters)
-        end = attempt.run()
-        died = not self.child.running()
-        if not attempt.machine_fault:
-            self.machine.served()
-        elif self.machine.failed(attempt.machine_fault, time.monotonic()):
+        attempt = Attempt(task, self.tasks, self.child, self.timeouts, self._drain, self.storage_problem, self.metrics)
+        outcome = attempt.run()
+        died = isinstance(self.child.state, Absent)
+        if attempt.machine_problem is None:
+            self.storage.served()
+        elif self.storage.failed(attempt.machine_problem, time.monotonic()):
             self.child.kill()
-        self.meters.ended(task, end, child_died=died)
+        self.metrics.ended(task, outcome, child_died=died)
 
     def _child_ready(self) -> bool:
-        """Have a child that is ready for the model to be served next; False while there is none."""
-        if not self.child.running():
+        """Have a child that is ready for the model to serve next; False while there is none."""
+        if isinstance(self.child.state, Absent):
             if self._drain.stopping.wait(self.child.pause_s()):
                 return False
             self.child.start()
-        if self.child.loading is None:
+        if not isinstance(self.child.state, Loading):
             wanted = self._wanted()
-            if self.child.model == wanted:
+            if self.child.state == Ready(wanted):
                 return True
             self.child.load(wanted)
-        self._hear_loading(self.child.loading or "")
+        self._wait_for_load()
         return False
 
-    def _hear_loading(self, model: str) -> None:
+    def _wait_for_load(self) -> None:
+        loading = self.child.state
+        assert isinstance(loading, Loading)
         event = self.child.next_event(POLL_SECONDS)
         if isinstance(event, Loaded):
             log.info("the engine is ready for %s", event.model)
             self.unloadable.pop(event.model, None)
         elif isinstance(event, Crashed):
-            log.error("the engine did not load %s: %s", model, event.message)
-            self._avoid(model, event.message)
+            log.error("the engine did not load %s: %s", loading.model, event.message)
+            self._avoid(loading.model, event.message)
             self.child.close()
-        elif self.child.loading_s() > self.load_s:
-            self.child.give_up(f"the engine did not load {model} within {self.load_s:g} s")
-            log.error("%s", self.child.problem)
-            self._avoid(model, f"it did not load within {self.load_s:g} s")
+        elif time.monotonic() - loading.since_s > self.load_s:
+            problem = f"the engine did not load {loading.model} within {self.load_s:g} s"
+            self.child.give_up(problem)
+            log.error("%s", problem)
+            self._avoid(loading.model, f"it did not load within {self.load_s:g} s")
 
     def _avoid(self, model: str, why: str) -> None:
-        """Leave a model that did not load alone for a while; its tasks wait."""
+        """Do not try a model that did not load again for a while; its tasks wait."""
         self.unloadable[model] = why
-        self._avoided_to_s[model] = time.monotonic() + AVOID_SECONDS
+        self._avoided_until_s[model] = time.monotonic() + AVOID_SECONDS
 
     def _child_answers(self) -> bool:
         """Whether the idle child has answered lately; one that has not for long is replaced.
 
-        One that died while it was idle is seen here too, and a fresh one loads before the next task comes.
+        A child that died while it was idle is noticed here too, and a new one loads before the next task comes.
         """
         self.child.next_event(0)
-        self.child.ask()
+        self.child.ping()
         silent_s = self.child.silent_s()
-        if silent_s <= UNWELL_SECONDS:
-            return self.child.running()
-        if silent_s > GONE_SECONDS:
+        if silent_s <= UNRESPONSIVE_SECONDS:
+            return not isinstance(self.child.state, Absent)
+        if silent_s > REPLACE_SECONDS:
             self.child.give_up("the engine's process does not answer")
-            log.error("the engine's process did not answer for %g s and is replaced", GONE_SECONDS)
+            log.error("the engine's process did not answer for %g s and is replaced", REPLACE_SECONDS)
         self._drain.stopping.wait(POLL_SECONDS)
         return False
 
     def _can_store(self) -> bool:
-        """Whether a video could be stored: a task whose video could not is better left waiting."""
-        known = self.machine.problem
-        if lack := self.lack():
-            self.machine.lacks(lack)
-        elif known and not self.machine.pause_s(time.monotonic()):
+        """Whether a video could be stored: a task whose video could not be is better left waiting."""
+        before = self.storage.problem
+        if problem := self.storage_problem():
+            self.storage.found(problem)
+        elif before and not self.storage.pause_s(time.monotonic()):
             self._probe()
-        if self.machine.problem != known:
-            log.error("no task is claimed: %s", self.machine.problem) if self.machine.problem else log.info(
-                "tasks are claimed again"
-            )
-        if self.machine.problem:
+        if self.storage.problem and self.storage.problem != before:
+            log.error("no task is claimed: %s", self.storage.problem)
+        elif before and not self.storage.problem:
+            log.info("tasks are claimed again")
+        if self.storage.problem:
             self._drain.stopping.wait(IDLE_SECONDS)
-        return not self.machine.problem
+        return not self.storage.problem
 
     def _probe(self) -> None:
-        """Have the child write a probe, as the limits that hold for it are the ones that count."""
+        """Have the child write a test file: the limits of its process are the ones that count."""
         self.child.send(Probe())
         deadline = time.monotonic() + PROBE_SECONDS
         while not self._drain.stopping.is_set():
             event = self.child.next_event(POLL_SECONDS)
             if isinstance(event, Probed):
-                self.machine.probed()
+                self.storage.passed()
                 return
             late = time.monotonic() > deadline
             if isinstance(event, Crashed) or late:
                 problem = event.message if isinstance(event, Crashed) else TOO_SLOW
-                if self.machine.failed(problem, time.monotonic()) or late:
+                if self.storage.failed(problem, time.monotonic()) or late:
                     self.child.kill()
                 return
 
     def _wanted(self) -> str:
         """The model that the child should be ready for now."""
+        state = self.child.state
+        loaded = state.model if isinstance(state, Ready) else None
         if not self.one_model:
-            return self.child.model or self.models[0]
+            return loaded or self.models[0]
         now = time.monotonic()
-        usable = [model for model in self.models if self._avoided_to_s.get(model, now) <= now] or self.models
-        return self.tasks.next_model(usable, self._run) or self.child.model or usable[0]
+        usable = [model for model in self.models if self._avoided_until_s.get(model, now) <= now] or self.models
+        return self.tasks.next_model(usable, self._run) or loaded or usable[0]

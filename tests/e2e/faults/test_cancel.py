@@ -19,7 +19,7 @@ STEPS = {
     "renders": ["stand_in.frame 75"],
     "is read back": [r"^open \S+/scratch/\S+\.mp4 rb?$", r"^open \S+/scratch/\S+\.mp4 rb?$"],
     "is about to be stored": [RENAMED],
-    "is stored": [RENAMED, "^call tell$"],
+    "is stored": [RENAMED, "^call send$"],
 }
 RACES_OF_EACH = 5
 
@@ -93,7 +93,7 @@ def test_an_engine_that_does_not_stop_at_a_cancel_is_killed_and_the_next_task_ma
 def test_of_many_cancels_near_the_end_each_leaves_a_success_or_none(shared: Rig, core: Core) -> None:
     """Each race begins at a step of the child; from there either side may win, and both are right."""
     child, raced = shared.server.child_pid(), []
-    for steps in [["stand_in.frame 149"], [RENAMED], [RENAMED, "^call tell$"]] * RACES_OF_EACH:
+    for steps in [["stand_in.frame 149"], [RENAMED], [RENAMED, "^call send$"]] * RACES_OF_EACH:
         shared.arm("child", *steps, act="SIGSTOP")
         raced.append(shared.accept())
         shared.until_stopped(child)

@@ -59,9 +59,9 @@ def assert_in_order(made: Rig, *task_ids: str) -> None:
         assert made.server.http.get(str(told["video_url"])).status_code == 200
 
 
-def lease_ms(made: Rig, task_id: str) -> int:
+def lease_until_ms(made: Rig, task_id: str) -> int:
     """Until when the task's attempt has it."""
-    lease = made.row("lease_ms", task_id)
+    lease = made.row("lease_until_ms", task_id)
     assert lease is not None, "the task was taken from an attempt that lives"
     return int(str(lease))
 
@@ -77,7 +77,7 @@ def test_a_clock_that_is_set_costs_nobody_an_attempt(made: Rig, clock: Clock, ah
     # Its lease is renewed by the new clock, until the sweep has looked at it twice and more.
     until(
         "the end of two sweeps",
-        lambda: shifted_ms + 10_000 < lease_ms(made, held) < shifted_ms + 600_000,
+        lambda: shifted_ms + 10_000 < lease_until_ms(made, held) < shifted_ms + 600_000,
     )
     made.release()
     made.assert_made_once(held, waiting, late)

@@ -144,7 +144,7 @@ def test_a_disk_that_fills_while_a_video_is_made_costs_no_attempt(on_small_disk:
 def test_a_disk_that_fills_before_a_success_is_written_loses_no_video(on_small_disk: Rig) -> None:
     """The end of the attempt is written again until the table takes it."""
     child = on_small_disk.server.child_pid()
-    on_small_disk.arm("child", RENAMED, "^call tell$", act="SIGSTOP")
+    on_small_disk.arm("child", RENAMED, "^call send$", act="SIGSTOP")
     task_id = on_small_disk.accept()
     on_small_disk.until_stopped(child)
     empty_write_ahead_log(on_small_disk)

@@ -13,7 +13,7 @@ FAILURES = {
     "exhausted": ("engine_exhausted", "the device ran out of memory", 3),
     "out-of-memory": ("engine_exhausted", "the engine ran out of memory", 3),
     "divides-by-zero": ("internal_error", "the engine stopped at an unexpected error", 3),
-    "hang": ("stalled", "the engine reported nothing for 2 s", 3),
+    "hang": ("stalled", "the engine reported no progress for 2 s", 3),
     "poison": ("worker_died", "the worker's process ended: killed by SIGKILL", 10),
     "too-few": ("media_failed", "the engine gave 149 frames instead of 150", 3),
     "too-many": ("media_failed", "the engine gave more than 150 frames", 3),

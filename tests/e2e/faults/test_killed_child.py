@@ -24,7 +24,7 @@ STEPS = {
     "before the file is synced": [f"{SCRATCH} None"],
     "before the file is stored": [RENAMED],
     "once the file is stored and before its folders are synced": [RENAMED, r"^open \S+/blobs/videos/\S+ None"],
-    "before it tells that it is done": [RENAMED, "^call tell$"],
+    "before it tells that it is done": [RENAMED, "^call send$"],
 }
 
 QUICK = {"in the middle of its frames", "before the file is stored", "before it tells that it is done"}
@@ -49,7 +49,7 @@ def test_a_child_that_is_killed_is_replaced_and_the_video_is_made_once(shared: R
 
 
 def test_a_child_that_is_killed_once_it_has_told_has_made_the_video(shared: Rig) -> None:
-    shared.arm("child", RENAMED, "^call tell$", "^call next$")
+    shared.arm("child", RENAMED, "^call send$", "^call next_job$")
     task_id = shared.accept()
     shared.assert_made_once(task_id)
     shared.until_fired()

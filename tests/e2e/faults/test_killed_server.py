@@ -14,9 +14,9 @@ COMMIT = "^sql COMMIT"
 COMMITTED = "^call set_result$"
 SUBMIT = "^sql INSERT INTO tasks"
 CLAIM = "^sql .*SET state = 'RUNNING', attempt = attempt"
-HEARTBEAT = "^sql UPDATE tasks SET lease_ms"
+HEARTBEAT = "^sql UPDATE tasks SET lease_until_ms"
 SETTLE = "^sql INSERT INTO ledger"
-SWEEP = "^sql SELECT .* WHERE state = 'RUNNING' AND lease_ms <"
+SWEEP = "^sql SELECT .* WHERE state = 'RUNNING' AND lease_until_ms <"
 
 STEPS = {
     "before a submit is on disk": ([SUBMIT, COMMIT], 1),

@@ -15,7 +15,7 @@ from tests.e2e.faults.harness import Rig, process_state, rig, until
 from tests.e2e.server import Server
 
 SECOND, DRAINED = 1.0, 4.0
-"""What a stop may take after a second signal, and after the drain; see wanserve.stopping."""
+"""What a stop may take after a second signal, and after the drain; see wanserve.machine.stop_signals."""
 
 
 @pytest.fixture

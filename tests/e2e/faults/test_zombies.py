@@ -16,7 +16,7 @@ ZOMBIES = {
     "while it renders": ["stand_in.frame 75"],
     "before it stores the file": [RENAMED],
     "once the file is stored": [RENAMED, r"^open \S+/blobs/videos/\S+ None"],
-    "before it tells that it is done": [RENAMED, "^call tell$"],
+    "before it tells that it is done": [RENAMED, "^call send$"],
 }
 
 
@@ -63,13 +63,13 @@ def test_a_child_that_wakes_up_after_its_server_was_killed_changes_nothing(share
 
 def test_a_server_that_wakes_up_to_a_cancel_makes_no_success_of_it(shared: Rig) -> None:
     # Right as the child's word comes that the video is stored; the table is free for others.
-    shared.arm("server", r"^pickle\.find_class wanserve\.worker\.events Done", act="SIGSTOP")
+    shared.arm("server", r"^pickle\.find_class wanserve\.worker\.protocol Done", act="SIGSTOP")
     task_id = shared.accept()
     shared.until_stopped(shared.server.process.pid)
     assert shared.files().count(f"videos/{task_id}/1.mp4") == 1
     assert wanserve("tasks", "cancel", task_id, "--data-dir", str(shared.data_dir)).returncode == 0
     shared.server.process.send_signal(signal.SIGCONT)
-    until("the late end of the attempt", lambda: "came too late and changes nothing" in shared.log())
+    until("the late end of the attempt", lambda: "ended too late and changes nothing" in shared.log())
     following = shared.accept()
     shared.assert_made_once(following)
     assert shared.server.poll(task_id)["task_status"] == "CANCELED"
@@ -86,7 +86,7 @@ def test_a_server_that_wakes_up_after_its_leases_ran_out_makes_each_video_once(s
     child = shared.server.child_pid()
     os.kill(child, signal.SIGSTOP)
     shared.server.process.send_signal(signal.SIGSTOP)
-    until("the end of the lease", lambda: int(str(shared.row("lease_ms", task_id))) < time.time_ns() // 1_000_000)
+    until("the end of the lease", lambda: int(str(shared.row("lease_until_ms", task_id))) < time.time_ns() // 1_000_000)
     shared.server.process.send_signal(signal.SIGCONT)
     os.kill(child, signal.SIGCONT)
     shared.release()
@@ -100,9 +100,9 @@ def test_a_child_that_sleeps_past_its_lease_and_not_past_the_stall_limit_is_wait
     task_id = shared.accept("hold")
     shared.until_running(task_id)
     child = shared.server.child_pid()
-    lease_ms = int(str(shared.row("lease_ms", task_id)))
+    lease_until_ms = int(str(shared.row("lease_until_ms", task_id)))
     os.kill(child, signal.SIGSTOP)
-    until("a renewed lease", lambda: int(str(shared.row("lease_ms", task_id))) > lease_ms + 3000)
+    until("a renewed lease", lambda: int(str(shared.row("lease_until_ms", task_id))) > lease_until_ms + 3000)
     os.kill(child, signal.SIGCONT)
     shared.release()
     shared.assert_made_once(task_id)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanserve.blobs.store import DiskBlobs
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
 from wanserve.domain.ports import BlobStore
 
@@ -52,13 +52,13 @@ def test_put_find_delete(blobs: DiskBlobs, source: Path, tmp_path: Path) -> None
     """The file moves in, is found and listed, and leaves no empty folder behind."""
     blobs.put(KEY, source)
     assert not source.exists()
-    assert blobs.local_path(KEY).read_bytes() == b"the video"
+    assert blobs.locate(KEY).path.read_bytes() == b"the video"
     assert list(blobs.keys()) == [KEY]
     blobs.delete(KEY)
     assert list(blobs.keys()) == []
     assert below(tmp_path) == [blobs.root.parent, blobs.root]
     with pytest.raises(BlobNotFound, match=KEY):
-        blobs.local_path(KEY)
+        blobs.locate(KEY)
     blobs.delete(KEY)
 
 
@@ -81,7 +81,7 @@ def test_put_replaces(blobs: DiskBlobs, source: Path, tmp_path: Path) -> None:
     second = tmp_path / "second"
     second.write_bytes(b"another")
     blobs.put(KEY, second)
-    assert blobs.local_path(KEY).read_bytes() == b"another"
+    assert blobs.locate(KEY).path.read_bytes() == b"another"
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
@@ -89,7 +89,7 @@ def test_bad_keys(blobs: DiskBlobs, source: Path, tmp_path: Path, key: str) -> N
     """Reading finds nothing under them; writing is a mistake of the caller. Nothing is touched."""
     before = below(tmp_path)
     with pytest.raises(BlobNotFound):
-        blobs.local_path(key)
+        blobs.locate(key)
     with pytest.raises(ValueError, match="not a key"):
         blobs.put(key, source)
     with pytest.raises(ValueError, match="not a key"):
@@ -109,7 +109,7 @@ def test_no_key_leads_out(key: str) -> None:
 def test_a_key_too_long_for_the_disk(blobs: DiskBlobs, source: Path, key: str) -> None:
     """It is not found, and cannot be stored; neither is a crash."""
     with pytest.raises(BlobNotFound):
-        blobs.local_path(key)
+        blobs.locate(key)
     blobs.delete(key)
     with pytest.raises(BlobUnavailable, match="File name too long"):
         blobs.put(key, source)
@@ -121,7 +121,7 @@ def test_a_folder_is_no_file(blobs: DiskBlobs, source: Path) -> None:
     blobs.put(KEY, source)
     for key in ("videos", "videos/task-1", f"{KEY}/x"):
         with pytest.raises(BlobNotFound):
-            blobs.local_path(key)
+            blobs.locate(key)
         blobs.delete(key)
     assert list(blobs.keys()) == [KEY]
 
@@ -172,7 +172,7 @@ def test_a_root_that_cannot_be(tmp_path: Path, source: Path) -> None:
     assert source.exists()
     assert list(blobs.keys()) == []
     with pytest.raises(BlobNotFound):
-        blobs.local_path(KEY)
+        blobs.locate(KEY)
 
 
 def test_a_source_that_is_gone(blobs: DiskBlobs, source: Path) -> None:
@@ -207,7 +207,7 @@ def test_from_another_file_system(blobs: DiskBlobs, distant: Path, monkeypatch: 
     monkeypatch.setattr(os, "fsync", recording)
     blobs.put(KEY, distant)
     assert not distant.exists()
-    assert blobs.local_path(KEY).read_bytes() == b"the video"
+    assert blobs.locate(KEY).path.read_bytes() == b"the video"
     assert synced == [[], ["2.mp4~"], ["2.mp4"], ["2.mp4"], ["2.mp4"]]
 
 
@@ -262,7 +262,7 @@ def test_deletes_do_not_disturb_puts(blobs: DiskBlobs, tmp_path: Path) -> None:
         for _ in range(100):
             made.write_bytes(b"x")
             blobs.put(key, made)
-            blobs.local_path(key)
+            blobs.locate(key)
             blobs.delete(key)
 
     with ThreadPoolExecutor(4) as threads:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from wanserve.blobs.links import LinkExpired, LinkInvalid, Links, load_secret, put_back_secret
+from wanserve.blobs.link_secret import FileLinkSecret
+from wanserve.blobs.links import LinkExpired, LinkInvalid, LinkSigner
 from wanserve.domain.errors import SetupError
 
-LINKS = Links(bytes(range(32)))
+LINKS = LinkSigner(bytes(range(32)))
 KEY = "videos/a/1.mp4"
 
 # Any text at all, half surrogate pairs among it.
@@ -96,7 +97,7 @@ def test_no_two_pairs_share_a_signature() -> None:
 
 def test_another_secret() -> None:
     """What one server signed another does not take."""
-    expires, signature = parts(Links(b"other" * 7).query(KEY, 1000))
+    expires, signature = parts(LinkSigner(b"other" * 7).query(KEY, 1000))
     with pytest.raises(LinkInvalid):
         LINKS.verify(KEY, expires, signature, 0)
 
@@ -111,21 +112,21 @@ def test_a_secret_is_made_once(tmp_path: Path) -> None:
     path = tmp_path / "link-secret"
     mask = os.umask(0)
     try:
-        secret = load_secret(path)
+        secret = FileLinkSecret(path).read()
     finally:
         os.umask(mask)
     assert len(secret) == 32
-    assert load_secret(path) == secret
+    assert FileLinkSecret(path).read() == secret
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["link-secret"]
-    assert load_secret(tmp_path / "another") != secret
+    assert FileLinkSecret(tmp_path / "another").read() != secret
 
 
 def test_two_that_start_at_once_agree(tmp_path: Path) -> None:
     """Six processes, let loose together by the end of their input: one secret."""
     program = (
-        "import sys; from pathlib import Path; from wanserve.blobs.links import load_secret;"
-        "print('ready', flush=True); sys.stdin.read(); print(load_secret(Path(sys.argv[1])).hex())"
+        "import sys; from pathlib import Path; from wanserve.blobs.link_secret import FileLinkSecret;"
+        "print('ready', flush=True); sys.stdin.read(); print(FileLinkSecret(Path(sys.argv[1])).read().hex())"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "link-secret")]
     starting = [
@@ -153,7 +154,7 @@ def test_a_broken_secret(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "link-secret"
     path.write_bytes(content)
     with pytest.raises(SetupError, match=f"holds {len(content)} bytes instead of 32: remove it") as caught:
-        load_secret(path)
+        FileLinkSecret(path).read()
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == content
 
@@ -162,15 +163,15 @@ def test_a_broken_secret(tmp_path: Path, content: bytes) -> None:
 def test_a_secret_that_cannot_be(tmp_path: Path, name: str) -> None:
     """A folder in its place, or no folder for it."""
     with pytest.raises(SetupError, match="cannot use the link secret"):
-        load_secret(tmp_path / name)
+        FileLinkSecret(tmp_path / name).read()
 
 
 def test_a_secret_that_has_gone_is_put_back_and_one_that_is_there_is_left(tmp_path: Path) -> None:
     path = tmp_path / "link-secret"
-    secret = load_secret(path)
+    secret = FileLinkSecret(path).read()
     path.unlink()
-    put_back_secret(path, secret)
-    assert load_secret(path) == secret
+    FileLinkSecret(path).restore(secret)
+    assert FileLinkSecret(path).read() == secret
     assert path.stat().st_mode & 0o777 == 0o600
-    put_back_secret(path, b"x" * 32)
-    assert load_secret(path) == secret
+    FileLinkSecret(path).restore(b"x" * 32)
+    assert FileLinkSecret(path).read() == secret

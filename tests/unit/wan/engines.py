@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wanserve.domain.catalog import MODELS, ModelCard
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip
-from wanserve.domain.recipe import Precision
 from wanserve.engine.wan.quiet import silence_libraries
+from wanserve.models.sampling import WAN_MODELS, Precision, WanModelCard
 
 silence_libraries()
 
@@ -31,13 +30,13 @@ WEIGHTS = {TURBO: ASSETS / "tiny-wan", PLUS: ASSETS / "tiny-wan22"}
 SMALL = Generation(TURBO, "a cat  &amp; a dog", "", 96, 64, 9, 16, 5)
 
 
-def tiny_card(model: str = TURBO, **otherwise: Any) -> ModelCard:
+def tiny_card(model: str = TURBO, **otherwise: Any) -> WanModelCard:
     """The model's card with tiny weights, in fp32 and few steps, and what else is set otherwise."""
     settings: dict[str, Any] = {"weights": str(WEIGHTS[model]), "steps": 4, "precision": Precision.FP32}
-    return replace(MODELS[model], recipe=replace(MODELS[model].recipe, **(settings | otherwise)).profiled())
+    return replace(WAN_MODELS[model], sampling=replace(WAN_MODELS[model].sampling, **(settings | otherwise)).profiled())
 
 
-def ready(*cards: ModelCard) -> WanEngine:
+def ready(*cards: WanModelCard) -> WanEngine:
     """An engine that has these models, with the first one loaded."""
     engine = WanEngine({card.name: card for card in cards})
     engine.load(cards[0].name)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import GEOMETRY_14B, Geometry
-from wanserve.engine.wan.checkpoint import Checkpoint, Part, check_weights, find_weights, read_header
+from wanserve.models.sampling import SHAPE_14B, TransformerShape
+from wanserve.models.weights import Checkpoint, PartWeights, check_weights, find_weights, read_header
 
 ASSETS = Path(__file__).parents[2] / "assets"
 HUB_ID = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
@@ -76,14 +76,14 @@ def shard(part: Path, stem: str) -> list[Path]:
 def test_whole_weights_tell_their_shape_and_the_size_of_their_parts(one: Path, two: Path) -> None:
     assert check_weights(one, 1) == Checkpoint(
         folder=one,
-        geometry=Geometry(layers=2, dim=24, heads=2, ffn=64),
-        transformer=Part(110_600, 26_088, "F32"),
+        shape=TransformerShape(layers=2, dim=24, heads=2, ffn=64),
+        transformer=PartWeights(110_600, 26_088, "F32"),
         transformer_2=None,
-        text_encoder=Part(151_560, 37_280, "F32"),
-        vae=Part(732_516, 179_295, "F32"),
+        text_encoder=PartWeights(151_560, 37_280, "F32"),
+        vae=PartWeights(732_516, 179_295, "F32"),
     )
     found = check_weights(two, 2)
-    assert found.geometry.experts == 2
+    assert found.shape.experts == 2
     assert found.transformer_2 == found.transformer
     assert not found.is_real
 
@@ -91,7 +91,7 @@ def test_whole_weights_tell_their_shape_and_the_size_of_their_parts(one: Path, t
 def test_the_shape_of_the_authors_models_is_known(two: Path) -> None:
     for part in ("transformer", "transformer_2"):
         change(two / part / "config.json", num_layers=40, num_attention_heads=40, attention_head_dim=128, ffn_dim=13824)
-        tensors = {f"blocks.{layer}.ffn.net.2.bias": ("BF16", [1], 2) for layer in range(GEOMETRY_14B.layers)}
+        tensors = {f"blocks.{layer}.ffn.net.2.bias": ("BF16", [1], 2) for layer in range(SHAPE_14B.layers)}
         write_tensors(two / part / "diffusion_pytorch_model.safetensors", tensors)
     found = check_weights(two, 2)
     assert found.is_real
@@ -315,8 +315,6 @@ def test_the_cache_of_hugging_face_is_looked_into_where_a_snapshot_is_whole(
 
 
 def test_the_check_loads_nothing_beside_the_standard_library() -> None:
-    code = (
-        "import sys, wanserve.engine.wan.checkpoint; print({'torch', 'numpy', 'huggingface_hub'} & sys.modules.keys())"
-    )
+    code = "import sys, wanserve.models.weights; print({'torch', 'numpy', 'huggingface_hub'} & sys.modules.keys())"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "set()"

@@ -10,10 +10,10 @@ import torch
 
 from tests.unit.wan.engines import SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import EngineExhausted
-from wanserve.domain.framing import framing
-from wanserve.domain.recipe import LargeSizes
 from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
 from wanserve.engine.wan.engine import RETRIED, WanEngine
+from wanserve.models.framing import framing
+from wanserve.models.sampling import LargeSizes
 
 Stock = Callable[[str], Any]
 
@@ -79,7 +79,7 @@ def test_an_error_in_stock_decode_leaves_a_full_cache_and_cleaning_empties_it(tu
         own.decode(latents())
     hook.remove()
     assert any(each is not None for each in own._feat_map)
-    turbo.rest()
+    turbo.clean_up()
     assert all(each is None for each in own._feat_map)
 
 
@@ -127,7 +127,7 @@ def test_where_tiles_do_not_fit_either_the_attempt_fails_with_the_numbers() -> N
     starve(engine, 0)
     with pytest.raises(EngineExhausted, match=r"out of memory while decoding 96\*64: \d+\.\d of \d+\.\d GB of the CPU"):
         pictures(engine.generate(SMALL, nothing))
-    engine.rest()
+    engine.clean_up()
 
 
 def test_latents_are_unnormalised_as_the_pipeline_does(vae: Any) -> None:

@@ -15,8 +15,8 @@ import torch
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import Profile
 from wanserve.engine.wan.engine import WanEngine
+from wanserve.models.sampling import Profile
 
 ROUNDS = 50
 SIZES = ((96, 64), (64, 48), (48, 112), (128, 64))
@@ -59,7 +59,7 @@ def live(engine: WanEngine, number: int) -> None:
     with suppress(Canceled, Broken):
         end(engine, asked, number % 6)
     # As the child does: only once the error, which holds the frames of the stack, is gone.
-    engine.rest()
+    engine.clean_up()
 
 
 def end(engine: WanEngine, asked: Generation, how: int) -> None:
@@ -110,7 +110,7 @@ def test_fifty_generations_of_every_end_leave_nothing(model: str, profile: Profi
     assert rss_mb() - before < GROWTH_MB
     good = replace(SMALL, model=model)
     once = pictures(engine.generate(good, nothing))
-    engine.rest()
+    engine.clean_up()
     assert np.array_equal(once, pictures(ready(tiny_card(model, profile=profile, steps=6)).generate(good, nothing)))
 
 
@@ -118,13 +118,13 @@ def test_a_model_that_is_let_go_is_gone() -> None:
     engine = WanEngine({name: tiny_card(name, profile=Profile.BALANCED) for name in (TURBO, PLUS)})
     engine.load(TURBO)
     pictures(engine.generate(SMALL, nothing))
-    engine.rest()
+    engine.clean_up()
     before = tensor_bytes()
     for _ in range(3):
         engine.load(PLUS)
         pictures(engine.generate(replace(SMALL, model=PLUS), nothing))
-        engine.rest()
+        engine.clean_up()
         engine.load(TURBO)
         pictures(engine.generate(SMALL, nothing))
-        engine.rest()
+        engine.clean_up()
     assert tensor_bytes() <= before

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import Lora
 from wanserve.engine.wan import lora as merging
 from wanserve.engine.wan.engine import WanEngine
+from wanserve.models.sampling import Lora
 
 LAYERS = tuple(
     f"blocks.{block}.{name}" for block in range(2) for name in ("attn1.to_q", "attn2.to_v", "ffn.net.0.proj")

@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 
-from wanserve.domain.catalog import MODELS, TIER_480P, ModelCard
+from wanserve.domain.catalog import TIER_480P
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import GEOMETRY_1_3B, GEOMETRY_14B, Placement, Precision, Profile
-from wanserve.engine.wan.memory import Blocks, needs, parameters, plan
+from wanserve.engine.wan.memory import Blocks, needs, parameters, plan_memory
+from wanserve.models.sampling import (
+    SHAPE_1_3B,
+    SHAPE_14B,
+    WAN_MODELS,
+    Placement,
+    Precision,
+    Profile,
+    WanModelCard,
+)
 
 GB = 10**9
 GIB = 2**30
@@ -16,14 +24,14 @@ TURBO, PLUS_21, PLUS_22 = "wanx2.1-t2v-turbo", "wanx2.1-t2v-plus", "wan2.2-t2v-p
 HOST = 256 * GB
 
 
-def card(name: str, **otherwise: Any) -> ModelCard:
-    return replace(MODELS[name], recipe=replace(MODELS[name].recipe, **otherwise))
+def card(name: str, **otherwise: Any) -> WanModelCard:
+    return replace(WAN_MODELS[name], sampling=replace(WAN_MODELS[name].sampling, **otherwise))
 
 
 def test_weights_are_as_large_as_the_files() -> None:
     # Computed from the configuration, the 1.3B's checked on its file: 2.64, 26.6 and 13.5 GiB.
-    assert parameters(GEOMETRY_1_3B) == pytest.approx(1.419e9, rel=0.005)
-    assert parameters(GEOMETRY_14B) == pytest.approx(14.288e9, rel=0.005)
+    assert parameters(SHAPE_1_3B) == pytest.approx(1.419e9, rel=0.005)
+    assert parameters(SHAPE_14B) == pytest.approx(14.288e9, rel=0.005)
     assert needs(card(TURBO), Blocks.AS_LOADED).transformer / GIB == pytest.approx(2.64, rel=0.01)
     assert needs(card(PLUS_21), Blocks.AS_LOADED).transformer / GIB == pytest.approx(26.6, rel=0.01)
     assert needs(card(PLUS_21), Blocks.INT8).transformer / GIB == pytest.approx(13.5, rel=0.01)
@@ -45,10 +53,10 @@ def test_weights_are_as_large_as_the_files() -> None:
     ],
 )
 def test_peaks_are_near_the_published_ones_and_never_far_below(
-    asked: ModelCard, placement: Placement, published: float
+    asked: WanModelCard, placement: Placement, published: float
 ) -> None:
-    asked = replace(asked, recipe=replace(asked.recipe, placement=placement))
-    expected = plan(asked, 10**12, 10**12).device_bytes / GB
+    asked = replace(asked, sampling=replace(asked.sampling, placement=placement))
+    expected = plan_memory(asked, 10**12, 10**12).device_bytes / GB
     # Ours decodes a latent frame at a time and in bf16, theirs whole and in fp32: below by up to a third.
     assert 0.66 * published <= expected <= 1.15 * published
 
@@ -56,7 +64,7 @@ def test_peaks_are_near_the_published_ones_and_never_far_below(
 def test_what_runs_on_a_24_gb_card_by_the_authors_table_fits_there() -> None:
     # Wan 2.1 1.3B at 480p on a 4090, 8.19 GB with the text encoder on the CPU.
     small = replace(card(TURBO), sizes=TIER_480P)
-    fits = plan(replace(small, recipe=replace(small.recipe, placement=Placement.TEXT_OFF)), 24 * GB, HOST)
+    fits = plan_memory(replace(small, sampling=replace(small.sampling, placement=Placement.TEXT_OFF)), 24 * GB, HOST)
     assert 7 * GB < fits.device_bytes < 12 * GB
 
 
@@ -79,7 +87,7 @@ def test_what_runs_on_a_24_gb_card_by_the_authors_table_fits_there() -> None:
 def test_each_card_gets_the_fastest_placement_that_is_exact_and_fits(
     name: str, gigabytes: int, placement: Placement, tiled: bool
 ) -> None:
-    made = plan(card(name), int(gigabytes * GB * 0.98), HOST)
+    made = plan_memory(card(name), int(gigabytes * GB * 0.98), HOST)
     assert (made.placement, made.tiled, made.blocks) == (placement, tiled, Blocks.AS_LOADED)
     assert made.device_bytes <= gigabytes * GB
 
@@ -87,23 +95,23 @@ def test_each_card_gets_the_fastest_placement_that_is_exact_and_fits(
 def test_two_experts_do_not_fit_whole_where_the_field_ran_out_of_memory() -> None:
     # Wan2.2#42: A14B at 720p on 80 GB, out of memory in the decode.
     with pytest.raises(SetupError):
-        plan(card(PLUS_22, placement=Placement.WHOLE), 80 * GB, HOST)
+        plan_memory(card(PLUS_22, placement=Placement.WHOLE), 80 * GB, HOST)
 
 
 def test_the_profile_small_quantises_and_decodes_in_tiles() -> None:
-    made = plan(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST)
+    made = plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST)
     assert (made.blocks, made.tiled) == (Blocks.INT8, True)
-    assert plan(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST, fp8=True).blocks is Blocks.FP8
+    assert plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST, fp8=True).blocks is Blocks.FP8
     # 13 to 24 GB: no room for 14 billion bytes and the work, so the blocks move, as they are.
-    moved = plan(card(PLUS_21, profile=Profile.SMALL), 24 * GB, HOST)
+    moved = plan_memory(card(PLUS_21, profile=Profile.SMALL), 24 * GB, HOST)
     assert (moved.placement, moved.blocks) == (Placement.GROUPS, Blocks.AS_LOADED)
 
 
 def test_what_the_owner_sets_stands() -> None:
     forced = card(TURBO, placement=Placement.GROUPS, tiled_decode=True)
-    made = plan(forced, 80 * GB, HOST)
+    made = plan_memory(forced, 80 * GB, HOST)
     assert (made.placement, made.tiled) == (Placement.GROUPS, True)
-    assert not plan(card(TURBO, tiled_decode=False), 80 * GB, HOST).tiled
+    assert not plan_memory(card(TURBO, tiled_decode=False), 80 * GB, HOST).tiled
 
 
 def test_what_fits_nowhere_is_told_with_the_numbers() -> None:
@@ -111,17 +119,17 @@ def test_what_fits_nowhere_is_told_with_the_numbers() -> None:
         SetupError,
         match=r"wanx2.1-t2v-plus needs 13\.\d GB of the device and \d+\.\d GB of the host; 8.0 GB and 256.0 GB are free",
     ):
-        plan(card(PLUS_21), 8 * GB, HOST)
+        plan_memory(card(PLUS_21), 8 * GB, HOST)
 
 
 def test_offloaded_weights_are_pinned_where_the_host_has_room_for_it() -> None:
-    assert plan(card(PLUS_22), 48 * GB, 256 * GB).pinned
-    tight = plan(card(PLUS_22), 48 * GB, 90 * GB)
+    assert plan_memory(card(PLUS_22), 48 * GB, 256 * GB).pinned
+    tight = plan_memory(card(PLUS_22), 48 * GB, 90 * GB)
     assert not tight.pinned
     assert tight.host_bytes <= 90 * GB
     with pytest.raises(SetupError):
-        plan(card(PLUS_22), 48 * GB, 40 * GB)
+        plan_memory(card(PLUS_22), 48 * GB, 40 * GB)
 
 
 def test_a_plan_tells_itself() -> None:
-    assert plan(card(TURBO), 12 * GB, HOST).how.startswith("text encoder in host memory, decoded in tiles, ")
+    assert plan_memory(card(TURBO), 12 * GB, HOST).how.startswith("text encoder in host memory, decoded in tiles, ")

@@ -11,22 +11,21 @@ from diffusers import UniPCMultistepScheduler
 from numpy.typing import NDArray
 
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
-from wanserve.domain.catalog import MODELS
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import NEGATIVE_PROMPT
 from wanserve.engine.wan.engine import WanEngine
+from wanserve.models.sampling import NEGATIVE_PROMPT, WAN_MODELS
 
 Stock = Callable[[str], Any]
 
 
 def drawn_by_stock(pipe: Any, generation: Generation, steps: int = 4, **settings: Any) -> NDArray[np.uint8]:
     """The frames that WanPipeline gives as pictures, set as the authors set the model."""
-    recipe = MODELS[generation.model].recipe
-    pipe.scheduler = UniPCMultistepScheduler.from_config(pipe.scheduler.config, flow_shift=recipe.flow_shift)
+    sampling = WAN_MODELS[generation.model].sampling
+    pipe.scheduler = UniPCMultistepScheduler.from_config(pipe.scheduler.config, flow_shift=sampling.flow_shift)
     asked = {
         "negative_prompt": generation.negative_prompt or NEGATIVE_PROMPT,
-        "guidance_scale": recipe.guidance_scale,
-        "guidance_scale_2": recipe.guidance_scale_2,
+        "guidance_scale": sampling.guidance_scale,
+        "guidance_scale_2": sampling.guidance_scale_2,
     } | settings
     frames = pipe(
         generation.prompt,
@@ -51,7 +50,7 @@ def test_the_frames_are_those_of_the_stock_pipeline(
     ours = pictures(engine.generate(asked, nothing))
     assert ours.shape == (9, size[1], size[0], 3)
     assert np.array_equal(ours, drawn_by_stock(stock(model), asked))
-    engine.rest()
+    engine.clean_up()
 
 
 def test_a_negative_prompt_of_ones_own_takes_the_place_of_the_authors(turbo: WanEngine, stock: Stock) -> None:

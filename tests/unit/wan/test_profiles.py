@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from tests.unit.wan.test_lora import LAYERS, weights
 from wanserve.domain.errors import Canceled, SetupError
-from wanserve.domain.recipe import Lora, Placement, Precision, Profile
 from wanserve.engine.wan.denoise import scheduler
 from wanserve.engine.wan.engine import WanEngine
 from wanserve.engine.wan.loading import has_bf16_units, place, read
-from wanserve.engine.wan.memory import Blocks, Plan
+from wanserve.engine.wan.memory import Blocks, MemoryPlan
+from wanserve.models.sampling import Lora, Placement, Precision, Profile
 
 Stock = Callable[[str], Any]
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def distill(tmp_path: Path) -> tuple[Lora, Lora]:
 
 
 def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stock) -> None:
-    ours = scheduler(stock(PLUS), tiny_card(PLUS, profile=Profile.FAST).recipe)
+    ours = scheduler(stock(PLUS), tiny_card(PLUS, profile=Profile.FAST).sampling)
     ours.set_timesteps(4)
     # Trained: 1000, 937.5, 833.3, 625.
     assert ours.timesteps.tolist() == [999, 937, 833, 625]
@@ -44,7 +44,7 @@ def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stoc
 
 
 def test_four_distilled_steps_are_plain_euler(stock: Stock) -> None:
-    ours = scheduler(stock(TURBO), tiny_card(profile=Profile.FAST).recipe)
+    ours = scheduler(stock(TURBO), tiny_card(profile=Profile.FAST).sampling)
     ours.set_timesteps(4)
     generator = torch.Generator().manual_seed(3)
     latents = by_hand = torch.randn(1, 16, 1, 4, 4, generator=generator)
@@ -94,7 +94,7 @@ def test_balanced_reuses_steps_of_both_experts(model: str) -> None:
     assert clip.profile == "balanced"
     exact = pictures(ready(tiny_card(model, steps=16)).generate(asked, nothing))
     assert not np.array_equal(ours, exact)
-    engine.rest()
+    engine.clean_up()
     assert cached_steps(engine) == []
     assert np.array_equal(pictures(engine.generate(asked, nothing)), ours)
 
@@ -105,7 +105,7 @@ def test_after_a_cancel_another_size_is_drawn_as_if_nothing_had_been(model: str,
     engine = ready(tiny_card(model, profile=profile, steps=12))
     other = replace(SMALL, model=model, width=64, height=48, frames=5)
     expected = pictures(engine.generate(other, nothing))
-    engine.rest()
+    engine.clean_up()
 
     def cancel_in_the_middle(fraction: float) -> None:
         if fraction > 0.5:
@@ -113,7 +113,7 @@ def test_after_a_cancel_another_size_is_drawn_as_if_nothing_had_been(model: str,
 
     with pytest.raises(Canceled):
         engine.generate(replace(SMALL, model=model), cancel_in_the_middle)
-    engine.rest()
+    engine.clean_up()
     assert np.array_equal(pictures(engine.generate(other, nothing)), expected)
 
 
@@ -123,12 +123,12 @@ def test_a_model_that_was_let_go_leaves_nothing_of_its_cache_in_the_next() -> No
     fresh = pictures(ready(tiny_card(PLUS, steps=4)).generate(replace(SMALL, model=PLUS), nothing))
     engine.load(TURBO)
     once = pictures(engine.generate(SMALL, nothing))
-    engine.rest()
+    engine.clean_up()
     engine.load(PLUS)
     assert engine._loaded is not None
     assert not getattr(type(engine._loaded.pipe), "_is_cached", False)
     assert np.array_equal(pictures(engine.generate(replace(SMALL, model=PLUS), nothing)), fresh)
-    engine.rest()
+    engine.clean_up()
     engine.load(TURBO)
     assert np.array_equal(pictures(engine.generate(SMALL, nothing)), once)
 
@@ -147,22 +147,22 @@ def test_weights_that_come_and_go_draw_the_same(placement: Placement, plus: WanE
     # The hooks' order and the numbers; a device of its own, its streams and its memory are not to be had here.
     engine = ready(tiny_card(PLUS))
     assert engine._loaded is not None
-    pipe = read(tiny_card(PLUS).recipe, CPU)
-    place(pipe, Plan(placement, Blocks.AS_LOADED, tiled=False, pinned=False, device_bytes=0, host_bytes=0), CPU)
+    pipe = read(tiny_card(PLUS).sampling, CPU)
+    place(pipe, MemoryPlan(placement, Blocks.AS_LOADED, tiled=False, pinned=False, device_bytes=0, host_bytes=0), CPU)
     text = type(engine._loaded.text)(pipe, CPU)
     engine._loaded = replace(engine._loaded, pipe=pipe, text=text)
     asked = replace(SMALL, model=PLUS)
     expected = pictures(plus.generate(asked, nothing))
     for _ in range(2):
         assert np.array_equal(pictures(engine.generate(asked, nothing)), expected)
-        engine.rest()
+        engine.clean_up()
 
 
 def test_compiled_blocks_are_compiled_twice_for_any_number_of_sizes(stock: Stock) -> None:
     from torch._dynamo.testing import CompileCounter
 
     counter = CompileCounter()
-    pipe = read(tiny_card().recipe, CPU)
+    pipe = read(tiny_card().sampling, CPU)
     torch._dynamo.reset()
     pipe.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True, backend=counter)
     asked = {"timestep": torch.tensor([500.0]), "encoder_hidden_states": torch.ones(1, 512, 32), "return_dict": False}
@@ -179,14 +179,14 @@ def test_compiled_blocks_are_compiled_twice_for_any_number_of_sizes(stock: Stock
 def test_the_number_format_follows_the_device_and_the_setting() -> None:
     for precision, expected in ((Precision.FP32, torch.float32), (Precision.BF16, torch.bfloat16)):
         assert (
-            read(tiny_card(precision=precision).recipe, CPU).transformer.blocks[0].ffn.net[2].weight.dtype is expected
+            read(tiny_card(precision=precision).sampling, CPU).transformer.blocks[0].ffn.net[2].weight.dtype is expected
         )
-    by_itself = read(tiny_card(precision=Precision.AUTO).recipe, CPU).transformer.blocks[0].ffn.net[2].weight.dtype
+    by_itself = read(tiny_card(precision=Precision.AUTO).sampling, CPU).transformer.blocks[0].ffn.net[2].weight.dtype
     assert by_itself is (torch.bfloat16 if has_bf16_units(CPU) else torch.float32)
 
 
 def test_in_bf16_what_the_authors_keep_in_fp32_stays_so() -> None:
-    transformer = read(tiny_card(precision=Precision.BF16).recipe, CPU).transformer
+    transformer = read(tiny_card(precision=Precision.BF16).sampling, CPU).transformer
     assert transformer.scale_shift_table.dtype is torch.float32
     assert transformer.condition_embedder.time_embedder.linear_1.weight.dtype is torch.float32
     assert transformer.blocks[0].norm2.weight.dtype is torch.float32
@@ -194,7 +194,7 @@ def test_in_bf16_what_the_authors_keep_in_fp32_stays_so() -> None:
 
 @pytest.mark.parametrize(("model", "expected"), [(TURBO, torch.bfloat16), (PLUS, torch.float32)])
 def test_the_second_generation_is_decoded_in_fp32(model: str, expected: torch.dtype) -> None:
-    assert read(tiny_card(model, precision=Precision.BF16).recipe, CPU).vae.dtype is expected
+    assert read(tiny_card(model, precision=Precision.BF16).sampling, CPU).vae.dtype is expected
 
 
 def test_an_attention_kernel_that_is_not_here_is_refused() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.wan.engines import PLUS, SMALL, nothing, pictures, ready, tiny_card
 from wanserve.domain.catalog import Size
-from wanserve.domain.recipe import LargeSizes
+from wanserve.models.sampling import LargeSizes
 
 
 @pytest.mark.parametrize(

@@ -161,5 +161,5 @@ def test_two_experts_and_a_cancel_between_them_leave_both_fit() -> None:
 
         with pytest.raises(Canceled):
             engine.generate(asked, stop)
-        engine.rest()
+        engine.clean_up()
     assert np.array_equal(pictures(engine.generate(asked, nothing)), expected)

@@ -35,5 +35,5 @@ class AnimaticEngine:
         show = Show(self._painter, self._pack, board, generation)
         return Clip(show.frames(report), board.notes)
 
-    def rest(self) -> None:
+    def clean_up(self) -> None:
         """See Engine. A clip keeps nothing beyond its frames."""

@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 import torch
 from diffusers import AutoencoderKLWan
 
-from wanserve.domain.framing import Framing
 from wanserve.domain.ports import Frame
+from wanserve.models.framing import Framing
 
 HOST: Final = torch.device("cpu")
 

@@ -6,16 +6,16 @@ from typing import Any
 import torch
 from diffusers import UniPCMultistepScheduler, WanPipeline
 
-from wanserve.domain.framing import Framing
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import Profile, Recipe
 from wanserve.engine.wan.profiles import transformers_of
 from wanserve.engine.wan.watch import watched
+from wanserve.models.framing import Framing
+from wanserve.models.sampling import Profile, SamplingSettings
 
 
 def denoise(
     pipe: WanPipeline,
-    recipe: Recipe,
+    sampling: SamplingSettings,
     generation: Generation,
     framing: Framing,
     embeddings: tuple[torch.Tensor, torch.Tensor | None],
@@ -29,13 +29,13 @@ def denoise(
     ends the loop and passes through.
     """
     # State of one generation: a scheduler that two share counts its steps wrong.
-    pipe.scheduler = scheduler(pipe, recipe)
+    pipe.scheduler = scheduler(pipe, sampling)
     prompt, negative = embeddings
     done = 0.0
 
     def after_step(_: WanPipeline, step: int, __: torch.Tensor, ___: dict[str, Any]) -> dict[str, Any]:
         nonlocal done
-        done = (step + 1) / recipe.steps
+        done = (step + 1) / sampling.steps
         at_step(done)
         return {}
 
@@ -47,9 +47,9 @@ def denoise(
             width=framing.width,
             height=framing.height,
             num_frames=generation.frames,
-            num_inference_steps=recipe.steps,
-            guidance_scale=recipe.guidance_scale,
-            guidance_scale_2=recipe.guidance_scale_2 if recipe.experts == 2 else None,
+            num_inference_steps=sampling.steps,
+            guidance_scale=sampling.guidance_scale,
+            guidance_scale_2=sampling.guidance_scale_2 if sampling.experts == 2 else None,
             # On the CPU, whatever the device: a seed means the same noise on every machine.
             generator=torch.Generator("cpu").manual_seed(generation.seed),
             output_type="latent",
@@ -59,17 +59,17 @@ def denoise(
     return latents
 
 
-def guided(recipe: Recipe) -> bool:
+def guided(sampling: SamplingSettings) -> bool:
     """Whether the negative prompt is listened to. The distilled models take none: they were trained without."""
-    return recipe.guidance_scale > 1
+    return sampling.guidance_scale > 1
 
 
-def scheduler(pipe: WanPipeline, recipe: Recipe) -> UniPCMultistepScheduler:
-    """A fresh scheduler with the recipe's flow shift."""
-    if recipe.profile is not Profile.FAST:
-        return _unipc(pipe, flow_shift=recipe.flow_shift)
+def scheduler(pipe: WanPipeline, sampling: SamplingSettings) -> UniPCMultistepScheduler:
+    """A fresh scheduler with the sampling's flow shift."""
+    if sampling.profile is not Profile.FAST:
+        return _unipc(pipe, flow_shift=sampling.flow_shift)
     # Plain Euler by way of UniPC: FlowMatchEulerDiscreteScheduler ends at timestep 24 where 625 was trained.
-    return _unipc(pipe, flow_shift=recipe.flow_shift, solver_order=1, disable_corrector=list(range(recipe.steps)))
+    return _unipc(pipe, flow_shift=sampling.flow_shift, solver_order=1, disable_corrector=list(range(sampling.steps)))
 
 
 def _unipc(pipe: WanPipeline, **otherwise: Any) -> UniPCMultistepScheduler:

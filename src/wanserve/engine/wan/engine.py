@@ -9,20 +9,19 @@ from typing import Final
 import torch
 from diffusers import WanPipeline
 
-from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import SetupError
-from wanserve.domain.framing import Framing, framing
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame, Report
-from wanserve.domain.recipe import Placement, Profile
 from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
 from wanserve.engine.wan.denoise import denoise, guided
 from wanserve.engine.wan.group import Group
 from wanserve.engine.wan.loading import load_pipeline, retire
-from wanserve.engine.wan.machine import Machine, is_out_of_memory, look, told_where
-from wanserve.engine.wan.memory import Blocks, Plan, plan
+from wanserve.engine.wan.machine import DeviceInfo, inspect_device, is_out_of_memory, told_where
+from wanserve.engine.wan.memory import Blocks, MemoryPlan, plan_memory
 from wanserve.engine.wan.profiles import drop_residuals, transformers_of
 from wanserve.engine.wan.text import TextStage
+from wanserve.models.framing import Framing, framing
+from wanserve.models.sampling import Placement, Profile, WanModelCard
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +33,11 @@ RETRIED: Final = "decoded in tiles, as memory ran out"
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedModel:
     """A model that is ready: its card, where it was placed, the pipeline and its first stage."""
 
-    card: ModelCard
-    plan: Plan
+    card: WanModelCard
+    plan: MemoryPlan
     pipe: WanPipeline
     text: TextStage
 
@@ -48,12 +47,12 @@ class WanEngine:
 
     name = "wan"
 
-    def __init__(self, cards: Mapping[str, ModelCard], gpus: int = 1) -> None:
-        """`cards` are the models by name, each recipe's `weights` a folder that was checked; `gpus` make one video."""
+    def __init__(self, cards: Mapping[str, WanModelCard], gpus: int = 1) -> None:
+        """`cards` are the models by name, each sampling's `weights` a folder that was checked; `gpus` make one video."""
         self._cards = cards
         self._gpus = gpus
         self._group = Group(gpus) if gpus > 1 else None
-        self._loaded: Loaded | None = None
+        self._loaded: LoadedModel | None = None
 
     def load(self, model: str) -> None:
         """See Engine. The model before is let go first: two seldom fit. Raises EngineExhausted where one does not."""
@@ -63,33 +62,33 @@ class WanEngine:
         if card is None:
             raise SetupError(f"{model} has no weights here")
         self._loaded = None
-        self.rest()
-        machine = look()
+        self.clean_up()
+        info = inspect_device()
         # What each rank keeps in host memory, it keeps for itself.
-        where = plan_for(card, replace(machine, host_bytes=machine.host_bytes // self._gpus))
-        log.info("%s on the %s: %s", model, machine.name, where.how)
-        device = torch.device(machine.kind)
+        where = plan_for(card, replace(info, host_bytes=info.host_bytes // self._gpus))
+        log.info("%s on the %s: %s", model, info.name, where.how)
+        device = torch.device(info.kind)
         with told_where(f"loading {model}"):
             if self._group is None:
-                pipe = load_pipeline(card.recipe, where, device)
+                pipe = load_pipeline(card.sampling, where, device)
             else:
                 pipe = self._group.load(card, where, device)
-        self._loaded = Loaded(card, where, pipe, TextStage(pipe, device))
+        self._loaded = LoadedModel(card, where, pipe, TextStage(pipe, device))
 
     def generate(self, generation: Generation, report: Report) -> Clip:
         """See Engine. The text and the denoising are done when this returns, the decoding as frames are taken."""
         loaded = self._loaded
         if loaded is None or loaded.card.name != generation.model:
             raise SetupError(f"the wan engine was asked for {generation.model}, which is not loaded")
-        recipe = loaded.card.recipe
-        frame = framing((generation.width, generation.height), recipe.large_sizes)
+        sampling = loaded.card.sampling
+        frame = framing((generation.width, generation.height), sampling.large_sizes)
         notes = [] if frame.how == "native" else [frame.how]
         with told_where("reading the prompt"):
             embeddings = _encoded(loaded, generation, report)
         with told_where(f"denoising {frame.width}*{frame.height}, {generation.frames} frames"):
             latents = (self._group.denoise if self._group else denoise)(
                 loaded.pipe,
-                recipe,
+                sampling,
                 generation,
                 frame,
                 embeddings,
@@ -99,12 +98,12 @@ class WanEngine:
         return Clip(
             frames=_frames(loaded, latents, frame, report, notes),
             notes=notes,
-            profile=recipe.profile,
-            how=f"profile {recipe.profile}, {recipe.steps} step{'' if recipe.steps == 1 else 's'}, {frame.how}",
+            profile=sampling.profile,
+            how=f"profile {sampling.profile}, {sampling.steps} step{'' if sampling.steps == 1 else 's'}, {frame.how}",
             size=(frame.cut_width, frame.cut_height),
         )
 
-    def rest(self) -> None:
+    def clean_up(self) -> None:
         """See Engine."""
         if self._loaded is not None:
             clean(self._loaded.pipe)
@@ -113,27 +112,29 @@ class WanEngine:
             torch.cuda.empty_cache()
 
 
-def plan_for(card: ModelCard, machine: Machine) -> Plan:
-    """Where the model goes on this machine. Raises SetupError where it does not fit."""
-    if machine.kind == "cpu":
+def plan_for(card: WanModelCard, info: DeviceInfo) -> MemoryPlan:
+    """Where the model goes on this device. Raises SetupError where it does not fit."""
+    if info.kind == "cpu":
         # One memory for all: there is nothing to keep elsewhere.
-        tiled = bool(card.recipe.tiled_decode)
-        blocks = Blocks.INT8 if card.recipe.profile is Profile.SMALL else Blocks.AS_LOADED
-        return Plan(Placement.WHOLE, blocks, tiled, pinned=False, device_bytes=0, host_bytes=0)
-    return plan(card, machine.free_bytes, machine.host_bytes, fp8=machine.fp8)
+        tiled = bool(card.sampling.tiled_decode)
+        blocks = Blocks.INT8 if card.sampling.profile is Profile.SMALL else Blocks.AS_LOADED
+        return MemoryPlan(Placement.WHOLE, blocks, tiled, pinned=False, device_bytes=0, host_bytes=0)
+    return plan_memory(card, info.free_bytes, info.host_bytes, fp8=info.fp8)
 
 
-def _encoded(loaded: Loaded, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
-    listens = guided(loaded.card.recipe)
+def _encoded(loaded: LoadedModel, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
+    listens = guided(loaded.card.sampling)
     share = TEXT_DONE / (1 + listens)
     prompt = loaded.text.encode(generation.prompt, lambda done: report(share * done))
     if not listens:
         return prompt, None
-    left_out = generation.negative_prompt or loaded.card.recipe.negative_prompt
+    left_out = generation.negative_prompt or loaded.card.sampling.negative_prompt
     return prompt, loaded.text.encode(left_out, lambda done: report(share * (1 + done)))
 
 
-def _frames(loaded: Loaded, latents: torch.Tensor, frame: Framing, report: Report, notes: list[str]) -> Iterator[Frame]:
+def _frames(
+    loaded: LoadedModel, latents: torch.Tensor, frame: Framing, report: Report, notes: list[str]
+) -> Iterator[Frame]:
     count = latents.shape[2]
     with told_where(f"decoding {frame.width}*{frame.height}"):
         for number, pictures in enumerate(_pictures(loaded, latents, notes)):
@@ -141,7 +142,7 @@ def _frames(loaded: Loaded, latents: torch.Tensor, frame: Framing, report: Repor
             yield from frames_of(pictures, frame)
 
 
-def _pictures(loaded: Loaded, latents: torch.Tensor, notes: list[str]) -> Iterator[torch.Tensor]:
+def _pictures(loaded: LoadedModel, latents: torch.Tensor, notes: list[str]) -> Iterator[torch.Tensor]:
     """The decoded pictures; where memory runs out on the way, the rest of them are decoded in tiles."""
     vae = loaded.pipe.vae
     scaled = unnormalised(vae, latents)

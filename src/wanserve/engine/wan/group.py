@@ -22,17 +22,16 @@ from typing import Final, assert_never
 import torch
 from diffusers import WanPipeline
 
-from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import Canceled, EngineExhausted, SetupError
-from wanserve.domain.framing import Framing
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import Recipe
-from wanserve.engine.wan.checkpoint import check_weights
 from wanserve.engine.wan.loading import load_pipeline
-from wanserve.engine.wan.memory import Plan
-from wanserve.engine.wan.orders import Answer, Denoise, Join, Load, Order, Ready, Refused, Told, packed
+from wanserve.engine.wan.memory import MemoryPlan
+from wanserve.engine.wan.orders import Answer, Denoise, Join, LoadShare, Order, Ready, Refused, Told, packed
 from wanserve.engine.wan.ranks import Rank, join, open_store
 from wanserve.engine.wan.shares import check_shares
+from wanserve.models.framing import Framing
+from wanserve.models.sampling import SamplingSettings, WanModelCard
+from wanserve.models.weights import check_weights
 
 log = logging.getLogger(__name__)
 
@@ -61,19 +60,19 @@ class Group:
         self._answers: queue.SimpleQueue[Ready | Refused] = queue.SimpleQueue()
         self._ending = threading.Event()
 
-    def load(self, card: ModelCard, plan: Plan, device: torch.device) -> WanPipeline:
+    def load(self, card: WanModelCard, plan: MemoryPlan, device: torch.device) -> WanPipeline:
         """This rank's pipeline of the model, once all ranks have theirs; the peers are started where there are none.
 
         Raises SetupError where the devices cannot share this model or are too few, and what `load_pipeline` raises,
         here or in a peer.
         """
-        checkpoint = check_weights(Path(card.recipe.weights), card.recipe.experts)
-        check_shares(card.name, checkpoint.geometry.heads, self._size)
+        checkpoint = check_weights(Path(card.sampling.weights), card.sampling.experts)
+        check_shares(card.name, checkpoint.shape.heads, self._size)
         if self._rank is None:
             self._rank = self._start(device.type)
         with self._all_or_none():
-            self._tell(Load(card, plan))
-            pipe = load_pipeline(card.recipe, plan, device)
+            self._tell(LoadShare(card, plan))
+            pipe = load_pipeline(card.sampling, plan, device)
             self._rank.split(pipe)
             self._await()
         return pipe
@@ -81,7 +80,7 @@ class Group:
     def denoise(
         self,
         pipe: WanPipeline,
-        recipe: Recipe,
+        sampling: SamplingSettings,
         generation: Generation,
         framing: Framing,
         embeddings: tuple[torch.Tensor, torch.Tensor | None],
@@ -91,7 +90,7 @@ class Group:
         assert self._rank is not None, "a model is loaded before it draws"
         with self._all_or_none():
             self._tell(Denoise(generation, framing, packed(embeddings)))
-            return self._rank.denoise(pipe, recipe, generation, framing, embeddings, report)
+            return self._rank.denoise(pipe, sampling, generation, framing, embeddings, report)
 
     @contextmanager
     def _all_or_none(self) -> Iterator[None]:
@@ -124,7 +123,7 @@ class Group:
         threading.Thread(target=self._listen, name="peers", daemon=True).start()
         return join(0, self._size, kind, store)
 
-    def _tell(self, order: Load | Denoise) -> None:
+    def _tell(self, order: LoadShare | Denoise) -> None:
         for member in self._members:
             member.pipe.send(order)
 

@@ -12,54 +12,56 @@ from diffusers import WanPipeline
 from diffusers.hooks import apply_group_offloading
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import Placement, Precision, Profile, Recipe
-from wanserve.engine.wan.memory import Plan
+from wanserve.engine.wan.memory import MemoryPlan
 from wanserve.engine.wan.profiles import add_cache, merge_loras, quantise, transformers_of
+from wanserve.models.sampling import Placement, Precision, Profile, SamplingSettings
 
 log = logging.getLogger(__name__)
 
 HOST: Final = torch.device("cpu")
 
 
-def load_pipeline(recipe: Recipe, plan: Plan, device: torch.device, *, reads: bool = True) -> WanPipeline:
-    """The pipeline of `recipe.weights`, a folder in the diffusers layout that was checked before.
+def load_pipeline(
+    sampling: SamplingSettings, plan: MemoryPlan, device: torch.device, *, reads: bool = True
+) -> WanPipeline:
+    """The pipeline of `sampling.weights`, a folder in the diffusers layout that was checked before.
 
     Without `reads` it has no text encoder, whose memory it saves, and takes embeddings only. Raises
     SetupError where a LoRA file, the attention kernel or the libraries' own loading says no.
     """
-    pipe = read(recipe, device, reads=reads)
-    merge_loras(pipe, recipe)
-    if recipe.attention is not None:
-        choose_attention(pipe, recipe.attention)
+    pipe = read(sampling, device, reads=reads)
+    merge_loras(pipe, sampling)
+    if sampling.attention is not None:
+        choose_attention(pipe, sampling.attention)
     quantise(pipe, plan.blocks)
     place(pipe, plan, device)
     if pipe.vae.dtype is torch.bfloat16:
         quicken_decoder(pipe.vae)
-    if recipe.profile is Profile.BALANCED:
+    if sampling.profile is Profile.BALANCED:
         add_cache(pipe)
-    if compiles(recipe, plan, device):
+    if compiles(sampling, plan, device):
         for transformer in transformers_of(pipe):
             # Dynamic: two compilations for any number of sizes; a size of its own each would compile again and again.
             transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
     return pipe
 
 
-def read(recipe: Recipe, device: torch.device, *, reads: bool = True) -> WanPipeline:
+def read(sampling: SamplingSettings, device: torch.device, *, reads: bool = True) -> WanPipeline:
     """The pipeline in host memory, as it is on the disk. Raises SetupError."""
-    number = dtype(recipe.precision, device)
+    number = dtype(sampling.precision, device)
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()
     try:
         pipe = own_class(device).from_pretrained(
-            recipe.weights,
-            dtype={"default": number, "vae": decoder_dtype(recipe, number)},
+            sampling.weights,
+            dtype={"default": number, "vae": decoder_dtype(sampling, number)},
             local_files_only=True,
             # Never a pickle, which could bring code.
             use_safetensors=True,
             **({} if reads else {"text_encoder": None, "tokenizer": None}),
         )
     except (OSError, ValueError) as error:
-        raise SetupError(f"{recipe.weights} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise SetupError(f"{sampling.weights} cannot be loaded: {str(error).splitlines()[0]}") from error
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -80,12 +82,12 @@ def dtype(precision: Precision, device: torch.device) -> torch.dtype:
     return {Precision.BF16: torch.bfloat16, Precision.FP32: torch.float32}[precision]
 
 
-def decoder_dtype(recipe: Recipe, number: torch.dtype) -> torch.dtype:
+def decoder_dtype(sampling: SamplingSettings, number: torch.dtype) -> torch.dtype:
     """The VAE's number format. Wan 2.1 decodes in bf16 without a visible loss (MS-SSIM 0.9999); 2.2 is kept in fp32.
 
     Sources: hao-ai-lab/FastVideo#1472, sgl-project/sglang#32697. The profile `small` has no room for fp32.
     """
-    return torch.float32 if recipe.experts == 2 and recipe.profile is not Profile.SMALL else number
+    return torch.float32 if sampling.experts == 2 and sampling.profile is not Profile.SMALL else number
 
 
 def has_bf16_units(device: torch.device) -> bool:
@@ -105,7 +107,7 @@ def choose_attention(pipe: WanPipeline, name: str) -> None:
         raise SetupError(f"attention {name} cannot be had here: {str(error).splitlines()[0]}") from error
 
 
-def place(pipe: WanPipeline, plan: Plan, device: torch.device) -> None:
+def place(pipe: WanPipeline, plan: MemoryPlan, device: torch.device) -> None:
     """Put each part where the plan wants it."""
     pipe.vae.to(device)
     if plan.placement is Placement.WHOLE:
@@ -125,7 +127,7 @@ def place(pipe: WanPipeline, plan: Plan, device: torch.device) -> None:
             offload(transformer, plan, device)
 
 
-def offload(module: torch.nn.Module, plan: Plan, device: torch.device) -> None:
+def offload(module: torch.nn.Module, plan: MemoryPlan, device: torch.device) -> None:
     """Keep the module in host memory, each of its layers on the device only while it works."""
     streams = device.type == "cuda"
     apply_group_offloading(
@@ -155,11 +157,11 @@ def quicken_decoder(vae: torch.nn.Module) -> None:
             module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
 
 
-def compiles(recipe: Recipe, plan: Plan, device: torch.device) -> bool:
+def compiles(sampling: SamplingSettings, plan: MemoryPlan, device: torch.device) -> bool:
     """Whether the blocks are compiled: on a GPU, where the gain is, and neither with a cache nor while blocks move."""
-    if recipe.compile is not None:
-        return recipe.compile
-    if device.type != "cuda" or recipe.profile is Profile.BALANCED or plan.placement is Placement.GROUPS:
+    if sampling.compile is not None:
+        return sampling.compile
+    if device.type != "cuda" or sampling.profile is Profile.BALANCED or plan.placement is Placement.GROUPS:
         return False
     # What launches a compiled kernel is itself compiled, by the system's C compiler, at the first video.
     if not (shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")):

@@ -9,7 +9,7 @@ from diffusers import WanPipeline
 from peft.tuners.lora import LoraLayer
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import Lora
+from wanserve.models.sampling import Lora
 
 ADAPTER = "merged"
 

@@ -1,4 +1,4 @@
-"""Knows the device that this process computes on, and what is left of its memory and of the host's."""
+"""Inspects the device that this process computes on: what it is, and how much memory is free on it and on the host."""
 
 import json
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ FP8_CAPABILITY = (8, 9)
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """`kind` is `cuda` (NVIDIA or AMD) or `cpu`. On a CPU the device's memory is the host's."""
+class DeviceInfo:
+    """A device and its memory. `kind` is `cuda` (NVIDIA or AMD) or `cpu`, whose memory is the host's."""
 
     kind: str
     name: str
@@ -27,15 +27,15 @@ class Machine:
     fp8: bool
 
 
-def look() -> Machine:
-    """This process's first device, and what is free now."""
+def inspect_device() -> DeviceInfo:
+    """The first device of this process, and the memory that is free now."""
     host = psutil.virtual_memory()
     if not torch.cuda.is_available():
-        return Machine("cpu", "CPU", 1, host.available, host.total, host.available, fp8=False)
+        return DeviceInfo("cpu", "CPU", 1, host.available, host.total, host.available, fp8=False)
     free, total = torch.cuda.mem_get_info()
     fp8 = torch.version.hip is None and torch.cuda.get_device_capability() >= FP8_CAPABILITY
     name, count = torch.cuda.get_device_name(), torch.cuda.device_count()
-    return Machine("cuda", name, count, free, total, host.available, fp8=fp8)
+    return DeviceInfo("cuda", name, count, free, total, host.available, fp8=fp8)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -53,7 +53,7 @@ def told_where(doing: str) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        now = look()
+        now = inspect_device()
         raise EngineExhausted(
             f"out of memory while {doing}: {(now.total_bytes - now.free_bytes) / 1e9:.1f} of {now.total_bytes / 1e9:.1f} GB"
             f" of the {now.name} are in use"
@@ -61,8 +61,8 @@ def told_where(doing: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """Print the machine as JSON, for those who must not import torch themselves."""
-    print(json.dumps(asdict(look())))  # noqa: T201 - this is the answer
+    """Print the device as JSON, for a process that must not import torch itself."""
+    print(json.dumps(asdict(inspect_device())))  # noqa: T201 - this is the answer
 
 
 if __name__ == "__main__":

@@ -9,10 +9,9 @@ from enum import StrEnum
 from itertools import product
 from typing import Final
 
-from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import SetupError
-from wanserve.domain.framing import framing
-from wanserve.domain.recipe import Geometry, Placement, Precision, Profile, Recipe
+from wanserve.models.framing import framing
+from wanserve.models.sampling import Placement, Precision, Profile, SamplingSettings, TransformerShape, WanModelCard
 
 TEXT_ENCODER_PARAMETERS: Final = 5_680_000_000
 VAE_PARAMETERS: Final = 126_900_000
@@ -45,7 +44,7 @@ class Blocks(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """How a model is placed: where its weights are, its blocks' numbers, and whether pictures are decoded in tiles.
 
     `pinned`: offloaded weights lie in pinned host memory, so that the next block comes while one works. The bytes are
@@ -87,14 +86,14 @@ class Needs:
     decoding_tiled: int
 
 
-def plan(card: ModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False) -> Plan:
+def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False) -> MemoryPlan:
     """The first placement that fits `free_bytes` of the device and `host_bytes` of the host; exact ones first.
 
-    What the recipe sets stands. `fp8`: the device computes in fp8. Raises SetupError, with the numbers, where none fits.
+    What the sampling sets stands. `fp8`: the device computes in fp8. Raises SetupError, with the numbers, where none fits.
     """
     tried = [
         _planned(needs(card, blocks), placement, blocks, host_bytes, tiled=tiled)
-        for blocks, tiled, placement in _choices(card.recipe, fp8=fp8)
+        for blocks, tiled, placement in _choices(card.sampling, fp8=fp8)
     ]
     for each in tried:
         if each.device_bytes <= free_bytes and each.host_bytes <= host_bytes:
@@ -106,55 +105,55 @@ def plan(card: ModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False
     )
 
 
-def _choices(recipe: Recipe, *, fp8: bool) -> Iterator[tuple[Blocks, bool, Placement]]:
+def _choices(sampling: SamplingSettings, *, fp8: bool) -> Iterator[tuple[Blocks, bool, Placement]]:
     """What may be tried, the most wanted first: the blocks' format, whether tiled, and where the weights are."""
-    small = recipe.profile is Profile.SMALL
+    small = sampling.profile is Profile.SMALL
     formats = [Blocks.FP8 if fp8 else Blocks.INT8, Blocks.AS_LOADED] if small else [Blocks.AS_LOADED]
-    tilings = [small, not small] if recipe.tiled_decode is None else [recipe.tiled_decode]
-    anywhere = recipe.placement is Placement.AUTO
-    placements = [each for each in Placement if each is not Placement.AUTO] if anywhere else [recipe.placement]
+    tilings = [small, not small] if sampling.tiled_decode is None else [sampling.tiled_decode]
+    anywhere = sampling.placement is Placement.AUTO
+    placements = [each for each in Placement if each is not Placement.AUTO] if anywhere else [sampling.placement]
     for blocks, tiled, placement in product(formats, tilings, placements):
         # Tensors of quantised blocks are not known to survive the way in and out a block at a time.
         if blocks is Blocks.AS_LOADED or placement is not Placement.GROUPS:
             yield blocks, tiled, placement
 
 
-def needs(card: ModelCard, blocks: Blocks) -> Needs:
+def needs(card: WanModelCard, blocks: Blocks) -> Needs:
     """What the model needs with its blocks in this format."""
-    recipe = card.recipe
-    geometry = recipe.geometry
-    number = 4 if recipe.precision is Precision.FP32 else 2
-    drawn = [framing(size, recipe.large_sizes) for size in card.sizes]
+    sampling = card.sampling
+    shape = sampling.shape
+    number = 4 if sampling.precision is Precision.FP32 else 2
+    drawn = [framing(size, sampling.large_sizes) for size in card.sizes]
     pixels = max(each.width * each.height for each in drawn)
-    latent_frames = (recipe.frames - 1) // 4 + 1
+    latent_frames = (sampling.frames - 1) // 4 + 1
     tokens = pixels // 256 * latent_frames
     # The second generation's pictures are decoded in fp32, see `loading.decoder_dtype`.
-    wide = recipe.experts == 2 and recipe.profile is not Profile.SMALL
+    wide = sampling.experts == 2 and sampling.profile is not Profile.SMALL
     pixel_bytes = BYTES_OF_DECODED_PIXEL * (2 if wide or number == 4 else 1)
-    quantised = 0 if blocks is Blocks.AS_LOADED else block_parameters(geometry)
+    quantised = 0 if blocks is Blocks.AS_LOADED else block_parameters(shape)
     return Needs(
         text=TEXT_ENCODER_PARAMETERS * number,
-        transformer=parameters(geometry) * number - quantised * (number - 1),
-        experts=recipe.experts,
+        transformer=parameters(shape) * number - quantised * (number - 1),
+        experts=sampling.experts,
         vae=VAE_PARAMETERS * 4,
-        denoising=tokens * geometry.dim * BYTES_OF_TOKEN_AND_WIDTH * number // 2,
+        denoising=tokens * shape.dim * BYTES_OF_TOKEN_AND_WIDTH * number // 2,
         decoding=pixels * pixel_bytes,
         decoding_tiled=min(pixels, TILE_PIXELS) * pixel_bytes,
     )
 
 
-def block_parameters(geometry: Geometry) -> int:
+def block_parameters(shape: TransformerShape) -> int:
     """The numbers of one transformer's blocks: two attentions of four matrices, and the feed-forward's two."""
-    return geometry.layers * (8 * geometry.dim**2 + 2 * geometry.dim * geometry.ffn)
+    return shape.layers * (8 * shape.dim**2 + 2 * shape.dim * shape.ffn)
 
 
-def parameters(geometry: Geometry) -> int:
+def parameters(shape: TransformerShape) -> int:
     """The numbers of one transformer: 1.42 billion for the 1.3B, 14.3 billion for the 14B."""
-    embeddings = geometry.dim * (TEXT_WIDTH + 256) + 8 * geometry.dim**2
-    return block_parameters(geometry) + embeddings
+    embeddings = shape.dim * (TEXT_WIDTH + 256) + 8 * shape.dim**2
+    return block_parameters(shape) + embeddings
 
 
-def _planned(needs: Needs, placement: Placement, blocks: Blocks, host_bytes: int, *, tiled: bool) -> Plan:
+def _planned(needs: Needs, placement: Placement, blocks: Blocks, host_bytes: int, *, tiled: bool) -> MemoryPlan:
     decoding = needs.decoding_tiled if tiled else needs.decoding
     work = max(needs.denoising, decoding)
     transformers = needs.transformer * needs.experts
@@ -166,7 +165,7 @@ def _planned(needs: Needs, placement: Placement, blocks: Blocks, host_bytes: int
         Placement.GROUPS: (LAYER_BYTES * 2 + work, needs.text + transformers),
     }[placement]
     pinned = placement is not Placement.WHOLE and host * PINNED_SHARE <= host_bytes
-    return Plan(
+    return MemoryPlan(
         placement,
         blocks,
         tiled,

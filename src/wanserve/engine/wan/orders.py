@@ -1,6 +1,6 @@
 """The whole protocol between the ranks of a group, beside the tensors. Plain values, pickled over a pipe for each peer.
 
-Down go orders: a Join once, then Load and Denoise. Up come answers: Ready or Refused to each Load, and Told at any time.
+Down go orders: a Join once, then LoadShare and Denoise. Up come answers: Ready or Refused to each LoadShare, and Told at any time.
 The pipe's end means the end of whoever reads it: the ranks live and die together.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import safetensors.torch
 import torch
 
-from wanserve.domain.catalog import ModelCard
-from wanserve.domain.framing import Framing
 from wanserve.domain.generation import Generation
-from wanserve.engine.wan.memory import Plan
+from wanserve.engine.wan.memory import MemoryPlan
+from wanserve.models.framing import Framing
+from wanserve.models.sampling import WanModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadShare:
     """Let go of the model before, and load your share of this one as planned."""
 
-    card: ModelCard
-    plan: Plan
+    card: WanModelCard
+    plan: MemoryPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Told:
     line: str
 
 
-Order = Join | Load | Denoise
+Order = Join | LoadShare | Denoise
 Answer = Ready | Refused | Told
 
 

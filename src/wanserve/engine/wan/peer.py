@@ -22,12 +22,12 @@ import torch  # noqa: E402 - silence comes before the libraries
 from diffusers import WanPipeline  # noqa: E402
 
 from wanserve.domain.errors import Canceled, EngineExhausted, SetupError  # noqa: E402
-from wanserve.domain.recipe import Recipe  # noqa: E402
 from wanserve.engine.wan.engine import clean  # noqa: E402
 from wanserve.engine.wan.loading import load_pipeline  # noqa: E402
 from wanserve.engine.wan.machine import told_where  # noqa: E402
-from wanserve.engine.wan.orders import Answer, Denoise, Join, Load, Order, Ready, Refused, Told, unpacked  # noqa: E402
+from wanserve.engine.wan.orders import Answer, Denoise, Join, LoadShare, Order, Ready, Refused, Told, unpacked  # noqa: E402
 from wanserve.engine.wan.ranks import Rank, find_store, join  # noqa: E402
+from wanserve.models.sampling import SamplingSettings  # noqa: E402
 from wanserve.telemetry import PlainLines  # noqa: E402
 
 log = logging.getLogger("wanserve.engine.wan.peer")
@@ -52,29 +52,29 @@ class Peer:
 
     def __init__(self, rank: Rank) -> None:
         self._rank = rank
-        self._loaded: tuple[Recipe, WanPipeline] | None = None
+        self._loaded: tuple[SamplingSettings, WanPipeline] | None = None
 
-    def load(self, order: Load) -> Ready | Refused:
-        """Load the model in the place of the one before."""
+    def load(self, order: LoadShare) -> Ready | Refused:
+        """Load this rank's share of the model in the place of the one before."""
         self._loaded = None
         rest()
-        name, recipe = order.card.name, order.card.recipe
+        name, sampling = order.card.name, order.card.sampling
         try:
             with told_where(f"loading {name} as rank {self._rank.number}"):
-                pipe = load_pipeline(recipe, order.plan, self._rank.device, reads=False)
+                pipe = load_pipeline(sampling, order.plan, self._rank.device, reads=False)
                 self._rank.split(pipe)
         except (SetupError, EngineExhausted) as error:
             return Refused(str(error), isinstance(error, EngineExhausted))
-        self._loaded = recipe, pipe
+        self._loaded = sampling, pipe
         return Ready()
 
     def denoise(self, order: Denoise) -> None:
         """Make each step with the others. What comes of it is the first rank's to decode."""
         assert self._loaded is not None, "the first rank orders no video of a model that is not ready"
-        recipe, pipe = self._loaded
+        sampling, pipe = self._loaded
         embeddings = unpacked(order.embeddings, self._rank.device)
         with suppress(Canceled), told_where(f"denoising as rank {self._rank.number}"):
-            self._rank.denoise(pipe, recipe, order.generation, order.framing, embeddings, lambda _: None)
+            self._rank.denoise(pipe, sampling, order.generation, order.framing, embeddings, lambda _: None)
         clean(pipe)
 
 
@@ -106,7 +106,7 @@ def serve(pipe: "Connection[Answer, Order]") -> None:
             case Join():
                 logging.basicConfig(level=order.log_level, handlers=[Upward(pipe)], force=True)
                 peer = Peer(join(order.rank, order.size, order.kind, find_store(order.size, order.port)))
-            case Load():
+            case LoadShare():
                 assert peer is not None, "the first order is to join"
                 pipe.send(peer.load(order))
             case Denoise():

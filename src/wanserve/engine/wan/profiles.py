@@ -6,9 +6,9 @@ import cache_dit
 from diffusers import WanPipeline
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.recipe import Recipe
 from wanserve.engine.wan import lora
 from wanserve.engine.wan.memory import Blocks
+from wanserve.models.sampling import SamplingSettings
 
 WARM_UP_STEPS: Final = 4
 WARM_UP_STEPS_LOW_NOISE: Final = 2
@@ -23,11 +23,11 @@ for Wan 2.2 (the longer one). Published are two or three in a row.
 """
 
 
-def merge_loras(pipe: WanPipeline, recipe: Recipe) -> None:
-    """Merge the recipe's LoRA files into the weights of each expert. Raises SetupError."""
-    if fault := recipe.lora_fault():
-        raise SetupError(fault)
-    for each in recipe.merged:
+def merge_loras(pipe: WanPipeline, sampling: SamplingSettings) -> None:
+    """Merge the sampling's LoRA files into the weights of each expert. Raises SetupError."""
+    if problem := sampling.lora_problem():
+        raise SetupError(problem)
+    for each in sampling.merged:
         lora.merge(pipe, each)
 
 

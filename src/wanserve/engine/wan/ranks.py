@@ -22,12 +22,12 @@ from torch._C._distributed_c10d import Store, TCPStore
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from wanserve.domain.errors import Canceled, SetupError
-from wanserve.domain.framing import Framing
 from wanserve.domain.generation import Generation
-from wanserve.domain.recipe import Recipe
 from wanserve.engine.wan.denoise import denoise
 from wanserve.engine.wan.profiles import transformers_of
 from wanserve.engine.wan.shares import is_even
+from wanserve.models.framing import Framing
+from wanserve.models.sampling import SamplingSettings
 
 LOOPBACK: Final = "127.0.0.1"
 PATIENCE: Final = timedelta(minutes=30)
@@ -66,7 +66,7 @@ class Rank:
     def denoise(
         self,
         pipe: WanPipeline,
-        recipe: Recipe,
+        sampling: SamplingSettings,
         generation: Generation,
         framing: Framing,
         embeddings: tuple[torch.Tensor, torch.Tensor | None],
@@ -93,7 +93,7 @@ class Rank:
             transformer._parallel_config.context_parallel_config.ulysses_anything = not even
         # Unequal parts are asked for as they come, which cannot be compiled.
         with nullcontext() if even else torch.compiler.set_stance("force_eager"):
-            return denoise(pipe, recipe, generation, framing, embeddings, at_step, listen)
+            return denoise(pipe, sampling, generation, framing, embeddings, at_step, listen)
 
     def _agreed(self, *, stop: bool) -> bool:
         """What the first rank says to `stop`, on all ranks."""

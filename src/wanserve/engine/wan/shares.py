@@ -1,7 +1,7 @@
 """Knows among how many devices the work on one video can be shared out. Pure."""
 
 from wanserve.domain.errors import SetupError
-from wanserve.domain.framing import STEP, Framing
+from wanserve.models.framing import STEP, Framing
 
 
 def allowed(heads: int) -> list[int]:

@@ -1,29 +1,31 @@
-"""What a dialect is: operations with a path each, that read a foreign request and write a foreign answer.
+"""The interface of a dialect: operations, each with a path, a parser of its requests and a writer of its answers.
 
-A dialect decides nothing and calls nothing: `http/doors.py` lets requests in, asks `tasks.py` and sends the answer.
+A dialect decides nothing and calls nothing: `http/endpoints.py` calls the use cases in `tasks.py`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
+from pydantic import BaseModel
 from starlette.datastructures import Headers, QueryParams
 
 from wanserve.domain.catalog import ModelCard, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade, WanserveError
+from wanserve.domain.idempotency import Idempotency, IdempotencyKey
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import Named, Repeat, State, Task, Variant
+from wanserve.domain.task import State, Task, Variant
 
-Json = Mapping[str, Any]
-"""A JSON object, ready to be written."""
+JsonObject = Mapping[str, Any]
+"""A JSON object that can be serialized."""
 
-ONCE_HEADER: Final = "Idempotency-Key"
-"""The client's own name for a submit, in every dialect."""
+IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
+"""The header with which a client makes a submit idempotent, in every dialect."""
 
 MAX_BODY_BYTES: Final = 256 * 1024
-"""Two prompts of a few hundred characters need a hundredth of it, even with every character escaped."""
+"""A hundred times what two prompts of full length need, even with every character escaped."""
 
 
 class EndpointNotFound(WanserveError):
@@ -34,7 +36,7 @@ class EndpointNotFound(WanserveError):
 
 
 class MethodNotAllowed(WanserveError):
-    """The path is there, but not with this method."""
+    """The path exists, but not with this method."""
 
     code = "method_not_allowed"
     status = 405
@@ -46,32 +48,32 @@ class MethodNotAllowed(WanserveError):
 
 
 class NotSupported(WanserveError):
-    """The dialect has this operation, and this server does not do it."""
+    """The API has this operation, but this server does not support it."""
 
     code = "unsupported"
     status = 400
 
 
 class FieldMissing(InvalidRequest):
-    """A field that must be there is not."""
+    """A required field is missing."""
 
     def __init__(self, field: str) -> None:
         super().__init__(field, "is required")
 
 
 class UnsupportedParameter(InvalidRequest):
-    """A field that would change the video, and that this server has no use for: not to be passed over in silence."""
+    """A field that this server does not support, and that would change the video: ignoring it would mislead the client."""
 
 
 class BodyTooLarge(InvalidRequest):
-    """The body is longer than MAX_BODY_BYTES."""
+    """The body is too long."""
 
     def __init__(self) -> None:
         super().__init__("body", f"must be at most {MAX_BODY_BYTES} bytes: it takes text only, no files")
 
 
 class ServerBusy(WanserveError):
-    """As many bytes of requests are in memory as may be."""
+    """The memory for request bodies is used up."""
 
     code = "server_busy"
     status = 503
@@ -83,133 +85,155 @@ class ServerBusy(WanserveError):
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
-    """A request as a dialect sees it. `path` holds the path's variables; `body` is whole and within MAX_BODY_BYTES.
+class DialectRequest:
+    """A request as a dialect sees it. `body` is complete and at most MAX_BODY_BYTES long.
 
-    The body is empty where it is not read yet, which is so until the key is known, or never will be.
+    The body is empty until the key is authenticated, and for methods that have none.
     """
 
     headers: Headers
     query: QueryParams
-    path: Mapping[str, str]
+    path_params: Mapping[str, str]
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """What an answer needs besides the task: this request's own id, and the video's link where there is a video."""
+class AnswerContext:
+    """What an answer contains besides the task: the id of this request, and the link to the video where there is one."""
 
     request_id: str
     video_url: str | None = None
 
 
-def named(incoming: Incoming) -> Repeat:
-    """The name that the client gives its submit, where it gives one."""
-    name = incoming.headers.get(ONCE_HEADER)
-    return None if name is None else Named(name)
+def idempotency_key(request: DialectRequest) -> Idempotency:
+    """The idempotency key of a submit, or None."""
+    name = request.headers.get(IDEMPOTENCY_HEADER)
+    return None if name is None else IdempotencyKey(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Docs:
+    """The part of an operation's documentation that the OpenAPI document cannot derive from its functions.
+
+    `body` and `query` are the models by which `read` parses the request; `body_types` the media types of the body.
+    `errors` are those that this operation can raise and others of its kind cannot. `other_answers` are types of answers
+    with the status 200 that `refuse` writes.
+    """
+
+    operation_id: str
+    summary: str
+    description: str = ""
+    path_examples: Mapping[str, str] = field(default_factory=dict)
+    header_parameters: Sequence[JsonObject] = ()
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    body_example: JsonObject = field(default_factory=dict)
+    body_types: Sequence[str] = ("application/json",)
+    errors: Sequence[WanserveError] = ()
+    other_answers: Sequence[type] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Operation:
-    """What every operation has: where it is found, and what the OpenAPI document says of it.
+    """What every operation has.
 
-    `headers` go out with each good answer. What reads a request may raise InvalidRequest, in the dialect's own names.
+    `headers` are sent with each successful answer. `read` may raise InvalidRequest.
     """
 
     method: str
     path: str
-    about: Json
+    docs: Docs
     headers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit(_Operation):
-    """Submits what `read` gives."""
+    """Submits the request that `read` returns."""
 
-    read: Callable[[Incoming], VideoRequest]
-    write: Callable[[Task, Outgoing], Json]
-    repeat: Callable[[Incoming], Repeat] = named
+    read: Callable[[DialectRequest], VideoRequest]
+    write: Callable[[Task, AnswerContext], JsonObject]
+    read_repeat: Callable[[DialectRequest], Idempotency] = idempotency_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remix(_Operation):
-    """Submits another prompt for what a task was made with."""
+    """Submits a new prompt with the settings of an earlier task."""
 
-    read: Callable[[Incoming], RemixRequest]
-    write: Callable[[Task, Outgoing], Json]
-    repeat: Callable[[Incoming], Repeat] = named
+    read: Callable[[DialectRequest], RemixRequest]
+    write: Callable[[Task, AnswerContext], JsonObject]
+    read_repeat: Callable[[DialectRequest], Idempotency] = idempotency_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query(_Operation):
-    """Asks for one task: `read` gives its id."""
+    """Gets one task, whose id `read` returns."""
 
-    read: Callable[[Incoming], str]
-    write: Callable[[Task, Outgoing], Json]
+    read: Callable[[DialectRequest], str]
+    write: Callable[[Task, AnswerContext], JsonObject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel(_Operation):
-    """Cancels a task that is in one of `states`: `read` gives its id."""
+    """Cancels the task whose id `read` returns, if it is in one of `states`."""
 
-    read: Callable[[Incoming], str]
-    write: Callable[[Task, Outgoing], Json]
+    read: Callable[[DialectRequest], str]
+    write: Callable[[Task, AnswerContext], JsonObject]
     states: Collection[State]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete(_Operation):
-    """Forgets a task: `read` gives its id, `write` takes it."""
+    """Deletes the task whose id `read` returns; `write` gets the id."""
 
-    read: Callable[[Incoming], str]
-    write: Callable[[str, Outgoing], Json]
+    read: Callable[[DialectRequest], str]
+    write: Callable[[str, AnswerContext], JsonObject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class List(_Operation):
-    """Looks through the account's tasks."""
+    """Lists the tasks of the account."""
 
-    read: Callable[[Incoming, Clock], Search]
-    write: Callable[[Found, Outgoing], Json]
+    read: Callable[[DialectRequest, Clock], Search]
+    write: Callable[[Found, AnswerContext], JsonObject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content(_Operation):
-    """Sends one of a task's files: `read` gives the task's id, and which."""
+    """Sends a file of a task: `read` returns the task's id and which file."""
 
-    read: Callable[[Incoming], tuple[str, Variant]]
+    read: Callable[[DialectRequest], tuple[str, Variant]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue(_Operation):
-    """Tells the models: `read` gives the name of the only one that is asked for, or None."""
+    """Lists the models: `read` returns the name of the one requested, or None for all."""
 
-    read: Callable[[Incoming], str | None]
-    write: Callable[[Sequence[ModelCard], Outgoing], Json]
+    read: Callable[[DialectRequest], str | None]
+    write: Callable[[Sequence[ModelCard], AnswerContext], JsonObject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsupported(_Operation):
-    """What the dialect knows and this server does not do; `why` is the line for the user."""
+    """An operation of the API that this server does not support; `why` is the message for the user."""
 
     why: str
 
 
-OnTask = Query | Submit | Remix | Cancel
-"""What is answered with a task."""
+TaskOperation = Query | Submit | Remix | Cancel
+"""Operations whose answer is about one task."""
 
-OnAccount = List | Delete | Catalogue | Unsupported
-"""What is answered otherwise, in JSON."""
+AccountOperation = List | Delete | Catalogue | Unsupported
+"""The other operations that answer with JSON."""
 
-Operation = OnTask | OnAccount | Content
+Operation = TaskOperation | AccountOperation | Content
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error on its way out: HTTP status, JSON body, and headers of its own."""
+    """The answer to an error: HTTP status, JSON body and additional headers."""
 
     status: int
-    body: Json
+    body: JsonObject
     headers: Mapping[str, str]
 
 
@@ -218,40 +242,43 @@ class Dialect(Protocol):
 
     name: ClassVar[str]
     prefixes: ClassVar[Sequence[str]]
-    """The paths that are this dialect's to refuse, where no operation has them."""
+    """Errors of paths below these are answered in this dialect, also where there is no such operation."""
 
     mounts: ClassVar[Sequence[str]]
-    """What the paths of the operations begin with: the first in the operations themselves, or any other in its place."""
+    """The prefixes under which each operation is served. The operations' own paths begin with the first."""
 
     trailing_slash: ClassVar[bool]
-    """Whether each path is as good with a slash at its end."""
+    """Whether each path is also served with a slash at its end."""
 
-    security: ClassVar[Mapping[str, Json]]
-    """OpenAPI's security schemes by name: where the credential may stand."""
+    security: ClassVar[Mapping[str, JsonObject]]
+    """OpenAPI's security schemes by name: the places of the credential."""
 
     operations: Sequence[Operation]
 
-    def credential(self, incoming: Incoming) -> str | None:
-        """The key's text as this dialect sends it, or None."""
+    error_type: ClassVar[type]
+    """The type of the body of each refusal."""
+
+    def credential(self, request: DialectRequest) -> str | None:
+        """The credential of the request, or None."""
 
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
-        """The error as this dialect says it; `operation` is None where no path of it was met."""
+        """The answer to an error; `operation` is None where the path belongs to none."""
 
 
-def require_plain(headers: Headers) -> None:
-    """Raise InvalidRequest where the body is compressed: a small one may become a large one."""
+def require_uncompressed(headers: Headers) -> None:
+    """Raise InvalidRequest where the body is compressed: a small one may expand to a large one."""
     for name, value in headers.raw:
         if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             raise InvalidRequest("Content-Encoding", "must be left out: a body is read as it is, not compressed")
 
 
-def bearer(incoming: Incoming) -> str | None:
-    """The key of an `Authorization: Bearer` header."""
-    scheme, _, key = incoming.headers.get("authorization", "").partition(" ")
+def bearer(request: DialectRequest) -> str | None:
+    """The credential of an `Authorization: Bearer` header, or None."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-def sizes_made(error: SizeNotMade, between: str, but: Sequence[Size] = ()) -> str:
-    """The sizes of the error, with `between` their numbers; some are not for the dialect that says it."""
-    texts = [f"{width}{between}{height}" for width, height in error.sizes if (width, height) not in but]
+def supported_sizes(error: SizeNotMade, separator: str, hidden: Sequence[Size] = ()) -> str:
+    """The message with the sizes that the model makes, without those that the dialect does not have (`hidden`)."""
+    texts = [f"{width}{separator}{height}" for width, height in error.sizes if (width, height) not in hidden]
     return f"{error.model} makes {', '.join(texts)}"

@@ -1,15 +1,13 @@
-"""Alibaba's own dialect, DashScope: `/api/v1/services/aigc/video-generation/video-synthesis` and `/api/v1/tasks`.
+"""The dialect of Alibaba's DashScope: `/api/v1/services/aigc/video-generation/video-synthesis` and `/api/v1/tasks`.
 
-The document's API is a re-wrap of this one: what the two have in common is in `vendor.py`.
+The document's API re-wraps this one: what the two have in common is in `vendor.py`.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Final
-
-from pydantic import BaseModel, Field
+from typing import ClassVar, Final
 
 from wanserve.domain.catalog import DOCUMENT_480P
 from wanserve.domain.errors import (
@@ -28,59 +26,57 @@ from wanserve.domain.ports import Clock
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import State, Task
-from wanserve.http.dialects import dashscope_about as about
+from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import (
+    AnswerContext,
     BodyTooLarge,
     Cancel,
+    DialectRequest,
+    Docs,
     EndpointNotFound,
     FieldMissing,
-    Incoming,
-    Json,
+    JsonObject,
     List,
     MethodNotAllowed,
     NotSupported,
     Operation,
-    Outgoing,
     Query,
     Refusal,
     Submit,
     Unsupported,
     bearer,
-    sizes_made,
+    supported_sizes,
+)
+from wanserve.http.dialects.dashscope_models import (
+    ALIASES,
+    NUMBERS,
+    CancelAnswer,
+    DashScopeError,
+    DashScopeSubmit,
+    ListAnswer,
+    ListQuery,
+    TaskRow,
+    UnknownAnswer,
 )
 from wanserve.http.dialects.reading import read_fields, read_json
 from wanserve.http.dialects.vendor import (
     BEIJING,
-    IN_PARAMETERS,
-    SubmitBody,
-    actual_prompt,
-    output_of,
+    FIELD_PATHS,
+    result_writer,
     retry_after,
-    usage_of,
+    task_output,
     write_accepted,
 )
 
 ASYNC_HEADER: Final = "X-DashScope-Async"
-ALIASES: Final = {"wan2.1-t2v-turbo": "wanx2.1-t2v-turbo", "wan2.1-t2v-plus": "wanx2.1-t2v-plus"}
-"""The names of the same models on the vendor's international site."""
-
 DAY: Final = timedelta(hours=24)
-"""A list covers at most so much, and so much where no times are given."""
+"""The period that a list covers at most, and by default."""
 
-PAGE_MAX: Final = 100
-_NUMBERS: Final = ("page_no", "page_size")
 _TIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
-
-_FIELDS: Final = {
-    **IN_PARAMETERS,
-    "prompt": "input.prompt",
-    "negative_prompt": "input.negative_prompt",
-}
-"""Where this dialect puts a VideoRequest's fields."""
 
 
 class AsyncRequired(WanserveError):
-    """The submit does not say that it wants a task and no video."""
+    """The header X-DashScope-Async is missing."""
 
     code = "async_required"
     status = 403
@@ -105,86 +101,115 @@ _BY_STATUS: Final = {
     404: _ERRORS[EndpointNotFound],
     503: (503, "ModelUnavailable", "Model is unavailable, please try again later."),
 }
-_OURS: Final = (
+_SERVER_ERROR: Final = (
     500,
     "InternalError",
     # Their spelling.
     "An internal error has occured, please try again later or contact service support.",
 )
-_BODY: Final = "Required body invalid, please check the request body format."
-_FIELD: Final = "Required parameter(s) missing or invalid, please check the request parameters."
-
-
-class _ListQuery(BaseModel):
-    task_id: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
-    model_name: str | None = None
-    status: str | None = None
-    page_no: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    page_size: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 10
+_BAD_BODY: Final = "Required body invalid, please check the request body format."
+_BAD_FIELD: Final = "Required parameter(s) missing or invalid, please check the request parameters."
 
 
 class DashScope:
-    """The dialect of the vendor's SDKs. What it leaves out, and why: docs/compatibility.md."""
+    """The dialect of the vendor's SDKs. What is left out of it, and why: docs/compatibility.md."""
 
     name: ClassVar[str] = "dashscope"
     prefixes: ClassVar[Sequence[str]] = ("/api/v1",)
     mounts: ClassVar[Sequence[str]] = ("/api/v1",)
     trailing_slash: ClassVar[bool] = True
-    security: ClassVar[Mapping[str, Json]] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    security: ClassVar[Mapping[str, JsonObject]] = {"bearer": {"type": "http", "scheme": "bearer"}}
+
+    error_type: ClassVar[type] = DashScopeError
 
     def __init__(self) -> None:
+        task_path = {"task_id": samples.TASK_ID}
         self.operations: Sequence[Operation] = (
             Submit(
                 method="POST",
                 path="/api/v1/services/aigc/video-generation/video-synthesis",
                 read=read_submit,
                 write=write_accepted,
-                about=about.SUBMIT,
+                docs=_SUBMIT_DOCS,
             ),
-            Query(method="GET", path="/api/v1/tasks/{task_id}", read=read_id, write=write_result, about=about.QUERY),
+            Query(
+                method="GET",
+                path="/api/v1/tasks/{task_id}",
+                read=read_id,
+                write=write_result,
+                docs=Docs(
+                    operation_id="dashscopeQuery",
+                    summary="Query a task",
+                    description="A task that is unknown, another account's or past its retention has the status UNKNOWN.",
+                    path_examples=task_path,
+                    other_answers=[UnknownAnswer],
+                ),
+            ),
             Cancel(
                 method="POST",
                 path="/api/v1/tasks/{task_id}/cancel",
                 read=read_id,
                 write=write_canceled,
                 states={State.PENDING},
-                about=about.CANCEL,
+                docs=Docs(
+                    operation_id="dashscopeCancel",
+                    summary="Cancel a task that is PENDING",
+                    description="For a task that is not PENDING, or unknown, the answer is 400 UnsupportedOperation.",
+                    path_examples=task_path,
+                ),
             ),
-            List(method="GET", path="/api/v1/tasks", read=read_list, write=write_list, about=about.LIST),
+            List(
+                method="GET",
+                path="/api/v1/tasks",
+                read=read_list,
+                write=write_list,
+                docs=Docs(
+                    operation_id="dashscopeList",
+                    summary="List tasks",
+                    description="Newest first; without times, those of the last 24 hours.",
+                    query=ListQuery,
+                ),
+            ),
             Unsupported(
                 method="POST",
                 path="/api/v1/services/{service:path}",
                 why="this server makes videos from text",
-                about=about.OTHER_SERVICE,
+                docs=Docs(
+                    operation_id="dashscopeOther",
+                    summary="Any other of the vendor's services",
+                    description="Not served: the answer is 400 InvalidParameter.",
+                    path_examples={"service": "aigc/image2video/video-synthesis"},
+                ),
             ),
         )
 
-    def credential(self, incoming: Incoming) -> str | None:
-        """The bearer's key."""
-        return bearer(incoming)
+    def credential(self, request: DialectRequest) -> str | None:
+        """The bearer token."""
+        return bearer(request)
 
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
-        """See Dialect. A task that is unknown is no error to a query: it has the status UNKNOWN."""
+        """See Dialect. To a query, an unknown task is not an error: the task has the status UNKNOWN."""
         if isinstance(error, TaskNotFound):
             if isinstance(operation, Query):
-                unknown = {"task_id": error.task_id, "task_status": "UNKNOWN"}
-                return Refusal(200, {"request_id": request_id, "output": unknown}, {})
-            # A cancel says the same of whatever does not wait.
+                unknown: UnknownAnswer = {
+                    "request_id": request_id,
+                    "output": {"task_id": error.task_id, "task_status": "UNKNOWN"},
+                }
+                return Refusal(200, unknown, {})
+            # To a cancel, an unknown task is one that is not PENDING.
             status, code, message = _ERRORS[WrongState]
         elif isinstance(error, InvalidRequest):
-            status, (code, message) = 400, _fault(error)
+            status, (code, message) = 400, _code_and_message(error)
         elif isinstance(error, MethodNotAllowed):
             status, code, message = 400, "InvalidParameter", f"Request method '{error.method}' is not supported."
         else:
-            status, code, message = _ERRORS.get(type(error)) or _BY_STATUS.get(error.status, _OURS)
-        body = {"code": code, "message": message, "request_id": request_id}
+            status, code, message = _ERRORS.get(type(error)) or _BY_STATUS.get(error.status, _SERVER_ERROR)
+        body: DashScopeError = {"code": code, "message": message, "request_id": request_id}
         return Refusal(status, body, retry_after(error))
 
 
-def _fault(error: InvalidRequest) -> tuple[str, str]:
-    """Code and message of a request that breaks a rule: the vendor's text, then ours, which names field and rule."""
+def _code_and_message(error: InvalidRequest) -> tuple[str, str]:
+    """Code and message for an invalid request: the vendor's text, then ours, which names the field and the rule."""
     match error:
         case BodyTooLarge():
             return "BadRequest.TooLarge", f"Payload Too Large: the body {error.problem}"
@@ -193,49 +218,51 @@ def _fault(error: InvalidRequest) -> tuple[str, str]:
         case FieldMissing(field="input"):
             return "BadRequest.EmptyInput", "Required input parameter missing from request."
         case InvalidRequest(field="body"):
-            return "InvalidParameter", f"{_BODY} It {error.problem}"
+            return "InvalidParameter", f"{_BAD_BODY} It {error.problem}"
         case InvalidRequest(field="model"):
             return "InvalidParameter", f"Model not exist. model: {error.problem}"
         case _:
-            made = sizes_made(error, "*", but=[DOCUMENT_480P]) if isinstance(error, SizeNotMade) else error.problem
-            return "InvalidParameter", f"{_FIELD} {_FIELDS.get(error.field, error.field)}: {made}"
+            made = (
+                supported_sizes(error, "*", hidden=[DOCUMENT_480P]) if isinstance(error, SizeNotMade) else error.problem
+            )
+            return "InvalidParameter", f"{_BAD_FIELD} {FIELD_PATHS.get(error.field, error.field)}: {made}"
 
 
-def read_submit(incoming: Incoming) -> VideoRequest:
-    """What is to be made. Raises InvalidRequest, AsyncRequired."""
-    if incoming.headers.get(ASYNC_HEADER, "").lower() != "enable":
+def read_submit(request: DialectRequest) -> VideoRequest:
+    """Parse a submit. Raises InvalidRequest, AsyncRequired."""
+    if request.headers.get(ASYNC_HEADER, "").lower() != "enable":
         raise AsyncRequired(f"{ASYNC_HEADER}: must be enable")
-    body = read_json(incoming, SubmitBody)
-    request = body.request(model_name(body.model))
-    if DOCUMENT_480P in (request.size, (request.width, request.height)):
+    body = read_json(request, DashScopeSubmit)
+    video = body.video_request(model_name(body.model))
+    if DOCUMENT_480P in (video.size, (video.width, video.height)):
         raise InvalidRequest("size", "640*480 is a size of another API than this")
-    return request
+    return video
 
 
 def model_name(text: str) -> str:
-    """The model's name in the catalogue, by whichever of the vendor's names."""
+    """The model's name in the catalogue; `text` may be an alias."""
     return ALIASES.get(text, text)
 
 
-def read_id(incoming: Incoming) -> str:
+def read_id(request: DialectRequest) -> str:
     """The id of the task in the path."""
-    return incoming.path["task_id"]
+    return request.path_params["task_id"]
 
 
-def read_list(incoming: Incoming, clock: Clock) -> Search:
-    """Which tasks are asked for: by default the newest ten of the last 24 hours. Raises InvalidRequest."""
-    # An empty text is what was left out; an empty number is none.
-    given = ((name, text) for name, text in incoming.query.multi_items() if text or name in _NUMBERS)
-    asked = read_fields(given, _ListQuery)
-    page = Search(skip=(asked.page_no - 1) * asked.page_size, limit=asked.page_size, counted=True)
-    since_ms, until_ms = _window(asked.start_time, asked.end_time, clock())
-    states = tuple(State) if asked.status is None else _states(asked.status)
-    if asked.task_id is not None:
-        return replace(page, task_id=asked.task_id)
+def read_list(request: DialectRequest, clock: Clock) -> Search:
+    """Parse the query of a list; the default is the newest ten tasks of the last 24 hours. Raises InvalidRequest."""
+    # An empty text counts as left out; an empty number is invalid.
+    given = ((name, text) for name, text in request.query.multi_items() if text or name in NUMBERS)
+    query = read_fields(given, ListQuery)
+    page = Search(skip=(query.page_no - 1) * query.page_size, limit=query.page_size, counted=True)
+    since_ms, until_ms = _window(query.start_time, query.end_time, clock())
+    states = tuple(State) if query.status is None else _states(query.status)
+    if query.task_id is not None:
+        return replace(page, task_id=query.task_id)
     return replace(
         page,
         states=states,
-        model=None if asked.model_name is None else model_name(asked.model_name),
+        model=None if query.model_name is None else model_name(query.model_name),
         since_ms=since_ms,
         until_ms=until_ms,
     )
@@ -243,7 +270,7 @@ def read_list(incoming: Incoming, clock: Clock) -> Search:
 
 def _states(status: str) -> Sequence[State]:
     if status in {"UNKNOWN", "SUSPENDED"}:
-        # States of the vendor's that no task of ours is in.
+        # States of the vendor's that none of our tasks can be in.
         return ()
     if status not in list(State):
         raise InvalidRequest("status", f"must be one of {', '.join(State)}, UNKNOWN")
@@ -251,7 +278,7 @@ def _states(status: str) -> Sequence[State]:
 
 
 def _window(start: str | None, end: str | None, now_ms: int) -> tuple[int, int | None]:
-    """From when, and until when, in milliseconds since 1970."""
+    """The period of a list, in milliseconds since 1970. Raises InvalidRequest."""
     day_ms = round(DAY.total_seconds() * 1000)
     since = None if start is None else _time_ms("start_time", start)
     until = None if end is None else _time_ms("end_time", end)
@@ -267,7 +294,7 @@ def _window(start: str | None, end: str | None, now_ms: int) -> tuple[int, int |
 def _time_ms(field: str, text: str) -> int:
     digits = _TIME.fullmatch(text)
     try:
-        # Without a zone, as all times of the vendor's.
+        # Without a zone, like all times of the vendor.
         moment = datetime(*map(int, digits.groups())) if digits else None  # type: ignore[arg-type]  # noqa: DTZ001
     except ValueError:
         moment = None
@@ -276,53 +303,63 @@ def _time_ms(field: str, text: str) -> int:
     return (moment - BEIJING) // timedelta(milliseconds=1)
 
 
-def write_canceled(task: Task, outgoing: Outgoing) -> Json:  # the vendor says nothing of the task
+def write_canceled(task: Task, context: AnswerContext) -> CancelAnswer:
     """The answer to a cancel."""
-    return {"request_id": outgoing.request_id}
+    return {"request_id": context.request_id}
 
 
-def write_result(task: Task, outgoing: Outgoing) -> Json:
-    """The answer to a query; `usage` and the video's keys only where there is a video."""
-    output = output_of(task)
-    body: dict[str, object] = {"request_id": outgoing.request_id, "output": output}
-    if task.state is State.SUCCEEDED:
-        output |= {"video_url": outgoing.video_url, "orig_prompt": task.generation.prompt}
-        if task.generation.prompt_extend:
-            output["actual_prompt"] = actual_prompt(task)
-        body["usage"] = usage_of(task)
-    return body
+write_result: Final = result_writer(always_actual_prompt=False)
+"""The answer to a query."""
 
 
-def write_list(found: Found, outgoing: Outgoing) -> Json:
-    """The answer to a list: `data` as the vendor's page has it, `tasks` as its newer SDK reads it."""
+def write_list(found: Found, context: AnswerContext) -> ListAnswer:
+    """The answer to a list: `data` as in the vendor's document, `tasks` as the vendor's newer SDK reads it."""
     search, total = found.search, found.total or 0
     return {
         "total": total,
         "data": [_row(task) for task in found.tasks],
-        "tasks": [output_of(task) for task in found.tasks],
+        "tasks": [task_output(task) for task in found.tasks],
         "total_page": -(-total // search.limit),
         "page_no": search.skip // search.limit + 1,
         "page_size": search.limit,
-        "request_id": outgoing.request_id,
+        "request_id": context.request_id,
     }
 
 
-def _row(task: Task) -> dict[str, object]:
-    """One task in `data`. What the vendor tells of a key and a caller is here the account: no more is kept of them."""
+def _row(task: Task) -> TaskRow:
+    """One task in `data`. The account stands for the key and the caller, and the task for its submit: no more is stored."""
     model = task.generation.model
-    row = {
+    row: TaskRow = {
         "api_key_id": task.account,
         "caller_parent_id": task.account,
         "caller_uid": task.account,
         "gmt_create": task.submitted_ms,
         "model_name": model,
         "region": "local",
-        # The submit's own is not kept.
         "request_id": task.id,
-        "start_time": task.started_ms,
-        "end_time": task.ended_ms,
         "status": task.state,
         "task_id": task.id,
         "user_api_unique_key": f"apikey:v1:aigc:text2video:video-synthesis:{model}",
     }
-    return {name: value for name, value in row.items() if value is not None}
+    if task.started_ms is not None:
+        row["start_time"] = task.started_ms
+    if task.ended_ms is not None:
+        row["end_time"] = task.ended_ms
+    return row
+
+
+_SUBMIT_DOCS: Final = Docs(
+    operation_id="dashscopeSubmit",
+    summary="Submit a text-to-video task",
+    description="Accepts a task and answers its id; the video is made later. Fields that are not named here are ignored.",
+    header_parameters=[
+        {"name": ASYNC_HEADER, "in": "header", "required": True, "schema": {"type": "string", "enum": ["enable"]}}
+    ],
+    body=DashScopeSubmit,
+    body_example={
+        "model": "wan2.2-t2v-plus",
+        "input": {"prompt": samples.PROMPT},
+        "parameters": {"size": "832*480", "prompt_extend": True, "watermark": False},
+    },
+    errors=[AsyncRequired(f"{ASYNC_HEADER}: must be enable")],
+)

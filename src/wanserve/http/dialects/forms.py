@@ -1,4 +1,4 @@
-"""How a submit comes in as a form: multipart or URL-encoded, texts only, and whole."""
+"""Parses forms, multipart or URL-encoded. Fields are texts; a file is refused; a truncated form is refused."""
 
 import logging
 import re
@@ -12,8 +12,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from wanserve.domain.errors import InvalidRequest
-from wanserve.http.dialects.base import Incoming
-from wanserve.http.dialects.reading import read_fields, read_json, require_utf_8, unmarked
+from wanserve.http.dialects.base import DialectRequest
+from wanserve.http.dialects.reading import read_fields, read_json, require_utf_8, strip_bom
 
 URL_ENCODED: Final = "application/x-www-form-urlencoded"
 FORMS: Final = ("multipart/form-data", URL_ENCODED)
@@ -22,54 +22,54 @@ PLAIN_ENCODINGS: Final = ("", "7bit", "8bit", "binary")
 
 _FILENAME: Final = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)
 
-Body = TypeVar("Body", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
-_silent: Final = logging.Logger("forms", logging.CRITICAL + 1)  # noqa: LOG001  # in no tree of loggers, on purpose
-"""For the parser, which logs a warning for each form that it refuses: a client's mistake is no line of our log."""
+_silent_logger: Final = logging.Logger("forms", logging.CRITICAL + 1)  # noqa: LOG001  # in no tree of loggers, on purpose
+"""For the parser, which logs a warning for each invalid form. A client's mistake does not belong in our log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What stands for a file in a field's place: that there is one. Its content is not looked at."""
+    """Stands for a file in a field. The content is discarded."""
 
 
-def read_form_or_json(incoming: Incoming, shape: type[Body]) -> Body:
-    """The body as `shape`, by its Content-Type: a form's texts become numbers and truths, JSON's do not.
+def read_form_or_json(request: DialectRequest, model: type[Model]) -> Model:
+    """Parse the body as `model`, by its Content-Type. Texts of a form become numbers and booleans; those of JSON do not.
 
-    A field whose type is `object` may be a file, which stands as an Upload. Raises InvalidRequest.
+    A file in a field of type `object` becomes an Upload. Raises InvalidRequest.
     """
-    kind = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
-    content = unmarked(incoming.body)
-    # curl calls whatever it sends a form, unless it is told otherwise.
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content = strip_bom(request.body)
+    # curl sends every body as a form, unless it is told otherwise.
     if kind not in FORMS or content.lstrip().startswith(b"{"):
-        return read_json(incoming, shape)
-    parts = _pairs(incoming, content) if kind == URL_ENCODED else _parts(incoming, content)
-    return read_fields(_fields(parts, shape), shape)
+        return read_json(request, model)
+    parts = _pairs(request, content) if kind == URL_ENCODED else _parts(request, content)
+    return read_fields(_fields(parts, model), model)
 
 
-def _fields(parts: Iterator[tuple[str, str | Upload]], shape: type[BaseModel]) -> Iterator[tuple[str, object]]:
-    """The fields by name. `a[b]` is a part of the object `a`; an empty text is how a form leaves a field out."""
+def _fields(parts: Iterator[tuple[str, str | Upload]], model: type[BaseModel]) -> Iterator[tuple[str, object]]:
+    """The fields by name. `a[b]` is the field `b` of the object `a`; a field with an empty text counts as left out."""
     nested: dict[str, dict[str, object]] = {}
     for name, value in parts:
         top, bracket, inner = name.partition("[")
-        if isinstance(value, Upload) and not _takes_anything(shape, top):
+        if isinstance(value, Upload) and not _accepts_files(model, top):
             raise InvalidRequest(top, "must be text, and is a file")
         if bracket:
             nested.setdefault(top, {})[inner.rstrip("]")] = value
-        # The prompt alone may not be left out, and is then blank.
+        # Except the prompt, which is required: an empty one is refused as blank.
         elif value or top == "prompt":
             yield name, value
     yield from nested.items()
 
 
-def _takes_anything(shape: type[BaseModel], name: str) -> bool:
-    found = shape.model_fields.get(name)
+def _accepts_files(model: type[BaseModel], name: str) -> bool:
+    found = model.model_fields.get(name)
     return found is not None and found.annotation is object
 
 
-def _pairs(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str]]:
-    """The fields of a URL-encoded form. Raises InvalidRequest."""
-    require_utf_8(incoming.headers.get("content-type", ""), content, "body")
+def _pairs(request: DialectRequest, content: bytes) -> Iterator[tuple[str, str]]:
+    """Parse a URL-encoded form. Raises InvalidRequest."""
+    require_utf_8(request.headers.get("content-type", ""), content, "body")
     if content.count(b"&") >= MAX_FIELDS:
         raise _too_many()
     for pair in content.strip(b"\r\n").split(b"&"):
@@ -78,16 +78,17 @@ def _pairs(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str]]:
             yield _field(unquote_to_bytes(name.replace(b"+", b" ")), unquote_to_bytes(value.replace(b"+", b" ")))
 
 
-def _parts(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str | Upload]]:
-    """The fields of a multipart form, files as an Upload; those of no content and no name are left out.
+def _parts(request: DialectRequest, content: bytes) -> Iterator[tuple[str, str | Upload]]:
+    """Parse a multipart form. A file becomes an Upload; a file field in which none was chosen is left out.
 
-    Raises InvalidRequest where it is no whole form, or a part is no text.
+    Raises InvalidRequest where the form is malformed or truncated, or a part is not text in UTF-8.
     """
-    _, options = parse_options_header(incoming.headers["content-type"])
+    _, options = parse_options_header(request.headers["content-type"])
     boundary = options.get(b"boundary")
     if not boundary:
         raise InvalidRequest("body", "must be a whole form: Content-Type names no boundary")
-    form = _Form()
+    # Not Starlette's parser: see docs/adr/0015.
+    form = _FormCollector()
     try:
         parser = MultipartParser(
             boundary,
@@ -100,11 +101,11 @@ def _parts(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str | Uplo
                 "on_end": form.end,
             },
         )
-        parser.logger = _silent
+        parser.logger = _silent_logger
         parser.write(content)
     except (FormParserError, ValueError) as error:
         raise InvalidRequest("body", f"must be a whole form: {error}") from error
-    if not form.whole:
+    if not form.complete:
         raise InvalidRequest("body", "must be a whole form: its end is missing")
     for part in form.parts:
         yield from part.fields()
@@ -112,19 +113,19 @@ def _parts(incoming: Incoming, content: bytes) -> Iterator[tuple[str, str | Uplo
 
 @dataclass(slots=True)
 class _Part:
-    """One part: its headers by their names in lower case, and its content."""
+    """One part: its headers, by lower-case name, and its content."""
 
     headers: dict[bytes, bytes] = field(default_factory=dict)
     content: bytearray = field(default_factory=bytearray)
 
     def fields(self) -> Iterator[tuple[str, str | Upload]]:
-        """The field that the part is; none where a file was not chosen. Raises InvalidRequest."""
+        """The field in this part; none for a file field in which no file was chosen. Raises InvalidRequest."""
         disposition = self.headers.get(b"content-disposition", b"")
         kind, options = parse_options_header(disposition)
         if kind != b"form-data" or b"name" not in options:
             raise InvalidRequest("body", "must be a whole form: a part has no name")
         name, content = options[b"name"], bytes(self.content)
-        # The parser of headers leaves out what RFC 7578 forbids, and some clients send.
+        # parse_options_header drops `filename*`, which RFC 7578 forbids but some clients send.
         extended = _FILENAME.search(disposition)
         if b"filename" in options or extended:
             if content or options.get(b"filename") or extended:
@@ -139,30 +140,30 @@ class _Part:
 
 
 @dataclass(slots=True)
-class _Form:
-    """What the parser tells of a form as it goes through it."""
+class _FormCollector:
+    """Receives the parser's events and collects the parts."""
 
     parts: list[_Part] = field(default_factory=list)
-    whole: bool = False
+    complete: bool = False
     _name: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
 
     def begin(self) -> None:
-        """A part begins. Raises InvalidRequest where there are too many: the parser stops."""
+        """A part begins. Raises InvalidRequest where there are too many."""
         if len(self.parts) == MAX_FIELDS:
             raise _too_many()
         self.parts.append(_Part())
 
     def header_name(self, data: bytes, start: int, end: int) -> None:
-        """A piece of a header's name."""
+        """A chunk of a header's name."""
         self._name += data[start:end]
 
     def header_value(self, data: bytes, start: int, end: int) -> None:
-        """A piece of its value."""
+        """A chunk of a header's value."""
         self._value += data[start:end]
 
     def header_end(self) -> None:
-        """The header is whole. Raises InvalidRequest where the part has it already."""
+        """A header is complete. Raises InvalidRequest where the part has it already."""
         name = bytes(self._name).lower()
         if name in self.parts[-1].headers:
             raise InvalidRequest("body", f"must be a whole form: a part has {name.decode('latin-1')} twice")
@@ -171,16 +172,16 @@ class _Form:
         self._value.clear()
 
     def data(self, data: bytes, start: int, end: int) -> None:
-        """A piece of the part's content."""
+        """A chunk of the part's content."""
         self.parts[-1].content += data[start:end]
 
     def end(self) -> None:
-        """The form ends as it should."""
-        self.whole = True
+        """The closing boundary was read."""
+        self.complete = True
 
 
 def _field(name: bytes, value: bytes) -> tuple[str, str]:
-    """Name and value as texts. Raises InvalidRequest."""
+    """Decode a name and a value. Raises InvalidRequest."""
     if not name:
         raise InvalidRequest("body", "must be a whole form: a field has no name")
     try:

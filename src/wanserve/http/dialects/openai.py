@@ -1,14 +1,12 @@
-"""OpenAI's dialect of videos, `/v1/videos`, as it stood in its OpenAPI document of August 2026, and `/v1/models`.
+"""The dialect of OpenAI's videos, `/v1/videos`, by its OpenAPI document of August 2026, and `/v1/models`.
 
-A video's id is its task's, in other letters: one task is seen through every dialect.
+A video's id is its task's id in another notation, so every task can be reached through every dialect.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, ClassVar, Final, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from typing import ClassVar, Final
 
 from wanserve.domain.catalog import ModelCard, Size
 from wanserve.domain.errors import (
@@ -22,46 +20,63 @@ from wanserve.domain.errors import (
     VideoNotReady,
     WanserveError,
 )
+from wanserve.domain.idempotency import Idempotency, RetryCount
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import Repeat, Sent, State, Task, Variant
-from wanserve.http.dialects import openai_about as about
-from wanserve.http.dialects.asked import NAMES, Making, refuse_unmet
+from wanserve.domain.task import State, Task, Variant
+from wanserve.http.dialects import openai_docs as docs
 from wanserve.http.dialects.base import (
+    AnswerContext,
     Catalogue,
     Content,
     Delete,
+    DialectRequest,
     EndpointNotFound,
     FieldMissing,
-    Incoming,
-    Json,
+    JsonObject,
     List,
     MethodNotAllowed,
     NotSupported,
     Operation,
-    Outgoing,
     Query,
     Refusal,
     Remix,
     Submit,
+    Unsupported,
     UnsupportedParameter,
     bearer,
-    named,
-    sizes_made,
+    idempotency_key,
+    supported_sizes,
 )
+from wanserve.http.dialects.foreign_fields import FIELD_NAMES, refuse_unsupported
 from wanserve.http.dialects.forms import read_form_or_json
+from wanserve.http.dialects.openai_models import (
+    ID_PREFIX,
+    ContentQuery,
+    CreateBody,
+    DeletedVideo,
+    ListQuery,
+    ModelList,
+    ModelObject,
+    OpenAIError,
+    RemixBody,
+    VideoError,
+    VideoList,
+    VideoObject,
+    VideoStatus,
+    video_id,
+)
 from wanserve.http.dialects.reading import read_fields
 from wanserve.http.dialects.vendor import retry_after
 
 VIDEOS: Final = "/v1/videos"
 VIDEO: Final = f"{VIDEOS}/{{video_id}}"
-ID_PREFIX: Final = "video_"
-TRIES_HEADER: Final = "x-stainless-retry-count"
-"""Sent by the vendor's own clients: how often they have sent this very request before."""
+RETRY_COUNT_HEADER: Final = "x-stainless-retry-count"
+"""Sent by the vendor's own clients: how often they have sent this request before."""
 
 AZURE_HEADER: Final = "api-key"
-"""Where clients of Azure's service have the key; its paths are in `OpenAI.mounts`."""
+"""The header with the key of Azure's clients; Azure's paths are in `OpenAI.mounts`."""
 
 POLL_HEADER: Final = "openai-poll-after-ms"
 
@@ -69,12 +84,12 @@ _ID: Final = re.compile(rf"{ID_PREFIX}([0-9a-f]{{8}})([0-9a-f]{{4}})([0-9a-f]{{4
 _SIZE: Final = re.compile(r"([1-9]\d{0,4})[x*]([1-9]\d{0,4})", re.ASCII)
 _SECONDS: Final = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 
-_STATUS: Final = {
+_STATUS: Final[dict[State, VideoStatus]] = {
     State.PENDING: "queued",
     State.RUNNING: "in_progress",
     State.SUCCEEDED: "completed",
     State.FAILED: "failed",
-    # There is no canceled state upstream, and clients would wait for ever in one that they do not know.
+    # OpenAI has no canceled state, and clients would poll for ever in a state that they do not know.
     State.CANCELED: "failed",
 }
 
@@ -91,7 +106,7 @@ _ERRORS: Final[dict[type[WanserveError], tuple[int, str | None]]] = {
     ModelDenied: (403, "model_denied"),
     ModelNotFound: (404, "model_not_found"),
     TaskNotFound: (404, "not_found"),
-    # 409 and 5xx would be sent again by the vendor's clients.
+    # Not 409 or 5xx, after which the vendor's clients would retry.
     VideoNotReady: (404, "video_not_ready"),
     EndpointNotFound: (404, "unknown_url"),
     MethodNotAllowed: (405, "method_not_supported"),
@@ -100,97 +115,61 @@ _ERRORS: Final[dict[type[WanserveError], tuple[int, str | None]]] = {
 """Status and code."""
 
 
-def _as_text(value: object) -> object:
-    # Some clients send the number, which upstream refuses.
-    return str(value) if type(value) is int else value
+_OF_OTHER_DIALECTS: Final = frozenset(("input", "parameters", "duration"))
+"""Fields of the other dialects, in which those have what is at the top level here."""
 
-
-class _Create(Making):
-    prompt: str
-    model: str | None = None
-    seconds: Annotated[str | None, BeforeValidator(_as_text)] = None
-    size: str | None = None
-    n: int | None = None
-    input_reference: object = None
-    negative_prompt: str | None = None
-    seed: int | None = None
-    prompt_extend: bool | None = None
-    watermark: bool | None = None
-
-
-class _Remix(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    prompt: str
-    n: int | None = None
-
-
-_ELSEWHERE: Final = frozenset(("input", "parameters", "duration"))
-"""Where the other dialects have what stands at the top here."""
-
-_OF_THE_FIRST: Final = _ELSEWHERE | frozenset(_Create.model_fields)
-"""What a remix takes over from the first video."""
-
-
-class _ListQuery(BaseModel):
-    limit: Annotated[int, Field(ge=0, le=100)] = 20
-    order: Literal["asc", "desc"] = "desc"
-    after: str | None = None
-
-
-class _ContentQuery(BaseModel):
-    variant: Literal["video", "thumbnail", "spritesheet"] = "video"
+_NOT_IN_REMIX: Final = _OF_OTHER_DIALECTS | frozenset(CreateBody.model_fields)
+"""Fields that a remix takes from the first video, and may not have itself."""
 
 
 class OpenAI:
     """The dialect of OpenAI's SDKs, of LiteLLM and of other open video servers.
 
-    `default_model` stands where none is named, and for the vendor's own models. `retention_ms` is how long a video
-    is kept after its end; `poll_ms` what clients are told to wait between two looks.
+    `default_model` is used where a request names no model or one of the vendor's. `retention_ms` is how long a video is
+    kept after it has ended, `poll_ms` the time between two polls that answers recommend.
     """
 
     name: ClassVar[str] = "openai"
     prefixes: ClassVar[Sequence[str]] = ("/v1", "/openai")
     mounts: ClassVar[Sequence[str]] = ("/v1", "/openai/v1", "/openai", "/openai/deployments/{deployment}")
     trailing_slash: ClassVar[bool] = True
-    security: ClassVar[Mapping[str, Json]] = {
+    security: ClassVar[Mapping[str, JsonObject]] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "azureKey": {"type": "apiKey", "in": "header", "name": AZURE_HEADER},
     }
 
+    error_type: ClassVar[type] = OpenAIError
+
     def __init__(self, default_model: str, retention_ms: int, poll_ms: int) -> None:
         create = partial(read_create, default_model=default_model)
         video = partial(write_video, retention_ms=retention_ms)
+        videos = partial(write_list, retention_ms=retention_ms)
         poll = ((POLL_HEADER, str(poll_ms)),)
+        content = f"{VIDEO}/content"
+        remix = f"{VIDEO}/remix"
         self.operations: Sequence[Operation] = (
-            Submit(method="POST", path=VIDEOS, read=create, write=video, repeat=repeat, about=about.CREATE),
-            Query(method="GET", path=VIDEO, read=read_id, write=video, headers=poll, about=about.RETRIEVE),
-            List(
-                method="GET",
-                path=VIDEOS,
-                read=read_list,
-                write=partial(write_list, retention_ms=retention_ms),
-                about=about.LIST,
-            ),
-            Delete(method="DELETE", path=VIDEO, read=read_id, write=write_deleted, about=about.DELETE),
-            Content(method="GET", path=f"{VIDEO}/content", read=read_content, about=about.CONTENT),
-            Remix(method="POST", path=f"{VIDEO}/remix", read=read_remix, write=video, repeat=repeat, about=about.REMIX),
-            Catalogue(method="GET", path="/v1/models", read=read_no_model, write=write_models, about=about.MODELS_LIST),
-            Catalogue(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, about=about.MODEL),
-            *about.unsupported_operations(VIDEOS, _CHARACTERS),
+            Submit(method="POST", path=VIDEOS, read=create, write=video, read_repeat=read_repeat, docs=docs.CREATE),
+            Query(method="GET", path=VIDEO, read=read_id, write=video, headers=poll, docs=docs.RETRIEVE),
+            List(method="GET", path=VIDEOS, read=read_list, write=videos, docs=docs.LIST),
+            Delete(method="DELETE", path=VIDEO, read=read_id, write=write_deleted, docs=docs.DELETE),
+            Content(method="GET", path=content, read=read_content, docs=docs.CONTENT),
+            Remix(method="POST", path=remix, read=read_remix, write=video, read_repeat=read_repeat, docs=docs.REMIX),
+            Catalogue(method="GET", path="/v1/models", read=read_all_models, write=write_models, docs=docs.MODELS),
+            Catalogue(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, docs=docs.MODEL),
+            *_unsupported(),
         )
 
-    def credential(self, incoming: Incoming) -> str | None:
-        """The bearer's key, else the one of Azure's header."""
-        return bearer(incoming) or incoming.headers.get(AZURE_HEADER) or None
+    def credential(self, request: DialectRequest) -> str | None:
+        """The bearer token, else the key in Azure's header."""
+        return bearer(request) or request.headers.get(AZURE_HEADER) or None
 
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
-        """See Dialect. The request's id is in a header, and nowhere else."""
+        """See Dialect. The body has no request id, which is in a header."""
         code: str | None
         param: str | None = None
         kind = "invalid_request_error"
         if isinstance(error, InvalidRequest):
-            status, code, param = 400, _fault(error), NAMES.get(error.field, error.field)
+            status, code, param = 400, _code(error), FIELD_NAMES.get(error.field, error.field)
         elif error.status == 429:
             status, code, kind = 429, "rate_limit_exceeded", "requests"
         elif type(error) in _ERRORS or error.status < 500:
@@ -199,17 +178,17 @@ class OpenAI:
             status, code, kind = error.status, "server_error", "server_error"
         if isinstance(error, NotSupported) and operation is not None and operation.path.startswith(_CHARACTERS):
             status = 404
-        body = {"error": {"message": _message(error), "type": kind, "param": param, "code": code}}
+        body: OpenAIError = {"error": {"message": _message(error), "type": kind, "param": param, "code": code}}
         return Refusal(status, body, retry_after(error))
 
 
 def _message(error: WanserveError) -> str:
-    """The error's line, in this dialect's own words for a task."""
+    """The message of an error, with this dialect's names for fields and tasks."""
     match error:
         case SizeNotMade():
-            return f"size: {sizes_made(error, 'x')}"
+            return f"size: {supported_sizes(error, 'x')}"
         case InvalidRequest():
-            return f"{NAMES.get(error.field, error.field)}: {error.problem}"
+            return f"{FIELD_NAMES.get(error.field, error.field)}: {error.problem}"
         case TaskNotFound():
             return f"Video with id '{video_id(error.task_id)}' not found."
         case VideoNotReady():
@@ -221,7 +200,7 @@ def _message(error: WanserveError) -> str:
 _CHARACTERS: Final = f"{VIDEOS}/characters"
 
 
-def _fault(error: InvalidRequest) -> str:
+def _code(error: InvalidRequest) -> str:
     match error:
         case FieldMissing():
             return "missing_required_parameter"
@@ -231,47 +210,44 @@ def _fault(error: InvalidRequest) -> str:
             return "invalid_value"
 
 
-def video_id(task_id: str) -> str:
-    """A task's id as this dialect writes it."""
-    return f"{ID_PREFIX}{task_id.replace('-', '')}" if not task_id.startswith(ID_PREFIX) else task_id
-
-
 def task_id_of(text: str) -> str | None:
-    """The task's id in a video's, or None where it is none."""
+    """The task's id of a video's id, or None where the text cannot be one."""
     match = _ID.fullmatch(text)
     return match and "-".join(match.groups())
 
 
-def read_id(incoming: Incoming) -> str:
-    """The id of the task in the path. Raises TaskNotFound for what can be no video's."""
-    text = incoming.path["video_id"]
+def read_id(request: DialectRequest) -> str:
+    """The id of the task in the path. Raises TaskNotFound for a text that cannot be a video's id."""
+    text = request.path_params["video_id"]
     task_id = task_id_of(text)
     if task_id is None:
         raise TaskNotFound(text)
     return task_id
 
 
-def read_create(incoming: Incoming, default_model: str) -> VideoRequest:
-    """What is to be made. Raises InvalidRequest."""
-    asked = read_form_or_json(incoming, _Create)
-    refuse_unmet({**(asked.model_extra or {}), "input_reference": asked.input_reference}, misplaced=_ELSEWHERE)
-    model = asked.model or incoming.path.get("deployment")
-    request = VideoRequest(
-        model=default_model if model is None or model.startswith("sora-") else model,
-        prompt=asked.prompt,
-        negative_prompt=asked.negative_prompt,
-        size=None if asked.size is None else read_size(asked.size),
-        seed=asked.seed,
-        prompt_extend=asked.prompt_extend,
-        watermark=asked.watermark,
-        seconds=None if asked.seconds is None else read_seconds(asked.seconds),
-        count=asked.n,
+def read_create(request: DialectRequest, default_model: str) -> VideoRequest:
+    """Parse a create. Raises InvalidRequest."""
+    body = read_form_or_json(request, CreateBody)
+    refuse_unsupported(
+        {**(body.model_extra or {}), "input_reference": body.input_reference}, misplaced=_OF_OTHER_DIALECTS
     )
-    return asked.onto(request)
+    model = body.model or request.path_params.get("deployment")
+    video = VideoRequest(
+        model=default_model if model is None or model.startswith("sora-") else model,
+        prompt=body.prompt,
+        negative_prompt=body.negative_prompt,
+        size=None if body.size is None else read_size(body.size),
+        seed=body.seed,
+        prompt_extend=body.prompt_extend,
+        watermark=body.watermark,
+        seconds=None if body.seconds is None else read_seconds(body.seconds),
+        count=body.n,
+    )
+    return body.apply_to(video)
 
 
 def read_size(text: str) -> Size:
-    """Width and height of "WxH". Raises InvalidRequest."""
+    """Parse "WxH" into width and height. Raises InvalidRequest."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise InvalidRequest("size", 'must be "widthxheight", such as "1280x720"')
@@ -279,58 +255,58 @@ def read_size(text: str) -> Size:
 
 
 def read_seconds(text: str) -> int:
-    """A length, which this dialect writes as a text. Raises InvalidRequest."""
+    """Parse a length, which is a text in this dialect. Raises InvalidRequest."""
     if not _SECONDS.fullmatch(text):
         raise InvalidRequest("seconds", 'must be a whole number, such as "5"')
     return int(text)
 
 
-def read_remix(incoming: Incoming) -> RemixRequest:
-    """The task whose settings are taken over, and the new prompt. Raises InvalidRequest, TaskNotFound."""
-    task_id, asked = read_id(incoming), read_form_or_json(incoming, _Remix)
-    refuse_unmet(asked.model_extra, misplaced=_OF_THE_FIRST)
-    if asked.n not in (None, 1):
+def read_remix(request: DialectRequest) -> RemixRequest:
+    """Parse a remix: the id of the first video, and the new prompt. Raises InvalidRequest, TaskNotFound."""
+    task_id, body = read_id(request), read_form_or_json(request, RemixBody)
+    refuse_unsupported(body.model_extra, misplaced=_NOT_IN_REMIX)
+    if body.n not in (None, 1):
         raise InvalidRequest("count", "must be 1: one video a task")
-    return RemixRequest(task_id, asked.prompt)
+    return RemixRequest(task_id, body.prompt)
 
 
-def repeat(incoming: Incoming) -> Repeat:
-    """The client's own name for the submit; else what the vendor's clients tell of their tries."""
-    tries = incoming.headers.get(TRIES_HEADER, "")
-    return named(incoming) or (Sent(int(tries[:9])) if tries.isascii() and tries.isdigit() else None)
+def read_repeat(request: DialectRequest) -> Idempotency:
+    """The idempotency key, else the retry count that the vendor's clients send."""
+    tries = request.headers.get(RETRY_COUNT_HEADER, "")
+    return idempotency_key(request) or (RetryCount(int(tries[:9])) if tries.isascii() and tries.isdigit() else None)
 
 
-def read_list(incoming: Incoming, clock: Clock) -> Search:  # it asks for no times
-    """Which videos are asked for. Raises InvalidRequest."""
-    asked = read_fields(incoming.query.multi_items(), _ListQuery)
-    after = None if asked.after is None else task_id_of(asked.after)
-    if asked.after is not None and after is None:
+def read_list(request: DialectRequest, clock: Clock) -> Search:
+    """Parse the query of a list. Raises InvalidRequest."""
+    query = read_fields(request.query.multi_items(), ListQuery)
+    after = None if query.after is None else task_id_of(query.after)
+    if query.after is not None and after is None:
         raise InvalidRequest("after", "must be the id of a video")
-    return Search(after=after, oldest_first=asked.order == "asc", limit=asked.limit)
+    return Search(after=after, oldest_first=query.order == "asc", limit=query.limit)
 
 
-def read_content(incoming: Incoming) -> tuple[str, Variant]:
-    """Which file of which task. Raises InvalidRequest, TaskNotFound."""
-    task_id = read_id(incoming)
-    return task_id, Variant[read_fields(incoming.query.multi_items(), _ContentQuery).variant.upper()]
+def read_content(request: DialectRequest) -> tuple[str, Variant]:
+    """The task's id and the file of it. Raises InvalidRequest, TaskNotFound."""
+    task_id = read_id(request)
+    return task_id, Variant[read_fields(request.query.multi_items(), ContentQuery).variant.upper()]
 
 
-def read_model(incoming: Incoming) -> str:
-    """The name of the model that is asked for."""
-    return incoming.path["model"]
+def read_model(request: DialectRequest) -> str:
+    """The name of the model in the path."""
+    return request.path_params["model"]
 
 
-def read_no_model(incoming: Incoming) -> None:
-    """All models are asked for."""
+def read_all_models(request: DialectRequest) -> None:
+    """None, for all models."""
     return
 
 
-def write_video(task: Task, outgoing: Outgoing, retention_ms: int) -> Json:  # no link in this dialect
-    """The answer about one video."""
+def write_video(task: Task, context: AnswerContext, retention_ms: int) -> VideoObject:
+    """The answer about one video. This dialect has no link in it."""
     return _video(task, retention_ms)
 
 
-def _video(task: Task, retention_ms: int) -> Json:
+def _video(task: Task, retention_ms: int) -> VideoObject:
     made, ended_ms = task.generation, task.ended_ms
     done_ms = ended_ms if task.state is State.SUCCEEDED else None
     return {
@@ -345,18 +321,18 @@ def _video(task: Task, retention_ms: int) -> Json:
         "prompt": made.prompt,
         "size": f"{made.width}x{made.height}",
         "seconds": str(round(made.seconds)),
-        "remixed_from_video_id": task.remixed_from and video_id(task.remixed_from),
-        "error": _failure(task),
+        "remixed_from_video_id": None if task.remixed_from is None else video_id(task.remixed_from),
+        "error": _video_error(task),
     }
 
 
-def _failure(task: Task) -> Json | None:
+def _video_error(task: Task) -> VideoError | None:
     if task.state is State.CANCELED:
         return {"code": "cancelled", "message": "The video was canceled."}
     return None if task.failure is None else {"code": task.failure.code, "message": task.failure.message}
 
 
-def write_list(found: Found, outgoing: Outgoing, retention_ms: int) -> Json:
+def write_list(found: Found, context: AnswerContext, retention_ms: int) -> VideoList:
     """One page of videos."""
     videos = [_video(task, retention_ms) for task in found.tasks]
     return {
@@ -368,20 +344,38 @@ def write_list(found: Found, outgoing: Outgoing, retention_ms: int) -> Json:
     }
 
 
-def write_deleted(task_id: str, outgoing: Outgoing) -> Json:
+def write_deleted(task_id: str, context: AnswerContext) -> DeletedVideo:
     """The answer to a delete."""
     return {"id": video_id(task_id), "object": "video.deleted", "deleted": True}
 
 
-def write_models(cards: Sequence[ModelCard], outgoing: Outgoing) -> Json:
+def write_models(cards: Sequence[ModelCard], context: AnswerContext) -> ModelList:
     """All models."""
     return {"object": "list", "data": [_model(card) for card in cards]}
 
 
-def write_model(cards: Sequence[ModelCard], outgoing: Outgoing) -> Json:
-    """The only one that was asked for."""
+def write_model(cards: Sequence[ModelCard], context: AnswerContext) -> ModelObject:
+    """The one model that was requested."""
     return _model(cards[0])
 
 
-def _model(card: ModelCard) -> Json:
+def _model(card: ModelCard) -> ModelObject:
     return {"id": card.name, "object": "model", "created": _RELEASED_S.get(card.name, 0), "owned_by": "wan"}
+
+
+def _unsupported() -> list[Unsupported]:
+    """The vendor's operations on its videos that models which make videos from text alone cannot do."""
+    no_edits = "this server makes videos from text: it does not edit or extend one"
+    no_characters = "this server makes videos from text: it knows no characters"
+    character = f"{_CHARACTERS}/{{character_id}}"
+    return [
+        Unsupported(method="POST", path=f"{VIDEOS}/edits", why=no_edits, docs=docs.unsupported("Edit")),
+        Unsupported(method="POST", path=f"{VIDEOS}/extensions", why=no_edits, docs=docs.unsupported("Extend")),
+        Unsupported(method="POST", path=_CHARACTERS, why=no_characters, docs=docs.unsupported("AddCharacter")),
+        Unsupported(
+            method="GET",
+            path=character,
+            why=no_characters,
+            docs=docs.unsupported("Character", {"character_id": "char_1"}),
+        ),
+    ]

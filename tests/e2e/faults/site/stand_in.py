@@ -35,7 +35,7 @@ class AnimaticEngine:
             BEHAVIOURS[word](report)
         return Clip(frames(generation, report, word))
 
-    def rest(self) -> None:
+    def clean_up(self) -> None:
         """See Engine."""
 
 

@@ -1,0 +1,197 @@
+"""Files on a disk, of which none is lost or half written: synced first, then renamed into place."""
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wanserve.domain.errors import BlobNotFound, BlobUnavailable
+from wanserve.domain.ports import LocalFile
+from wanserve.machine.fsync import sync
+
+ROOM_BYTES: Final = 64_000_000
+"""So much must be free for a task to be begun: a 1080p clip while it is made, and what the database writes meanwhile."""
+
+ROOM_FILES: Final = 32
+"""So many more files must find a place: those of a few videos, their folders, and the database's own."""
+
+_PART = re.compile(r"[A-Za-z0-9._-]+")
+
+# No key may hold this letter, so what carries it is known to be no stored file.
+_UNFINISHED = "~"
+
+# How often a file is moved to a folder that a delete takes away again before that counts as a broken disk.
+_MOVES = 10
+
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBlobs:
+    """Files under one folder, named by their keys. A `BlobStore` that several processes may share."""
+
+    root: Path
+
+    def put(self, key: str, source: Path) -> None:
+        """Take over the file at `source` under `key`, in place of one that is there; it survives a power cut.
+
+        Raises ValueError for a key that is none, and BlobUnavailable where the file cannot be stored;
+        the source is then left where it is.
+        """
+        target = self._path(key)
+        if target is None:
+            raise ValueError(f"not a key: {key!r}")
+        with _disk_errors(f"cannot store {key}"):
+            sync(source)
+            copied = _move(source, target)
+            try:
+                self._sync_folders(target)
+            except OSError:
+                if copied:
+                    target.unlink()
+                else:
+                    target.replace(source)
+                raise
+            if copied:
+                source.unlink()
+
+    def locate(self, key: str) -> LocalFile:
+        """Where the file is. Raises BlobNotFound, also for a text that is no key."""
+        path = self._path(key)
+        with _disk_errors(f"cannot read {key!r}"):
+            if path is None or not _is_file(path):
+                raise BlobNotFound(f"no file is stored as {key!r}")
+        return LocalFile(path)
+
+    def delete(self, key: str) -> None:
+        """Remove the file, and the folders that this leaves empty; one that is gone already is not an error.
+
+        Raises ValueError for a key that is none, and BlobUnavailable.
+        """
+        path = self._path(key)
+        if path is None:
+            raise ValueError(f"not a key: {key!r}")
+        with _disk_errors(f"cannot delete {key}"):
+            if not _is_file(path):
+                return
+            path.unlink(missing_ok=True)
+            _unfinished(path).unlink(missing_ok=True)
+        with suppress(OSError):
+            for folder in self._folders(path):
+                if folder != self.root:
+                    folder.rmdir()
+
+    def keys(self) -> Iterator[str]:
+        """Every stored key, in no promised order; not what is still being written. Raises BlobUnavailable."""
+        with _disk_errors("cannot list the files"):
+            for folder, _, names in os.walk(self.root, onerror=_raise_unless_gone):
+                keys = (Path(folder, name).relative_to(self.root).as_posix() for name in names)
+                yield from (key for key in keys if self._path(key) is not None)
+
+    def problem(self) -> str | None:
+        """See BlobStore."""
+        try:
+            disk = os.statvfs(self.root)
+        except FileNotFoundError:
+            # It is made again with the next file.
+            return None if self.root.parent.is_dir() else f"{self.root.parent} is gone"
+        except OSError as error:
+            return f"{self.root} cannot be looked at: {error.strerror}"
+        free = disk.f_bavail * disk.f_frsize
+        if free < ROOM_BYTES:
+            return (
+                f"the disk of {self.root} has {free // 1_000_000} MB free, and {ROOM_BYTES // 1_000_000} MB are wanted"
+            )
+        # Some file systems make inodes as they need them, and tell of none.
+        if disk.f_files and disk.f_favail < ROOM_FILES:
+            return f"the disk of {self.root} has room for {disk.f_favail} more files, and {ROOM_FILES} are wanted"
+        # Not for the permissions, which root always has, but for a disk that is mounted read-only.
+        return None if os.access(self.root, os.W_OK | os.X_OK) else f"{self.root} cannot be written to"
+
+    def _path(self, key: str) -> Path | None:
+        """Where the key's file is or would be; None where it is no key, such as one that leads out of the root."""
+        parts = key.split("/")
+        if any(part in {".", ".."} or not _PART.fullmatch(part) for part in parts):
+            return None
+        return self.root.joinpath(*parts)
+
+    def _folders(self, path: Path) -> Iterator[Path]:
+        """The folders from the file's own up to the root."""
+        for folder in path.parents:
+            yield folder
+            if folder == self.root:
+                return
+
+    def _sync_folders(self, path: Path) -> None:
+        """Make the file's name durable, and the names of the folders above it.
+
+        Also of those that were there already: another process may have made one and not have synced it yet.
+        """
+        for folder in self._folders(path):
+            sync(folder)
+
+
+def _move(source: Path, target: Path) -> bool:
+    """Bring the file to its place in one step; true where that took a copy and the source is still there."""
+    for tries_left in reversed(range(_MOVES)):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+        except (FileNotFoundError, FileExistsError):
+            # A delete in another process may have removed the folder, empty as it was, just after it was made
+            # or seen.
+            if not tries_left or not source.exists():
+                raise
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy(source, target)
+            return True
+        else:
+            break
+    return False
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Bring the file over from another file system; nothing stands under the target's name before all of it does."""
+    unfinished = _unfinished(target)
+    try:
+        shutil.copyfile(source, unfinished)
+        sync(unfinished)
+        unfinished.replace(target)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _unfinished(target: Path) -> Path:
+    return target.with_name(target.name + _UNFINISHED)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        if error.errno in _GONE:
+            return False
+        raise
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    """A folder that a delete removes while it is being listed held nothing."""
+    if error.errno not in _GONE:
+        raise error
+
+
+@contextmanager
+def _disk_errors(what: str) -> Iterator[None]:
+    """Turn what the file system raises into BlobUnavailable, with its reason."""
+    try:
+        yield
+    except OSError as error:
+        raise BlobUnavailable(f"{what}: {error.strerror or error}") from error

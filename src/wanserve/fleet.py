@@ -1,0 +1,100 @@
+"""The workers and sweepers of this process: registers and starts them, drains or aborts them, and waits for their ends."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from wanserve.domain.errors import StoreUnavailable
+from wanserve.domain.ports import TaskStore
+from wanserve.domain.worker import WorkerRow
+from wanserve.worker.loop import Worker
+from wanserve.worker.sweepers import Sweepers
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS: Final = 5.0
+"""How often the rows of the workers are written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetMember:
+    """A worker, its name for people, and the row by which the task table knows it."""
+
+    name: str
+    worker: Worker
+    row: WorkerRow
+
+
+@dataclass(slots=True)
+class Fleet:
+    """All that makes videos and cleans up in this process. Its methods may be called from any thread, each once."""
+
+    store: TaskStore
+    installation: str
+    members: Sequence[FleetMember]
+    sweepers: Sweepers
+    _threads: list[threading.Thread] = field(default_factory=list, init=False)
+    _others: list[threading.Thread] = field(default_factory=list, init=False)
+    _ended: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def take_back(self) -> None:
+        """Before the start: take back what the former workers of this installation ran, and look at the files once.
+
+        Raises StoreUnavailable.
+        """
+        self.sweepers.leases.take_back_abandoned(self.installation)
+        self.store.remove_workers(self.installation)
+        self.sweepers.sweep_files()
+
+    def start(self) -> None:
+        """Register the workers and start all threads. Raises StoreUnavailable."""
+        for member in self.members:
+            self.store.save_worker(member.row)
+        self._threads = [threading.Thread(target=member.worker.run, name="worker") for member in self.members]
+        self._others = [
+            threading.Thread(target=self.sweepers.run, name="sweepers"),
+            threading.Thread(target=self._send_heartbeats, name="heartbeats"),
+        ]
+        for thread in (*self._threads, *self._others):
+            thread.start()
+
+    def drain(self) -> None:
+        """Claim nothing more, and let what runs end within the drain time."""
+        for member in self.members:
+            member.worker.stop()
+
+    def abort(self) -> None:
+        """Give back at once what still runs. To be called after `drain`."""
+        for member in self.members:
+            member.worker.abort()
+
+    def join_workers(self) -> None:
+        """Wait until every worker has ended."""
+        for thread in self._threads:
+            thread.join()
+
+    def close(self) -> None:
+        """End everything and wait for it; the store may be closed afterwards."""
+        self.drain()
+        self.sweepers.stop()
+        self.join_workers()
+        self._ended.set()
+        for thread in self._others:
+            thread.join()
+        try:
+            self.store.remove_workers(self.installation)
+        except StoreUnavailable as error:
+            log.error("the workers of this server stay registered until their heartbeats are too old: %s", error)
+
+    def _send_heartbeats(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            try:
+                for member in self.members:
+                    self.store.save_worker(member.row)
+            except StoreUnavailable as error:
+                log.error("the heartbeat of a worker was not written: %s", error)
+            except Exception:
+                # The outermost frame of this thread.
+                log.exception("the heartbeats of the workers failed")

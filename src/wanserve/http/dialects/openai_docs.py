@@ -1,0 +1,68 @@
+"""The sentences and the examples of requests that the OpenAPI document has for OpenAI's dialect."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from wanserve.domain.errors import ModelNotFound
+from wanserve.http.dialects import samples
+from wanserve.http.dialects.base import Docs
+from wanserve.http.dialects.forms import FORMS
+from wanserve.http.dialects.openai_models import ContentQuery, CreateBody, ListQuery, RemixBody, video_id
+
+_JSON_OR_FORM: Final = ("application/json", *FORMS)
+_VIDEO_PATH: Final = {"video_id": video_id(samples.TASK_ID)}
+
+CREATE: Final = Docs(
+    operation_id="openaiCreateVideo",
+    summary="Create a video",
+    description="Accepts a video and answers at once; it is made later.",
+    body=CreateBody,
+    body_example={
+        "prompt": samples.PROMPT,
+        "model": "wanx2.1-t2v-turbo",
+        "size": "1280x720",
+        "seconds": "5",
+    },
+    body_types=_JSON_OR_FORM,
+)
+RETRIEVE: Final = Docs(
+    operation_id="openaiRetrieveVideo",
+    summary="Retrieve a video",
+    description="The header openai-poll-after-ms says when to poll again.",
+    path_examples=_VIDEO_PATH,
+)
+LIST: Final = Docs(operation_id="openaiListVideos", summary="List videos", query=ListQuery)
+DELETE: Final = Docs(
+    operation_id="openaiDeleteVideo",
+    summary="Delete a video",
+    description="A video that is queued or in progress is canceled first.",
+    path_examples=_VIDEO_PATH,
+)
+CONTENT: Final = Docs(
+    operation_id="openaiDownloadVideo",
+    summary="Download a video, a picture of it or a sheet of pictures",
+    description="HEAD, ranges and conditional requests are supported.",
+    path_examples=_VIDEO_PATH,
+    query=ContentQuery,
+)
+REMIX: Final = Docs(
+    operation_id="openaiRemixVideo",
+    summary="Make a video anew with another prompt",
+    description="Model, size, length, seed and negative prompt are those of the first; the picture is made anew.",
+    path_examples=_VIDEO_PATH,
+    body=RemixBody,
+    body_example={"prompt": "A puppy running in the moonlight"},
+    body_types=_JSON_OR_FORM,
+)
+MODELS: Final = Docs(operation_id="openaiListModels", summary="List the models")
+MODEL: Final = Docs(
+    operation_id="openaiRetrieveModel",
+    summary="Retrieve a model",
+    path_examples={"model": "wan2.2-t2v-plus"},
+    errors=[ModelNotFound("there is no model wan9")],
+)
+
+
+def unsupported(name: str, path_examples: Mapping[str, str] | None = None) -> Docs:
+    """An operation of the vendor's that this server does not support."""
+    return Docs(operation_id=f"openai{name}", summary="Not supported", path_examples=path_examples or {})

@@ -1,0 +1,153 @@
+"""The requests and answers of OpenAI's dialect, as types."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from wanserve.domain.catalog import MODELS
+from wanserve.http.dialects.fields import (
+    Count,
+    NegativePrompt,
+    Prompt,
+    PromptExtend,
+    Seed,
+    Watermark,
+    one_of,
+    size_field,
+)
+from wanserve.http.dialects.foreign_fields import ExtensionFields
+
+ID_PREFIX: Final = "video_"
+_LENGTHS: Final = sorted({str(seconds) for card in MODELS.values() for seconds in card.lengths})
+
+
+def video_id(task_id: str) -> str:
+    """The video's id of a task's id."""
+    return f"{ID_PREFIX}{task_id.replace('-', '')}" if not task_id.startswith(ID_PREFIX) else task_id
+
+
+def _as_text(value: object) -> object:
+    # Some clients send a number, which the vendor refuses.
+    return str(value) if type(value) is int else value
+
+
+class CreateBody(ExtensionFields):
+    """The body of a create."""
+
+    prompt: Prompt
+    model: Annotated[
+        str | None,
+        Field(
+            description=f"One of {', '.join(MODELS)}. Without it, or with one of the vendor's: the server's default."
+        ),
+    ] = None
+    seconds: Annotated[str | None, BeforeValidator(_as_text), one_of(_LENGTHS)] = None
+    size: Annotated[str | None, size_field("x")] = None
+    n: Count = None
+    input_reference: Annotated[object, Field(description="Refused: these models take text alone.")] = None
+    negative_prompt: NegativePrompt = None
+    seed: Seed = None
+    prompt_extend: PromptExtend = None
+    watermark: Watermark = None
+
+
+class RemixBody(BaseModel):
+    """The body of a remix."""
+
+    model_config = ConfigDict(extra="allow")
+
+    prompt: Prompt
+    n: Count = None
+
+
+class ListQuery(BaseModel):
+    """The query of a list."""
+
+    limit: Annotated[int, Field(ge=0, le=100, description="Videos on a page.")] = 20
+    order: Annotated[Literal["asc", "desc"], Field(description="By the time of the submit.")] = "desc"
+    after: Annotated[str | None, Field(description="The last video of the page before.")] = None
+
+
+class ContentQuery(BaseModel):
+    """The query of a download."""
+
+    variant: Annotated[Literal["video", "thumbnail", "spritesheet"], Field(description="MP4, WebP or JPEG.")] = "video"
+
+
+VideoStatus = Literal["queued", "in_progress", "completed", "failed"]
+UnixSeconds = Annotated[int, Field(description="Seconds since 1970.")]
+
+
+class VideoError(TypedDict):
+    """Why a video failed."""
+
+    code: str
+    message: str
+
+
+class VideoObject(TypedDict):
+    """A video."""
+
+    id: str
+    object: Literal["video"]
+    model: Annotated[str, Field(description="The model that makes it, which may be another than was requested.")]
+    status: VideoStatus
+    progress: Annotated[int, Field(ge=0, le=100, description="Never decreases.")]
+    created_at: UnixSeconds
+    completed_at: UnixSeconds | None
+    expires_at: UnixSeconds | None
+    prompt: str
+    size: str
+    seconds: Annotated[str, Field(description="How long it plays.")]
+    remixed_from_video_id: str | None
+    error: VideoError | None
+
+
+class VideoList(TypedDict):
+    """A page of videos."""
+
+    object: Literal["list"]
+    data: list[VideoObject]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class DeletedVideo(TypedDict):
+    """The answer to a delete."""
+
+    id: str
+    object: Literal["video.deleted"]
+    deleted: Literal[True]
+
+
+class ModelObject(TypedDict):
+    """A model."""
+
+    id: str
+    object: Literal["model"]
+    created: UnixSeconds
+    owned_by: str
+
+
+class ModelList(TypedDict):
+    """The models that this key may use."""
+
+    object: Literal["list"]
+    data: list[ModelObject]
+
+
+class ErrorObject(TypedDict):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIError(TypedDict):
+    """The answer to an error."""
+
+    error: ErrorObject

@@ -1,0 +1,151 @@
+"""The ASGI application of one operation: authenticates, limits the rate, reads the body, calls the use case, answers."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, assert_never
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from wanserve.domain.account import Key
+from wanserve.domain.errors import ModelNotFound, RateLimited, WanserveError
+from wanserve.domain.task import Task
+from wanserve.http.auth import Authenticator
+from wanserve.http.body import BodyBudget, BodyReader, read_query
+from wanserve.http.dialects.base import (
+    AccountOperation,
+    AnswerContext,
+    Cancel,
+    Catalogue,
+    Content,
+    Delete,
+    Dialect,
+    DialectRequest,
+    JsonObject,
+    List,
+    NotSupported,
+    Operation,
+    Query,
+    Remix,
+    Submit,
+    Unsupported,
+    require_uncompressed,
+)
+from wanserve.http.files import FileSender, VideoLinks
+from wanserve.http.rates import RateLimiter, RequestKind
+from wanserve.http.responses import send_json
+from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
+from wanserve.http.runners import Runners
+from wanserve.tasks import Tasks
+
+METHODS_WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
+"""A body that comes with one of these methods is not read."""
+
+SUBMITS: Final = (Submit, Remix)
+"""Operations that make a task. Their rate is counted after the request was parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of one dialect, as an ASGI application."""
+
+    dialect: Dialect
+    operation: Operation
+    tasks: Tasks
+    authenticator: Authenticator
+    rate_limiter: RateLimiter
+    links: VideoLinks
+    files: FileSender
+    body_budget: BodyBudget
+    runners: Runners
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises WanserveError, which ErrorMiddleware turns into an answer."""
+        scope[DIALECT], scope[OPERATION] = self.dialect.name, self.operation
+        request = DialectRequest(Headers(scope=scope), read_query(scope["query_string"]), scope["path_params"], b"")
+        # Before the body is read, so that a client without a key costs no memory.
+        credential = self.dialect.credential(request)
+        key = await self.runners.read(lambda: self.authenticator.authenticate(credential))
+        if not isinstance(self.operation, SUBMITS):
+            await self.rate_limiter.acquire(key, RequestKind.QUERY)
+        if scope["method"] in METHODS_WITHOUT_BODY:
+            await self._serve(key, request, scope, send)
+            return
+        body = BodyReader(receive, self.body_budget, key.account)
+        try:
+            require_uncompressed(request.headers)
+            scope[BODY_READ] = True
+            content = await body.read()
+            whole = DialectRequest(request.headers, request.query, request.path_params, content)
+            await self._serve(key, whole, scope, send)
+        finally:
+            body.release()
+
+    async def _serve(self, key: Key, request: DialectRequest, scope: Scope, send: Send) -> None:
+        operation, request_id = self.operation, scope[REQUEST_ID]
+        match operation:
+            case Query() | Cancel():
+                task = await self._find_or_cancel(operation, key, request)
+                answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
+            case Submit() | Remix():
+                task = await self._submit(operation, key, request)
+                # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
+                scope[STORED] = True
+                answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
+            case Content():
+                task_id, variant = operation.read(request)
+                task = await self.runners.read(partial(self.tasks.with_video, key.account, task_id))
+                await self.files.send(task, variant, scope, send)
+                return
+            case _:
+                answer = await self._answer(operation, key, request, AnswerContext(request_id))
+        await send_json(send, 200, answer, operation.headers)
+
+    async def _submit(self, operation: Submit | Remix, key: Key, request: DialectRequest) -> Task:
+        try:
+            video, repeat = operation.read(request), operation.read_repeat(request)
+        except WanserveError:
+            # Also counted: an invalid request costs as much to parse as a valid one.
+            await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
+            raise
+        try:
+            await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
+        except RateLimited:
+            # The client's retry is then a new submit, and not a repeat of an earlier task with the same body.
+            self.tasks.note_refused(key.account, video, repeat)
+            raise
+        return await asyncio.wrap_future(self.tasks.submit(key, video, repeat))
+
+    async def _find_or_cancel(self, operation: Query | Cancel, key: Key, request: DialectRequest) -> Task:
+        match operation:
+            case Query():
+                task_id = operation.read(request)
+                return await self.runners.read(lambda: self.tasks.get(key.account, task_id))
+            case Cancel():
+                task_id = operation.read(request)
+                return await self.runners.write(lambda: self.tasks.cancel(key.account, task_id, operation.states))
+            case _:
+                assert_never(operation)
+
+    async def _answer(
+        self, operation: AccountOperation, key: Key, request: DialectRequest, context: AnswerContext
+    ) -> JsonObject:
+        match operation:
+            case List():
+                search = partial(self.tasks.search, key.account, operation.read(request, self.tasks.store.now_ms))
+                return operation.write(await self.runners.list(search), context)
+            case Delete():
+                task_id = operation.read(request)
+                await self.runners.write(partial(self.tasks.delete, key.account, task_id))
+                return operation.write(task_id, context)
+            case Catalogue():
+                name = operation.read(request)
+                cards = [card for card in self.tasks.catalogue().values() if name in (None, card.name)]
+                if not cards:
+                    raise ModelNotFound(f"there is no model {name}")
+                return operation.write([card for card in cards if key.may_use(card.name)], context)
+            case Unsupported():
+                raise NotSupported(operation.why)
+            case _:
+                assert_never(operation)

@@ -1,0 +1,1 @@
+"""The task table and the keys in one SQLite file."""

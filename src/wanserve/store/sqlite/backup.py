@@ -1,0 +1,63 @@
+"""Knows how a database that is in use is copied: as of one moment, into one file that is whole or not there."""
+
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from wanserve.domain.errors import SetupError
+from wanserve.machine.fsync import sync
+
+
+def back_up(database: Path, target: Path) -> None:
+    """Copy the database to a new file, durably, also while a server writes to it; the source is only read.
+
+    Its schema is copied as it is, whatever version wrote it. Raises SetupError, and `target` is then not there:
+    there is no database, the target's name is taken, or the copy cannot be made or is not whole.
+    """
+    if not database.is_file():
+        raise SetupError(f"there is no database {database} to back up")
+    taken = f"{target} is there already: a backup never takes the place of a file"
+    if target.exists():
+        raise SetupError(taken)
+    # Beside the target, so that the last step is one within a file system.
+    unfinished = target.with_name(f"{target.name}.{secrets.token_hex(8)}~")
+    try:
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        _copy(database, unfinished)
+        sync(unfinished)
+        _name(unfinished, target)
+        sync(target.parent)
+    except FileExistsError as error:
+        raise SetupError(taken) from error
+    except (sqlite3.Error, OSError) as error:
+        raise SetupError(f"the backup {target} cannot be made: {error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _copy(database: Path, unfinished: Path) -> None:
+    reading = f"{database.absolute().as_uri()}?mode=ro"
+    with (
+        closing(sqlite3.connect(reading, uri=True)) as source,
+        closing(sqlite3.connect(unfinished, isolation_level=None)) as copy,
+    ):
+        # In one step, and so within one reading transaction, which keeps no writer out. In several it would begin
+        # anew at each write of another process.
+        source.backup(copy)
+        # Without a write-ahead log beside it the copy is one file, of which nothing can be forgotten.
+        copy.execute("PRAGMA journal_mode = DELETE")
+        verdict = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise SetupError(f"the database {database} is damaged, and no backup was made: {verdict.splitlines()[-1]}")
+
+
+def _name(unfinished: Path, target: Path) -> None:
+    """Give the file its name. Raises FileExistsError where somebody was faster."""
+    try:
+        # Unlike a rename, a link never takes the place of a file.
+        target.hardlink_to(unfinished)
+    except PermissionError:
+        # A file system without links, such as a memory stick's.
+        unfinished.rename(target)

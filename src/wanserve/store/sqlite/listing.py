@@ -1,0 +1,108 @@
+"""Finds a page of one account's tasks, and how many there are, by the counts of each period of ten minutes.
+
+Whole periods are skipped and added up by their counts, so that neither a late page, a rare state nor a total costs more
+in a long table. Only the tasks of the periods that hold the page's rows are looked at.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Final, NamedTuple
+
+from wanserve.domain.search import Search
+from wanserve.domain.task import State
+from wanserve.store.rows import Fetched, Value
+from wanserve.store.sqlite import statements as sql
+from wanserve.store.sqlite.statements import PERIOD_MS
+
+Read = Callable[[str, dict[str, Value]], list[Fetched]]
+"""Runs one SELECT with named values."""
+
+LAST_PERIOD: Final = 2**62 // PERIOD_MS
+
+
+class _Period(NamedTuple):
+    """One period that holds tasks of the search's states and model; `exact` says that the search finds all of them."""
+
+    number: int
+    tasks: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one search finds among one account's tasks."""
+
+    read: Read
+    account: str
+    search: Search
+
+    def page(self) -> list[Fetched]:
+        """The rows of the page, in its order."""
+        search = self.search
+        plain = search.skip == 0 and search.model is None and set(search.states) == set(State)
+        if plain or search.after is not None or search.task_id is not None:
+            # The page begins at a place that the index knows.
+            return self._rows(search)
+        rows: list[Fetched] = []
+        skip = search.skip
+        for period in self._periods():
+            if period.exact and skip >= period.tasks:
+                skip -= period.tasks
+                continue
+            if len(rows) >= search.limit:
+                break
+            wanted = search.limit - len(rows)
+            if period.exact:
+                rows += self._rows(replace(self._within(period), skip=skip, limit=wanted))
+                skip = 0
+            else:
+                # How many the search finds in it is known only from its rows.
+                found = self._rows(replace(self._within(period), skip=0, limit=skip + wanted))
+                rows += found[skip:]
+                skip = max(0, skip - len(found))
+        return rows
+
+    def total(self) -> int:
+        """How many tasks there are on all pages, with no regard to `after`."""
+        if self.search.task_id is not None:
+            return self._count(self.search)
+        return sum(period.tasks if period.exact else self._count(self._within(period)) for period in self._periods())
+
+    def _periods(self) -> Iterator[_Period]:
+        search = self.search
+        first = 0 if search.since_ms is None else max(0, search.since_ms // PERIOD_MS)
+        last = LAST_PERIOD if search.until_ms is None else (search.until_ms - 1) // PERIOD_MS
+        values = search_values(search, self.account) | {"first": first, "last": last}
+        for number, tasks in self.read(sql.count_by_period(search), values):
+            begin_ms = number * PERIOD_MS
+            exact = (
+                begin_ms >= (search.since_ms or 0)
+                and (search.until_ms is None or begin_ms + PERIOD_MS <= search.until_ms)
+                # What was submitted since cannot have ended before.
+                and begin_ms >= (search.ended_since_ms or 0)
+            )
+            yield _Period(number, tasks, exact)
+
+    def _within(self, period: _Period) -> Search:
+        """The search inside one period."""
+        begin_ms = period.number * PERIOD_MS
+        end_ms = begin_ms + PERIOD_MS
+        return replace(
+            self.search,
+            since_ms=max(begin_ms, self.search.since_ms or 0),
+            until_ms=end_ms if self.search.until_ms is None else min(end_ms, self.search.until_ms),
+        )
+
+    def _rows(self, search: Search) -> list[Fetched]:
+        return self.read(sql.search_tasks(search, self.account), search_values(search, self.account))
+
+    def _count(self, search: Search) -> int:
+        counted = replace(search, after=None)
+        rows = self.read(sql.count_tasks(counted, self.account), search_values(counted, self.account))
+        return sum(count for (count,) in rows)
+
+
+def search_values(search: Search, account: str | None) -> dict[str, Value]:
+    """The values of the statements that look through tasks."""
+    return asdict(search) | {"account": account, "states": json.dumps(list(search.states))}

@@ -1,0 +1,67 @@
+"""Knows how a database gets from the schema it has to the schema that this version needs."""
+
+import re
+import sqlite3
+from importlib.resources import files
+from typing import Final
+
+from wanserve.domain.errors import SetupError
+
+_NUMBERED: Final = re.compile(r"(\d{4})_\w+\.sql")
+
+
+def migrations() -> dict[int, str]:
+    """Every migration's SQL by its number, from 1 without a gap."""
+    found = {
+        int(match[1]): file.read_text(encoding="utf-8")
+        for file in files("wanserve.store.sqlite").joinpath("migrations").iterdir()
+        if (match := _NUMBERED.fullmatch(file.name))
+    }
+    return dict(sorted(found.items()))
+
+
+def migrate(database: sqlite3.Connection, steps: dict[int, str]) -> None:
+    """Bring the schema up to the last of `steps`, all the way or not at all.
+
+    Raises SetupError where a step fails, or where the database was written by a newer version; it is then as it was.
+    """
+    version, newest = schema_version(database), max(steps)
+    if version > newest:
+        raise SetupError(
+            f"the database has schema {version}, this version of wanserve knows up to {newest}: use a newer wanserve"
+        )
+    if version < newest:
+        _take(database, steps)
+
+
+def _take(database: sqlite3.Connection, steps: dict[int, str]) -> None:
+    database.execute("BEGIN EXCLUSIVE")
+    # Read again: another process may have taken these steps while we waited for the lock.
+    number = schema_version(database)
+    try:
+        while number < max(steps):
+            number += 1
+            for statement in _statements(steps[number]):
+                database.execute(statement)
+        database.execute(f"PRAGMA user_version = {number}")
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        database.execute("ROLLBACK")
+        raise SetupError(f"migration {number} failed and nothing was changed: {error}") from error
+
+
+def schema_version(database: sqlite3.Connection) -> int:
+    """The number of the last migration that was taken; 0 for an empty database."""
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _statements(sql: str) -> list[str]:
+    # executescript() would commit on its own, so the statements are cut apart and run inside our transaction.
+    statements, rest = [], ""
+    for line in sql.splitlines(keepends=True):
+        rest += line
+        if sqlite3.complete_statement(rest):
+            statements.append(rest)
+            rest = ""
+    return statements

@@ -1,0 +1,151 @@
+"""Runs the child's jobs with one engine: loads a model, makes a video, writes a test file."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, assert_never
+
+from wanserve.domain.attempt import Timings
+from wanserve.domain.errors import Canceled
+from wanserve.domain.ports import BlobStore, Engine, Frame
+from wanserve.domain.task import Variant, Video
+from wanserve.media import mp4, probe
+from wanserve.media.errors import media_errors
+from wanserve.media.stills import Stills
+from wanserve.prompts.chat import extend
+from wanserve.tasks import file_key, unfinished_name
+from wanserve.worker.pipe import CommandReader, EventSender, Job
+from wanserve.worker.protocol import ChildConfig, Done, Generate, Load, Loaded, Probe, Probed, Progress
+
+PROGRESS_SECONDS: Final = 0.1
+"""Progress is sent at most this often: the heartbeat would ignore more."""
+
+PROBE_BYTES: Final = 32_000_000
+"""As large as a long video of the real models at 1080p."""
+
+PROBE_CHUNK: Final = 1_000_000
+
+PROBE_FILES: Final = 8
+"""More than are open at a time while a video is encoded, moved and read back."""
+
+Result = Loaded | Done | Probed
+"""The event of a job that succeeded."""
+
+
+@dataclass(slots=True)
+class JobRunner:
+    """Runs one job after another with one engine."""
+
+    sender: EventSender
+    commands: CommandReader
+    engine: Engine
+    blobs: BlobStore
+    config: ChildConfig
+    _sent_at: float = field(default=0.0, init=False)
+
+    def run(self, job: Job) -> Result:
+        """Run the job. Raises WanserveError."""
+        match job:
+            case Load():
+                self.engine.load(job.model)
+                return Loaded(job.model)
+            case Generate():
+                return self.generate(job)
+            case Probe():
+                self.probe()
+                return Probed()
+            case _:
+                assert_never(job)
+
+    def probe(self) -> None:
+        """Write, store and delete a file as a video's is. Raises MediaUnavailable, BlobUnavailable."""
+        name = f"probe-{os.getpid()}"
+        chunk = os.urandom(PROBE_CHUNK)
+        with working_folder(self.config.scratch), media_errors("cannot write a file as large as a video"):
+            unfinished = self.config.scratch / name
+            try:
+                with ExitStack() as files:
+                    file, *_ = (files.enter_context(unfinished.open("wb")) for _ in range(PROBE_FILES))
+                    for _ in range(PROBE_BYTES // PROBE_CHUNK):
+                        file.write(chunk)
+                self.blobs.put(f"{name}/1", unfinished)
+            finally:
+                unfinished.unlink(missing_ok=True)
+            self.blobs.delete(f"{name}/1")
+
+    def generate(self, job: Generate) -> Done:
+        """Write the prompt out where that is asked for, generate, encode, read back, store. Raises WanserveError.
+
+        The stills are stored first: a stored video always has its stills. An error leaves nothing in scratch.
+        """
+        made = job.generation
+        if self.config.llm is not None and made.prompt_extend:
+            made = replace(made, prompt=extend(self.config.llm, made, self._report))
+        begun = time.monotonic()
+        clip = self.engine.generate(made, self._report)
+        frames = TimedFrames(clip.frames, time.monotonic() - begun)
+        with unfinished_files(self.config.scratch, job) as unfinished:
+            stills = Stills(made)
+            tags = mp4.provenance(self.engine.name, made, clip.how)
+            mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.see)
+            stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
+            encoded = time.monotonic()
+            facts = probe.check(unfinished[Variant.VIDEO], made)
+            for variant in (Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
+                self.blobs.put(file_key(job.task_id, job.attempt, variant), unfinished[variant])
+        key = file_key(job.task_id, job.attempt)
+        rewritten = made.prompt if made.prompt != job.generation.prompt else None
+        return Done(
+            Video(key, facts.bytes, self.engine.name, tuple(clip.notes), clip.profile, rewritten),
+            Timings(frames.seconds, encoded - begun - frames.seconds, time.monotonic() - encoded),
+        )
+
+    def _report(self, fraction: float) -> None:
+        if self.commands.cancel_requested.is_set():
+            raise Canceled("a cancel was requested")
+        now = time.monotonic()
+        if now - self._sent_at >= PROGRESS_SECONDS:
+            self._sent_at = now
+            self.sender.send(Progress(min(fraction, 1.0)))
+
+
+@contextmanager
+def unfinished_files(scratch: Path, job: Generate) -> Iterator[dict[Variant, Path]]:
+    """Where each file of the attempt is written; an error in the block removes them."""
+    paths = {variant: scratch / unfinished_name(job.task_id, job.attempt, variant) for variant in Variant}
+    try:
+        with working_folder(scratch):
+            yield paths
+    except BaseException:
+        for path in paths.values():
+            # The parent sweeps what cannot be removed, and the error that led here says more.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[None]:
+    """Make the folder if somebody has removed it. Raises MediaUnavailable."""
+    with media_errors(f"the folder {folder} cannot be made"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    yield
+
+
+class TimedFrames(Iterator[Frame]):
+    """Passes frames on, and adds the seconds that drawing them takes to those that were spent before."""
+
+    def __init__(self, frames: Iterator[Frame], seconds: float) -> None:
+        self._frames = frames
+        self.seconds = seconds
+
+    def __next__(self) -> Frame:
+        """The next frame."""
+        begun = time.monotonic()
+        try:
+            return next(self._frames)
+        finally:
+            self.seconds += time.monotonic() - begun

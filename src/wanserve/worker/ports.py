@@ -1,0 +1,87 @@
+"""What the worker needs of its child process: the states that it can be in, and the calls."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from wanserve.worker.protocol import Command, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no process. `problem`: why no engine is loaded, where one failed to load."""
+
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """The process builds its engine, and was told to load no model yet."""
+
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """The engine loads a model, since `since_s` by the monotonic clock.
+
+    `had_model`: it was ready for another model before. `problem` is as in Absent, until this model is loaded.
+    """
+
+    model: str
+    since_s: float
+    had_model: bool = False
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The engine is ready for this model's videos."""
+
+    model: str
+    problem: None = None
+
+
+ChildState = Absent | Starting | Loading | Ready
+
+
+def is_loaded(state: ChildState) -> bool:
+    """Whether a model was loaded in this process; it stays so while the next one is loaded."""
+    return isinstance(state, Ready) or (isinstance(state, Loading) and state.had_model)
+
+
+class Child(Protocol):
+    """One child process with one engine. The worker's thread calls it; `state` and `silent_s` may be read by any thread."""
+
+    @property
+    def state(self) -> ChildState:
+        """What it is doing."""
+
+    def pause_s(self) -> float:
+        """How long to wait before `start`, in seconds: longer after each start that failed."""
+
+    def start(self) -> None:
+        """Start a process, which builds its engine; where it cannot, the next event is Crashed."""
+
+    def load(self, model: str) -> None:
+        """Have it load this model; Loaded or Crashed follows. The model before is unloaded."""
+
+    def ping(self) -> None:
+        """Ask a process that has sent nothing for a while whether it lives; whatever it sends next is the answer."""
+
+    def silent_s(self) -> float:
+        """For how many seconds the answer to `ping` is overdue; 0 where none is expected."""
+
+    def send(self, command: Command) -> None:
+        """Send a command. A process that has ended takes none; `next_event` then tells."""
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """What the process sends within `timeout_s` seconds, or None. Its death is a Crashed, once."""
+
+    def give_up(self, problem: str) -> None:
+        """Kill a process that is of no use any more, and keep the reason until another has loaded a model."""
+
+    def kill(self) -> None:
+        """End the process at once, whatever it does; also one that is stopped."""
+
+    def close(self) -> None:
+        """Let the process end by closing its pipe; kill it if it does not."""

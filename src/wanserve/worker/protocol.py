@@ -1,0 +1,117 @@
+"""The whole protocol between a worker and its child process: plain values, pickled over one pipe.
+
+The parent sends commands: a ChildConfig once, then Load, Generate, Probe, Cancel and Ping. The child sends events:
+Loaded, Progress, Done, Probed, Crashed, Pong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from wanserve.blobs.target import BlobTarget
+from wanserve.domain.attempt import NO_TIMINGS, Fault, Timings
+from wanserve.domain.errors import EngineExhausted, MachineFailed, SetupError, WanserveError
+from wanserve.domain.generation import Generation
+from wanserve.domain.task import Video
+from wanserve.models.sampling import WanModelCard
+from wanserve.prompts.chat import ChatEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class ChildConfig:
+    """The first message: which engine to build, and where finished and unfinished files go.
+
+    `cards` are the models with the settings in force, by name, for engines that sample; `llm` is the chat endpoint that
+    writes short prompts out, where there is one; `gpus` is how many make one video together; `devices` are those that
+    the child may see, by name: all of them, where none is named.
+    """
+
+    engine: str
+    blobs: BlobTarget
+    scratch: Path
+    log_level: str
+    cards: Mapping[str, WanModelCard] = field(default_factory=dict)
+    llm: ChatEndpoint | None = None
+    gpus: int = 1
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load this model. Where it is loaded already, `Loaded` follows at once."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Make this video, encode it, read it back and store it under a name that holds the attempt."""
+
+    task_id: str
+    attempt: int
+    generation: Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Write a file as large as a video, store it and delete it: `Probed` follows, or Crashed with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop the generation at the engine's next step. Without a generation nothing happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Answer with `Pong`, at once, whatever the engine does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The engine is ready for this model's videos."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """This fraction of the attempt is done, 0.0 to 1.0."""
+
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The video is stored."""
+
+    video: Video
+    timings: Timings = NO_TIMINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A command failed: the code of an error class and one line for the user. The other fields are as on the class."""
+
+    code: str
+    message: str
+    retryable: bool
+    fault: Fault = Fault.TASK
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The test file was written, stored and deleted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to Ping."""
+
+
+RESTART_CODES: Final = frozenset({WanserveError.code, EngineExhausted.code, MachineFailed.code, SetupError.code})
+"""The codes of a Crashed after which the child ends and a new one is started: its memory or state may be broken."""
+
+Command = ChildConfig | Load | Generate | Probe | Cancel | Ping
+Event = Loaded | Progress | Done | Probed | Crashed | Pong

@@ -1,0 +1,183 @@
+"""Takes back and deletes what nobody holds any more: lost attempts, old tasks, orphaned files, unfinished files.
+
+Nothing is taken back or deleted on one reading: what is found must be found again by the next sweep. Items are handled
+one by one: one that fails is logged and found again, and does not hold up the others.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from wanserve.domain.errors import WanserveError
+from wanserve.domain.ports import BlobStore
+from wanserve.domain.task import Task
+from wanserve.metrics import Metrics
+from wanserve.tasks import Tasks, files_of
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+LEASE_CHECK_SECONDS: Final = 2.0
+
+FILES_EVERY: Final = 30
+"""The files are swept once in so many lease checks."""
+
+READINGS_APART_SECONDS: Final = 45.0
+"""The retention is read twice, at least so far apart: a clock that is wrong for a moment deletes nothing."""
+
+READINGS_PER_RETENTION: Final = 100
+"""With a retention of less than an hour the two readings are a hundredth of it apart."""
+
+
+@dataclass(slots=True)
+class LeaseSweeper:
+    """Takes back the tasks of lost attempts."""
+
+    tasks: Tasks
+    metrics: Metrics
+    _expired: set[tuple[str, int]] = field(default_factory=set, init=False)
+
+    def take_back_abandoned(self, installation: str) -> None:
+        """At a start: take back what the former workers of this installation ran, none of which can be alive."""
+        _each(self.tasks.store.abandoned(installation), self._take_back_at_start, "was not taken back")
+
+    def sweep(self) -> None:
+        """Take back what had expired at the last look too.
+
+        A clock that is set forward, or a machine that was asleep, makes every lease expire at once: a worker that
+        is alive has renewed its own by the next look.
+        """
+        expired = {(task.id, task.attempt): task for task in self.tasks.store.expired()}
+        _each((expired[key] for key in expired.keys() & self._expired), self._take_back, "was not taken back")
+        self._expired = set(expired)
+
+    def _take_back_at_start(self, task: Task) -> None:
+        if state := self.tasks.take_back(task, expired_only=False):
+            log.info("task %s is %s: the server was stopped while it ran", task.id, state)
+
+    def _take_back(self, task: Task) -> None:
+        if state := self.tasks.take_back(task):
+            log.warning("task %s is %s: the lease of attempt %d ran out", task.id, state, task.attempt)
+            self.metrics.lease_lost()
+
+
+@dataclass(slots=True)
+class RetentionSweeper:
+    """Deletes the tasks that are past their retention, the files that no task has, and old idempotency keys.
+
+    `stopping` ends a long sweep early.
+    """
+
+    tasks: Tasks
+    blobs: BlobStore
+    stopping: threading.Event
+    monotonic_s: Callable[[], float] = time.monotonic
+    _orphans: set[str] = field(default_factory=set, init=False)
+    _reading: tuple[float, int] | None = field(default=None, init=False)
+    """When the retention was last read, and before which time a task must have ended to be past it."""
+
+    def sweep(self) -> None:
+        """Look once, and delete what the last look found too."""
+        for sweep in (self._sweep_old, self._sweep_orphans, self.tasks.forget_old_keys):
+            if not self.stopping.is_set():
+                _logged(sweep)
+
+    def _sweep_old(self) -> None:
+        """Delete, slice by slice, the tasks that were past their retention at the last reading too, and their files."""
+        now_s, before_ms = self.monotonic_s(), self.tasks.kept_since_ms()
+        if self._reading is None:
+            self._reading = now_s, before_ms
+            return
+        read_s, read_before_ms = self._reading
+        retention_s = self.tasks.policy.retention_ms / 1000
+        if now_s - read_s < min(READINGS_APART_SECONDS, retention_s / READINGS_PER_RETENTION):
+            return
+        self._reading = now_s, before_ms
+        while not self.stopping.is_set() and (old := self.tasks.forget_old(min(read_before_ms, before_ms))):
+            for task in old:
+                log.info("task %s is past its retention", task.id)
+            # A file that cannot be deleted belongs to no task from here on, and is found as an orphan.
+            _each((key for task in old if task.video for key in files_of(task)), self.blobs.delete, "was not deleted")
+
+    def _sweep_orphans(self) -> None:
+        # Listed before the tasks are read: a file that is stored meanwhile is not in the list.
+        found = {key for key in list(self.blobs.keys()) if self.tasks.is_orphan(key)}
+        _each(found & self._orphans, self._delete_orphan, "was not deleted")
+        self._orphans = found
+
+    def _delete_orphan(self, key: str) -> None:
+        log.info("file %s belongs to no task", key)
+        self.blobs.delete(key)
+
+
+@dataclass(slots=True)
+class ScratchSweeper:
+    """Deletes the unfinished files that killed child processes left on this machine."""
+
+    tasks: Tasks
+    scratch: Path
+    _left_over: set[str] = field(default_factory=set, init=False)
+
+    def sweep(self) -> None:
+        """Look once, and delete what the last look found too."""
+        names = [path.name for path in self.scratch.iterdir()] if self.scratch.is_dir() else []
+        found = {name for name in names if self.tasks.is_left_over(name)}
+        _each(found & self._left_over, self._delete, "was not deleted")
+        self._left_over = found
+
+    def _delete(self, name: str) -> None:
+        log.info("the unfinished file %s belongs to no running attempt", name)
+        (self.scratch / name).unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Sweepers:
+    """Runs the sweeps until `stop` is called, in a thread of their own. `files` are the sweeps that look at files."""
+
+    leases: LeaseSweeper
+    files: Sequence[Callable[[], None]]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    check_s: float = LEASE_CHECK_SECONDS
+    files_every: int = FILES_EVERY
+
+    def run(self) -> None:
+        """Sweep until stopped."""
+        rounds = 0
+        while not self.stopping.wait(self.check_s):
+            rounds += 1
+            _logged(self.leases.sweep)
+            # The first time soon, for the second look at what was found at the start.
+            if rounds == 1 or rounds % self.files_every == 0:
+                self.sweep_files()
+
+    def sweep_files(self) -> None:
+        """Run each sweep of files once."""
+        for each in self.files:
+            if not self.stopping.is_set():
+                _logged(each)
+
+    def stop(self) -> None:
+        """Have `run` return soon."""
+        self.stopping.set()
+
+
+def _logged(sweep: Callable[[], None]) -> None:
+    try:
+        sweep()
+    except Exception:
+        # The outermost frame of this thread: a sweep that fails is run again.
+        log.exception("a sweep failed")
+
+
+def _each(items: Iterable[T], act: Callable[[T], None], failure: str) -> None:
+    """Act on the items one by one: one that fails is logged, and the others are handled."""
+    for item in items:
+        try:
+            act(item)
+        except (WanserveError, OSError) as error:
+            log.error("%s %s: %s", item.id if isinstance(item, Task) else item, failure, error)
