@@ -19,10 +19,11 @@ KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 UNLIMITED: Final = 1_000_000
 """Above every rate that a bench reaches: the limits are counted, and never met."""
 
-REQUEST: Final = VideoRequest(model="wan2.2-t2v-plus", prompt="A kitten running in the moonlight", size=(640, 480))
+MODEL: Final = "wan2.2-t2v-plus"
+REQUEST: Final = VideoRequest(model=MODEL, prompt="A kitten running in the moonlight", size=(640, 480))
 SUBMIT_BODY: Final = json.dumps(
     {
-        "model": REQUEST.model,
+        "model": MODEL,
         "input": {"prompt": REQUEST.prompt},
         "parameters": {"size": "640*480"},
     }
@@ -48,7 +49,7 @@ def owner(core: Core, account: str) -> tuple[str, Key]:
 def finished_task(core: Core, key: Key) -> str:
     """The id of a task that has SUCCEEDED. No worker may be on the data directory; there is no file."""
     submitted = core.tasks.submit(key, REQUEST).result()
-    task = core.tasks.claim("worker", [REQUEST.model])
+    task = core.tasks.claim("worker", [MODEL])
     assert task, "the only task can be claimed"
     assert task.id == submitted.id, "nothing else waits"
     assert core.tasks.succeed(task, Video(file_key(task.id, task.attempt), 1_234_567, "animatic")), "it is ours to end"

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.result import Result, Target, ratio
-from bench.samples import REQUEST, finished_task, opened, owner
+from bench.samples import MODEL, REQUEST, finished_task, opened, owner
 from wanserve.core import Core
 from wanserve.domain.account import Key
 from wanserve.domain.generation import Generation
@@ -159,7 +159,7 @@ def fill(core: Core) -> None:
 def claim_us(core: Core) -> float:
     """Microseconds of one claim, which is then given back."""
     start = time.perf_counter()
-    task = core.tasks.claim("worker", [REQUEST.model])
+    task = core.tasks.claim("worker", [MODEL])
     taken = (time.perf_counter() - start) * 1e6
     assert task is not None, "some task waits"
     assert core.tasks.give_back(task), "it is ours"

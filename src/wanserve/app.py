@@ -3,7 +3,7 @@
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +16,7 @@ from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.blobs.links import LinkSigner
 from wanserve.blobs.target import DiskTarget, open_blobs
 from wanserve.core import Core, Uuids
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalog import ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.ports import BlobStore
 from wanserve.domain.worker import WorkerRow
@@ -29,9 +29,10 @@ from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.endpoints import Endpoint
 from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
+from wanserve.http.health import Health
 from wanserve.http.middleware import application
 from wanserve.http.openapi import document
-from wanserve.http.ops import Ops, WorkerHealth, ops_paths
+from wanserve.http.ops import Ops
 from wanserve.http.origin import Origin
 from wanserve.http.rates import TokenBuckets
 from wanserve.http.runners import InThreads, Runners, on_event_loop
@@ -39,20 +40,16 @@ from wanserve.machine import gpus
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
+from wanserve.models.catalogue import SEEN_SECONDS
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import Settings, process_environment
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
-from wanserve.worker.ports import is_loaded
 from wanserve.worker.protocol import ChildConfig
 from wanserve.worker.supervisor import Supervisor
 from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
 
 DAY_MS: Final = 86_400_000
-POLL_MS: Final = {"animatic": 1000, "wan": 5000}
-"""How long clients are told to wait between two looks, in milliseconds: a fraction of what a video takes."""
-
-
 LIST_THREADS: Final = 2
 """How many lists are read at the same time. Further lists wait; other requests do not wait for them."""
 
@@ -145,8 +142,8 @@ def _fleet(
     members = []
     for name, seen in _devices(settings, availability).items() if with_worker else ():
         worker = _worker(settings, core, availability, seen, blobs, metrics)
-        row = WorkerRow(worker.id, installation, platform.node(), seen, availability.engine, availability.cards)
-        members.append(FleetMember(name, worker, row))
+        row = WorkerRow(worker.id, installation, platform.node(), name, seen, availability.engine, availability.cards)
+        members.append(FleetMember(worker, row))
     stopping = threading.Event()
     retention = RetentionSweeper(core.tasks, blobs, stopping)
     scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
@@ -154,29 +151,25 @@ def _fleet(
     return Fleet(store, installation, members, Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping))
 
 
-def all_dialects(default_model: str, retention_ms: int, poll_ms: int) -> list[Dialect]:
-    """Every dialect that is served. See OpenAI for the parameters."""
-    return [Pixazo(), DashScope(), OpenAI(default_model, retention_ms, poll_ms)]
+def all_dialects(retention_ms: int) -> list[Dialect]:
+    """Every dialect that is served. See OpenAI for the parameter."""
+    return [Pixazo(), DashScope(), OpenAI(retention_ms)]
 
 
 def api_document() -> JsonObject:
     """The OpenAPI document, the same for all settings; docs/openapi.json is a copy of it."""
-    dialects = all_dialects(next(iter(MODELS)), retention_ms=DAY_MS, poll_ms=POLL_MS["wan"])
-    return document(dialects, ops_paths(), __version__)
+    return document(all_dialects(retention_ms=DAY_MS), __version__)
 
 
-def _default_model(settings: Settings, core: Core) -> str:
-    """The model of a request that names none. Raises SetupError."""
-    if settings.default_model in core.tasks.catalogue():
-        return settings.default_model
-    if "default_model" in settings.model_fields_set:
-        served = ", ".join(core.tasks.catalogue())
-        raise SetupError(f"default_model: {settings.default_model} is not served here, only {served}")
-    return next(iter(core.tasks.catalogue()))
+def _require_default_model(settings: Settings, served: Mapping[str, ModelCard]) -> None:
+    """Raise SetupError where the owner has chosen a default model that is not served."""
+    if "default_model" in settings.model_fields_set and settings.default_model not in served:
+        raise SetupError(f"default_model: {settings.default_model} is not served here, only {', '.join(served)}")
 
 
 def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
+    _require_default_model(settings, core.tasks.catalogue())
     blobs = open_blobs(DiskTarget(settings.blobs_dir))
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     metrics = Metrics()
@@ -202,33 +195,26 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     # A read of SQLite takes some ten microseconds, less than a thread switch. Lists have threads of their own, so that
     # no cancel or delete waits for a slow one.
     runners = Runners(on_event_loop, InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists")))
-    dialects = all_dialects(_default_model(settings, core), retention_ms, POLL_MS[availability.engine])
+    dialects, poll_ms = all_dialects(retention_ms), core.catalogue.poll_ms
     endpoints = [
-        Endpoint(dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, runners)
+        Endpoint(
+            dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, runners, poll_ms
+        )
         for dialect in dialects
         for operation in dialect.operations
     ]
-    ops = Ops(
+    # Threads of their own, so that health checks do not wait for requests of clients.
+    health_threads = ThreadPoolExecutor(3, "health")
+    health = Health(
         availability.engine,
         availability.why,
-        partial(_health, fleet),
+        # The heartbeats of the own workers are up to some seconds old in the table.
+        fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS),
         core.tasks.store.check_writable,
         stopping.is_set,
-        metrics.page,
-        api_document(),
+        health_threads,
     )
+    ops = Ops(health, metrics.page, api_document(), health_threads)
     signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
     app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
-
-
-def _health(fleet: Fleet) -> list[WorkerHealth]:
-    return [
-        WorkerHealth(
-            each.name,
-            is_loaded(each.worker.child.state),
-            each.worker.problem(),
-            dict(each.worker.unloadable),
-        )
-        for each in fleet.members
-    ]

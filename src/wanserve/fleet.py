@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wanserve.domain.errors import StoreUnavailable
@@ -20,11 +20,14 @@ HEARTBEAT_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class FleetMember:
-    """A worker, its name for people, and the row by which the task table knows it."""
+    """A worker, and its row in the task table as it is at the start."""
 
-    name: str
     worker: Worker
-    row: WorkerRow
+    registered: WorkerRow
+
+    def row(self) -> WorkerRow:
+        """The row with the worker's health as it is now."""
+        return replace(self.registered, health=self.worker.health())
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class Fleet:
     def start(self) -> None:
         """Register the workers and start all threads. Raises StoreUnavailable."""
         for member in self.members:
-            self.store.save_worker(member.row)
+            self.store.save_worker(member.row())
         self._threads = [threading.Thread(target=member.worker.run, name="worker") for member in self.members]
         self._others = [
             threading.Thread(target=self.sweepers.run, name="sweepers"),
@@ -59,6 +62,10 @@ class Fleet:
         ]
         for thread in (*self._threads, *self._others):
             thread.start()
+
+    def rows(self) -> list[WorkerRow]:
+        """The rows of the workers, with their health as it is now."""
+        return [member.row() for member in self.members]
 
     def drain(self) -> None:
         """Claim nothing more, and let what runs end within the drain time."""
@@ -91,8 +98,8 @@ class Fleet:
     def _send_heartbeats(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             try:
-                for member in self.members:
-                    self.store.save_worker(member.row)
+                for row in self.rows():
+                    self.store.save_worker(row)
             except StoreUnavailable as error:
                 log.error("the heartbeat of a worker was not written: %s", error)
             except Exception:

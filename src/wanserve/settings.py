@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalog import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings
 from wanserve.tasks import Policy
@@ -120,7 +120,7 @@ class Settings(BaseModel):
     llm_url: str | None = None
     llm_key: SecretStr | None = None
     llm_model: str | None = None
-    default_model: str = "wanx2.1-t2v-turbo"
+    default_model: str = DEFAULT_MODEL
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     models: dict[str, ModelSettings] = Field(default_factory=dict)
 
@@ -212,6 +212,7 @@ class Settings(BaseModel):
             lease_seconds=self.lease_seconds,
             retention_ms=round(self.retention_hours * 3_600_000),
             run_length=self.run_length,
+            default_model=self.default_model,
         )
 
 

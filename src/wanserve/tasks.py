@@ -14,7 +14,7 @@ from typing import Final, assert_never
 from wanserve.domain import rules
 from wanserve.domain.account import Key
 from wanserve.domain.attempt import Fault
-from wanserve.domain.catalog import ModelCard
+from wanserve.domain.catalog import DEFAULT_MODEL, ModelCard
 from wanserve.domain.errors import (
     BlobNotFound,
     InvalidRequest,
@@ -85,7 +85,8 @@ class Policy:
     `max_attempts` is how many attempts a task may spend, `max_losses` how many it may lose by no fault of its own.
     `lease_seconds` is how long a worker keeps a task without a heartbeat. `run_length` is how many tasks of one model a
     device serves in a row while tasks of another model wait. `idempotency_ttl_ms` is how long an idempotency key is
-    valid, `retry_window_ms` how long a client may retry a submit.
+    valid, `retry_window_ms` how long a client may retry a submit. `default_model` is the model of a request that names
+    none; where it is not served, the first of the catalogue is.
     """
 
     max_queued: int = 500
@@ -97,6 +98,7 @@ class Policy:
     run_length: int = 10
     idempotency_ttl_ms: int = 24 * 3600 * 1000
     retry_window_ms: int = 60_000
+    default_model: str = DEFAULT_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,10 +326,15 @@ class Tasks:
         return replace(self._new_task(key, like_the_source), remixed_from=source.id)
 
     def _new_task(self, key: Key, request: rules.VideoRequest) -> NewTask:
-        generation = rules.check(request, self.catalogue(), self.new_seed)
+        models = self.catalogue()
+        generation = rules.check(request, models, self.new_seed, self._default_model(models))
         if not key.may_use(generation.model):
             raise ModelDenied(f"this key may not use {generation.model}")
         return NewTask(self.new_id(), key.account, generation)
+
+    def _default_model(self, models: Mapping[str, ModelCard]) -> str:
+        wanted = self.policy.default_model
+        return wanted if wanted in models else next(iter(models), "")
 
     def _identity(self, account: str, request: SubmitRequest, idempotency: Idempotency) -> SubmitIdentity | None:
         match idempotency:

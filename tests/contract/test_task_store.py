@@ -28,7 +28,7 @@ from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdenti
 from wanserve.domain.ports import TaskStore
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Requeued, Settlement, State, Succeeded, Task
-from wanserve.domain.worker import WorkerRow
+from wanserve.domain.worker import NEW, WorkerHealth, WorkerRow
 from wanserve.machine.clocks import now_ms
 from wanserve.store.memory import MemoryTasks
 from wanserve.store.sqlite.database import Database
@@ -211,9 +211,13 @@ class TaskStoreContract(RuleBasedStateMachine):
             if expired:
                 self.told[task.id] = task.settled(Requeued(Fault.WORKER), self.now)
 
-    @rule(worker_id=st.sampled_from(WORKERS), installation=st.sampled_from(INSTALLATIONS))
-    def register(self, worker_id: str, installation: str) -> None:
-        worker = WorkerRow(worker_id, installation, "host", ("0", "1"), "wan", {CARD.name: CARD})
+    @rule(
+        worker_id=st.sampled_from(WORKERS),
+        installation=st.sampled_from(INSTALLATIONS),
+        health=st.sampled_from([NEW, WorkerHealth(True, None), WorkerHealth(True, "no room", {CARD.name: "damaged"})]),
+    )
+    def register(self, worker_id: str, installation: str, health: WorkerHealth) -> None:
+        worker = WorkerRow(worker_id, installation, "host", "gpu 0,1", ("0", "1"), "wan", {CARD.name: CARD}, health)
         self.store.save_worker(worker)
         self.workers[worker_id] = replace(worker, seen_ms=self.now)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 from pathlib import Path
@@ -22,7 +23,16 @@ def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Se
     assert body["status"] == "ready"
     assert body["engine"]["name"] == "animatic"
     assert body["engine"]["why"]
-    assert body["workers"] == [{"device": "cpu", "loaded": True, "problem": None, "unloadable": {}}]
+    assert body["workers"] == [
+        {
+            "host": platform.node(),
+            "device": "cpu",
+            "engine": "animatic",
+            "loaded": True,
+            "problem": None,
+            "unloadable": {},
+        }
+    ]
 
 
 def test_a_server_whose_child_is_gone_is_not_ready_until_a_fresh_one_has_loaded(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_server_that_stops_says_so_while_it_still_answers(tmp_path: Path) -> N
         made.until_running(task_id)
         made.server.process.send_signal(signal.SIGTERM)
         assert until(made.server, READY, 503)["status"] == "stopping"
-        assert until(made.server, WORKERS, 503)["status"] == "not ready"
+        assert until(made.server, WORKERS, 503)["status"] == "stopping"
         assert made.server.http.get(made.server.url + "/healthz").status_code == 200
         assert made.server.poll(task_id)["task_status"] == "RUNNING"
         made.release()
@@ -117,7 +117,7 @@ def test_a_server_that_stops_says_so_while_it_still_answers(tmp_path: Path) -> N
 def test_a_server_without_workers_accepts_requests_and_says_that_it_makes_nothing(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--no-worker") as server:
         assert until(server, READY, 200)["status"] == "ready"
-        assert until(server, WORKERS, 503)["status"] == "this process has no workers"
+        assert until(server, WORKERS, 503)["status"] == "there is no worker"
 
 
 def test_the_metrics_tell_what_was_done_and_nothing_of_whom(tmp_path: Path) -> None:

@@ -98,12 +98,12 @@ def core(tmp_path: Path) -> Iterator[Core]:
 def served(
     core: Core, bodies: BodyBudget, submit_rps: float = 1000, answers: Counter[tuple[str, int]] | None = None
 ) -> ASGIApp:
-    dialects = all_dialects("wan2.2-t2v-plus", 1000, 1000)
+    dialects = all_dialects(1000)
     authenticator, limiter = Authenticator(core.keys), TokenBuckets(submit_rps, 1000, time.monotonic)
     signer, sender = LinkSigner(b"secret"), FileSender(DiskBlobs(Path("nowhere")))
     links = VideoLinks(signer, Origin(), 1000)
     endpoints = [
-        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, bodies, RUNNERS)
+        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, bodies, RUNNERS, lambda: 1000)
         for one in dialects
         for each in one.operations
     ]
@@ -268,14 +268,14 @@ def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core
     file.parent.mkdir(parents=True)
     file.write_bytes(b"mp4")
     dialects, signer, sender = (
-        all_dialects("wan2.2-t2v-plus", 1000, 1000),
+        all_dialects(1000),
         LinkSigner(b"secret"),
         FileSender(Vanishing(tmp_path)),
     )
     authenticator, limiter = Authenticator(core.keys), TokenBuckets(1000, 1000, time.monotonic)
     links = VideoLinks(signer, Origin(), 1000)
     endpoints = [
-        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, BodyBudget(), RUNNERS)
+        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, BodyBudget(), RUNNERS, lambda: 1000)
         for one in dialects
         for each in one.operations
     ]

@@ -2,13 +2,16 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
 from starlette.routing import Router
 
 from wanserve.domain.errors import StoreUnavailable
-from wanserve.http.ops import Ops, WorkerHealth
+from wanserve.domain.worker import WorkerHealth, WorkerRow
+from wanserve.http.health import Health
+from wanserve.http.ops import Ops
 
 
 @dataclass
@@ -34,8 +37,10 @@ class CountedSubmit:
 def routes(
     counted: CountedSubmit, workers: list[WorkerHealth], *, stopping: bool = False, store_s: float = 60
 ) -> Router:
-    made = Ops("animatic", "why", lambda: workers, counted.check_writable, lambda: stopping, counted.page, {}, store_s)
-    return Router(made.routes())
+    rows = [WorkerRow("id", "here", "a-host", "cpu", (), "animatic", health=health) for health in workers]
+    threads = ThreadPoolExecutor(3)
+    health = Health("animatic", "why", lambda: rows, counted.check_writable, lambda: stopping, threads, store_s)
+    return Router(Ops(health, counted.page, {}, threads).routes())
 
 
 def asked(router: Router, *paths: str) -> list[httpx.Response]:
@@ -48,8 +53,8 @@ def asked(router: Router, *paths: str) -> list[httpx.Response]:
     return asyncio.run(ask())
 
 
-WELL = WorkerHealth("cpu", loaded=True, problem=None)
-ILL = WorkerHealth("cpu", loaded=True, problem="the disk is full", unloadable={"large": "no weights"})
+WELL = WorkerHealth(loaded=True, problem=None)
+ILL = WorkerHealth(loaded=True, problem="the disk is full", unloadable={"large": "no weights"})
 
 
 def test_many_who_ask_share_one_write_and_one_page() -> None:
@@ -75,7 +80,14 @@ def test_each_question_has_its_own_answer() -> None:
     assert ready.status_code == 200, "a worker in trouble sends no request elsewhere"
     assert workers.status_code == 503
     assert workers.json()["workers"] == [
-        {"device": "cpu", "loaded": True, "problem": "the disk is full", "unloadable": {"large": "no weights"}}
+        {
+            "host": "a-host",
+            "device": "cpu",
+            "engine": "animatic",
+            "loaded": True,
+            "problem": "the disk is full",
+            "unloadable": {"large": "no weights"},
+        }
     ]
     assert page.text == "ready True False"
     assert asked(routes(counted, [ILL, WELL]), "/readyz/workers")[0].status_code == 200

@@ -71,6 +71,7 @@ def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
             FileSender(DiskBlobs(Path("nowhere"))),
             BodyBudget(),
             RUNNERS,
+            lambda: 1000,
         )
         for operation in dialect.operations
     ]
@@ -139,7 +140,7 @@ def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_
     claimed = core.tasks.claim("worker", ["wan2.2-t2v-plus"])
     assert claimed is not None
     core.tasks.succeed(claimed, VIDEO)
-    dialect = OpenAI("wan2.2-t2v-plus", 1000, 1000)
+    dialect = OpenAI(1000)
     (remix,) = [operation for operation in dialect.operations if isinstance(operation, Remix)]
     broken = replace(remix, write=fault)
     endpoint = Endpoint(
@@ -152,6 +153,7 @@ def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_
         FileSender(DiskBlobs(Path("nowhere"))),
         BodyBudget(),
         RUNNERS,
+        lambda: 1000,
     )
     app = application([endpoint], [], [dialect], lambda: "an-id", Counter(), Origin())
     path = remix.path.format(video_id=f"video_{source.id.replace('-', '')}")

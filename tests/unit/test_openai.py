@@ -44,7 +44,7 @@ from wanserve.http.dialects.base import (
 )
 
 CONTEXT = AnswerContext("request")
-DIALECT = openai.OpenAI("wanx2.1-t2v-turbo", retention_ms=3_600_000, poll_ms=500)
+DIALECT = openai.OpenAI(retention_ms=3_600_000)
 BOUNDARY = "7d1f"
 TASK = "19d8e7a6-c652-4f0e-9a53-0f6f4a1e2b3c"
 VIDEO_ID = "video_19d8e7a6c6524f0e9a530f6f4a1e2b3c"
@@ -67,7 +67,7 @@ def form(*fields: tuple[str, str], end: str = "--\r\n") -> DialectRequest:
 
 def created(asked: DialectRequest | dict[str, Any]) -> VideoRequest:
     whole = asked if isinstance(asked, DialectRequest) else request(json.dumps(asked).encode())
-    return openai.read_create(whole, "wanx2.1-t2v-turbo")
+    return openai.read_create(whole)
 
 
 EVERYTHING = (
@@ -93,7 +93,7 @@ def test_a_form_and_json_ask_for_the_same() -> None:
     assert created(as_json) == expected
     assert created(as_json | {"seconds": 5, "size": "832*480"}) == expected
     assert created(request(b"prompt=a+cat&size=832x480", "application/x-www-form-urlencoded")) == VideoRequest(
-        "wanx2.1-t2v-turbo", "a cat", size=(832, 480)
+        None, "a cat", size=(832, 480)
     )
     # What curl says of everything that it sends.
     assert created(request(b'{"prompt": "a cat"}', "application/x-www-form-urlencoded")).prompt == "a cat"
@@ -101,7 +101,7 @@ def test_a_form_and_json_ask_for_the_same() -> None:
 
 @pytest.mark.parametrize("model", [None, "sora-2", "sora-2-pro", "sora-2-2025-12-08"])
 def test_a_model_that_is_not_named_or_the_vendors_own_is_the_servers_default(model: str | None) -> None:
-    assert created({"prompt": "a cat", "model": model}).model == "wanx2.1-t2v-turbo"
+    assert created({"prompt": "a cat", "model": model}).model is None
 
 
 @pytest.mark.parametrize(
@@ -300,13 +300,15 @@ def test_a_file_is_asked_for_by_the_vendors_names() -> None:
 
 
 def test_a_repeat_is_known_by_its_name_or_by_the_clients_count_of_its_tries() -> None:
-    assert openai.read_repeat(request()) is None
-    assert openai.read_repeat(request(x_stainless_retry_count="0")) == RetryCount(0)
-    assert openai.read_repeat(request(x_stainless_retry_count="2")) == RetryCount(2)
-    assert openai.read_repeat(request(x_stainless_retry_count="2", idempotency_key="mine")) == IdempotencyKey("mine")
+    assert openai.read_idempotency(request()) is None
+    assert openai.read_idempotency(request(x_stainless_retry_count="0")) == RetryCount(0)
+    assert openai.read_idempotency(request(x_stainless_retry_count="2")) == RetryCount(2)
+    assert openai.read_idempotency(request(x_stainless_retry_count="2", idempotency_key="mine")) == IdempotencyKey(
+        "mine"
+    )
     for noise in ("-1", "+1", "1_0", "1.0", "x", "²", ""):
-        assert openai.read_repeat(request(x_stainless_retry_count=noise)) is None
-    assert openai.read_repeat(request(x_stainless_retry_count="9" * 5000)) == RetryCount(999_999_999)
+        assert openai.read_idempotency(request(x_stainless_retry_count=noise)) is None
+    assert openai.read_idempotency(request(x_stainless_retry_count="9" * 5000)) == RetryCount(999_999_999)
 
 
 def test_the_catalogue_is_written_as_models() -> None:

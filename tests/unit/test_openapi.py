@@ -11,7 +11,7 @@ from wanserve.http.dialects.base import Dialect, Query
 from wanserve.http.openapi import answer_type
 from wanserve.http.operation_errors import errors_of
 
-DIALECTS = all_dialects("wan2.2-t2v-plus", retention_ms=1000, poll_ms=1000)
+DIALECTS = all_dialects(retention_ms=1000)
 OPERATIONS = [(dialect, operation) for dialect in DIALECTS for operation in dialect.operations]
 
 

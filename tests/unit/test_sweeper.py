@@ -37,7 +37,7 @@ class Scene:
         self.files.mkdir()
         self.blobs = DiskBlobs(self.files)
         self.uptime_s = 0.0
-        self.store.save_worker(WorkerRow("worker", "here", "host", (), "animatic"))
+        self.store.save_worker(WorkerRow("worker", "here", "host", "cpu", (), "animatic"))
         self.build()
 
     def build(self, tasks: Tasks | None = None, blobs: DiskBlobs | None = None) -> None:
@@ -295,7 +295,7 @@ def test_one_thing_that_cannot_be_deleted_holds_up_no_other(scene: Scene, what: 
 
 def test_a_start_takes_back_what_its_own_former_workers_ran_and_nothing_of_others(scene: Scene) -> None:
     own = scene.running()
-    scene.store.save_worker(WorkerRow("another", "there", "host", (), "animatic"))
+    scene.store.save_worker(WorkerRow("another", "there", "host", "cpu", (), "animatic"))
     scene.tasks.submit(KEY, VideoRequest("wan2.2-t2v-plus", "a cat")).result(0)
     others = scene.tasks.claim("another", MODELS)
     assert others is not None

@@ -95,6 +95,17 @@ def test_a_key_that_may_not_use_the_model_is_refused_and_nothing_stored(bench: B
     bench.tasks.submit(restricted, replace(REQUEST, model="wanx2.1-t2v-turbo")).result(0)
 
 
+def test_a_request_that_names_no_model_gets_the_default_or_where_that_is_not_served_the_first(bench: Bench) -> None:
+    unnamed = replace(REQUEST, model=None)
+    assert bench.tasks.submit(ANN, unnamed).result(0).generation.model == POLICY.default_model
+    without = {name: card for name, card in MODELS.items() if name != POLICY.default_model}
+    tasks = replace(bench.tasks, catalogue=lambda: without)
+    assert tasks.submit(ANN, unnamed).result(0).generation.model == next(iter(without))
+    assert unnamed.model is None
+    with pytest.raises(InvalidRequest, match="model"):
+        replace(bench.tasks, catalogue=dict).submit(ANN, unnamed)
+
+
 def test_a_full_queue_refuses_one_account_and_not_another(bench: Bench) -> None:
     for _ in range(3):
         bench.submitted()

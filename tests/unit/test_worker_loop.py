@@ -372,7 +372,7 @@ def test_without_room_no_task_is_claimed_and_it_tells_why() -> None:
     assert [type(order) for order in stage.child.commands] == [Probe, Generate], (
         "and the room was tried before the claim"
     )
-    assert stage.worker.problem() == "the engine is not loaded yet"
+    assert stage.worker.health().problem == "the engine is not loaded yet"
 
 
 def test_an_attempt_that_is_lost_for_want_of_room_does_not_count() -> None:
@@ -403,7 +403,7 @@ def test_after_a_fault_of_the_machine_nothing_is_claimed_until_a_probe_was_writt
     told = []
 
     def full() -> Event | None:
-        told.append(stage.worker.problem())
+        told.append(stage.worker.health().problem)
         return MACHINE
 
     stage.child.played[1] = full
@@ -414,7 +414,7 @@ def test_after_a_fault_of_the_machine_nothing_is_claimed_until_a_probe_was_writt
     assert made == [Generate, Probe, Probe, Probe, Probe, Generate, Generate]
     assert told == ["no file can be made"]
     assert stage.child.kills == 1, "the fault may be in the process itself"
-    assert stage.worker.problem() == "the engine is not loaded yet"
+    assert stage.worker.health().problem == "the engine is not loaded yet"
 
 
 def test_a_task_that_only_ever_meets_faults_of_the_machine_ends_all_the_same() -> None:
@@ -478,13 +478,13 @@ def test_what_is_wrong_is_told_in_words() -> None:
     stage = Stage()
     told = []
     stage.child.state = Ready("any")
-    told.append(stage.worker.problem())
+    told.append(stage.worker.health().problem)
     stage.worker.storage.found("the disk is full")
-    told.append(stage.worker.problem())
+    told.append(stage.worker.health().problem)
     stage.child.silences = [loop.UNRESPONSIVE_SECONDS + 1]
-    told.append(stage.worker.problem())
+    told.append(stage.worker.health().problem)
     stage.child.state = Absent("no GPU")
-    told.append(stage.worker.problem())
+    told.append(stage.worker.health().problem)
     assert told == [None, "the disk is full", "the engine's process does not answer", "no GPU"]
 
 
@@ -493,7 +493,7 @@ def test_tasks_that_fail_by_their_own_fault_say_nothing_of_the_worker() -> None:
     told = []
 
     def look() -> Event | None:
-        told.append(stage.worker.problem())
+        told.append(stage.worker.health().problem)
         return BROKEN
 
     stage.child.played.append(look)

@@ -66,3 +66,6 @@ MODELS: dict[str, ModelCard] = {
     )
 }
 """By name. Five seconds at 30 frames a second, as the hosted service makes them."""
+
+DEFAULT_MODEL: Final = "wanx2.1-t2v-turbo"
+"""The model of a request that names none, unless the owner sets another."""

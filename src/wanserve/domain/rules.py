@@ -23,7 +23,7 @@ class VideoRequest:
     takes for granted of how the video is made: they must be what it is made with.
     """
 
-    model: str
+    model: str | None
     prompt: str
     negative_prompt: str | None = None
     size: Size | None = None
@@ -49,12 +49,14 @@ class RemixRequest:
     prompt: str
 
 
-def check(request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Callable[[], int]) -> Generation:
+def check(
+    request: VideoRequest, models: Mapping[str, ModelCard], new_seed: Callable[[], int], default_model: str = ""
+) -> Generation:
     """The generation that the request asks for; `new_seed` is called where it names no seed.
 
     Raises InvalidRequest with the field (one of VideoRequest's) and the rule.
     """
-    card = models.get(request.model)
+    card = models.get(default_model if request.model is None else request.model)
     if card is None:
         raise InvalidRequest("model", f"must be one of {', '.join(models)}")
     width, height = _size(request, card)

@@ -1,6 +1,7 @@
 """The ASGI application of one operation: authenticates, limits the rate, reads the body, calls the use case, answers."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, assert_never
@@ -59,6 +60,8 @@ class Endpoint:
     files: FileSender
     body_budget: BodyBudget
     runners: Runners
+    poll_ms: Callable[[], int]
+    """The time between two polls that answers recommend."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises WanserveError, which ErrorMiddleware turns into an answer."""
@@ -84,10 +87,13 @@ class Endpoint:
 
     async def _serve(self, key: Key, request: DialectRequest, scope: Scope, send: Send) -> None:
         operation, request_id = self.operation, scope[REQUEST_ID]
+        headers: tuple[tuple[str, str], ...] = ()
         match operation:
             case Query() | Cancel():
                 task = await self._find_or_cancel(operation, key, request)
                 answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
+                if isinstance(operation, Query) and operation.poll_header is not None:
+                    headers = ((operation.poll_header, str(self.poll_ms())),)
             case Submit() | Remix():
                 task = await self._submit(operation, key, request)
                 # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
@@ -100,11 +106,11 @@ class Endpoint:
                 return
             case _:
                 answer = await self._answer(operation, key, request, AnswerContext(request_id))
-        await send_json(send, 200, answer, operation.headers)
+        await send_json(send, 200, answer, headers)
 
     async def _submit(self, operation: Submit | Remix, key: Key, request: DialectRequest) -> Task:
         try:
-            video, repeat = operation.read(request), operation.read_repeat(request)
+            video, idempotency = operation.read(request), operation.read_idempotency(request)
         except WanserveError:
             # Also counted: an invalid request costs as much to parse as a valid one.
             await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
@@ -112,10 +118,10 @@ class Endpoint:
         try:
             await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
         except RateLimited:
-            # The client's retry is then a new submit, and not a repeat of an earlier task with the same body.
-            self.tasks.note_refused(key.account, video, repeat)
+            # The client's retry is then a new submit, and not the repetition of an earlier task with the same body.
+            self.tasks.note_refused(key.account, video, idempotency)
             raise
-        return await asyncio.wrap_future(self.tasks.submit(key, video, repeat))
+        return await asyncio.wrap_future(self.tasks.submit(key, video, idempotency))
 
     async def _find_or_cancel(self, operation: Query | Cancel, key: Key, request: DialectRequest) -> Task:
         match operation:

@@ -2,10 +2,10 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal, Union, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -33,6 +33,7 @@ from wanserve.http.dialects.base import (
 )
 from wanserve.http.files import MEDIA_TYPES, PATH
 from wanserve.http.operation_errors import SIGNED_FILE, errors_of
+from wanserve.http.ops import HEALTH_CHECKS, PAGES, HealthCheck
 from wanserve.tasks import IDEMPOTENCY_KEY_CHARACTERS
 
 Mode = Literal["validation", "serialization"]
@@ -53,8 +54,8 @@ _SAMPLES: Final[Mapping[type[Operation], Task]] = {
 """The tasks about which the examples of answers are."""
 
 
-def document(dialects: Sequence[Dialect], others: Mapping[str, JsonObject], version: str) -> JsonObject:
-    """The OpenAPI 3.1 document of every route: the dialects' operations, and `others` by path."""
+def document(dialects: Sequence[Dialect], version: str) -> JsonObject:
+    """The OpenAPI 3.1 document of every route."""
     schemas, components = _schemas(dialects)
     paths: dict[str, dict[str, object]] = {}
     for dialect in dialects:
@@ -71,7 +72,12 @@ def document(dialects: Sequence[Dialect], others: Mapping[str, JsonObject], vers
         },
         # Relative to the URL of the document itself, so that a proxy may serve it under a prefix.
         "servers": [{"url": "./"}],
-        "paths": {**paths, f"{PATH}{{key}}": {"get": _signed_file(dialects[0], schemas)}, **others},
+        "paths": {
+            **paths,
+            f"{PATH}{{key}}": {"get": _signed_file(dialects[0], schemas)},
+            **{path: {"get": _health_check(check, schemas)} for path, check in HEALTH_CHECKS.items()},
+            **{path: {"get": _page(page, media_type)} for path, (page, media_type) in PAGES.items()},
+        },
         "components": {
             "schemas": components,
             "securitySchemes": {name: made for one in dialects for name, made in one.security.items()},
@@ -98,6 +104,29 @@ def _signed_file(dialect: Dialect, schemas: Schemas) -> JsonObject:
             **_refused(refusals, schemas[dialect.error_type, "serialization"]),
         },
     }
+
+
+def _health_check(check: HealthCheck, schemas: Schemas) -> JsonObject:
+    statuses, answer = _status_and_answer(check)
+    content = {"application/json": {"schema": schemas[answer, "serialization"]}}
+    texts = {200: "Yes.", 503: "No: the body says why."}
+    return _own_route(check, {str(status): {"description": texts[status], "content": content} for status in statuses})
+
+
+def _status_and_answer(check: HealthCheck) -> tuple[Sequence[int], type]:
+    """The statuses of a health check and the type of its answer, from the type that it returns."""
+    status, answer = get_args(get_type_hints(check)["return"])
+    return get_args(status), answer
+
+
+def _page(page: Callable[..., object], media_type: str) -> JsonObject:
+    return _own_route(page, {"200": {"description": "Done.", "content": {media_type: {}}}})
+
+
+def _own_route(endpoint: Callable[..., object], responses: JsonObject) -> JsonObject:
+    """A route of the server itself, which needs no key. The docstring of its endpoint is its summary."""
+    summary = (endpoint.__doc__ or "").partition("\n")[0].removesuffix(".")
+    return {"tags": ["server"], "summary": summary, "security": [], "responses": responses}
 
 
 def _file_answers(*variants: Variant) -> dict[str, JsonObject]:
@@ -139,6 +168,8 @@ def _schemas(dialects: Sequence[Dialect]) -> tuple[Schemas, JsonObject]:
                 wanted[operation.docs.body, "validation"] = None
             if (answer := answer_type(operation)) is not None:
                 wanted[answer, "serialization"] = None
+    for check in HEALTH_CHECKS.values():
+        wanted[_status_and_answer(check)[1], "serialization"] = None
     found, definitions = TypeAdapter.json_schemas(
         [((kind, mode), mode, TypeAdapter(kind)) for kind, mode in wanted],
         schema_generator=_Generator,
@@ -208,7 +239,7 @@ def _responses(dialect: Dialect, operation: Operation, schemas: Schemas) -> Json
     about = {
         "description": "Done.",
         "content": {"application/json": {"schema": schemas[answer, "serialization"], "examples": examples}},
-        **_headers(name for name, _ in operation.headers),
+        **_headers([operation.poll_header] if isinstance(operation, Query) and operation.poll_header else []),
     }
     return {"200": about, **refused}
 

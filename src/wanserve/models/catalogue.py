@@ -17,6 +17,9 @@ SEEN_SECONDS: Final = 20.0
 FRESH_SECONDS: Final = 1.0
 """The workers are read again after this time: submits are many, and workers change seldom."""
 
+POLL_MS: Final = {"animatic": 1000, "wan": 5000}
+"""How long clients should wait between two polls, by engine, in milliseconds: a fraction of what a video takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -38,6 +41,10 @@ class Catalogue:
     def models(self) -> Mapping[str, ModelCard]:
         """The models that may be asked for, by name."""
         return self.served().models
+
+    def poll_ms(self) -> int:
+        """How long a client should wait between two polls, in milliseconds; by the fastest engine."""
+        return min((POLL_MS[engine] for engine in self.served().engines), default=max(POLL_MS.values()))
 
     def served(self) -> Served:
         """The models and engines. Where the table cannot be read, they are as they last were."""

@@ -9,7 +9,7 @@ from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalog import ModelCard
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Failure, State, Task, Usage, Video
-from wanserve.domain.worker import WorkerRow
+from wanserve.domain.worker import WorkerHealth, WorkerRow
 
 Value = str | int | float | None
 Row = tuple[Value, ...]
@@ -142,7 +142,7 @@ def read_usage(row: Fetched) -> Usage:
     return Usage(*row)
 
 
-WORKER_COLUMNS: Final = "id, installation, host, devices, engine, models, seen_ms"
+WORKER_COLUMNS: Final = "id, installation, host, device, devices, engine, models, health, seen_ms"
 
 _CARD_FIELDS: Final = [each.name for each in fields(ModelCard)]
 
@@ -151,16 +151,26 @@ def worker_row(worker: WorkerRow, seen_ms: int) -> Row:
     """The values of WORKER_COLUMNS."""
     # Of an engine's own kind of card only what every engine's has.
     cards = [{name: getattr(card, name) for name in _CARD_FIELDS} for card in worker.models.values()]
+    health = {"loaded": worker.health.loaded, "problem": worker.health.problem, "unloadable": worker.health.unloadable}
     devices, models = json.dumps(worker.devices), json.dumps(cards)
-    return worker.id, worker.installation, worker.host, devices, worker.engine, models, seen_ms
+    texts = worker.id, worker.installation, worker.host, worker.device
+    return *texts, devices, worker.engine, models, json.dumps(health), seen_ms
 
 
 def read_worker(row: Fetched) -> WorkerRow:
     """The worker whose WORKER_COLUMNS are in `row`."""
-    worker_id, installation, host, devices, engine, models, seen_ms = row
+    worker_id, installation, host, device, devices, engine, models, health, seen_ms = row
     cards = (_read_card(card) for card in json.loads(models))
     return WorkerRow(
-        worker_id, installation, host, tuple(json.loads(devices)), engine, {card.name: card for card in cards}, seen_ms
+        worker_id,
+        installation,
+        host,
+        device,
+        tuple(json.loads(devices)),
+        engine,
+        {card.name: card for card in cards},
+        WorkerHealth(**json.loads(health)),
+        seen_ms,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.task import Task
+from wanserve.domain.worker import WorkerHealth
 from wanserve.metrics import Metrics
 from wanserve.tasks import ModelRun, Tasks
 from wanserve.telemetry import about
@@ -75,8 +76,12 @@ class Worker:
         """Give back a running attempt at once. May be called from any thread, after `stop`."""
         self._drain.until_s = 0.0
 
-    def problem(self) -> str | None:
-        """Why this worker makes no videos now; None where it does. May be called from any thread."""
+    def health(self) -> WorkerHealth:
+        """The state of this worker. May be called from any thread."""
+        return WorkerHealth(is_loaded(self.child.state), self._problem(), dict(self.unloadable))
+
+    def _problem(self) -> str | None:
+        """Why this worker makes no videos now; None where it does."""
         state = self.child.state
         if state.problem:
             return state.problem

@@ -135,15 +135,11 @@ class Docs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Operation:
-    """What every operation has.
-
-    `headers` are sent with each successful answer. `read` may raise InvalidRequest.
-    """
+    """What every operation has. `read` may raise InvalidRequest."""
 
     method: str
     path: str
     docs: Docs
-    headers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +148,7 @@ class Submit(_Operation):
 
     read: Callable[[DialectRequest], VideoRequest]
     write: Callable[[Task, AnswerContext], JsonObject]
-    read_repeat: Callable[[DialectRequest], Idempotency] = idempotency_key
+    read_idempotency: Callable[[DialectRequest], Idempotency] = idempotency_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,15 +157,16 @@ class Remix(_Operation):
 
     read: Callable[[DialectRequest], RemixRequest]
     write: Callable[[Task, AnswerContext], JsonObject]
-    read_repeat: Callable[[DialectRequest], Idempotency] = idempotency_key
+    read_idempotency: Callable[[DialectRequest], Idempotency] = idempotency_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query(_Operation):
-    """Gets one task, whose id `read` returns."""
+    """Gets one task, whose id `read` returns. `poll_header` recommends the milliseconds to the next poll."""
 
     read: Callable[[DialectRequest], str]
     write: Callable[[Task, AnswerContext], JsonObject]
+    poll_header: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,9 @@ AZURE_HEADER: Final = "api-key"
 
 POLL_HEADER: Final = "openai-poll-after-ms"
 
+VENDOR_MODELS: Final = "sora-"
+"""How the names of the vendor's own models begin."""
+
 _ID: Final = re.compile(rf"{ID_PREFIX}([0-9a-f]{{8}})([0-9a-f]{{4}})([0-9a-f]{{4}})([0-9a-f]{{4}})([0-9a-f]{{12}})")
 _SIZE: Final = re.compile(r"([1-9]\d{0,4})[x*]([1-9]\d{0,4})", re.ASCII)
 _SECONDS: Final = re.compile(r"[1-9]\d{0,3}", re.ASCII)
@@ -125,8 +128,8 @@ _NOT_IN_REMIX: Final = _OF_OTHER_DIALECTS | frozenset(CreateBody.model_fields)
 class OpenAI:
     """The dialect of OpenAI's SDKs, of LiteLLM and of other open video servers.
 
-    `default_model` is used where a request names no model or one of the vendor's. `retention_ms` is how long a video is
-    kept after it has ended, `poll_ms` the time between two polls that answers recommend.
+    A request that names one of the vendor's own models gets the default model. `retention_ms` is how long a video is
+    kept after it has ended.
     """
 
     name: ClassVar[str] = "openai"
@@ -140,20 +143,32 @@ class OpenAI:
 
     error_type: ClassVar[type] = OpenAIError
 
-    def __init__(self, default_model: str, retention_ms: int, poll_ms: int) -> None:
-        create = partial(read_create, default_model=default_model)
+    def __init__(self, retention_ms: int) -> None:
         video = partial(write_video, retention_ms=retention_ms)
         videos = partial(write_list, retention_ms=retention_ms)
-        poll = ((POLL_HEADER, str(poll_ms)),)
         content = f"{VIDEO}/content"
         remix = f"{VIDEO}/remix"
         self.operations: Sequence[Operation] = (
-            Submit(method="POST", path=VIDEOS, read=create, write=video, read_repeat=read_repeat, docs=docs.CREATE),
-            Query(method="GET", path=VIDEO, read=read_id, write=video, headers=poll, docs=docs.RETRIEVE),
+            Submit(
+                method="POST",
+                path=VIDEOS,
+                read=read_create,
+                write=video,
+                read_idempotency=read_idempotency,
+                docs=docs.CREATE,
+            ),
+            Query(method="GET", path=VIDEO, read=read_id, write=video, poll_header=POLL_HEADER, docs=docs.RETRIEVE),
             List(method="GET", path=VIDEOS, read=read_list, write=videos, docs=docs.LIST),
             Delete(method="DELETE", path=VIDEO, read=read_id, write=write_deleted, docs=docs.DELETE),
             Content(method="GET", path=content, read=read_content, docs=docs.CONTENT),
-            Remix(method="POST", path=remix, read=read_remix, write=video, read_repeat=read_repeat, docs=docs.REMIX),
+            Remix(
+                method="POST",
+                path=remix,
+                read=read_remix,
+                write=video,
+                read_idempotency=read_idempotency,
+                docs=docs.REMIX,
+            ),
             Catalogue(method="GET", path="/v1/models", read=read_all_models, write=write_models, docs=docs.MODELS),
             Catalogue(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, docs=docs.MODEL),
             *_unsupported(),
@@ -225,7 +240,7 @@ def read_id(request: DialectRequest) -> str:
     return task_id
 
 
-def read_create(request: DialectRequest, default_model: str) -> VideoRequest:
+def read_create(request: DialectRequest) -> VideoRequest:
     """Parse a create. Raises InvalidRequest."""
     body = read_form_or_json(request, CreateBody)
     refuse_unsupported(
@@ -233,7 +248,7 @@ def read_create(request: DialectRequest, default_model: str) -> VideoRequest:
     )
     model = body.model or request.path_params.get("deployment")
     video = VideoRequest(
-        model=default_model if model is None or model.startswith("sora-") else model,
+        model=None if model is None or model.startswith(VENDOR_MODELS) else model,
         prompt=body.prompt,
         negative_prompt=body.negative_prompt,
         size=None if body.size is None else read_size(body.size),
@@ -270,7 +285,7 @@ def read_remix(request: DialectRequest) -> RemixRequest:
     return RemixRequest(task_id, body.prompt)
 
 
-def read_repeat(request: DialectRequest) -> Idempotency:
+def read_idempotency(request: DialectRequest) -> Idempotency:
     """The idempotency key, else the retry count that the vendor's clients send."""
     tries = request.headers.get(RETRY_COUNT_HEADER, "")
     return idempotency_key(request) or (RetryCount(int(tries[:9])) if tries.isascii() and tries.isdigit() else None)

@@ -5,11 +5,15 @@ CREATE TABLE workers (
     -- The data directory whose server started the worker.
     installation TEXT NOT NULL,
     host         TEXT NOT NULL,
-    -- A JSON list of the names of its devices.
+    -- The name of its device or group, for people.
+    device       TEXT NOT NULL,
+    -- A JSON list of the names that the driver gives its devices.
     devices      TEXT NOT NULL,
     engine       TEXT NOT NULL,
     -- A JSON list of the cards of the models that it serves.
     models       TEXT NOT NULL,
+    -- A JSON object: whether its engine is loaded, why it cannot make videos, which models did not load.
+    health       TEXT NOT NULL,
     -- Its last heartbeat.
     seen_ms      INTEGER NOT NULL
 ) STRICT;
