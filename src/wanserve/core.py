@@ -26,10 +26,10 @@ from wanserve.store.sqlite.tasks import SqliteTasks
 from wanserve.tasks import Tasks
 
 UNKNOWN: Final = Served(MODELS, frozenset())
-"""For a command that has not looked at what this machine can serve."""
+"""What is served, for a command that does not examine this machine."""
 
 UUIDS_AT_ONCE: Final = 256
-"""For so many ids is randomness read at a time: 4 KiB."""
+"""How many ids are made from one read of randomness, which is 4 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Core:
     catalogue: Catalogue
 
     def close(self) -> None:
-        """Finish what is being written; nothing may be asked afterwards."""
+        """Finish the queued writes. The core must not be used afterwards."""
         self.database.close()
 
 
@@ -58,12 +58,12 @@ def make_folders(settings: Settings) -> None:
 def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = False) -> Core:
     """Open the database of the data directory, making both where they are new. Raises SetupError.
 
-    `served` is what the settings say is served. `owner` says that this process holds the data directory already; another
-    one does not change the schema under a server that may be older than itself.
+    `served` is what is served by the settings. `owner` says that this process has locked the data directory already;
+    without the lock the schema is not changed while a server runs, which may be an older version.
     """
     make_folders(settings)
     lock = lock_file(settings.data_dir)
-    # Whoever removes the lock lets a second server in.
+    # Where the lock file is deleted, a second server can start: then this one writes nothing more.
     database = Database(
         settings.database_file,
         nullcontext() if owner else unserved(settings.data_dir),

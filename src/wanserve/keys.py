@@ -1,4 +1,4 @@
-"""The use cases of keys: create, restrict, revoke, list, and tell whose a credential is."""
+"""The use cases of keys: create, restrict, revoke and list them, and find the key of a credential."""
 
 import hmac
 from collections.abc import Callable, Collection
@@ -23,9 +23,9 @@ class Keys:
     new_secret: Callable[[], str]
 
     def create(self, name: str, account: str, models: Collection[str] | None = None) -> str:
-        """Make a key and return its text, which is told once and stored nowhere.
+        """Create a key and return its text, which is stored nowhere.
 
-        Raises InvalidRequest: the name is taken or no name, or a model is unknown.
+        Raises InvalidRequest where the name is taken or not valid, or a model is unknown.
         """
         for field, text in (("name", name), ("account", account)):
             if not text.strip() or len(text) > NAME_CHARACTERS or not text.isprintable():
@@ -49,9 +49,9 @@ class Keys:
         return self.store.accounts()
 
     def limit(self, account: str, change: Callable[[Limits], Limits]) -> Account:
-        """Change an account's limits; the account as it then is.
+        """Change an account's limits. Returns the changed account.
 
-        Raises InvalidRequest where there is none of that name, or a limit is none.
+        Raises InvalidRequest where there is no such account, or a limit is out of range.
         """
         known = next((each for each in self.store.accounts() if each.name == account), None)
         if known is None:
@@ -73,7 +73,7 @@ class Keys:
             raise MissingKey("no key was sent")
         sent = fingerprint(credential)
         key = self.store.find_key(sent)
-        # The look-up is by hash, so its time tells nothing of a key's text; the comparison is for whoever changes it.
+        # The look-up is by hash, so its time reveals nothing of a key's text. The comparison guards against a change of that.
         if key is None or key.revoked_ms is not None or not hmac.compare_digest(key.sha256, sent):
             raise InvalidKey("the key is unknown or revoked")
         return key

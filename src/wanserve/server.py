@@ -23,10 +23,10 @@ from wanserve.tasks import Tasks
 log = logging.getLogger(__name__)
 
 LAST_ANSWERS_SECONDS: Final = 2.0
-"""How long answers that were begun may take to be read once the server stops."""
+"""How long clients may take to read unfinished answers once the server stops."""
 
 FIRST_KEY: Final = "default"
-"""The name of the account and of the key that a server makes for itself when it has none."""
+"""The name of the first account and of its key."""
 
 
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
@@ -40,12 +40,12 @@ def _serve(settings: Settings, bound: socket.socket, *, with_worker: bool) -> No
     availability = find_availability(settings)
     served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)
-    # Owned before it is opened: a newer version must not change the schema under a server that still runs.
+    # Locked before the database is opened: a newer version must not migrate it under a server that still runs.
     with owned(settings.data_dir), closing(open_core(settings, served, owner=True)) as core:
         make_first_key(core.keys)
         parts = build(settings, core, availability, with_worker=with_worker)
         parts.fleet.take_back()
-        # What is built by now lives as long as the process: the collector need not walk it again and again.
+        # What exists by now lives as long as the process, so the garbage collector need not look at it again.
         gc.collect()
         gc.freeze()
         log.info("engine %s: %s", availability.engine, availability.why)
@@ -55,16 +55,18 @@ def _serve(settings: Settings, bound: socket.socket, *, with_worker: bool) -> No
 
 
 def tell_unserved(availability: Availability, tasks: Tasks) -> None:
-    """Log which models are not served, and why, and whether tasks wait for them."""
+    """Log the models that are not served, each with the reason, and whether tasks wait for them."""
     for model in availability.models:
         if model.engine is None:
             log.info("model %s is not served: %s", model.card.name, model.why)
             if tasks.store.waiting([model.card.name], None):
-                log.warning("tasks of %s wait, from when it was served, until it is again", model.card.name)
+                log.warning(
+                    "tasks of %s were submitted while it was served, and wait until it is served again", model.card.name
+                )
 
 
 def make_first_key(keys: Keys) -> None:
-    """On a data directory with no key, make one and tell it once, on stderr."""
+    """Create a key where there is none, and print it once, on stderr."""
     if keys.all():
         return
     secret = keys.create(FIRST_KEY, FIRST_KEY)
@@ -72,7 +74,7 @@ def make_first_key(keys: Keys) -> None:
 
 
 async def _run(parts: Parts, bound: socket.socket, drain_s: float) -> None:
-    """Serve until a signal comes and the workers have ended; connections that are still open are closed then."""
+    """Serve until a signal comes and the workers have ended. Connections that are still open are then closed."""
     fleet, loop = parts.fleet, asyncio.get_running_loop()
     fleet.start()
     stop_requested, abort_requested = asyncio.Event(), asyncio.Event()
@@ -92,14 +94,14 @@ async def _run(parts: Parts, bound: socket.socket, drain_s: float) -> None:
             timeouts = ConnectionTimeouts(head_s=parts.idle_s)
             await serve_app(parts.app, bound, lambda: _drained(fleet, stop_requested, abort_requested), timeouts)
         finally:
-            # The store closes after this: whatever still writes to it has ended by then.
+            # The store is closed after this, so all threads that write to it end first.
             await asyncio.to_thread(fleet.close)
 
 
 async def _drained(fleet: Fleet, stop_requested: asyncio.Event, abort_requested: asyncio.Event) -> float:
     """Return once a stop was requested and the workers have ended, or at once when an abort is requested.
 
-    Returns the seconds that clients still have to read answers that were begun.
+    Returns how many seconds clients still have to read unfinished answers.
     """
     await stop_requested.wait()
     ended = asyncio.create_task(asyncio.to_thread(fleet.join_workers))

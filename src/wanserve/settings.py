@@ -18,7 +18,7 @@ from wanserve.tasks import Policy
 
 PREFIX: Final = "WANSERVE_"
 CLIENT_VARIABLES: Final = frozenset({"WANSERVE_URL", "WANSERVE_KEY"})
-"""Variables of `wanserve generate` and the examples. They are no settings, and do not stop a server from starting."""
+"""Variables of `wanserve generate` and the examples. They are not settings of the server, which ignores them."""
 
 _DEVICE: Final = re.compile(r"[\w:-]+")
 
@@ -26,7 +26,7 @@ Attention = Literal[
     "native", "_native_cudnn", "_native_flash", "_native_efficient", "flash", "_flash_3", "sage",
     "_sage_qk_int8_pv_fp16_cuda", "xformers",
 ]  # fmt: skip
-"""Kernels by diffusers' names. Left out: those that download themselves at run time, and those known to make noise."""
+"""Kernels by diffusers' names. Left out: those that are downloaded at run time, and those that are known to make noise."""
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -80,7 +80,7 @@ class ModelSettings(BaseModel):
         return frames
 
     def sampling(self, authors: SamplingSettings) -> SamplingSettings:
-        """The authors' settings, with those that are set here in their place."""
+        """The authors' settings, replaced by those that are set here."""
         given = self.model_dump(exclude_none=True, exclude={"loras", "distill"})
         loras = tuple(lora.lora() for lora in self.loras)
         distill = self.distill.lora() if self.distill else None
@@ -88,7 +88,7 @@ class ModelSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """How this server runs. Each field is `WANSERVE_<FIELD>` in the environment and a key of wanserve.toml.
+    """The settings of a server. Each field is `WANSERVE_<FIELD>` in the environment and a key of wanserve.toml.
 
     `models` can be set in the file only, with one table for each model.
     """
@@ -199,7 +199,7 @@ class Settings(BaseModel):
 
     @property
     def scratch_dir(self) -> Path:
-        """Where unfinished files are: on the file system of the finished ones, so that finishing one is a rename."""
+        """The folder of unfinished files. It is on the file system of the stored ones, so that storing one is a rename."""
         return self.data_dir / "scratch"
 
     def policy(self) -> Policy:

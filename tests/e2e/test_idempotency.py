@@ -70,7 +70,7 @@ def test_the_same_key_with_another_body_is_refused_in_the_dialects_shape(idle: S
     assert refused.status_code == 400
     body = refused.json()
     assert (body["error"], body["code"]) == ("Invalid request parameters", "InvalidParameter")
-    assert body["message"] == "Idempotency-Key: order was used for another request: take a new one for each"
+    assert body["message"] == "Idempotency-Key: order was used for another request: use a new key for each request"
     assert body["request_id"] == refused.headers["x-request-id"]
     assert stored(idle) == before
     assert task_id(submit(idle, "order", key=key)) == first
@@ -142,6 +142,6 @@ def test_past_its_tasks_retention_a_key_neither_finds_it_nor_makes_another(tmp_p
         again.key = server.key
         refused = submit(again, "order")
         assert refused.status_code == 400
-        assert "order was used for a task that is no longer kept" in refused.json()["message"]
+        assert "order was used for a task that no longer exists" in refused.json()["message"]
         assert submit(again, "order", OTHER).status_code == 400
         assert task_id(submit(again, "another")) != first

@@ -126,7 +126,7 @@ def test_a_backup_never_takes_the_place_of_a_file(tmp_path: Path) -> None:
     taken.write_text("mine")
     done = wanserve("backup", str(taken), *data)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"wanserve: {taken} is there already: a backup never takes the place of a file\n"
+    assert done.stderr == f"wanserve: {taken} exists already: a backup never replaces a file\n"
     assert taken.read_text() == "mine"
     # A link to a disk that is not there is somebody's too, and seen only as the copy gets its name.
     link = tmp_path / "link"

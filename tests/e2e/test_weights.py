@@ -181,7 +181,7 @@ def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
     assert refused(folder, "generate", "a cat", "--weights", "nowhere", *out).startswith("nowhere is no folder")
     for engine in ("animatic", "auto"):
         steps = ("--engine", engine, "--steps", "3")
-        only = "steps: only the wan engine takes it, and here it is animatic"
+        only = "steps: only the wan engine has this option, and the engine is animatic here"
         assert refused(folder, "generate", "a cat", *steps, *out) == only
 
 

@@ -441,7 +441,7 @@ def test_a_key_keeps_its_promise_for_its_whole_window(bench: Bench, *, deleted: 
         if sweep:
             bench.tasks.forget_old(bench.clock.now_ms)
             bench.tasks.forget_old_keys()
-        with pytest.raises(InvalidRequest, match="mine was used for a task that is no longer kept"):
+        with pytest.raises(InvalidRequest, match="mine was used for a task that no longer exists"):
             bench.tasks.submit(ANN, REQUEST, named).result(0)
         with pytest.raises(InvalidRequest, match="mine was used for another request"):
             bench.tasks.submit(ANN, replace(REQUEST, seed=1), named).result(0)

@@ -1,1 +1,1 @@
-"""Where the finished files are kept, and the links by which they are fetched."""
+"""The stores of finished files, and the signed links to them."""

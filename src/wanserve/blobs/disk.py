@@ -1,4 +1,4 @@
-"""Files on a disk, of which none is lost or half written: synced first, then renamed into place."""
+"""A blob store on a disk. A file is synced and then renamed into place, so that none is lost or half written."""
 
 import errno
 import os
@@ -15,17 +15,17 @@ from wanserve.domain.ports import LocalFile
 from wanserve.machine.fsync import sync
 
 ROOM_BYTES: Final = 64_000_000
-"""So much must be free for a task to be begun: a 1080p clip while it is made, and what the database writes meanwhile."""
+"""The free bytes that are needed to start a task: for a 1080p clip, and for the database's writes meanwhile."""
 
 ROOM_FILES: Final = 32
-"""So many more files must find a place: those of a few videos, their folders, and the database's own."""
+"""The free inodes that are needed to start a task: for a few videos, their folders, and the database's files."""
 
 _PART = re.compile(r"[A-Za-z0-9._-]+")
 
-# No key may hold this letter, so what carries it is known to be no stored file.
+# No key may contain this letter, so a name with it is never a stored file.
 _UNFINISHED = "~"
 
-# How often a file is moved to a folder that a delete takes away again before that counts as a broken disk.
+# How often a folder is made again that a delete has removed meanwhile, before that counts as a broken disk.
 _MOVES = 10
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
@@ -38,10 +38,10 @@ class DiskBlobs:
     root: Path
 
     def put(self, key: str, source: Path) -> None:
-        """Take over the file at `source` under `key`, in place of one that is there; it survives a power cut.
+        """Store the file at `source` under `key`, and remove the source; an earlier file is replaced. See BlobStore.
 
-        Raises ValueError for a key that is none, and BlobUnavailable where the file cannot be stored;
-        the source is then left where it is.
+        Raises ValueError where `key` is not a valid key. Raises BlobUnavailable, and leaves the source, where the
+        file cannot be stored.
         """
         target = self._path(key)
         if target is None:
@@ -61,7 +61,7 @@ class DiskBlobs:
                 source.unlink()
 
     def locate(self, key: str) -> LocalFile:
-        """Where the file is. Raises BlobNotFound, also for a text that is no key."""
+        """Where the file is. Raises BlobNotFound, also where `key` is not a valid key."""
         path = self._path(key)
         with _disk_errors(f"cannot read {key!r}"):
             if path is None or not _is_file(path):
@@ -69,9 +69,9 @@ class DiskBlobs:
         return LocalFile(path)
 
     def delete(self, key: str) -> None:
-        """Remove the file, and the folders that this leaves empty; one that is gone already is not an error.
+        """Delete the file, and the folders that this leaves empty. A file that does not exist is not an error.
 
-        Raises ValueError for a key that is none, and BlobUnavailable.
+        Raises ValueError where `key` is not a valid key, and BlobUnavailable.
         """
         path = self._path(key)
         if path is None:
@@ -87,7 +87,7 @@ class DiskBlobs:
                     folder.rmdir()
 
     def keys(self) -> Iterator[str]:
-        """Every stored key, in no promised order; not what is still being written. Raises BlobUnavailable."""
+        """Every stored key, in any order, without unfinished files. Raises BlobUnavailable."""
         with _disk_errors("cannot list the files"):
             for folder, _, names in os.walk(self.root, onerror=_raise_unless_gone):
                 keys = (Path(folder, name).relative_to(self.root).as_posix() for name in names)
@@ -98,30 +98,30 @@ class DiskBlobs:
         try:
             disk = os.statvfs(self.root)
         except FileNotFoundError:
-            # It is made again with the next file.
+            # The next file makes it again.
             return None if self.root.parent.is_dir() else f"{self.root.parent} is gone"
         except OSError as error:
-            return f"{self.root} cannot be looked at: {error.strerror}"
+            return f"{self.root} cannot be examined: {error.strerror}"
         free = disk.f_bavail * disk.f_frsize
         if free < ROOM_BYTES:
             return (
-                f"the disk of {self.root} has {free // 1_000_000} MB free, and {ROOM_BYTES // 1_000_000} MB are wanted"
+                f"the disk of {self.root} has {free // 1_000_000} MB free, and {ROOM_BYTES // 1_000_000} MB are needed"
             )
-        # Some file systems make inodes as they need them, and tell of none.
+        # Some file systems create inodes as needed, and report a total of none.
         if disk.f_files and disk.f_favail < ROOM_FILES:
-            return f"the disk of {self.root} has room for {disk.f_favail} more files, and {ROOM_FILES} are wanted"
-        # Not for the permissions, which root always has, but for a disk that is mounted read-only.
+            return f"the disk of {self.root} has room for {disk.f_favail} more files, and {ROOM_FILES} are needed"
+        # This finds a disk that is mounted read-only; root has every permission.
         return None if os.access(self.root, os.W_OK | os.X_OK) else f"{self.root} cannot be written to"
 
     def _path(self, key: str) -> Path | None:
-        """Where the key's file is or would be; None where it is no key, such as one that leads out of the root."""
+        """The path of the key's file; None where `key` is not a valid key, such as one that leads out of the root."""
         parts = key.split("/")
         if any(part in {".", ".."} or not _PART.fullmatch(part) for part in parts):
             return None
         return self.root.joinpath(*parts)
 
     def _folders(self, path: Path) -> Iterator[Path]:
-        """The folders from the file's own up to the root."""
+        """The folders from the file's folder up to the root."""
         for folder in path.parents:
             yield folder
             if folder == self.root:
@@ -130,21 +130,20 @@ class DiskBlobs:
     def _sync_folders(self, path: Path) -> None:
         """Make the file's name durable, and the names of the folders above it.
 
-        Also of those that were there already: another process may have made one and not have synced it yet.
+        Folders that exist already are synced too: another process may have made one and not have synced it yet.
         """
         for folder in self._folders(path):
             sync(folder)
 
 
 def _move(source: Path, target: Path) -> bool:
-    """Bring the file to its place in one step; true where that took a copy and the source is still there."""
+    """Move the file into place in one step. True where it had to be copied, and the source still exists."""
     for tries_left in reversed(range(_MOVES)):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
         except (FileNotFoundError, FileExistsError):
-            # A delete in another process may have removed the folder, empty as it was, just after it was made
-            # or seen.
+            # A delete in another process may have removed the empty folder meanwhile.
             if not tries_left or not source.exists():
                 raise
         except OSError as error:
@@ -158,7 +157,7 @@ def _move(source: Path, target: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Bring the file over from another file system; nothing stands under the target's name before all of it does."""
+    """Copy the file from another file system. The target's name appears once the copy is complete."""
     unfinished = _unfinished(target)
     try:
         shutil.copyfile(source, unfinished)
@@ -183,14 +182,14 @@ def _is_file(path: Path) -> bool:
 
 
 def _raise_unless_gone(error: OSError) -> None:
-    """A folder that a delete removes while it is being listed held nothing."""
+    """Ignore that a delete removed the folder while it was listed: it was empty."""
     if error.errno not in _GONE:
         raise error
 
 
 @contextmanager
 def _disk_errors(what: str) -> Iterator[None]:
-    """Turn what the file system raises into BlobUnavailable, with its reason."""
+    """Turn the errors of the file system into BlobUnavailable, with the reason."""
     try:
         yield
     except OSError as error:

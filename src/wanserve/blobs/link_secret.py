@@ -21,9 +21,9 @@ class FileLinkSecret:
     path: Path
 
     def read(self) -> bytes:
-        """The secret of 32 bytes, which the first call ever makes.
+        """The secret of 32 bytes. The first call of all creates it.
 
-        Raises SetupError where it can be neither read nor made, or is not whole.
+        Raises SetupError where it can be neither read nor created, or has another length.
         """
         path = self.path
         try:
@@ -35,7 +35,7 @@ class FileLinkSecret:
         if len(secret) != SECRET_BYTES:
             raise SetupError(
                 f"the link secret {path} holds {len(secret)} bytes instead of {SECRET_BYTES}:"
-                " remove it and a new one is made, with which links given out before no longer work"
+                " delete it, and the next start creates a new one. Earlier links then no longer work"
             )
         return secret
 

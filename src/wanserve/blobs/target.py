@@ -1,4 +1,4 @@
-"""Which blob store to open: a value that can be handed to another process."""
+"""Which blob store to open, as a value that can be sent to another process."""
 
 from dataclasses import dataclass
 from pathlib import Path

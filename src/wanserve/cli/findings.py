@@ -28,7 +28,7 @@ from wanserve.models.availability import (
 from wanserve.settings import Settings
 
 DISK_BYTES: Final = 1_000_000_000
-"""Some hundred clips at 1080p, and the database."""
+"""Room for some hundred clips at 1080p, and for the database."""
 
 SQLITE_NEEDED: Final = (3, 37, 0)
 """The first version with STRICT tables; it has RETURNING too."""
@@ -41,7 +41,7 @@ CORE_HOURS: Final = 29
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was examined. `fine` is None where something is missing and no setting needs it."""
+    """One result. `fine` is None where something is missing that no setting needs."""
 
     about: str
     fine: bool | None
@@ -68,7 +68,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _trial_clip(settings: Settings, availability: Availability) -> Finding:
-    """Make a clip of a few frames: nothing less shows that engine and codec work."""
+    """Make a clip of a few frames, which shows that the engine and the codec work."""
     model = next(iter(availability.cards))
     with tempfile.TemporaryDirectory(prefix="wanserve-") as folder:
         try:
@@ -80,7 +80,7 @@ def _trial_clip(settings: Settings, availability: Availability) -> Finding:
 
 
 def with_one_step(availability: Availability) -> Availability:
-    """The same models with a single denoising step: enough to see that they work."""
+    """The same models with a single denoising step, which is enough for a trial."""
     models = (
         replace(model, card=replace(model.card, sampling=replace(model.card.sampling, steps=1)))
         for model in availability.models
@@ -89,7 +89,7 @@ def with_one_step(availability: Availability) -> Availability:
 
 
 def _real_models(settings: Settings) -> Iterator[Finding]:
-    """What the wan engine could do here, whether or not it serves: its libraries, the device, each model."""
+    """What the wan engine could do here, whether or not it is the engine: its libraries, the device, each model."""
     needed = settings.engine == "wan"
     if missing := missing_libraries():
         yield Finding("wan libraries", False if needed else None, missing)
@@ -144,6 +144,8 @@ def _sqlite() -> Finding:
 def _data_dir(folder: Path) -> Iterator[Finding]:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-    yield Finding("data directory", writable, f"{folder}" if writable else f"{there} is no folder that can be written")
+    yield Finding(
+        "data directory", writable, f"{folder}" if writable else f"{there} is not a folder with write permission"
+    )
     free = shutil.disk_usage(there).free
-    yield Finding("disk", free >= DISK_BYTES, f"{free / 1e9:.1f} GB free, {DISK_BYTES / 1e9:.0f} GB wanted")
+    yield Finding("disk", free >= DISK_BYTES, f"{free / 1e9:.1f} GB free, {DISK_BYTES / 1e9:.0f} GB needed")

@@ -45,7 +45,7 @@ class WanOptions:
     frames: int | None = None
 
     def given(self) -> dict[str, str | int]:
-        """Those that the command line names."""
+        """The settings that the command line has."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -77,7 +77,7 @@ def run_generate(arguments: argparse.Namespace) -> None:
     console = Console(stderr=True)
     notes: tuple[str, ...] = ()
     with progress_bar(console) as on_progress:
-        # Options of the engine mean a video made here, also where the environment names a server.
+        # Options of the engine ask for a video that is made here, also where the environment names a server.
         made_here = arguments.url is None and (arguments.engine or wan.given())
         url, key = ("", "") if made_here else client_address(arguments.url, arguments.key)
         if url:
@@ -92,7 +92,7 @@ def run_generate(arguments: argparse.Namespace) -> None:
 def with_settings(video: VideoOptions, engine: str | None, wan: WanOptions) -> tuple[VideoOptions, Settings]:
     """The options with their model, and the settings with what the options change of them.
 
-    Weights find_availability the engine, and the model where none is named. Raises InvalidRequest, SetupError.
+    Weights choose the wan engine, and the model where none is named. Raises InvalidRequest, SetupError.
     """
     settings = load({"engine": engine or (wan.weights and "wan")})
     given = wan.given()
@@ -103,7 +103,7 @@ def with_settings(video: VideoOptions, engine: str | None, wan: WanOptions) -> t
         settings = load({"engine": settings.engine, "models": tables})
         if (availability := find_availability(settings)).engine != "wan":
             raise InvalidRequest(
-                next(iter(given)), f"only the wan engine takes it, and here it is {availability.engine}"
+                next(iter(given)), f"only the wan engine has this option, and the engine is {availability.engine} here"
             )
     return replace(video, model=model), settings
 
@@ -121,7 +121,7 @@ def generate_here(video: VideoOptions, settings: Settings, on_progress: OnProgre
 def generate_through_server(client: Client, video: VideoOptions, wan: WanOptions, on_progress: OnProgress) -> None:
     """Have a running server make the video, and download it. Raises InvalidRequest, ServerRefused."""
     for name in wan.given():
-        raise InvalidRequest(name, "is the server's own to set: leave it out, or leave out --url")
+        raise InvalidRequest(name, "is a setting of the server: leave it out, or leave out --url")
     _require_folder(video.output)
     parameters = {"size": video.size, "seed": video.seed}
     task_id = client.submit(
@@ -137,7 +137,7 @@ def generate_through_server(client: Client, video: VideoOptions, wan: WanOptions
 
 
 def _require_folder(output: Path) -> None:
-    # Checked before the video is made: a misspelt path must not cost a minute's work.
+    # Checked before the video is made, so that a misspelt path fails at once.
     folder = output.absolute().parent
     if not folder.is_dir():
         raise InvalidRequest("output", f"there is no folder {folder}")

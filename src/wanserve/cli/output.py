@@ -16,7 +16,7 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
     elif rows:
-        # JSON does without rich, whose import takes longer than most commands.
+        # Only a table needs rich, whose import takes longer than most commands.
         import_module("wanserve.cli.table").print_table(rows)
     else:
         print("none")

@@ -16,13 +16,13 @@ from wanserve.domain.errors import WanserveError
 COMMANDS: Final = {
     "serve": "serve the HTTP API and make the videos",
     "generate": "make one video, with no server or through one",
-    "keys": "make, list, restrict and revoke keys",
-    "accounts": "list the accounts and limit them",
-    "tasks": "see and cancel what is queued and running",
-    "usage": "print the ledger: one row a video",
+    "keys": "create, list, restrict and revoke keys",
+    "accounts": "list the accounts and set their limits",
+    "tasks": "list and cancel tasks",
+    "usage": "print the ledger: one row for each video",
     "models": "list the models with their settings, or fetch the weights of one",
     "backup": "copy the database, also while a server serves",
-    "doctor": "tell what this machine can run and what is missing",
+    "doctor": "print what this machine can run and what is missing",
 }
 """Every command with its one-line help. `wanserve.cli.<name>` has its arguments and runs it."""
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(arguments) or 0
     except (WanserveError, OSError) as error:
-        # An OSError comes from this machine: a folder that may not be written, a disk that is full.
+        # An OSError is about this machine: a folder without write permission, a full disk.
         print(f"wanserve: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("wanserve: stopped", file=sys.stderr)
@@ -52,7 +52,7 @@ def parser() -> "CommandParser":
 
 
 def complete_parser() -> "CommandParser":
-    """The same parser with the arguments of every command, for whoever wants to see them all."""
+    """The same parser with the arguments of every command."""
     top = parser()
     for command in top.commands:
         command.load()
@@ -88,7 +88,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 class PrintVersion(argparse.Action):
-    """Looks the version up only where it is asked for: that takes as long as the rest of the start."""
+    """Looks the version up only for `--version`: that takes as long as the rest of the start."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
         super().__init__(option_strings, dest, nargs=0, **options)

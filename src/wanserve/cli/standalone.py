@@ -18,7 +18,7 @@ from wanserve.worker import protocol
 from wanserve.worker.supervisor import Supervisor
 
 OnProgress = Callable[[str, float | None], None]
-"""Is called with the present step, and with the fraction done where that is known."""
+"""Called with the current step, and with the fraction done where that is known."""
 
 SILENCE_SECONDS: Final = 3600.0
 

@@ -1,4 +1,4 @@
-"""Has a running server make a video: submits, polls and downloads over the document's API."""
+"""Makes a video on a running server: submits, polls and downloads over the document's API."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +13,9 @@ from wanserve.client.errors import ServerRefused
 
 POLL_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 30.0
-"""For one answer, not for the video: a server answers at once, also while it renders."""
+"""The timeout of one answer, not of the video: a server answers at once, also while it renders."""
 
-_NOT_OURS: Final = "the answer does not fit the document's API: is this address a wanserve?"
+_NOT_OURS: Final = "this is not an answer of the document's API: is there a wanserve at this address?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,10 @@ class Client:
 
 @contextmanager
 def _as_server_refused() -> Iterator[None]:
-    """Raise ServerRefused instead of what httpx and the JSON parser raise."""
+    """Turn the errors of httpx and of the JSON parser into ServerRefused."""
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ServerRefused(f"the server did not answer as it should: {error}") from error
+        raise ServerRefused(f"the request failed: {error}") from error
     except ValueError as error:
         raise ServerRefused(_NOT_OURS) from error

@@ -1,11 +1,11 @@
-"""Knows who may ask: accounts, the keys that they own, and what each is allowed."""
+"""Accounts, their keys, and their limits."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one account may do; `None` in a field means the server's own setting holds."""
+    """The limits of one account. None in a field: the server's setting applies."""
 
     submit_rps: float | None = None
     query_rps: float | None = None
@@ -15,7 +15,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One of the server's clients, with what it may do."""
+    """An account and its limits."""
 
     name: str
     created_ms: int
@@ -24,9 +24,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A secret of one account, known only by the SHA-256 of its text (64 hex digits).
+    """An API key of one account. Only the SHA-256 of its text is stored, as 64 hex digits.
 
-    `models` is what it may use, or None for all; `revoked_ms` is set once it counts no more.
+    `models` are the models that it may use, or None for all; `revoked_ms` is when it was revoked, or None.
     """
 
     name: str
@@ -38,5 +38,5 @@ class Key:
     limits: Limits = Limits()
 
     def may_use(self, model: str) -> bool:
-        """Whether this key is entitled to the model."""
+        """Whether this key may use the model."""
         return self.models is None or model in self.models

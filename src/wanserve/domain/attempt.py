@@ -1,14 +1,14 @@
-"""How an attempt ended, whose fault that was, and where its time went."""
+"""How an attempt ended, whose fault a failure was, and how long each part took."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """Whose fault it is that an attempt made no video; docs/operating.md lists what counts as which.
+    """Whose fault it is that an attempt made no video. docs/operating.md lists what counts as which.
 
     TASK: the video cannot be made, or the engine crashed on it. Only this spends an attempt.
-    MACHINE: the disk, its folders or a limit of the system. The worker claims nothing until a test file was written.
+    MACHINE: the disk, its folders or a limit of the system. The worker claims nothing until it could write a test file.
     WORKER: the engine's process was ended from outside, or was lost with its server or its lease.
     """
 
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Where an attempt's time went, in seconds: the engine, H.264, and reading back, syncing and storing the file."""
+    """How long the parts of an attempt took, in seconds: the engine, H.264, and checking, syncing and storing the file."""
 
     generate_s: float = 0.0
     encode_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Knows every way in which wanserve says no. Code, status and whether to try again are facts on the class.
+"""The errors of wanserve. Each class has its code, its HTTP status, and whether a retry may succeed.
 
 WanserveError
 ├── InvalidRequest        400  a field breaks a rule
@@ -8,23 +8,23 @@ WanserveError
 ├── ModelDenied           403  the key may not use this model
 ├── ModelNotFound         404  there is no such model
 ├── TaskNotFound          404  unknown, another account's, or past its retention
-├── WrongState            409  the task's state has no such move
+├── WrongState            409  the task's state does not allow this
 ├── VideoNotReady         404  the task has made no video, or not yet
 ├── RateLimited           429  too many requests a second
 ├── QueueFull             429  too many tasks waiting
 ├── StoreUnavailable      503  the task table cannot be read or written
-│   └── StoreUncertain    503  a write failed so late that it may have happened
+│   └── StoreUncertain    503  a write failed, and may have been stored all the same
 ├── BlobNotFound          404  no file is stored under this key
-├── BlobDamaged           500  a stored file is not what was stored
+├── BlobDamaged           500  a stored file has changed
 ├── BlobUnavailable       503  a file cannot be stored or read
 ├── MediaFailed                the video could not be encoded, or does not read back as asked
 │   ├── MediaUnavailable       its file could not be written or read
 │   └── MediaDamaged           its file does not read back as it was written
-├── MachineFailed              a limit of this machine was met while a video was made
+├── MachineFailed              a limit of this machine stopped a generation
 ├── EngineFailed               the engine cannot make this video
 │   └── EngineExhausted        out of memory or of a device: another attempt may succeed
 ├── Canceled                   a cancel was asked while the engine ran
-└── SetupError                 this machine or its settings cannot run what was asked
+└── SetupError                 the settings or this machine do not allow what was asked
 """
 
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ from wanserve.domain.attempt import Fault
 
 
 class WanserveError(Exception):
-    """Anything that wanserve refuses or fails at, with one clear line for the user."""
+    """An error of wanserve. Its message is one clear line for the user."""
 
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     fault: ClassVar[Fault] = Fault.TASK
-    """Whose fault it is where an attempt ends with this error."""
+    """Whose fault it is when an attempt ends with this error."""
 
 
 class InvalidRequest(WanserveError):
@@ -104,7 +104,7 @@ class TaskNotFound(WanserveError):
 
 
 class WrongState(WanserveError):
-    """The task's state has no such move."""
+    """The task's state does not allow this."""
 
     code = "wrong_state"
     status = 409
@@ -151,7 +151,7 @@ class StoreUnavailable(WanserveError):
 
 
 class StoreUncertain(StoreUnavailable):
-    """A write failed so late that it may have happened all the same; to try again may do it twice."""
+    """A write failed, and may have been stored all the same: a retry may store it twice."""
 
     code = "store_uncertain"
     retryable = False
@@ -165,7 +165,7 @@ class BlobNotFound(WanserveError):
 
 
 class BlobDamaged(WanserveError):
-    """A stored file is not what was stored: it was changed from outside, or its disk is failing."""
+    """A stored file has changed: another program changed it, or its disk fails."""
 
     code = "blob_damaged"
 
@@ -180,7 +180,7 @@ class BlobUnavailable(WanserveError):
 
 
 class MediaFailed(WanserveError):
-    """The video could not be encoded, or what was written does not read back as what was asked."""
+    """The video could not be encoded, or its file does not have the size and length that were asked for."""
 
     code = "media_failed"
     retryable = True
@@ -201,7 +201,7 @@ class MediaDamaged(MediaFailed):
 
 
 class MachineFailed(WanserveError):
-    """A limit of this machine, and no property of the video, stopped what was being made."""
+    """A limit of this machine stopped the generation; the video itself can be made."""
 
     code = "machine_failed"
     retryable = True
@@ -222,12 +222,12 @@ class EngineExhausted(EngineFailed):
 
 
 class Canceled(WanserveError):
-    """Raised inside an engine, by the report that it calls at each step, once a cancel was asked."""
+    """The task was canceled. The report that an engine calls at each step raises it, so that the engine stops."""
 
     code = "canceled"
 
 
 class SetupError(WanserveError):
-    """This machine, or its settings, cannot run what was asked; the line says what to change."""
+    """The settings or this machine do not allow what was asked; the message says what to change."""
 
     code = "setup"

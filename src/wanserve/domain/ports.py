@@ -1,4 +1,4 @@
-"""What the parts promise each other: the Protocols that app.py and core.py fill with implementations."""
+"""The ports: the Protocols whose implementations app.py and core.py choose."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
@@ -43,18 +43,18 @@ class Clip:
 
 
 class Engine(Protocol):
-    """Turns a generation into frames. Built once in a worker's child process, in whose main thread all is called."""
+    """Turns a generation into frames. Built once in a worker's child process, which calls it from its main thread only."""
 
     name: str
 
     def load(self, model: str) -> None:
-        """Load this model, in place of another that was loaded; may take minutes.
+        """Load this model and unload the one before it. That may take minutes.
 
-        Raises SetupError where this machine lacks something.
+        Raises SetupError where something is missing on this machine.
         """
 
     def generate(self, generation: Generation, report: Report) -> Clip:
-        """Draw the generation. Raises EngineFailed, or Canceled from `report`; both may come while frames are taken."""
+        """Draw the generation. Raises EngineFailed, or Canceled from `report`, here or while the frames are iterated."""
 
     def clean_up(self) -> None:
         """Release what the last generation left behind, however it ended. Called after each."""
@@ -62,7 +62,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A stored file that lies on this machine."""
+    """A stored file on this machine."""
 
     path: Path
 
@@ -81,37 +81,37 @@ class BlobStore(Protocol):
     """Stored files by key, such as `videos/{task}/{attempt}.mp4`. A key is relative, with no `..` in it."""
 
     def put(self, key: str, source: Path) -> None:
-        """Take over the file at `source` under `key`; it survives a power cut once this returns.
+        """Store the file at `source` under `key`, and remove the source. The file survives a power cut once this returns.
 
-        Raises BlobUnavailable where it cannot be written; the source is then left where it is.
+        Raises BlobUnavailable, and leaves the source, where the file cannot be stored.
         """
 
     def locate(self, key: str) -> BlobLocation:
         """Where the file is. Raises BlobNotFound."""
 
     def delete(self, key: str) -> None:
-        """Remove the file; one that is gone already is not an error."""
+        """Delete the file. A file that does not exist is not an error."""
 
     def keys(self) -> Iterator[str]:
-        """Every stored key, in no promised order."""
+        """Every stored key, in any order."""
 
     def problem(self) -> str | None:
         """Why another video cannot be stored now, as one line for the user; None where nothing is known to prevent it."""
 
 
 class LinkSecret(Protocol):
-    """The secret that signs links: the same in every process that gives out or checks links to the same files."""
+    """The secret that signs links: the same in every process that makes or checks links to the same files."""
 
     def read(self) -> bytes:
-        """The secret, which the first call ever makes. Raises SetupError."""
+        """The secret. The first call of all creates it. Raises SetupError."""
 
     def restore(self, secret: bytes) -> None:
-        """Write the secret again where it was deleted since: with another one no link given out would work. Raises OSError."""
+        """Write the secret again where it was deleted: with a new secret no earlier link would work. Raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateCount:
-    """How many tasks of one model are in one state; for PENDING also when the oldest of them was submitted."""
+    """The number of tasks of one model in one state; for PENDING also when the oldest of them was submitted."""
 
     model: str
     state: State
@@ -131,109 +131,109 @@ class TaskStore(Protocol):
         """The store's clock, in milliseconds since 1970, UTC. Cheap: it may be read for each request."""
 
     def add(self, new: NewTask, max_queued: int, identity: SubmitIdentity | None = None) -> Future[Task]:
-        """Accept a task, unless its account has `max_queued` tasks of this model that wait.
+        """Accept a task, unless `max_queued` tasks of its account and model are waiting.
 
         The future is done when the row is on disk, and gives the task: the new one, or as it now is the one that was
-        accepted for an earlier submit of the same `identity`. It fails with QueueFull, with StoreUnavailable, or
-        with InvalidRequest where the idempotency key was used for another request, or for a task that is no longer
-        kept. An account's own limit, where it has one, takes precedence over `max_queued`.
+        accepted for an earlier submit with the same `identity`. It fails with QueueFull, with StoreUnavailable, or
+        with InvalidRequest where the idempotency key was used for another request, or for a task that was deleted
+        since. An account's own limit takes precedence over `max_queued`.
         """
 
     def find_earlier(self, account: str, identity: SubmitIdentity, refusal: WanserveError) -> Future[Task]:
-        """The task that was accepted for an earlier submit of the same identity, as `add` gives it; adds nothing.
+        """The task that was accepted for an earlier submit with the same identity. Nothing is added.
 
-        Where there is none the future fails with `refusal`.
+        The future fails with `refusal` where there is none.
         """
 
     def get(self, account: str, task_id: str) -> Task | None:
-        """The task, if this account has it."""
+        """The task of this account, or None."""
 
     def find(self, task_id: str) -> Task | None:
-        """The task, whichever account has it: for the sweepers and the server's owner, never for an endpoint."""
+        """The task of any account: for the sweepers and the server's owner, never for an endpoint."""
 
     def search(self, account: str | None, search: Search) -> list[Task]:
-        """What the search finds; of one account, or of all where it is None. Nothing where `after` does not exist.
+        """The tasks that the search finds, of one account, or of all where it is None. None where `after` does not exist.
 
-        One account's are in the order of the times of their submits, all accounts' in the order of acceptance.
+        Those of one account are in the order of their submits, those of all accounts in the order of acceptance.
         """
 
     def count(self, account: str, search: Search) -> int:
-        """How many of the account's tasks the search finds, ignoring its `after`, `skip` and `limit`."""
+        """The number of the account's tasks that the search finds. Its `after`, `skip` and `limit` are ignored."""
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
-        """Those of these models that have a task which `claim` would take, in the order in which it would."""
+        """The models among these that have a task for `claim`, in the order in which it would take their tasks."""
 
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
     ) -> Task | None:
-        """Take the next waiting task of these models for one attempt, or None.
+        """Claim the next waiting task of these models, or None.
 
-        First the account with the fewest RUNNING tasks; among those the one whose last claim is the longest ago; of
-        several that had none, the one that came first; and of it the oldest task. An account with `max_running`
-        RUNNING tasks of a model (its own limit first, where it has one) gets no more of it.
+        The account with the fewest RUNNING tasks comes first; among equals the one whose last claim is the longest
+        ago, or the oldest account where none had a claim. Its oldest task is claimed. An account with `max_running`
+        RUNNING tasks of a model, or as many as its own limit allows, gets no further one of that model.
         """
 
     def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
-        """The heartbeat of `task.attempt`: extend its lease and write its progress; False where it lost the task.
+        """The heartbeat of `task.attempt`: extend its lease and write its progress. False where it has lost the task.
 
-        Progress that is less than what the table has is ignored, here as in `settle`.
+        Progress that is less than the stored one is ignored, here and in `settle`.
         """
 
     def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
-        """End the attempt `task.attempt` and move its task, with the ledger row of a success in the same transaction.
+        """End the attempt `task.attempt` and change its task's state; a success adds its ledger row in the same transaction.
 
-        False, and nothing written, where that attempt no longer holds the task, or with `expired_only` where its
-        lease has not run out.
+        Returns False, and writes nothing, where that attempt no longer holds the task, or with `expired_only` where
+        its lease has not expired.
         """
 
     def cancel(self, account: str, task_id: str, states: Collection[State]) -> Task | None:
-        """Cancel the task where it is in one of these states; the canceled task, or None."""
+        """Cancel the task if it is in one of these states. Returns the canceled task, or None."""
 
     def remove(self, account: str, task_id: str) -> bool:
-        """Remove the task, in whichever state; its ledger row stays. False where this account has no such task."""
+        """Delete the task, whatever its state; its ledger row stays. False where this account has no such task."""
 
     def expired(self) -> list[Task]:
-        """The RUNNING tasks whose lease has run out."""
+        """The RUNNING tasks whose lease has expired."""
 
     def abandoned(self, installation: str) -> list[Task]:
-        """The RUNNING tasks of this installation's workers, and those that no known worker runs."""
+        """The RUNNING tasks of this installation's workers, and those without a worker id."""
 
     def usage(self, account: str | None) -> list[Usage]:
         """The ledger, oldest first; of one account, or of all where it is None."""
 
     def forget(self, ended_before_ms: int, limit: int) -> list[Task]:
-        """Remove the `limit` oldest tasks that ended before this time, and return them; their ledger rows stay."""
+        """Delete the `limit` oldest tasks that ended before this time, and return them; their ledger rows stay."""
 
     def forget_keys(self, ttl_ms: int, limit: int) -> int:
-        """Remove at most `limit` idempotency keys that were first used longer ago than this; how many it removed."""
+        """Delete at most `limit` idempotency keys that were first used longer ago than this. Returns how many it deleted."""
 
     def save_worker(self, worker: WorkerRow) -> None:
-        """The heartbeat of a worker: write its row, with `seen_ms` as the store's clock says."""
+        """The heartbeat of a worker: write its row, with `seen_ms` by the store's clock."""
 
     def remove_workers(self, installation: str) -> None:
         """Remove the rows of this installation's workers."""
 
     def workers(self, seen_within_seconds: float) -> list[WorkerRow]:
-        """The workers whose last heartbeat is not longer ago than this, by their ids."""
+        """The workers with a heartbeat within the last so many seconds, sorted by id."""
 
     def wait(self, seen: int, timeout_s: float) -> int:
-        """The number of times that waiting tasks may have come or `wake` was called.
+        """Wait until a task may be waiting or `wake` is called, for at most `timeout_s` seconds. Returns a count of that.
 
-        Returns once it differs from `seen`, or after `timeout_s` seconds. The number is this process's own.
+        `seen` is the count that the last call returned: a higher count returns at once. The count is this process's own.
         """
 
     def wake(self) -> None:
-        """Make every `wait` return now."""
+        """Let every `wait` return."""
 
     def state_counts(self) -> list[StateCount]:
-        """How many tasks there are of each model in each state."""
+        """The number of tasks of each model in each state."""
 
     def check_writable(self) -> None:
         """Write as much as a submit does, durably. Raises StoreUnavailable."""
 
 
 class KeyStore(Protocol):
-    """Accounts and their keys. What is written is read by the next read, in whichever process. It owns the clock."""
+    """Accounts and their keys. A write is seen by the next read, in every process. The store owns the clock."""
 
     def find_key(self, sha256: str) -> Key | None:
         """The key with this hash, revoked or not, with its account's limits."""
@@ -242,10 +242,10 @@ class KeyStore(Protocol):
         """Store a key, and its account where that is new. Raises InvalidRequest where the name is taken."""
 
     def restrict_key(self, name: str, models: Collection[str] | None) -> bool:
-        """Let the key use only these models, or all where it is None; False where there is no key of that name."""
+        """Let the key use only these models, or all where it is None. False where there is no key of that name."""
 
     def revoke_key(self, name: str) -> bool:
-        """Write that the key is revoked, from now on or still since then; False where there is no key of that name."""
+        """Revoke the key; one that is revoked keeps its time. False where there is no key of that name."""
 
     def all_keys(self) -> list[Key]:
         """Every key, oldest first."""
@@ -254,4 +254,4 @@ class KeyStore(Protocol):
         """Every account, oldest first."""
 
     def set_limits(self, account: str, limits: Limits) -> bool:
-        """Write the account's limits; False where there is no such account."""
+        """Write the account's limits. False where there is no such account."""

@@ -1,4 +1,4 @@
-"""Knows what may be asked: turns a request into a Generation, or names the field and the rule that it breaks."""
+"""Checks a request against the rules of its model, and makes a Generation of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ SEED_MAX = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class VideoRequest:
-    """What a client asked for, already of the right types, not yet held against the rules.
+    """What a client asked for: parsed, and not yet checked against the rules.
 
-    `None` stands for what was left out. `size` is width and height in pixels, which may also come as `width` and
-    `height`, or as a `tier` such as 720P; `seconds` is how long the video is to play. The last four are what a client
-    takes for granted of how the video is made: they must be what it is made with.
+    None in a field: the client sent none. `size` is width and height in pixels, which may also come as `width` and
+    `height`, or as a `tier` such as 720P. `seconds` is the length of the video. The last four cannot be chosen: a client
+    may send them only with the values that the model has.
     """
 
     model: str | None
@@ -43,7 +43,7 @@ class VideoRequest:
 
 @dataclass(frozen=True, slots=True)
 class RemixRequest:
-    """What a client asked for by another task's id: that one's model, size, length, seed and all else, for this prompt."""
+    """A new prompt for the settings of another task: its model, size, length, seed and all else."""
 
     source_id: str
     prompt: str
@@ -112,7 +112,7 @@ def _pair(request: VideoRequest) -> Size:
 
 
 def _of_tier(text: str, asked: Size | None, card: ModelCard) -> Size:
-    """The size of the tier: the one that is asked for, else the first that the model makes, which is a landscape."""
+    """The size that was asked for, if it belongs to the tier; else the model's first size of the tier, a landscape."""
     tier = TIERS.get(text.upper())
     made = [name for name, sizes in TIERS.items() if set(sizes) & set(card.sizes)]
     if tier is None or text.upper() not in made:
@@ -144,7 +144,7 @@ def _require_as_made(request: VideoRequest, card: ModelCard) -> None:
 
 
 def _text(field: str, text: str, limit: int) -> str:
-    # PostgreSQL stores no NUL and nothing encodes half a surrogate pair: refused here, so that no store has to.
+    # PostgreSQL stores no NUL, and half a surrogate pair cannot be encoded. Refused here, so that no store has to.
     kept = text[:limit]
     if "\x00" in kept:
         raise InvalidRequest(field, "must not contain the character U+0000")

@@ -12,7 +12,7 @@ class Search:
 
     `since_ms` and `until_ms` bound the time of the submit, the latter exclusively; `ended_since_ms` leaves out what
     ended before. `after` is the id of the task behind which to begin; of the rest, `skip` are left out and at most
-    `limit` are given. `counted`: whoever asks wants to know how many there are on all pages too.
+    `limit` are given. `counted` asks for the number of tasks on all pages too.
     """
 
     states: Collection[State] = tuple(State)
@@ -30,9 +30,9 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of what a search finds: its tasks, and whether there are more after them.
+    """One page of a search: its tasks, and whether there are more after them.
 
-    `total` is how many there are on all pages, and None unless the search was `counted`.
+    `total` is the number of tasks on all pages, or None unless the search asked for it.
     """
 
     search: Search

@@ -1,4 +1,4 @@
-"""A task's life: its states, the one table of allowed moves, and what each move changes."""
+"""A task: its states, the table of allowed transitions, and what each transition changes."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,7 +10,7 @@ from wanserve.domain.generation import Generation
 
 
 class State(StrEnum):
-    """Where a task is in its life."""
+    """The state of a task."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -26,14 +26,14 @@ NEXT: dict[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.CANCELED: frozenset(),
 }
-"""The only moves there are. RUNNING to PENDING: the attempt was lost, crashed or given back, and may be tried again."""
+"""The allowed transitions. RUNNING to PENDING: the attempt was lost, crashed or given back, and may be tried again."""
 
 UNFINISHED = frozenset(state for state, following in NEXT.items() if following)
-"""The states from which a task can still move."""
+"""The states of a task that has not ended."""
 
 
 class Variant(StrEnum):
-    """The files that an attempt makes, each by the ending of its name: the video, one picture of it, and a sheet of many."""
+    """The files that an attempt makes, with the endings of their names: the video, one picture of it, a sheet of many."""
 
     VIDEO = "mp4"
     THUMBNAIL = "webp"
@@ -42,10 +42,10 @@ class Variant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A finished video: the blob's key, its size in bytes, the engine that made it, and what the engine noted.
+    """A finished video: the key of its blob, its size in bytes, the engine that made it, and the engine's notes.
 
-    `profile` is what the engine traded for speed or memory, "" where it has no such choice; `actual_prompt` is what
-    was drawn where that is not the task's own prompt.
+    `profile` is what the engine traded for speed or memory, "" where it has no such choice. `actual_prompt` is the prompt
+    that was drawn, where that is not the task's own.
     """
 
     key: str
@@ -73,7 +73,7 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt ended by this fault, and the task is not tried again."""
+    """The attempt failed, and the task is not tried again."""
 
     failure: Failure
     fault: Fault = Fault.TASK
@@ -81,18 +81,18 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
-    """The attempt ended by this fault, or by nobody's (None), and the task waits again."""
+    """The attempt ended without a video, and the task waits again. `fault` is None where the worker gave it back."""
 
     fault: Fault | None = None
 
 
 Settlement = Succeeded | Failed | Requeued
-"""What becomes of a task when its attempt ends."""
+"""How an attempt ends, and so what becomes of its task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A ledger row: one video that was made, for whom, and how long it plays."""
+    """A row of the ledger: one video, its account, and its length."""
 
     task_id: str
     account: str
@@ -106,7 +106,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task that was checked and not yet accepted: the store writes when that happens."""
+    """A task that was checked and is not yet accepted: the store sets the time."""
 
     id: str
     account: str
@@ -114,13 +114,13 @@ class NewTask:
     remixed_from: str | None = None
 
     def accepted(self, now_ms: int) -> "Task":
-        """The task as it waits from now on."""
+        """The task, accepted at this time."""
         return Task(self.id, self.account, self.generation, now_ms, remixed_from=self.remixed_from)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One accepted generation and its life. Times are milliseconds since 1970, UTC, by the store's clock.
+    """One accepted generation and its state. Times are milliseconds since 1970, UTC, by the store's clock.
 
     `attempt` counts the claims and is the fencing token: a write by an older attempt changes nothing.
     `attempts_spent` counts the attempts that failed by the task's own fault, `losses` those that failed by the fault of
@@ -147,7 +147,7 @@ class Task:
     worker_id: str | None = None
 
     def claimed(self, worker_id: str, now_ms: int, lease_until_ms: int) -> "Task":
-        """The task as its next attempt holds it. Raises WrongState unless it is PENDING."""
+        """The task, claimed for its next attempt. Raises WrongState unless it is PENDING."""
         self._require(State.RUNNING)
         return replace(
             self,
@@ -172,11 +172,11 @@ class Task:
                 assert_never(settlement)
 
     def canceled(self, now_ms: int) -> "Task":
-        """The task canceled. Raises WrongState where it has ended."""
+        """The task, canceled. Raises WrongState where it has ended."""
         return self._ended(State.CANCELED, now_ms)
 
     def ended_before(self, time_ms: int) -> bool:
-        """Whether it ended before this time; false while it has not ended."""
+        """Whether it ended before this time. False while it has not ended."""
         return self.ended_ms is not None and self.ended_ms < time_ms
 
     def usage(self) -> Usage:
@@ -190,7 +190,7 @@ class Task:
 
     def _ended(self, state: State, now_ms: int) -> "Task":
         self._require(state)
-        # A clock may be set back: no task ends before it began.
+        # The clock may be set back, but no task may end before it began.
         ended_ms = max(now_ms, self.started_ms or self.submitted_ms)
         return replace(self, state=state, ended_ms=ended_ms, lease_until_ms=None)
 
@@ -200,7 +200,7 @@ class Task:
 
 
 def _counting(task: Task, fault: Fault | None) -> Task:
-    """The task with one more attempt that ended by this fault."""
+    """The task with one more attempt counted that ended by this fault."""
     match fault:
         case None:
             return task

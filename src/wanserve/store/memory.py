@@ -1,4 +1,4 @@
-"""The in-memory twin of the SQL stores: the same contract without a file, for tests and for trying things out."""
+"""The stores in memory: the same contract as the SQL stores, for tests."""
 
 import threading
 from collections.abc import Collection
@@ -270,7 +270,7 @@ class MemoryTasks:
         ]
 
     def check_writable(self) -> None:
-        """See TaskStore. Memory always is."""
+        """See TaskStore. Memory is always writable."""
 
     def _earlier(self, account: str, identity: SubmitIdentity | None) -> Task | None:
         """The task, as it now is, of an earlier submit. Raises InvalidRequest."""
@@ -316,7 +316,7 @@ class MemoryTasks:
             return [task for task in self._tasks.values() if task.state is State.RUNNING]
 
     def _found(self, account: str | None, search: Search) -> list[Task]:
-        """What the search finds on all its pages, in its order."""
+        """The tasks on all pages of the search, in its order."""
         with self._lock:
             tasks = list(self._tasks.values())
         order = tasks if search.oldest_first else tasks[::-1]
@@ -342,7 +342,7 @@ class MemoryTasks:
             for task in self._tasks.values()
             if task.state is State.PENDING and task.generation.model in models and self._may_run(task, max_running)
         ]
-        # A sort keeps the order of equals, and the dict is in order of acceptance.
+        # The sort is stable, and the dict is in order of acceptance.
         accounts = list(self._served)
 
         def turn(account: str) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""The rows of tasks, keys, usage and workers: written and read by every SQL store."""
+"""Converts tasks, keys, usage and workers to rows and back, for every SQL store."""
 
 import json
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from wanserve.domain.worker import WorkerHealth, WorkerRow
 Value = str | int | float | None
 Row = tuple[Value, ...]
 Fetched = tuple[Any, ...]
-"""A row as a driver hands it over: of the types that the migration gave its columns."""
+"""A row as the driver returns it, with the types of the migration's columns."""
 
 GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark"
 LIFE_COLUMNS: Final = (
@@ -51,7 +51,7 @@ def life_row(task: Task) -> Row:
 
 
 def new_row(task: Task) -> Row:
-    """The values of NEW_COLUMNS: what a task has from its submit on."""
+    """The values of NEW_COLUMNS, which never change after the submit."""
     made = task.generation
     return (
         task.id,
@@ -149,7 +149,7 @@ _CARD_FIELDS: Final = [each.name for each in fields(ModelCard)]
 
 def worker_row(worker: WorkerRow, seen_ms: int) -> Row:
     """The values of WORKER_COLUMNS."""
-    # Of an engine's own kind of card only what every engine's has.
+    # Only the fields of ModelCard: an engine's own kind of card has more.
     cards = [{name: getattr(card, name) for name in _CARD_FIELDS} for card in worker.models.values()]
     health = {"loaded": worker.health.loaded, "problem": worker.health.problem, "unloadable": worker.health.unloadable}
     devices, models = json.dumps(worker.devices), json.dumps(cards)

@@ -1,23 +1,23 @@
-"""Knows how a thread that waits for tasks hears of one in the same process."""
+"""Wakes the threads of this process that wait for tasks."""
 
 import threading
 
 
 class Wakeup:
-    """A counter that grows at each wake; whoever has not seen the newest count does not sleep."""
+    """A counter of wakes. A thread waits only while it has seen the newest count."""
 
     def __init__(self) -> None:
         self._count = 0
         self._changed = threading.Condition()
 
     def wake(self) -> None:
-        """Count one more and let every waiting thread go."""
+        """Increase the count and wake every waiting thread."""
         with self._changed:
             self._count += 1
             self._changed.notify_all()
 
     def wait(self, seen: int, timeout_s: float) -> int:
-        """The count, as soon as it differs from `seen`, or after `timeout_s` seconds."""
+        """Wait until the count differs from `seen`, for at most `timeout_s` seconds. Returns the count."""
         with self._changed:
             self._changed.wait_for(lambda: self._count != seen, timeout_s)
             return self._count

@@ -1,7 +1,7 @@
-"""Takes back and deletes what nobody holds any more: lost attempts, old tasks, orphaned files, unfinished files.
+"""Takes back lost attempts; deletes old tasks, orphaned files and unfinished files.
 
-Nothing is taken back or deleted on one reading: what is found must be found again by the next sweep. Items are handled
-one by one: one that fails is logged and found again, and does not hold up the others.
+Everything is taken back or deleted only when two sweeps in a row have found it. Items are handled one by one: an error
+is logged, the next sweep tries again, and the other items are handled all the same.
 """
 
 import logging
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 LEASE_CHECK_SECONDS: Final = 2.0
 
 FILES_EVERY: Final = 30
-"""The files are swept once in so many lease checks."""
+"""How many checks of the leases there are for one sweep of the files."""
 
 READINGS_APART_SECONDS: Final = 45.0
-"""The retention is read twice, at least so far apart: a clock that is wrong for a moment deletes nothing."""
+"""The shortest time between two readings of the retention: a clock that is wrong for a moment deletes nothing."""
 
 READINGS_PER_RETENTION: Final = 100
-"""With a retention of less than an hour the two readings are a hundredth of it apart."""
+"""The time between two readings where the retention is less than an hour, as a share of the retention."""
 
 
 @dataclass(slots=True)
@@ -43,14 +43,14 @@ class LeaseSweeper:
     _expired: set[tuple[str, int]] = field(default_factory=set, init=False)
 
     def take_back_abandoned(self, installation: str) -> None:
-        """At a start: take back what the former workers of this installation ran, none of which can be alive."""
+        """At a start: take back the tasks of this installation's former workers, none of which can be alive."""
         _each(self.tasks.store.abandoned(installation), self._take_back_at_start, "was not taken back")
 
     def sweep(self) -> None:
-        """Take back what had expired at the last look too.
+        """Take back the attempts whose lease had expired at the last check too.
 
-        A clock that is set forward, or a machine that was asleep, makes every lease expire at once: a worker that
-        is alive has renewed its own by the next look.
+        Where the clock is set forward or the machine was asleep, every lease expires at once. A worker that is alive
+        has renewed its lease by the next check.
         """
         expired = {(task.id, task.attempt): task for task in self.tasks.store.expired()}
         _each((expired[key] for key in expired.keys() & self._expired), self._take_back, "was not taken back")
@@ -82,7 +82,7 @@ class RetentionSweeper:
     """When the retention was last read, and before which time a task must have ended to be past it."""
 
     def sweep(self) -> None:
-        """Look once, and delete what the last look found too."""
+        """Sweep once: delete what the last sweep found too."""
         for sweep in (self._sweep_old, self._sweep_orphans, self.tasks.forget_old_keys):
             if not self.stopping.is_set():
                 _logged(sweep)
@@ -101,7 +101,7 @@ class RetentionSweeper:
         while not self.stopping.is_set() and (old := self.tasks.forget_old(min(read_before_ms, before_ms))):
             for task in old:
                 log.info("task %s is past its retention", task.id)
-            # A file that cannot be deleted belongs to no task from here on, and is found as an orphan.
+            # A file that cannot be deleted now is an orphan from here on, and is found as one later.
             _each((key for task in old if task.video for key in files_of(task)), self.blobs.delete, "was not deleted")
 
     def _sweep_orphans(self) -> None:
@@ -124,7 +124,7 @@ class ScratchSweeper:
     _left_over: set[str] = field(default_factory=set, init=False)
 
     def sweep(self) -> None:
-        """Look once, and delete what the last look found too."""
+        """Sweep once: delete what the last sweep found too."""
         names = [path.name for path in self.scratch.iterdir()] if self.scratch.is_dir() else []
         found = {name for name in names if self.tasks.is_left_over(name)}
         _each(found & self._left_over, self._delete, "was not deleted")
@@ -151,7 +151,7 @@ class Sweepers:
         while not self.stopping.wait(self.check_s):
             rounds += 1
             _logged(self.leases.sweep)
-            # The first time soon, for the second look at what was found at the start.
+            # Soon after the start, to delete what the first sweep has found.
             if rounds == 1 or rounds % self.files_every == 0:
                 self.sweep_files()
 

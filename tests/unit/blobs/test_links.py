@@ -153,7 +153,7 @@ def test_a_broken_secret(tmp_path: Path, content: bytes) -> None:
     """One line says what is wrong and what to do; the file is left for its owner to look at."""
     path = tmp_path / "link-secret"
     path.write_bytes(content)
-    with pytest.raises(SetupError, match=f"holds {len(content)} bytes instead of 32: remove it") as caught:
+    with pytest.raises(SetupError, match=f"holds {len(content)} bytes instead of 32: delete it") as caught:
         FileLinkSecret(path).read()
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == content

@@ -1,1 +1,1 @@
-"""The foreign wire formats. Each is a codec that decides nothing; `base.py` is what a new one has to satisfy."""
+"""The foreign wire formats. Each is a codec that decides nothing. `base.py` has the interface of a dialect."""

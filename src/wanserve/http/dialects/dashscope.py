@@ -112,7 +112,7 @@ _BAD_FIELD: Final = "Required parameter(s) missing or invalid, please check the 
 
 
 class DashScope:
-    """The dialect of the vendor's SDKs. What is left out of it, and why: docs/compatibility.md."""
+    """The dialect of the vendor's SDKs. docs/compatibility.md says what is left out, and why."""
 
     name: ClassVar[str] = "dashscope"
     prefixes: ClassVar[Sequence[str]] = ("/api/v1",)
@@ -196,7 +196,7 @@ class DashScope:
                     "output": {"task_id": error.task_id, "task_status": "UNKNOWN"},
                 }
                 return Refusal(200, unknown, {})
-            # To a cancel, an unknown task is one that is not PENDING.
+            # For a cancel, an unknown task is a task that is not PENDING.
             status, code, message = _ERRORS[WrongState]
         elif isinstance(error, InvalidRequest):
             status, (code, message) = 400, _code_and_message(error)
@@ -235,7 +235,7 @@ def read_submit(request: DialectRequest) -> VideoRequest:
     body = read_json(request, DashScopeSubmit)
     video = body.video_request(model_name(body.model))
     if DOCUMENT_480P in (video.size, (video.width, video.height)):
-        raise InvalidRequest("size", "640*480 is a size of another API than this")
+        raise InvalidRequest("size", "640*480 is a size of the document's API, and not of this one")
     return video
 
 

@@ -1,6 +1,6 @@
 """The fields that the requests of every dialect have, each with what the OpenAPI document says of it.
 
-A bound in `json_schema_extra` is documented here and enforced by `domain/rules.py`, whose message it is that the client gets.
+A bound in `json_schema_extra` is documented here and enforced by `domain/rules.py`, whose message the client gets.
 """
 
 from collections.abc import Iterable, Sequence

@@ -92,7 +92,7 @@ _STATUS: Final[dict[State, VideoStatus]] = {
     State.RUNNING: "in_progress",
     State.SUCCEEDED: "completed",
     State.FAILED: "failed",
-    # OpenAI has no canceled state, and clients would poll for ever in a state that they do not know.
+    # OpenAI has no canceled state, and a client would poll for ever on a state that it does not know.
     State.CANCELED: "failed",
 }
 
@@ -119,7 +119,7 @@ _ERRORS: Final[dict[type[WanserveError], tuple[int, str | None]]] = {
 
 
 _OF_OTHER_DIALECTS: Final = frozenset(("input", "parameters", "duration"))
-"""Fields of the other dialects, in which those have what is at the top level here."""
+"""Fields of the other dialects: what they contain is at the top level here."""
 
 _NOT_IN_REMIX: Final = _OF_OTHER_DIALECTS | frozenset(CreateBody.model_fields)
 """Fields that a remix takes from the first video, and may not have itself."""

@@ -1,4 +1,4 @@
-"""Knows how a database that is in use is copied: as of one moment, into one file that is whole or not there."""
+"""Copies a database that is in use into one file, as it is at one moment."""
 
 import os
 import secrets
@@ -13,15 +13,15 @@ from wanserve.machine.fsync import sync
 def back_up(database: Path, target: Path) -> None:
     """Copy the database to a new file, durably, also while a server writes to it; the source is only read.
 
-    Its schema is copied as it is, whatever version wrote it. Raises SetupError, and `target` is then not there:
-    there is no database, the target's name is taken, or the copy cannot be made or is not whole.
+    The schema is copied as it is, whichever version wrote it. Raises SetupError, and leaves no `target`, where there is
+    no database, where the target exists already, or where the copy cannot be made or fails its integrity check.
     """
     if not database.is_file():
         raise SetupError(f"there is no database {database} to back up")
-    taken = f"{target} is there already: a backup never takes the place of a file"
+    taken = f"{target} exists already: a backup never replaces a file"
     if target.exists():
         raise SetupError(taken)
-    # Beside the target, so that the last step is one within a file system.
+    # In the folder of the target, so that the last step stays within one file system.
     unfinished = target.with_name(f"{target.name}.{secrets.token_hex(8)}~")
     try:
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -43,10 +43,10 @@ def _copy(database: Path, unfinished: Path) -> None:
         closing(sqlite3.connect(reading, uri=True)) as source,
         closing(sqlite3.connect(unfinished, isolation_level=None)) as copy,
     ):
-        # In one step, and so within one reading transaction, which keeps no writer out. In several it would begin
-        # anew at each write of another process.
+        # In one step, and so in one read transaction, which blocks no writer. A copy in several steps starts again at
+        # each write of another process.
         source.backup(copy)
-        # Without a write-ahead log beside it the copy is one file, of which nothing can be forgotten.
+        # Without a write-ahead log the copy is a single file.
         copy.execute("PRAGMA journal_mode = DELETE")
         verdict = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
@@ -54,9 +54,9 @@ def _copy(database: Path, unfinished: Path) -> None:
 
 
 def _name(unfinished: Path, target: Path) -> None:
-    """Give the file its name. Raises FileExistsError where somebody was faster."""
+    """Give the file its name. Raises FileExistsError where the name was taken meanwhile."""
     try:
-        # Unlike a rename, a link never takes the place of a file.
+        # Unlike a rename, a link never replaces a file.
         target.hardlink_to(unfinished)
     except PermissionError:
         # A file system without links, such as a memory stick's.

@@ -29,21 +29,21 @@ WAL_BYTES: Final = 64 * 1024 * 1024
 
 
 class _Own(threading.local):
-    """What each thread has for itself."""
+    """The state of each thread."""
 
     reader: sqlite3.Connection | None = None
 
 
 class Database:
-    """One SQLite file: a reading connection for each thread that asks, and the Writer."""
+    """One SQLite file: a reading connection for each thread that reads, and the Writer."""
 
     def __init__(
         self, path: Path, migrating: AbstractContextManager[None] = FREELY, watched: Sequence[Path] = ()
     ) -> None:
         """Open the file, creating or migrating it. Raises SetupError where it cannot be, or is newer than we are.
 
-        `migrating` is entered while the schema changes, and may refuse that. Where one of the files `watched` goes,
-        nothing is written any more, as where one of the database's own does.
+        `migrating` is entered while the schema changes, and may refuse that by an error. Once one of the files `watched`
+        or of the database's own files is deleted or replaced, nothing is written any more.
         """
         self._path = path
         self._local = _Own()
@@ -55,7 +55,7 @@ class Database:
         steps = migrations()
         try:
             if not path.exists():
-                # By itself SQLite makes it readable for all; the files beside it take its mode.
+                # SQLite itself would make it readable for all. The files beside it get the same mode.
                 path.touch(mode=0o600)
             first = self._connect()
             try:
@@ -73,7 +73,7 @@ class Database:
         try:
             return self._reader().execute(statement, values).fetchall()
         except UnicodeEncodeError:
-            # Half a surrogate pair is in no text that was ever stored, so it finds nothing.
+            # No stored text has half a surrogate pair, so the read finds nothing.
             return []
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the task table cannot be read: {error}") from error
@@ -83,21 +83,21 @@ class Database:
         return self.writer.write(statements, wakes=wakes).result()
 
     def close(self) -> None:
-        """Finish the waiting writes and close every connection; nothing may be asked afterwards."""
+        """Finish the queued writes and close every connection. The database must not be used afterwards."""
         self._closed = True
         self.writer.close()
         for reader in self._readers:
             reader.close()
 
     def _connect_writer(self) -> sqlite3.Connection:
-        # The files beside the database come with its first connection and go with its last.
+        # SQLite makes the files beside the database at its first connection, and deletes them after its last.
         self._files = {path: known for path, known in self._files.items() if path not in self._beside}
         return self._connect()
 
     def _check_files(self) -> None:
-        """See that the files are still those that were opened: SQLite goes on writing to one that was deleted.
+        """Check that the files are still those that were opened: SQLite would go on writing to a deleted one.
 
-        Raises StoreUnavailable: what is written now would be gone at the next start.
+        Raises StoreUnavailable where one is not: what is written to it would be lost at the next start.
         """
         for path in self._watched:
             try:

@@ -1,7 +1,7 @@
 """Finds a page of one account's tasks, and how many there are, by the counts of each period of ten minutes.
 
-Whole periods are skipped and added up by their counts, so that neither a late page, a rare state nor a total costs more
-in a long table. Only the tasks of the periods that hold the page's rows are looked at.
+Whole periods are skipped and summed by their counts. So a late page, a rare state or a total takes no longer in a long
+table: only the tasks of the periods with the page's rows are read.
 """
 
 import json
@@ -22,7 +22,7 @@ LAST_PERIOD: Final = 2**62 // PERIOD_MS
 
 
 class _Period(NamedTuple):
-    """One period that holds tasks of the search's states and model; `exact` says that the search finds all of them."""
+    """A period with tasks of the search's states and model. `exact`: the search finds all of them."""
 
     number: int
     tasks: int
@@ -31,7 +31,7 @@ class _Period(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one search finds among one account's tasks."""
+    """One search among the tasks of one account."""
 
     read: Read
     account: str
@@ -42,7 +42,7 @@ class Listing:
         search = self.search
         plain = search.skip == 0 and search.model is None and set(search.states) == set(State)
         if plain or search.after is not None or search.task_id is not None:
-            # The page begins at a place that the index knows.
+            # The index leads to the beginning of the page.
             return self._rows(search)
         rows: list[Fetched] = []
         skip = search.skip
@@ -57,14 +57,14 @@ class Listing:
                 rows += self._rows(replace(self._within(period), skip=skip, limit=wanted))
                 skip = 0
             else:
-                # How many the search finds in it is known only from its rows.
+                # Only its rows tell how many of them the search finds.
                 found = self._rows(replace(self._within(period), skip=0, limit=skip + wanted))
                 rows += found[skip:]
                 skip = max(0, skip - len(found))
         return rows
 
     def total(self) -> int:
-        """How many tasks there are on all pages, with no regard to `after`."""
+        """The number of tasks on all pages. `after` is ignored."""
         if self.search.task_id is not None:
             return self._count(self.search)
         return sum(period.tasks if period.exact else self._count(self._within(period)) for period in self._periods())
@@ -79,7 +79,7 @@ class Listing:
             exact = (
                 begin_ms >= (search.since_ms or 0)
                 and (search.until_ms is None or begin_ms + PERIOD_MS <= search.until_ms)
-                # What was submitted since cannot have ended before.
+                # A task that was submitted after this time cannot have ended before it.
                 and begin_ms >= (search.ended_since_ms or 0)
             )
             yield _Period(number, tasks, exact)
@@ -104,5 +104,5 @@ class Listing:
 
 
 def search_values(search: Search, account: str | None) -> dict[str, Value]:
-    """The values of the statements that look through tasks."""
+    """The values for the statements of a search."""
     return asdict(search) | {"account": account, "states": json.dumps(list(search.states))}

@@ -1,4 +1,4 @@
-"""Knows how a database gets from the schema it has to the schema that this version needs."""
+"""Brings the schema of a database up to this version's."""
 
 import re
 import sqlite3
@@ -23,12 +23,12 @@ def migrations() -> dict[int, str]:
 def migrate(database: sqlite3.Connection, steps: dict[int, str]) -> None:
     """Bring the schema up to the last of `steps`, all the way or not at all.
 
-    Raises SetupError where a step fails, or where the database was written by a newer version; it is then as it was.
+    Raises SetupError, and changes nothing, where a step fails or a newer version wrote the database.
     """
     version, newest = schema_version(database), max(steps)
     if version > newest:
         raise SetupError(
-            f"the database has schema {version}, this version of wanserve knows up to {newest}: use a newer wanserve"
+            f"the database has schema {version}, and this version of wanserve knows schemas up to {newest}: use a newer wanserve"
         )
     if version < newest:
         _take(database, steps)
@@ -51,13 +51,13 @@ def _take(database: sqlite3.Connection, steps: dict[int, str]) -> None:
 
 
 def schema_version(database: sqlite3.Connection) -> int:
-    """The number of the last migration that was taken; 0 for an empty database."""
+    """The number of the newest migration that the database has; 0 for an empty one."""
     version: int = database.execute("PRAGMA user_version").fetchone()[0]
     return version
 
 
 def _statements(sql: str) -> list[str]:
-    # executescript() would commit on its own, so the statements are cut apart and run inside our transaction.
+    # executescript() commits by itself, so the statements are split and run in our transaction.
     statements, rest = [], ""
     for line in sql.splitlines(keepends=True):
         rest += line

@@ -1,4 +1,4 @@
-"""The SQL that the SQLite store runs, each statement with what it promises. No SQL elsewhere."""
+"""Every SQL statement of the SQLite store, except for migrations and pragmas."""
 
 from typing import Final
 
@@ -20,23 +20,24 @@ def _marks(columns: str) -> str:
 
 
 def _lane_count(state: str, account: str, model: str) -> str:
-    """How many tasks an account has of a model in a state: kept by triggers, so that no long queue is counted."""
+    """The number of an account's tasks of a model in a state. Triggers keep it, so that a long queue is not counted."""
     return f"""coalesce(
         (SELECT tasks FROM lane_counts WHERE account = {account} AND model = {model} AND state = '{state}'), 0
     )"""
 
 
-# How many more tasks a lane may take. Read in the transaction that adds them, so no two submits share a place.
+# How many more tasks the account may have waiting for the model. It runs in the transaction that adds them, so that two
+# submits never take the same place.
 COUNT_PLACES: Final = f"""
     SELECT coalesce((SELECT max_queued FROM accounts WHERE id = ?1), ?3) - {_lane_count("PENDING", "?1", "?2")}
 """
 
-# What an idempotency key brought; the task may be gone since.
+# The task of an idempotency key. The task itself may have been removed since.
 FIND_KEYED: Final = (
     "SELECT fingerprint, task_id FROM idempotency_keys WHERE account = ? AND key = ? AND created_ms >= ?"
 )
 
-# In the transaction that adds the task. A key whose time is over begins anew.
+# Runs in the transaction that adds the task. It replaces a key that has expired.
 KEEP_KEYED: Final = """
     INSERT OR REPLACE INTO idempotency_keys (account, key, fingerprint, task_id, created_ms) VALUES (?, ?, ?, ?, ?)
 """
@@ -47,7 +48,7 @@ FORGET_KEYS: Final = """
     )
 """
 
-# Takes the task that an earlier try of the same was answered with: it is this try's from now on, and no other's.
+# Gives this try the task of an earlier try of the same submit. No other try gets it from then on.
 TAKE_COUNTED: Final = """
     UPDATE counted_submits SET retries = ? WHERE task_id = (
         SELECT task_id FROM counted_submits
@@ -56,7 +57,7 @@ TAKE_COUNTED: Final = """
     RETURNING task_id
 """
 
-# In the transaction that adds the task.
+# Runs in the transaction that adds the task.
 KEEP_COUNTED: Final = """
     INSERT INTO counted_submits (task_id, account, fingerprint, retries, sent_ms) VALUES (?, ?, ?, ?, ?)
 """
@@ -64,12 +65,12 @@ KEEP_COUNTED: Final = """
 _ROW: Final = f"({_marks(NEW_COLUMNS)}, 'PENDING', 0, 0, 0.0)"
 ADD_TASK: Final = f"INSERT INTO tasks ({NEW_COLUMNS}, state, attempt, attempts_spent, progress) VALUES {_ROW}"
 
-# Many rows in one step: Python's lock is let go once for all of them, and the event loop works meanwhile. A row
-# costs a third less than by itself (21 against 32 microseconds of CPU); beyond 64 there is little more to gain.
+# Adds many rows in one statement, which releases the GIL once for all of them, so that the event loop works meanwhile. A
+# row takes 21 microseconds of CPU instead of 32; more than 64 rows save little more.
 ROWS_AT_ONCE: Final = 64
 ADD_TASKS: Final = f"{ADD_TASK}{f', {_ROW}' * (ROWS_AT_ONCE - 1)}"
 
-# In the transaction that adds the tasks: many at once, as a trigger for each row would make it a fifth dearer.
+# Run in the transaction that adds the tasks, once for many of them: a trigger for each row takes a fifth more time.
 COUNT_LANE: Final = """
     INSERT INTO lane_counts (account, model, state, tasks) VALUES (?, ?, 'PENDING', ?)
     ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks
@@ -79,15 +80,15 @@ COUNT_PERIOD: Final = """
     ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks
 """
 
-# Scoped to the account: another account's id finds no row, as an unknown one.
+# With the account as a condition, so that the id of another account's task finds no row.
 GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND account = ?"
 
-# For the server's owner only: it asks for no account.
+# Without the account, for the server's owner only.
 FIND_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"
 
 
 def _found(search: Search, account: str | None) -> str:
-    """The rows that a search finds: only the conditions that it has, so that an account's own index serves it."""
+    """The FROM and WHERE of a search, with no more conditions than it has, so that SQLite uses the account's index."""
     newest_first = "<" if not search.oldest_first else ">"
     place = "(submitted_ms, seq)" if account is not None else "seq"
     conditions = {
@@ -105,7 +106,7 @@ def _found(search: Search, account: str | None) -> str:
 
 
 def search_tasks(search: Search, account: str | None) -> str:
-    """One page of what the search finds: an account's by the time of the submit, else in the order of acceptance.
+    """One page of the search: the tasks of an account in the order of their submits, else in the order of acceptance.
 
     `states` is a JSON list.
     """
@@ -115,16 +116,16 @@ def search_tasks(search: Search, account: str | None) -> str:
 
 
 def count_tasks(search: Search, account: str) -> str:
-    """How many rows of the account the search finds; each is looked at."""
+    """The number of the account's rows that the search finds. SQLite reads each of them."""
     return f"SELECT count(*) {_found(search, account)}"
 
 
 PERIOD_MS: Final = 600_000
-"""How long a period of the table `period_counts` is, in milliseconds: ten minutes, as its migration has it."""
+"""The length of a period of the table `period_counts`, in milliseconds: ten minutes, as in its migration."""
 
 
 def count_by_period(search: Search) -> str:
-    """How many of the account's tasks fit the search's states and model, for each period from one to another."""
+    """The number of the account's tasks with the search's states and model, for each period from :first to :last."""
     conditions = {
         "model = :model": search.model,
         "state IN (SELECT value FROM json_each(:states))": None if set(search.states) == set(State) else True,
@@ -138,7 +139,7 @@ def count_by_period(search: Search) -> str:
 
 
 def _head(account: str, model: str) -> str:
-    """The oldest task that `account` (a row's alias) may have run of `model`: NULL where there is none, or no place."""
+    """The oldest waiting task of `model` that `account` (an alias of a row) may run now, or NULL."""
     return f"""
         SELECT min(seq) FROM tasks
         WHERE state = 'PENDING' AND account = {account}.id AND model = {model} AND coalesce(
@@ -148,8 +149,8 @@ def _head(account: str, model: str) -> str:
     """
 
 
-# Takes the next task for one attempt. The accounts are walked in the order of their turns, and the first that may have
-# anything run is the last that is looked at: so neither a long queue nor many of them make a claim slow.
+# Claims the next task. The accounts are read in the order of their turns, until one has a task that may run: so neither a
+# long queue nor many accounts make a claim slow.
 CLAIM_TASK: Final = f"""
     UPDATE tasks
     SET state = 'RUNNING', attempt = attempt + 1, started_ms = max(:now_ms, submitted_ms), lease_until_ms = :lease_until_ms,
@@ -163,10 +164,10 @@ CLAIM_TASK: Final = f"""
     RETURNING {TASK_COLUMNS}
 """
 
-# In the transaction of the claim: the account goes to the end of the line.
+# Runs in the transaction of the claim: the account's next turn comes after those of all others.
 SERVE_ACCOUNT: Final = "UPDATE accounts SET served = (SELECT max(served) + 1 FROM accounts) WHERE id = ?"
 
-# The models whose tasks a claim would take, the next one first.
+# The models that have a task which may run now, in the order in which claims would take them.
 WAITING_MODELS: Final = f"""
     SELECT asked.value
     FROM json_each(:models) AS asked JOIN accounts AS first ON first.rowid = (
@@ -177,24 +178,24 @@ WAITING_MODELS: Final = f"""
     ORDER BY first.running, first.served, first.rowid, ({_head("first", "asked.value")})
 """
 
-# The heartbeat. No row: the attempt has lost its lease, or a cancel came.
+# The heartbeat. It changes no row where the attempt has lost the task or the task was canceled.
 RENEW_TASK: Final = """
     UPDATE tasks SET lease_until_ms = ?, progress = max(progress, ?) WHERE id = ? AND attempt = ? AND state = 'RUNNING'
 """
 
-# A life's new values. What clients are told of its progress never goes back, though its next attempt begins anew.
+# The new values of LIFE_COLUMNS. The progress that clients see never goes back, although the next attempt begins again.
 _LIFE: Final = ", ".join("max(progress, ?)" if name == "progress" else "?" for name in LIFE_COLUMNS.split(", "))
 
-# Ends an attempt, behind the fence: an older attempt, or one whose task has been taken away, matches no row.
+# Ends an attempt. An attempt that is not the newest, or that has lost the task, changes no row.
 SETTLE_TASK: Final = f"""
     UPDATE tasks SET ({LIFE_COLUMNS}) = ({_LIFE})
     WHERE id = ? AND attempt = ? AND state = 'RUNNING' AND lease_until_ms < coalesce(?, lease_until_ms + 1)
 """
 
-# In the transaction of the SETTLE_TASK that makes a task SUCCEEDED, and nowhere else.
+# Runs only in the transaction of the SETTLE_TASK that makes a task SUCCEEDED.
 ADD_USAGE: Final = f"INSERT INTO ledger ({USAGE_COLUMNS}) VALUES ({_marks(USAGE_COLUMNS)})"
 
-# Whatever attempt runs meanwhile: a cancel needs no lease. `states` is a JSON list.
+# Needs no attempt and no lease. The last parameter is a JSON list of states.
 CANCEL_TASK: Final = f"""
     UPDATE tasks
     SET state = 'CANCELED', ended_ms = max(?, coalesce(started_ms, submitted_ms)), lease_until_ms = NULL
@@ -202,12 +203,12 @@ CANCEL_TASK: Final = f"""
     RETURNING {TASK_COLUMNS}
 """
 
-# A worker that runs it finds no row at its next heartbeat, and stops.
+# The next heartbeat of a worker that runs the task changes no row, and the worker stops.
 REMOVE_TASK: Final = "DELETE FROM tasks WHERE id = ? AND account = ?"
 
 EXPIRED_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND lease_until_ms < ?"
 
-# What this installation's workers ran, and what was claimed before workers had ids.
+# The tasks that the installation's workers ran, and those that were claimed before workers had ids.
 ABANDONED_TASKS: Final = f"""
     SELECT {TASK_COLUMNS} FROM tasks
     WHERE state = 'RUNNING'
@@ -216,7 +217,7 @@ ABANDONED_TASKS: Final = f"""
 
 SAVE_WORKER: Final = f"INSERT OR REPLACE INTO workers ({WORKER_COLUMNS}) VALUES ({_marks(WORKER_COLUMNS)})"
 
-# A worker that still has a task by the table stays: the next start takes that back.
+# Keeps the row of a worker that still has a RUNNING task: the next start takes that task back.
 REMOVE_WORKERS: Final = """
     DELETE FROM workers
     WHERE installation = ? AND id NOT IN (SELECT worker_id FROM tasks WHERE state = 'RUNNING' AND worker_id IS NOT NULL)
@@ -224,13 +225,13 @@ REMOVE_WORKERS: Final = """
 
 SEEN_WORKERS: Final = f"SELECT {WORKER_COLUMNS} FROM workers WHERE seen_ms >= ? ORDER BY id"
 
-# The ledger stays: it is what was used, not what is kept.
+# Leaves the ledger as it is: it tells what was used, not what is kept.
 FORGET_TASKS: Final = f"""
     DELETE FROM tasks WHERE seq IN (SELECT seq FROM tasks WHERE ended_ms < ? ORDER BY ended_ms LIMIT ?)
     RETURNING {TASK_COLUMNS}
 """
 
-# From the counts that triggers keep. The oldest task that waits is the head of one of the lanes.
+# Reads the counts that triggers keep. The oldest waiting task of a model is the oldest of one of its accounts.
 STATE_COUNTS: Final = """
     SELECT model, state, sum(tasks), min(CASE state WHEN 'PENDING' THEN (
         SELECT submitted_ms FROM tasks
@@ -239,8 +240,8 @@ STATE_COUNTS: Final = """
     FROM lane_counts AS lane WHERE tasks > 0 GROUP BY model, state
 """
 
-# As much as a submit with the longest prompts and its indexes takes, and new bytes each time: a row that is written and
-# removed in one transaction never reaches the disk.
+# Writes as many bytes as a submit with the longest prompts and its indexes does, and others each time: a row that is
+# written and removed in one transaction would never reach the disk.
 PROBE: Final = "INSERT OR REPLACE INTO probe (id, content) VALUES (1, randomblob(16384))"
 
 LEDGER: Final = f"""

@@ -1,4 +1,4 @@
-"""Adds the tasks of many submits at once, each within its account's limit, and none for a submit that was accepted before."""
+"""Adds the tasks of many submits at once, within the limits of their accounts; a repeated submit gets its first task."""
 
 import sqlite3
 from collections import Counter
@@ -16,7 +16,7 @@ from wanserve.store.sqlite import statements as sql
 
 
 class PendingSubmit(NamedTuple):
-    """One task to add, or the error to return where there was no earlier submit; see TaskStore.add, find_earlier."""
+    """A task to add, or the error to answer with where there was no earlier submit. See TaskStore.add, find_earlier."""
 
     account: str
     new: NewTask | WanserveError
@@ -25,7 +25,7 @@ class PendingSubmit(NamedTuple):
 
 
 def add_all(connection: sqlite3.Connection, submits: Sequence[PendingSubmit], now_ms: int) -> list[Task | Exception]:
-    """Add the tasks that are new and fit into their queue; for each submit its task, or the error that refuses it."""
+    """Add the tasks that are new and fit into their queues. Returns for each submit its task, or the error."""
     batch = _Batch(connection, now_ms)
     answers = [batch.take(submit) for submit in submits]
     batch.write()
@@ -37,17 +37,17 @@ class _Batch:
     connection: sqlite3.Connection
     now_ms: int
     places: dict[tuple[str, str], int] = field(default_factory=dict)
-    """How many more tasks each account's queue of a model takes."""
+    """How many more tasks may wait, by account and model."""
 
     tasks: list[Row] = field(default_factory=list)
     periods: Counter[tuple[str, int, str]] = field(default_factory=Counter)
-    """How many of them each account has in which period of ten minutes of each model."""
+    """How many of them there are, by account, period of ten minutes, and model."""
 
     keyed: dict[tuple[str, str], tuple[KeyedSubmit, Task]] = field(default_factory=dict)
-    """The submits of this batch that have an idempotency key, by their account and key."""
+    """The submits of this batch that have an idempotency key, by account and key."""
 
     counted: list[tuple[CountedSubmit, Task]] = field(default_factory=list)
-    """The submits of this batch whose client counts its tries."""
+    """The submits of this batch whose clients count their retries."""
 
     def take(self, submit: PendingSubmit) -> Task | Exception:
         identity = submit.identity
@@ -96,7 +96,7 @@ class _Batch:
                 assert_never(identity)
 
     def _by_key(self, account: str, submit: KeyedSubmit) -> Task | InvalidRequest | None:
-        """What an earlier submit with this key was given; a refusal where the key cannot be answered."""
+        """The task of an earlier submit with this key, or the error where the key was used for another request."""
         if (account, submit.key) in self.keyed:
             first, added = self.keyed[account, submit.key]
             return added if first.fingerprint == submit.fingerprint else key_of_another_request(submit)
@@ -110,7 +110,7 @@ class _Batch:
         return key_of_a_forgotten_task(submit) if task is None or task.ended_before(submit.kept_since_ms) else task
 
     def _by_count(self, account: str, submit: CountedSubmit) -> Task | None:
-        """The task of the try before this one, which is this one's from now on."""
+        """The task of the try before this one. This try has it from now on."""
         for number, (earlier, task) in enumerate(self.counted):
             if task.account == account and earlier.followed_by(submit):
                 self.counted[number] = submit, task

@@ -1,7 +1,7 @@
 """Runs the writes of many callers in shared commits: one thread owns the only writing connection to a SQLite file.
 
-Every future that is handed out is done in the end, whatever happens in the thread: with the result of its write, or
-with a StoreUnavailable that says why there is none.
+Every future gets a result in the end, whatever happens in the thread: that of its write, or a StoreUnavailable that
+says why the write failed.
 """
 
 import logging
@@ -22,14 +22,14 @@ Item = TypeVar("Item")
 log = logging.getLogger(__name__)
 
 MAX_GROUP: Final = 256
-"""Writes in one commit at most, so that the first of a burst is not kept waiting by the last."""
+"""The most writes in one commit: the first write of a burst does not wait for the last."""
 
 Together = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[object]]
-"""Performs several writes of one kind; for each its result, or the exception that refuses it alone."""
+"""Performs several writes of one kind. Returns for each its result, or the exception that refuses only this write."""
 
 
 class _Write(NamedTuple):
-    """What one caller wants written, and the future that it waits on."""
+    """One queued write, with the future of its caller."""
 
     perform: Together
     item: object
@@ -38,14 +38,14 @@ class _Write(NamedTuple):
 
 
 class Writer:
-    """Runs every write of this process, as many as are waiting in one durable transaction.
+    """Runs every write of this process: all that wait, in one durable transaction.
 
-    A write is a function of the connection that runs its statements without BEGIN or COMMIT. It may raise: then
-    its own statements are undone and the rest of the group still commits. `on_wake` is called, in the writer's
-    thread, once for each group that held a write which asked for it. `check` is called before each group and raises
+    A write is a function of the connection that runs its statements without BEGIN or COMMIT. Where it raises,
+    its own statements are undone, and the other writes of the group are committed. `on_wake` is called in the writer's
+    thread, once for each group with a write that asks for it. `check` is called before each group and raises
     StoreUnavailable where nothing may be written.
 
-    A connection that has failed in a way that nobody foresaw is replaced before the next group; the thread goes on.
+    After an unexpected error the connection is replaced before the next group, and the thread goes on.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._closed = False
-        # Held while a write is queued: none comes into the queue after the mark that ends it.
+        # Held while a write is queued, so that none is queued after the None that ends the queue.
         self._queueing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
     def write(self, statements: Callable[[sqlite3.Connection], T], *, wakes: bool = False) -> Future[T]:
-        """Queue a write; the future is done once it is on disk. It fails with StoreUnavailable or what it raised.
+        """Queue a write. Its future has the result once the write is on disk, or the error: StoreUnavailable, or its own.
 
-        `wakes` says that a task may be waiting for a worker after it.
+        `wakes` says that a task may wait for a worker after it.
         """
         outcome: Future[T] = Future()
         self._put(_Write(lambda connection, _: [statements(connection)], None, wakes, outcome))
@@ -77,17 +77,17 @@ class Writer:
     def write_together(
         self, perform: Callable[[sqlite3.Connection, Sequence[Item]], Sequence[object]], item: Item
     ) -> Future[Any]:
-        """Queue one of many writes of a kind: `perform` is given those that follow each other in a group at once.
+        """Queue one of many writes of a kind. `perform` gets the neighbours of its kind in a group together.
 
-        It answers for each item what its future gives, or the exception that refuses it alone. What it raises
-        refuses them all. A task may be waiting for a worker after it.
+        It returns the result for each item, or the exception that refuses only this one. What it raises refuses them
+        all. A task may wait for a worker after it.
         """
         outcome: Future[Any] = Future()
         self._put(_Write(perform, item, True, outcome))
         return outcome
 
     def close(self) -> None:
-        """Finish what is queued and end the thread; a write that comes later is refused."""
+        """Finish the queued writes and end the thread. Later writes are refused."""
         with self._queueing:
             self._closed = True
             self._waiting.put(None)
@@ -123,24 +123,24 @@ class Writer:
         return group, False
 
     def _serve(self, taken: list[_Write]) -> None:
-        """Write the group: the outermost frame of its commit, which leaves no future undone."""
+        """Write the group. No error leaves this function, and every future has a result afterwards."""
         try:
             self._commit(taken)
         except BaseException as error:
-            log.exception("a group of %d writes failed in a way that nobody foresaw", len(taken))
+            log.exception("an unexpected error in a group of %d writes", len(taken))
             lost = self._abandon(error)
             for write in taken:
-                with suppress(InvalidStateError):  # it has its answer already, or its client is gone
+                with suppress(InvalidStateError):  # it has its result already, or its client is gone
                     write.outcome.set_exception(lost)
         try:
             if any(write.wakes for write in taken):
                 self._on_wake()
         except Exception:
-            # The writes stand; a worker that slept on finds their tasks at its next look.
-            log.exception("the workers were not woken")
+            # The writes are stored. The workers find their tasks when they poll the next time.
+            log.exception("the workers were not woken, and find new tasks when they poll")
 
     def _commit(self, taken: list[_Write]) -> None:
-        # From here on nobody can cancel; what was canceled while it waited (its client went away) is not written.
+        # A write whose client went away while it was queued is dropped. The others cannot be canceled from here on.
         group = [write for write in taken if write.outcome.set_running_or_notify_cancel()]
         try:
             connection = self._connected()
@@ -150,7 +150,7 @@ class Writer:
             answers: Sequence[object] = [refusal] * len(group)
         else:
             answers = self._transacted(connection, group)
-        # Only now, with the commit on disk, does anybody hear of success.
+        # The commit is on disk now, so the callers may learn of it.
         for write, answer in zip(group, answers, strict=True):
             if isinstance(answer, Exception):
                 write.outcome.set_exception(answer)
@@ -163,13 +163,13 @@ class Writer:
         return self._connection
 
     def _abandon(self, error: BaseException) -> StoreUnavailable:
-        """Give up the connection and its transaction after an error that nobody foresaw; what the callers are told."""
+        """Give up the connection and its transaction after an unexpected error. Returns the error for the callers."""
         undone = self._connection is None or self._connection.in_transaction
         self._replace_connection()
         name = type(error).__name__
         if undone:
             return StoreUnavailable(f"the task table cannot be written: {name}")
-        # How far the commit came is not known, so nobody may be told to send it again.
+        # It is not known how far the commit came, so no caller may be told to retry.
         return StoreUncertain(f"a write to the task table may be lost: {name}")
 
     def _replace_connection(self) -> None:
@@ -180,7 +180,7 @@ class Writer:
                 connection.close()
 
     def _transacted(self, connection: sqlite3.Connection, group: list[_Write]) -> Sequence[object]:
-        """Perform the writes in one transaction: for each what it answers, or why none of them happened."""
+        """Perform the writes in one transaction. Returns the result of each, or for each the error that undid them all."""
         answers: list[object] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -200,7 +200,7 @@ class Writer:
         return [failure] * len(group)
 
     def _end(self) -> None:
-        """Refuse what nobody will write any more, and close the connection."""
+        """Refuse the writes that are still queued, and close the connection."""
         with self._queueing:
             self._closed = True
         with suppress(queue.Empty):
@@ -212,31 +212,31 @@ class Writer:
 
 
 def _try_commit(connection: sqlite3.Connection) -> StoreUnavailable | None:
-    """Commit; else what happened instead."""
+    """Commit. Returns the error where that failed."""
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         if error.sqlite_errorname.startswith("SQLITE_IOERR"):
-            # The disk may have all of it, and a power cut now would bring it back.
+            # All of it may be on the disk, and then the next start after a power cut finds it.
             return StoreUncertain(f"a write to the task table may be lost: {error}")
         return _unavailable(error)
     return None
 
 
 def _perform(connection: sqlite3.Connection, perform: Together, items: list[object]) -> Sequence[object]:
-    """Perform writes of one kind in a savepoint of their own: for each what it answers.
+    """Perform writes of one kind in a savepoint. Returns the result of each.
 
     Raises sqlite3.Error where the whole transaction is lost.
     """
     connection.execute("SAVEPOINT one")
     try:
         answers = perform(connection, items)
-    except Exception as error:  # whatever one caller's statements raise is that caller's, never the group's
+    except Exception as error:  # what one caller's statements raise must not fail the group
         if not connection.in_transaction:
             raise
         connection.execute("ROLLBACK TO one")
-        told = _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
-        answers = [told] * len(items)
+        refusal = _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
+        answers = [refusal] * len(items)
     connection.execute("RELEASE one")
     return answers
 
