@@ -131,7 +131,7 @@ def test_a_backup_never_takes_the_place_of_a_file(tmp_path: Path) -> None:
     # A link to a disk that is not there is somebody's too, and seen only as the copy gets its name.
     link = tmp_path / "link"
     link.symlink_to("/nowhere/copy.db")
-    assert "is there already" in wanserve("backup", str(link), *data).stderr
+    assert "exists already" in wanserve("backup", str(link), *data).stderr
     assert link.is_symlink()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["data", "link", "taken"]
 
