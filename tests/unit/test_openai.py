@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -63,6 +63,11 @@ def form(*fields: tuple[str, str], end: str = "--\r\n") -> DialectRequest:
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields
     )
     return request(f"{''.join(parts)}--{BOUNDARY}{end}".encode(), f"multipart/form-data; boundary={BOUNDARY}")
+
+
+def refusal_of(error: WanserveError) -> dict[str, Any]:
+    """The object `error` of a refusal's body."""
+    return dict(cast("openai_models.OpenAIError", DIALECT.refuse(error, "request", None).body)["error"])
 
 
 def created(asked: DialectRequest | dict[str, Any]) -> VideoRequest:
@@ -129,7 +134,7 @@ def test_a_model_that_is_not_named_or_the_vendors_own_is_the_servers_default(mod
 def test_a_field_that_breaks_a_rule_is_named(asked: Any, field: str, code: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         created(asked)
-    error = DIALECT.refuse(refused.value, "request", None).body["error"]
+    error = refusal_of(refused.value)
     assert (error["param"], error["code"], error["type"]) == (field, code, "invalid_request_error")
     assert error["message"].startswith(f"{field}: ")
 
@@ -232,7 +237,7 @@ def test_a_video_has_every_key_in_every_state() -> None:
 )
 def test_every_error_has_the_vendors_shape(error: WanserveError, status: int, code: str, kind: str) -> None:
     refusal = DIALECT.refuse(error, "request", None)
-    said = refusal.body["error"]
+    said = refusal_of(error)
     assert (refusal.status, said["code"], said["type"]) == (status, code, kind)
     assert set(refusal.body) == {"error"}
     assert set(said) == {"message", "type", "param", "code"}
@@ -249,7 +254,7 @@ def test_every_error_has_the_vendors_shape(error: WanserveError, status: int, co
     ],
 )
 def test_a_line_is_in_the_vendors_own_words(error: WanserveError, message: str) -> None:
-    assert DIALECT.refuse(error, "request", None).body["error"]["message"] == message
+    assert refusal_of(error)["message"] == message
 
 
 def test_what_is_not_supported_says_so_and_characters_are_nowhere() -> None:

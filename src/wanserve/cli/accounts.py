@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_set(arguments: argparse.Namespace) -> None:
     """`wanserve accounts set`."""
-    given = {limit.name: getattr(arguments, limit.name) for limit in fields(Limits) if limit.name in arguments}
+    names = [limit.name for limit in fields(Limits)]
+    given = {name: value for name, value in vars(arguments).items() if name in names}
     if not given:
         arguments.wrong_usage("give at least one limit")
     with closing(open_data_dir(arguments)) as core:

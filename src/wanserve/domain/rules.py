@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from wanserve.domain.catalog import DOCUMENT_480P, TIER_480P, TIERS, ModelCard, Size
+from wanserve.domain.catalog import DOCUMENT_480P, TIERS, ModelCard, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade
 from wanserve.domain.generation import Generation
 
@@ -113,15 +113,18 @@ def _pair(request: VideoRequest) -> Size:
 
 def _of_tier(text: str, asked: Size | None, card: ModelCard) -> Size:
     """The size that was asked for, if it belongs to the tier; else the model's first size of the tier, a landscape."""
-    tier = TIERS.get(text.upper())
-    made = [name for name, sizes in TIERS.items() if set(sizes) & set(card.sizes)]
-    if tier is None or text.upper() not in made:
+    tiers = {name: [size for size in sizes if size in card.sizes] for name, sizes in TIERS.items()}
+    made = [name for name, sizes in tiers.items() if sizes]
+    name = text.upper()
+    if name not in made:
         raise InvalidRequest("tier", f"{card.name} makes {' and '.join(made)}")
-    if asked is not None and asked not in (*tier, *((DOCUMENT_480P,) if tier == TIER_480P else ())):
+    if asked is None:
+        return tiers[name][0]
+    if asked not in TIERS[name] and (name, asked) != ("480P", DOCUMENT_480P):
         raise InvalidRequest("tier", f"{text} has no such size as {asked[0]}*{asked[1]}")
-    if asked is not None and asked not in card.sizes:
+    if asked not in card.sizes:
         raise SizeNotMade(card.name, card.sizes)
-    return asked or next(size for size in tier if size in card.sizes)
+    return asked
 
 
 def _frames(seconds: int | None, frames: int | None, card: ModelCard) -> int:
@@ -138,8 +141,9 @@ def _frames(seconds: int | None, frames: int | None, card: ModelCard) -> int:
 def _require_as_made(request: VideoRequest, card: ModelCard) -> None:
     if request.fps is None and request.steps is None and request.guidance_scale is None:
         return
+    stated = {"fps": request.fps, "steps": request.steps, "guidance_scale": request.guidance_scale}
     for field, value in card.made_with.items():
-        if getattr(request, field) not in (None, value):
+        if stated[field] not in (None, value):
             raise InvalidRequest(field, f"must be {value:g}, which is what {card.name} is made with, or left out")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -16,15 +16,15 @@ class Deadlines:
     """
 
     seconds: float
-    _due: dict[asyncio.Task[Any], float] = field(default_factory=dict, init=False)
+    _due: dict[asyncio.Task[object], float] = field(default_factory=dict, init=False)
     """The deadline of each task, in the order of the deadlines."""
 
     _timer_loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     """The event loop on which the timer is set; it may be set for a task that is done by now."""
 
-    _overdue: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
+    _overdue: set[asyncio.Task[object]] = field(default_factory=set, init=False)
 
-    async def within(self, work: Coroutine[Any, Any, T]) -> T:
+    async def within(self, work: Coroutine[object, None, T]) -> T:
         """Await the coroutine. Raises TimeoutError where it takes too long; it is canceled then."""
         task = asyncio.current_task()
         assert task is not None, "a coroutine is awaited by a task"

@@ -37,7 +37,10 @@ from wanserve.http.ops import HEALTH_CHECKS, PAGES, HealthCheck
 from wanserve.tasks import IDEMPOTENCY_KEY_CHARACTERS
 
 Mode = Literal["validation", "serialization"]
-Schemas = Mapping[tuple[Any, Mode], JsonObject]
+TypeForm = Any
+"""A type or a union of types. The standard library has no type for both before Python 3.15."""
+
+Schemas = Mapping[tuple[TypeForm, Mode], JsonObject]
 
 _PATH_PARAMETER: Final = re.compile(r"\{(\w+)(?::path)?\}")
 _IDEMPOTENCY_KEY: Final = {
@@ -141,7 +144,7 @@ def _file_answers(*variants: Variant) -> dict[str, JsonObject]:
 class _Generator(GenerateJsonSchema):
     """Leaves out what adds no information: titles of fields, and null as a default."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:
+    def field_title_should_be_set(self, schema: object) -> bool:
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
@@ -160,7 +163,7 @@ class _Generator(GenerateJsonSchema):
 
 def _schemas(dialects: Sequence[Dialect]) -> tuple[Schemas, JsonObject]:
     """The schema of each request and answer, and the components that these refer to."""
-    wanted: dict[tuple[Any, Mode], None] = {}
+    wanted: dict[tuple[TypeForm, Mode], None] = {}
     for dialect in dialects:
         wanted[dialect.error_type, "serialization"] = None
         for operation in dialect.operations:
@@ -178,7 +181,7 @@ def _schemas(dialects: Sequence[Dialect]) -> tuple[Schemas, JsonObject]:
     return {key: schema for (key, _), schema in found.items()}, definitions.get("$defs", {})
 
 
-def answer_type(operation: Operation) -> Any:
+def answer_type(operation: Operation) -> TypeForm:
     """The type of the answer with status 200; None where it is a file, or the operation is not supported."""
     match operation:
         case Content() | Unsupported():

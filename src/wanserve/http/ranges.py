@@ -82,8 +82,8 @@ def requested_ranges(headers: Headers, validators: Validators, size: int) -> Seq
 
 def _parse_range_header(headers: Headers, validators: Validators) -> Sequence[tuple[str, str]]:
     """The first and last byte of each requested range, as digits or empty; no ranges where the whole file is requested."""
-    sent, condition = headers.getlist("range"), headers.get("if-range")
-    if len(sent) != 1 or (condition is not None and condition.strip() not in (validators.etag, validators.modified)):
+    sent, condition = headers.getlist("range"), headers.get("if-range", validators.etag)
+    if len(sent) != 1 or condition.strip() not in (validators.etag, validators.modified):
         return ()
     unit, equals, texts = sent[0].partition("=")
     if not equals or unit.strip().lower() != "bytes":

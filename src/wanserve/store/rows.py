@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import astuple, fields
+from dataclasses import asdict, astuple, fields
 from typing import Any, Final
 
 from wanserve.domain.account import Account, Key, Limits
@@ -144,13 +144,15 @@ def read_usage(row: Fetched) -> Usage:
 
 WORKER_COLUMNS: Final = "id, installation, host, device, devices, engine, models, health, seen_ms"
 
-_CARD_FIELDS: Final = [each.name for each in fields(ModelCard)]
+_CARD_FIELDS: Final = frozenset(each.name for each in fields(ModelCard))
 
 
 def worker_row(worker: WorkerRow, seen_ms: int) -> Row:
     """The values of WORKER_COLUMNS."""
     # Only the fields of ModelCard: an engine's own kind of card has more.
-    cards = [{name: getattr(card, name) for name in _CARD_FIELDS} for card in worker.models.values()]
+    cards = [
+        {name: value for name, value in asdict(card).items() if name in _CARD_FIELDS} for card in worker.models.values()
+    ]
     health = {"loaded": worker.health.loaded, "problem": worker.health.problem, "unloadable": worker.health.unloadable}
     devices, models = json.dumps(worker.devices), json.dumps(cards)
     texts = worker.id, worker.installation, worker.host, worker.device

@@ -63,14 +63,10 @@ class JobRunner:
     def probe(self) -> None:
         """Write, store and delete a file as a video's is. Raises MediaUnavailable, BlobUnavailable."""
         name = f"probe-{os.getpid()}"
-        chunk = os.urandom(PROBE_CHUNK)
         with working_folder(self.config.scratch), media_errors("cannot write a file as large as a video"):
             unfinished = self.config.scratch / name
             try:
-                with ExitStack() as files:
-                    file, *_ = (files.enter_context(unfinished.open("wb")) for _ in range(PROBE_FILES))
-                    for _ in range(PROBE_BYTES // PROBE_CHUNK):
-                        file.write(chunk)
+                _write_probe(unfinished)
                 self.blobs.put(f"{name}/1", unfinished)
             finally:
                 unfinished.unlink(missing_ok=True)
@@ -116,15 +112,18 @@ class JobRunner:
 def unfinished_files(scratch: Path, job: Generate) -> Iterator[dict[Variant, Path]]:
     """Where each file of the attempt is written; an error in the block removes them."""
     paths = {variant: scratch / unfinished_name(job.task_id, job.attempt, variant) for variant in Variant}
-    try:
+    with ExitStack() as unless_done:
+        for path in paths.values():
+            unless_done.callback(_remove, path)
         with working_folder(scratch):
             yield paths
-    except BaseException:
-        for path in paths.values():
-            # The parent sweeps what cannot be removed, and the error that led here says more.
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        raise
+        unless_done.pop_all()
+
+
+def _remove(path: Path) -> None:
+    # The parent's sweep deletes what cannot be removed now. An error here would hide the one that led here.
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -133,6 +132,15 @@ def working_folder(folder: Path) -> Iterator[None]:
     with media_errors(f"the folder {folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     yield
+
+
+def _write_probe(file: Path) -> None:
+    """Write a file as large as a video, with as many files open as while a video is made. Raises OSError."""
+    chunk = os.urandom(PROBE_CHUNK)
+    with ExitStack() as files:
+        opened, *_ = (files.enter_context(file.open("wb")) for _ in range(PROBE_FILES))
+        for _ in range(PROBE_BYTES // PROBE_CHUNK):
+            opened.write(chunk)
 
 
 class TimedFrames(Iterator[Frame]):

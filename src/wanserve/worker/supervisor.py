@@ -120,17 +120,24 @@ class Supervisor:
         except (EOFError, OSError):
             event = self._death()
         self._heard_at, self._pinged_at = time.monotonic(), None
-        if isinstance(event, Pong):
-            return None
-        if isinstance(event, Loaded):
-            self._failures = 0
-            self._state = Ready(event.model)
-        elif isinstance(event, Crashed) and not isinstance(self._state, Ready):
-            self._state = (Absent if isinstance(self._state, Absent) else Starting)(event.message)
-        if isinstance(event, Crashed) and event.code in RESTART_CODES:
+        match event:
+            case Pong():
+                return None
+            case Loaded(model):
+                self._failures = 0
+                self._state = Ready(model)
+            case Crashed():
+                self._note_crash(event)
+            case _:
+                pass
+        return event
+
+    def _note_crash(self, crash: Crashed) -> None:
+        if not isinstance(self._state, Ready):
+            self._state = (Absent if isinstance(self._state, Absent) else Starting)(crash.message)
+        if crash.code in RESTART_CODES:
             # It ends by itself, a little later: a command that it is sent meanwhile would be lost with it.
             self._reap()
-        return event
 
     def give_up(self, problem: str) -> None:
         """See Child."""

@@ -5,7 +5,7 @@ A dialect decides nothing and calls nothing: `http/endpoints.py` calls the use c
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from pydantic import BaseModel
 from starlette.datastructures import Headers, QueryParams
@@ -18,7 +18,7 @@ from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import State, Task, Variant
 
-JsonObject = Mapping[str, Any]
+JsonObject = Mapping[str, object]
 """A JSON object that can be serialized."""
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"

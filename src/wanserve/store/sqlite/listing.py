@@ -44,6 +44,10 @@ class Listing:
         if plain or search.after is not None or search.task_id is not None:
             # The index leads to the beginning of the page.
             return self._rows(search)
+        return self._page_by_periods()
+
+    def _page_by_periods(self) -> list[Fetched]:
+        search = self.search
         rows: list[Fetched] = []
         skip = search.skip
         for period in self._periods():
