@@ -5,7 +5,9 @@ Ours checks the key, counts the rate, reads the store and writes the answer; the
 
 import sys
 from pathlib import Path
+from statistics import median
 
+from bench.in_process import post_cpu_us
 from bench.load import Load, drive, post
 from bench.processes import listening, wanserve
 from bench.result import Result, Target, ratio
@@ -28,18 +30,19 @@ def run(folder: Path) -> Result:
     with wanserve(data_dir, "--no-worker", query_rps=UNLIMITED) as ours:
         (folder / "answer.json").write_bytes(ours.request("POST", POLL_PATH, headers, body))
         with listening(bare, {}, folder, "/") as theirs:
-            loads = {
-                "ours": (ours.port, POLL_PATH),
-                "bare": (theirs.port, "/read"),
-                "bare_unread": (theirs.port, "/unread"),
-            }
+            loads = {"ours": (ours, POLL_PATH), "bare": (theirs, "/read"), "bare_unread": (theirs, "/unread")}
             rates: dict[str, list[float]] = {name: [] for name in loads}
+            cpu_us: dict[str, list[float]] = {name: [] for name in loads}
             for turn in range(ROUNDS + 1):
-                for name, (port, path) in loads.items():
+                for name, (server, path) in loads.items():
+                    before = server.cpu_s()
                     seconds = ROUND_SECONDS if turn else WARM_SECONDS
-                    rate = drive(Load(port, [post(path, body, headers)], CONNECTIONS, seconds)).per_second
+                    answered = drive(Load(server.port, [post(path, body, headers)], CONNECTIONS, seconds))
                     # The first turn only warms both up.
-                    rates[name] += [rate] if turn else []
+                    if turn:
+                        rates[name].append(answered.per_second)
+                        cpu_us[name].append(round((server.cpu_s() - before) / answered.count * 1e6, 1))
+    in_process = post_cpu_us(data_dir, POLL_PATH, body, headers)
     return Result(
         "polls",
         {
@@ -48,6 +51,8 @@ def run(folder: Path) -> Result:
             "ours_per_s": rates["ours"],
             "bare_per_s": rates["bare"],
             "bare_unread_per_s": rates["bare_unread"],
+            "cpu_us_in_the_application": in_process,
+            "cpu_us_of_the_process": {name: median(values) for name, values in cpu_us.items()},
         },
         [Target("ratio", ">=", 0.5)],
     )
