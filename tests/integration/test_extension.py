@@ -15,8 +15,9 @@ import pytest
 
 from tests.samples import new_generation
 from wanserve.domain.errors import Canceled
+from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
-from wanserve.prompts.chat import BODY_BYTES, TRIES, ChatEndpoint, extend
+from wanserve.prompts.chat import BODY_BYTES, RESPONSE_FORMAT, TRIES, WITHIN_SECONDS, ChatEndpoint, PromptExtender
 
 GOOD = (
     "A small grey kitten runs across a moonlit meadow, its paws barely touching the wet grass. Cold blue light from "
@@ -145,6 +146,10 @@ def goes_on(_: float) -> None:
     """A report of a task that nobody cancels."""
 
 
+def extend(endpoint: ChatEndpoint, generation: Generation, report: Report, within_s: float = WITHIN_SECONDS) -> str:
+    return PromptExtender(endpoint).extend(generation, report, within_s)
+
+
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
@@ -165,8 +170,35 @@ def test_the_answer_becomes_the_prompt(endpoint: Endpoint, caplog: pytest.LogCap
         "max_tokens": 512,
         "temperature": 0.7,
         "seed": generation.seed,
+        "response_format": RESPONSE_FORMAT,
     }
     assert warnings_in(caplog) == []
+
+
+def test_an_answer_by_the_schema_is_the_prompt_in_it(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    endpoint.script = [says(json.dumps({"prompt": GOOD}))]
+    assert extend(endpoint.at(), new_generation(), goes_on) == GOOD
+    assert len(endpoint.asked) == 1
+    assert warnings_in(caplog) == []
+
+
+@pytest.mark.parametrize("bad", ['{"prompt": 7}', '{"text": "' + GOOD + '"}', '{"prompt": "', "{}" * 30, "[" * 5000])
+def test_after_nonsense_by_the_schema_plain_text_is_asked_for(endpoint: Endpoint, bad: str) -> None:
+    endpoint.script = [says(bad), says(GOOD)]
+    extender = PromptExtender(endpoint.at())
+    assert extender.extend(new_generation(), goes_on, within_s=5) == GOOD
+    assert ["response_format" in request.body for request in endpoint.asked] == [True, False]
+    assert extender.extend(new_generation(), goes_on) == GOOD
+    assert "response_format" in endpoint.asked[2].body, "the next prompt is asked for by the schema again"
+
+
+def test_what_an_endpoint_refuses_is_remembered(endpoint: Endpoint) -> None:
+    endpoint.script = [status(400), says(GOOD)]
+    extender = PromptExtender(endpoint.at())
+    for _ in range(3):
+        assert extender.extend(new_generation(), goes_on, within_s=5) == GOOD
+    assert ["response_format" in request.body for request in endpoint.asked] == [True, False, False, False]
+    assert all("seed" in request.body for request in endpoint.asked), "a step at a time"
 
 
 def test_a_chinese_prompt_is_answered_in_chinese(endpoint: Endpoint) -> None:
@@ -243,16 +275,18 @@ def test_a_refusal_is_not_asked_again_and_a_redirect_is_not_followed(
 
 @pytest.mark.parametrize("code", [400, 422])
 def test_an_endpoint_that_refuses_a_field_is_asked_with_the_plain_ones(endpoint: Endpoint, code: int) -> None:
-    endpoint.script = [status(code), says(GOOD)]
+    endpoint.script = [status(code), status(code), says(GOOD)]
     assert extend(endpoint.at(), new_generation(), goes_on, within_s=2) == GOOD
-    assert endpoint.asked[1].body.keys() == {"model", "messages", "stream"}
+    tuned, bare = (request.body.keys() for request in endpoint.asked[1:])
+    assert tuned == {"model", "messages", "stream", "max_tokens", "temperature", "seed"}
+    assert bare == {"model", "messages", "stream"}
 
 
 def test_an_endpoint_that_refuses_the_plain_fields_is_not_asked_again(endpoint: Endpoint) -> None:
     generation = new_generation()
     endpoint.script = [status(400)]
     assert extend(endpoint.at(), generation, goes_on, within_s=2) == generation.prompt
-    assert len(endpoint.asked) == 2
+    assert len(endpoint.asked) == 3
 
 
 def test_an_endpoint_that_is_not_there_is_told_once(caplog: pytest.LogCaptureFixture) -> None:

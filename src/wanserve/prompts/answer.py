@@ -11,6 +11,9 @@ from wanserve.prompts.wording import Language, is_mostly_chinese, length, plainl
 CHARACTERS: Final = 2000
 """A longer prompt is refused: the models read 512 tokens."""
 
+PROMPT_FIELD: Final = "prompt"
+"""The field of a structured answer that has the prompt."""
+
 LEEWAY: Final = 3
 """Chat models count badly: an answer may be this many times shorter or longer than asked."""
 
@@ -62,9 +65,19 @@ def said(body: bytes) -> str:
         case {"choices": [{"finish_reason": "length" | "content_filter"}, *_]}:
             raise Unusable("the answer was cut off")
         case {"choices": [{"message": {"content": str(text)}}, *_]}:
-            return text
+            return _structured(text) or text
         case _:
             raise Unusable("the answer is no chat completion with text in it")
+
+
+def _structured(text: str) -> str | None:
+    """The prompt in an answer by the JSON schema; None where the endpoint wrote another text."""
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    prompt = answer.get(PROMPT_FIELD) if isinstance(answer, dict) else None
+    return prompt if isinstance(prompt, str) else None
 
 
 def usable(text: str, prompt: str, brief: Brief) -> str:

@@ -5,6 +5,7 @@ import json
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final
 
 import httpx
@@ -12,7 +13,7 @@ import httpx
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
 from wanserve.domain.rules import SEED_MAX
-from wanserve.prompts.answer import Unusable, said, usable
+from wanserve.prompts.answer import PROMPT_FIELD, Unusable, said, usable
 from wanserve.prompts.instructions import Brief, brief_for
 
 log = logging.getLogger("wanserve.prompts")
@@ -28,6 +29,21 @@ REPORT_SECONDS: Final = 0.1
 
 _PAUSE: Final = 1 / 40
 """The pause between two tries, as a share of the time for all: an overloaded endpoint may have recovered by then."""
+
+RESPONSE_FORMAT: Final = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "video_prompt",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {PROMPT_FIELD: {"type": "string", "description": "The paragraph, and nothing else."}},
+            "required": [PROMPT_FIELD],
+            "additionalProperties": False,
+        },
+    },
+}
+"""The structured output of OpenAI's API, which most servers of open models have too."""
 
 _UNKNOWN_FIELD: Final = frozenset({400, 422})
 _TEMPORARY: Final = frozenset({408, 429})
@@ -46,26 +62,49 @@ class _Refused(Unusable):
     """A second try would get the same answer."""
 
 
-def extend(endpoint: ChatEndpoint, generation: Generation, report: Report, within_s: float = WITHIN_SECONDS) -> str:
-    """Rewrite the generation's prompt at the length and in the style that suit a video model.
+class RequestForm(Enum):
+    """How much a request asks for besides a chat completion. An endpoint that refuses one form is sent the next."""
 
-    Returns the prompt itself, and logs one warning, where the endpoint gives nothing usable within `within_s` seconds.
-    Calls `report(0.0)` about ten times a second, and raises only what that raises. Must not be called inside an event
-    loop, as it runs its own.
-    """
-    # asyncio, because the timeout of httpx's sync client starts anew at each byte: an endpoint that sends slowly
-    # enough would hold the task for ever. Not asyncio.run, which waits at its end for an unfinished DNS look-up.
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(
-            _within(_Conversation(endpoint, generation, within_s * _PAUSE), report, within_s)
-        )
-    except Unusable as error:
-        log.warning("the prompt stays as it was sent: %s", error)
-        return generation.prompt
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+    STRUCTURED = auto()
+    """The answer as JSON by RESPONSE_FORMAT, its length, temperature and seed."""
+
+    TUNED = auto()
+    """Length, temperature and seed of the answer."""
+
+    BARE = auto()
+    """Only the fields that every endpoint knows."""
+
+
+NEXT_FORM: Final = {RequestForm.STRUCTURED: RequestForm.TUNED, RequestForm.TUNED: RequestForm.BARE}
+
+
+@dataclass(slots=True)
+class PromptExtender:
+    """Has a chat endpoint write prompts out, and remembers which form of request the endpoint takes."""
+
+    endpoint: ChatEndpoint
+    form: RequestForm = RequestForm.STRUCTURED
+
+    def extend(self, generation: Generation, report: Report, within_s: float = WITHIN_SECONDS) -> str:
+        """Rewrite the generation's prompt at the length and in the style that suit a video model.
+
+        Returns the prompt itself, and logs one warning, where the endpoint gives nothing usable within `within_s`
+        seconds. Calls `report(0.0)` about ten times a second, and raises only what that raises. Must not be called
+        inside an event loop, as it runs its own.
+        """
+        # asyncio, because the timeout of httpx's sync client starts anew at each byte: an endpoint that sends slowly
+        # enough would hold the task for ever. Not asyncio.run, which waits at its end for an unfinished DNS look-up.
+        loop = asyncio.new_event_loop()
+        conversation = _Conversation(self.endpoint, generation, within_s * _PAUSE, self.form)
+        try:
+            return loop.run_until_complete(_within(conversation, report, within_s))
+        except Unusable as error:
+            log.warning("the prompt stays as it was sent: %s", error)
+            return generation.prompt
+        finally:
+            self.form = conversation.form
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
 
 async def _within(conversation: "_Conversation", report: Report, within_s: float) -> str:
@@ -91,7 +130,8 @@ class _Conversation:
     endpoint: ChatEndpoint
     generation: Generation
     pause_s: float
-    _is_bare: bool = field(default=False, init=False)
+    form: RequestForm
+    _without_schema: bool = field(default=False, init=False)
 
     async def rewritten(self) -> str:
         """Ask until an answer is usable, `TRIES` times at most. Raises Unusable."""
@@ -103,11 +143,18 @@ class _Conversation:
                 if number:
                     await asyncio.sleep(self.pause_s)
                 try:
-                    return usable(said(await self._ask(transport, brief, number)), self.generation.prompt, brief)
+                    body = await self._ask(transport, brief, number)
                 except _Refused:
                     raise
                 except Unusable as error:
                     problem = error
+                    continue
+                try:
+                    return usable(said(body), self.generation.prompt, brief)
+                except Unusable as error:
+                    problem = error
+                    # Some endpoints take the schema and write nonsense by it.
+                    self._without_schema = True
         raise problem
 
     async def _ask(self, transport: httpx.AsyncHTTPTransport, brief: Brief, number: int) -> bytes:
@@ -137,7 +184,9 @@ class _Conversation:
             ],
             "stream": False,
         }
-        if not self._is_bare:
+        if self.form is RequestForm.STRUCTURED and not self._without_schema:
+            body["response_format"] = RESPONSE_FORMAT
+        if self.form is not RequestForm.BARE:
             # Another seed for each try, or the answer would be the same.
             seed = (self.generation.seed + number) % (SEED_MAX + 1)
             body |= {"max_tokens": TOKENS, "temperature": TEMPERATURE, "seed": seed}
@@ -155,9 +204,9 @@ class _Conversation:
         if 200 <= status < 300:
             return
         problem = f"the endpoint answered with HTTP status {status}"
-        if status in _UNKNOWN_FIELD and not self._is_bare:
-            # Some endpoints refuse fields that others need. The next try sends only fields that all of them know.
-            self._is_bare = True
+        if status in _UNKNOWN_FIELD and self.form in NEXT_FORM:
+            # Some endpoints refuse fields that others need.
+            self.form = NEXT_FORM[self.form]
             raise Unusable(problem)
         if status >= 500 or status in _TEMPORARY:
             raise Unusable(problem)

@@ -17,6 +17,7 @@ from wanserve.blobs.target import open_blobs
 from wanserve.domain.errors import Canceled, EngineExhausted, MachineFailed, SetupError, WanserveError
 from wanserve.domain.ports import Engine
 from wanserve.engine.animatic.engine import AnimaticEngine
+from wanserve.prompts.chat import PromptExtender
 from wanserve.telemetry import about, start_logging
 from wanserve.worker.jobs import JobRunner, Result
 from wanserve.worker.pipe import CommandReader, EventSender
@@ -102,7 +103,8 @@ def main() -> None:
     except SetupError as error:
         sender.send(Crashed(error.code, str(error), error.retryable))
         return
-    runner = JobRunner(sender, commands, engine, open_blobs(config.blobs), config)
+    extender = PromptExtender(config.llm) if config.llm else None
+    runner = JobRunner(sender, commands, engine, open_blobs(config.blobs), config, extender)
     while run_next(runner):
         pass
 

@@ -15,7 +15,7 @@ from wanserve.domain.task import Variant, Video
 from wanserve.media import mp4, probe
 from wanserve.media.errors import media_errors
 from wanserve.media.stills import Stills
-from wanserve.prompts.chat import extend
+from wanserve.prompts.chat import PromptExtender
 from wanserve.tasks import file_key, unfinished_name
 from wanserve.worker.pipe import CommandReader, EventSender, Job
 from wanserve.worker.protocol import ChildConfig, Done, Generate, Load, Loaded, Probe, Probed, Progress
@@ -44,6 +44,7 @@ class JobRunner:
     engine: Engine
     blobs: BlobStore
     config: ChildConfig
+    extender: PromptExtender | None = None
     _sent_at: float = field(default=0.0, init=False)
 
     def run(self, job: Job) -> Result:
@@ -78,8 +79,8 @@ class JobRunner:
         The stills are stored first: a stored video always has its stills. An error leaves nothing in scratch.
         """
         made = job.generation
-        if self.config.llm is not None and made.prompt_extend:
-            made = replace(made, prompt=extend(self.config.llm, made, self._report))
+        if self.extender is not None and made.prompt_extend:
+            made = replace(made, prompt=self.extender.extend(made, self._report))
         begun = time.monotonic()
         clip = self.engine.generate(made, self._report)
         frames = TimedFrames(clip.frames, time.monotonic() - begun)
