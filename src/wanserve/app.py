@@ -37,12 +37,13 @@ from wanserve.http.origin import Origin
 from wanserve.http.rates import TokenBuckets
 from wanserve.http.runners import InThreads, Runners, on_event_loop
 from wanserve.machine import gpus
+from wanserve.machine.environment import process_environment
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
 from wanserve.models.catalogue import SEEN_SECONDS
 from wanserve.prompts.chat import ChatEndpoint
-from wanserve.settings import Settings, process_environment
+from wanserve.settings import Settings
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
 from wanserve.worker.protocol import ChildConfig

@@ -1,6 +1,5 @@
-"""Defines every setting, its default and its limits. The only module that reads the environment and wanserve.toml."""
+"""Every setting, with its default and its limits, read from the environment and from wanserve.toml."""
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from wanserve.domain.catalog import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
+from wanserve.machine.environment import process_environment
 from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings
 from wanserve.tasks import Policy
 
@@ -234,7 +234,7 @@ def load(
 
     A flag that is None counts as left out. Raises SetupError with one line that names the setting.
     """
-    variables = os.environ if environ is None else environ
+    variables = process_environment() if environ is None else environ
     given = _from_file(file) | _from_environment(variables)
     given |= {name: value for name, value in flags.items() if value is not None}
     try:
@@ -250,16 +250,11 @@ def load(
 
 def client_address(url: str | None, key: str | None, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
     """The URL of a running server and an API key of it: as given, else from the environment, else empty."""
-    variables = os.environ if environ is None else environ
+    variables = process_environment() if environ is None else environ
     return (
         variables.get("WANSERVE_URL", "").strip() if url is None else url,
         variables.get("WANSERVE_KEY", "").strip() if key is None else key,
     )
-
-
-def process_environment() -> Mapping[str, str]:
-    """The whole environment, for variables of other programs: where they keep weights, which GPUs are visible."""
-    return os.environ
 
 
 def _from_file(file: Path) -> dict[str, object]:

@@ -9,14 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "wanserve"
 
-READ_THE_ENVIRONMENT = {"settings.py"}
-"""Everybody else is handed settings."""
-
-SET_FOR_OTHERS = {
-    "engine/wan/quiet.py",  # torch and its fellows read their variables when they are imported
-    "engine/wan/ranks.py",  # NCCL and gloo read theirs when a group is made
-}
-"""These hand the environment on to a library or to a child process. None of them reads a setting of ours."""
+OF_THE_ENVIRONMENT = "machine/environment.py"
+"""The only module that may touch it. The settings read our variables from there; others hand it on or set defaults."""
 
 
 def environment_uses(source: str) -> list[int]:
@@ -30,13 +24,13 @@ def environment_uses(source: str) -> list[int]:
     ]
 
 
-def test_only_the_settings_read_the_environment() -> None:
+def test_one_module_has_the_environment() -> None:
     used = {
         file.relative_to(SOURCE).as_posix()
         for file in SOURCE.rglob("*.py")
         if environment_uses(file.read_text(encoding="utf-8"))
     }
-    assert used - SET_FOR_OTHERS == READ_THE_ENVIRONMENT
+    assert used == {OF_THE_ENVIRONMENT}
 
 
 @pytest.mark.parametrize(
@@ -46,9 +40,11 @@ def test_each_way_to_the_environment_is_seen(source: str) -> None:
     assert environment_uses(source)
 
 
-def test_no_setting_of_ours_is_named_where_the_environment_is_handed_on() -> None:
-    for name in SET_FOR_OTHERS:
-        assert "WANSERVE_" not in (SOURCE / name).read_text(encoding="utf-8"), name
+def test_only_the_settings_read_variables_of_ours() -> None:
+    for file in SOURCE.rglob("*.py"):
+        source = file.read_text(encoding="utf-8")
+        if "process_environment" in source and file.name != "settings.py":
+            assert '"WANSERVE_' not in source, file
 
 
 def test_the_hooks_run_what_make_check_runs() -> None:

@@ -12,8 +12,9 @@ from wanserve.blobs.target import DiskTarget
 from wanserve.domain.errors import EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
+from wanserve.machine.environment import process_environment
 from wanserve.models.availability import Availability
-from wanserve.settings import Settings, process_environment
+from wanserve.settings import Settings
 from wanserve.worker import protocol
 from wanserve.worker.supervisor import Supervisor
 

@@ -10,11 +10,12 @@ from typing import Final
 
 from wanserve.domain.catalog import Size
 from wanserve.domain.errors import SetupError
+from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import has_gpu
 from wanserve.models.framing import framing
 from wanserve.models.sampling import WAN_MODELS, SamplingSettings, TransformerShape, WanModelCard
 from wanserve.models.weights import check_weights, find_weights
-from wanserve.settings import ModelSettings, Settings, process_environment
+from wanserve.settings import ModelSettings, Settings
 
 LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
 

@@ -4,7 +4,6 @@ The split is Ulysses: each rank has the whole transformer and an equal part of t
 each gathers all tokens of an equal part of the heads. It is diffusers' own, with what that lacks mended here.
 """
 
-import os
 import socket
 import warnings
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from wanserve.domain.generation import Generation
 from wanserve.engine.wan.denoise import denoise
 from wanserve.engine.wan.profiles import transformers_of
 from wanserve.engine.wan.shares import is_even
+from wanserve.machine.environment import set_defaults
 from wanserve.models.framing import Framing
 from wanserve.models.sampling import SamplingSettings
 
@@ -129,8 +129,7 @@ def join(number: int, size: int, kind: str, store: Store) -> Rank:
     loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
     if loopback is not None:
         # By themselves they take the interface of the host's name: all ranks are on this machine.
-        for library in ("GLOO", "NCCL"):
-            os.environ.setdefault(f"{library}_SOCKET_IFNAME", loopback)
+        set_defaults({"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback})
     device = torch.device(kind)
     if kind == "cuda":
         torch.cuda.set_device(number)
