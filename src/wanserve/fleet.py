@@ -38,6 +38,7 @@ class Fleet:
     installation: str
     members: Sequence[FleetMember]
     sweepers: Sweepers
+    heartbeat_s: float = HEARTBEAT_SECONDS
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     _others: list[threading.Thread] = field(default_factory=list, init=False)
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
@@ -96,7 +97,7 @@ class Fleet:
             log.error("the workers of this server stay registered until their heartbeats are too old: %s", error)
 
     def _send_heartbeats(self) -> None:
-        while not self._ended.wait(HEARTBEAT_SECONDS):
+        while not self._ended.wait(self.heartbeat_s):
             try:
                 for row in self.rows():
                     self.store.save_worker(row)
