@@ -30,7 +30,7 @@ from wanserve.http.dialects import dashscope
 from wanserve.http.dialects.base import (
     AnswerContext,
     BodyTooLarge,
-    Cancel,
+    CancelTask,
     DialectRequest,
     EndpointNotFound,
     FieldMissing,
@@ -188,7 +188,7 @@ def test_an_unknown_task_is_unknown_to_a_query_and_not_pending_to_a_cancel() -> 
     asked = DIALECT.refuse(TaskNotFound("t1"), "request", one(Query))
     assert asked.status == 200
     assert asked.body == {"request_id": "request", "output": {"task_id": "t1", "task_status": "UNKNOWN"}}
-    canceled = DIALECT.refuse(TaskNotFound("t1"), "request", one(Cancel))
+    canceled = DIALECT.refuse(TaskNotFound("t1"), "request", one(CancelTask))
     assert (canceled.status, canceled.body["code"]) == (400, "UnsupportedOperation")
 
 

@@ -17,14 +17,14 @@ from wanserve.http.body import BodyBudget, BodyReader, read_query
 from wanserve.http.dialects.base import (
     AccountOperation,
     AnswerContext,
-    Cancel,
-    Catalogue,
+    CancelTask,
     Content,
     Delete,
     Dialect,
     DialectRequest,
     JsonObject,
     List,
+    ListModels,
     NotSupported,
     Operation,
     Query,
@@ -89,7 +89,7 @@ class Endpoint:
         operation, request_id = self.operation, scope[REQUEST_ID]
         headers: tuple[tuple[str, str], ...] = ()
         match operation:
-            case Query() | Cancel():
+            case Query() | CancelTask():
                 task = await self._find_or_cancel(operation, key, request)
                 answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
                 if isinstance(operation, Query) and operation.poll_header is not None:
@@ -123,12 +123,12 @@ class Endpoint:
             raise
         return await asyncio.wrap_future(self.tasks.submit(key, video, idempotency))
 
-    async def _find_or_cancel(self, operation: Query | Cancel, key: Key, request: DialectRequest) -> Task:
+    async def _find_or_cancel(self, operation: Query | CancelTask, key: Key, request: DialectRequest) -> Task:
         match operation:
             case Query():
                 task_id = operation.read(request)
                 return await self.runners.read(lambda: self.tasks.get(key.account, task_id))
-            case Cancel():
+            case CancelTask():
                 task_id = operation.read(request)
                 return await self.runners.write(lambda: self.tasks.cancel(key.account, task_id, operation.states))
             case _:
@@ -145,7 +145,7 @@ class Endpoint:
                 task_id = operation.read(request)
                 await self.runners.write(partial(self.tasks.delete, key.account, task_id))
                 return operation.write(task_id, context)
-            case Catalogue():
+            case ListModels():
                 name = operation.read(request)
                 cards = [card for card in self.tasks.catalogue().values() if name in (None, card.name)]
                 if not cards:

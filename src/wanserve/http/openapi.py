@@ -17,13 +17,13 @@ from wanserve.domain.task import Task, Variant
 from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import (
     IDEMPOTENCY_HEADER,
-    Cancel,
-    Catalogue,
+    CancelTask,
     Content,
     Delete,
     Dialect,
     JsonObject,
     List,
+    ListModels,
     Operation,
     Query,
     Refusal,
@@ -52,7 +52,7 @@ _IDEMPOTENCY_KEY: Final = {
 _SAMPLES: Final[Mapping[type[Operation], Task]] = {
     Submit: samples.PENDING,
     Remix: replace(samples.PENDING, remixed_from=samples.TASK_ID),
-    Cancel: samples.CANCELED,
+    CancelTask: samples.CANCELED,
 }
 """The tasks about which the examples of answers are."""
 
@@ -286,13 +286,13 @@ def _examples(operation: Operation) -> Iterator[tuple[str, JsonObject]]:
             for task in samples.TASKS:
                 context = samples.WITH_VIDEO if task.video else samples.CONTEXT
                 yield task.state, _example(operation.write(task, context))
-        case Submit() | Remix() | Cancel():
+        case Submit() | Remix() | CancelTask():
             yield "done", _example(operation.write(_SAMPLES[type(operation)], samples.CONTEXT))
         case Delete():
             yield "deleted", _example(operation.write(samples.TASK_ID, samples.CONTEXT))
         case List():
             yield "found", _example(operation.write(samples.FOUND, samples.CONTEXT))
-        case Catalogue():
+        case ListModels():
             yield "models", _example(operation.write(list(MODELS.values()), samples.CONTEXT))
         case _:
             return

@@ -25,7 +25,7 @@ from wanserve.domain.task import State
 from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import (
     BodyTooLarge,
-    Cancel,
+    CancelTask,
     Content,
     Delete,
     FieldMissing,
@@ -72,7 +72,7 @@ BY_OPERATION: Final[Mapping[type[Operation], Sequence[WanserveError]]] = {
     Submit: _SUBMIT,
     Remix: (*_SUBMIT, _UNKNOWN, _NOT_READY),
     Query: (_UNKNOWN,),
-    Cancel: (_UNKNOWN, WrongState(f"task {samples.TASK_ID} is RUNNING and cannot become CANCELED")),
+    CancelTask: (_UNKNOWN, WrongState(f"task {samples.TASK_ID} is RUNNING and cannot become CANCELED")),
     Delete: (_UNKNOWN,),
     Content: (_UNKNOWN, _NOT_READY, *_FILE),
 }

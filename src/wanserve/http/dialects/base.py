@@ -170,7 +170,7 @@ class Query(_Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel(_Operation):
+class CancelTask(_Operation):
     """Cancels the task whose id `read` returns, if it is in one of `states`."""
 
     read: Callable[[DialectRequest], str]
@@ -202,7 +202,7 @@ class Content(_Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue(_Operation):
+class ListModels(_Operation):
     """Lists the models: `read` returns the name of the one requested, or None for all."""
 
     read: Callable[[DialectRequest], str | None]
@@ -216,10 +216,10 @@ class Unsupported(_Operation):
     why: str
 
 
-TaskOperation = Query | Submit | Remix | Cancel
+TaskOperation = Query | Submit | Remix | CancelTask
 """Operations whose answer is about one task."""
 
-AccountOperation = List | Delete | Catalogue | Unsupported
+AccountOperation = List | Delete | ListModels | Unsupported
 """The other operations that answer with JSON."""
 
 Operation = TaskOperation | AccountOperation | Content

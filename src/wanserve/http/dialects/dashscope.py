@@ -30,7 +30,7 @@ from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import (
     AnswerContext,
     BodyTooLarge,
-    Cancel,
+    CancelTask,
     DialectRequest,
     Docs,
     EndpointNotFound,
@@ -52,9 +52,9 @@ from wanserve.http.dialects.dashscope_models import (
     NUMBERS,
     CancelAnswer,
     DashScopeError,
+    DashScopeListQuery,
     DashScopeSubmit,
     ListAnswer,
-    ListQuery,
     TaskRow,
     UnknownAnswer,
 )
@@ -145,7 +145,7 @@ class DashScope:
                     other_answers=[UnknownAnswer],
                 ),
             ),
-            Cancel(
+            CancelTask(
                 method="POST",
                 path="/api/v1/tasks/{task_id}/cancel",
                 read=read_id,
@@ -167,7 +167,7 @@ class DashScope:
                     operation_id="dashscopeList",
                     summary="List tasks",
                     description="Newest first; without times, those of the last 24 hours.",
-                    query=ListQuery,
+                    query=DashScopeListQuery,
                 ),
             ),
             Unsupported(
@@ -253,7 +253,7 @@ def read_list(request: DialectRequest, clock: Clock) -> Search:
     """Parse the query of a list; the default is the newest ten tasks of the last 24 hours. Raises InvalidRequest."""
     # An empty text counts as left out; an empty number is invalid.
     given = ((name, text) for name, text in request.query.multi_items() if text or name in NUMBERS)
-    query = read_fields(given, ListQuery)
+    query = read_fields(given, DashScopeListQuery)
     page = Search(skip=(query.page_no - 1) * query.page_size, limit=query.page_size, counted=True)
     since_ms, until_ms = _window(query.start_time, query.end_time, clock())
     states = tuple(State) if query.status is None else _states(query.status)

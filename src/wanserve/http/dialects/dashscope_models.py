@@ -32,7 +32,7 @@ class DashScopeSubmit(SubmitBody):
     parameters: DashScopeParameters | None = None
 
 
-class ListQuery(BaseModel):
+class DashScopeListQuery(BaseModel):
     """The query of a list."""
 
     task_id: Annotated[str | None, Field(description="Only this task; all other fields are then ignored.")] = None

@@ -28,7 +28,6 @@ from wanserve.domain.task import State, Task, Variant
 from wanserve.http.dialects import openai_docs as docs
 from wanserve.http.dialects.base import (
     AnswerContext,
-    Catalogue,
     Content,
     Delete,
     DialectRequest,
@@ -36,6 +35,7 @@ from wanserve.http.dialects.base import (
     FieldMissing,
     JsonObject,
     List,
+    ListModels,
     MethodNotAllowed,
     NotSupported,
     Operation,
@@ -56,10 +56,10 @@ from wanserve.http.dialects.openai_models import (
     ContentQuery,
     CreateBody,
     DeletedVideo,
-    ListQuery,
     ModelList,
     ModelObject,
     OpenAIError,
+    OpenAIListQuery,
     RemixBody,
     VideoError,
     VideoList,
@@ -169,8 +169,8 @@ class OpenAI:
                 read_idempotency=read_idempotency,
                 docs=docs.REMIX,
             ),
-            Catalogue(method="GET", path="/v1/models", read=read_all_models, write=write_models, docs=docs.MODELS),
-            Catalogue(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, docs=docs.MODEL),
+            ListModels(method="GET", path="/v1/models", read=read_all_models, write=write_models, docs=docs.MODELS),
+            ListModels(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, docs=docs.MODEL),
             *_unsupported(),
         )
 
@@ -293,7 +293,7 @@ def read_idempotency(request: DialectRequest) -> Idempotency:
 
 def read_list(request: DialectRequest, clock: Clock) -> Search:
     """Parse the query of a list. Raises InvalidRequest."""
-    query = read_fields(request.query.multi_items(), ListQuery)
+    query = read_fields(request.query.multi_items(), OpenAIListQuery)
     after = None if query.after is None else task_id_of(query.after)
     if query.after is not None and after is None:
         raise InvalidRequest("after", "must be the id of a video")

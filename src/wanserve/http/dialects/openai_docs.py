@@ -7,7 +7,7 @@ from wanserve.domain.errors import ModelNotFound
 from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import Docs
 from wanserve.http.dialects.forms import FORMS
-from wanserve.http.dialects.openai_models import ContentQuery, CreateBody, ListQuery, RemixBody, video_id
+from wanserve.http.dialects.openai_models import ContentQuery, CreateBody, OpenAIListQuery, RemixBody, video_id
 
 _JSON_OR_FORM: Final = ("application/json", *FORMS)
 _VIDEO_PATH: Final = {"video_id": video_id(samples.TASK_ID)}
@@ -31,7 +31,7 @@ RETRIEVE: Final = Docs(
     description="The header openai-poll-after-ms says when to poll again.",
     path_examples=_VIDEO_PATH,
 )
-LIST: Final = Docs(operation_id="openaiListVideos", summary="List videos", query=ListQuery)
+LIST: Final = Docs(operation_id="openaiListVideos", summary="List videos", query=OpenAIListQuery)
 DELETE: Final = Docs(
     operation_id="openaiDeleteVideo",
     summary="Delete a video",

@@ -61,7 +61,7 @@ class RemixBody(BaseModel):
     n: Count = None
 
 
-class ListQuery(BaseModel):
+class OpenAIListQuery(BaseModel):
     """The query of a list."""
 
     limit: Annotated[int, Field(ge=0, le=100, description="Videos on a page.")] = 20

@@ -147,7 +147,7 @@ class ResultOutput(TaskOutput):
     actual_prompt: NotRequired[Annotated[str, Field(description="The prompt that the video was made from.")]]
 
 
-class Usage(TypedDict):
+class UsageAnswer(TypedDict):
     """What a video counts for."""
 
     video_duration: Annotated[int, Field(description="Seconds.")]
@@ -160,7 +160,7 @@ class ResultAnswer(TypedDict):
 
     request_id: Uuid
     output: ResultOutput
-    usage: NotRequired[Usage]
+    usage: NotRequired[UsageAnswer]
 
 
 class UnknownTask(TypedDict):
