@@ -16,7 +16,7 @@ from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.blobs.links import LinkSigner
 from wanserve.blobs.target import DiskTarget, open_blobs
 from wanserve.core import Core, Uuids
-from wanserve.domain.catalog import ModelCard
+from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.ports import BlobStore
 from wanserve.domain.worker import WorkerRow

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from wanserve.domain.catalog import DEFAULT_MODEL, MODELS
+from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 from wanserve.domain import rules
 from wanserve.domain.account import Key
 from wanserve.domain.attempt import Fault
-from wanserve.domain.catalog import DEFAULT_MODEL, ModelCard
+from wanserve.domain.catalogue import DEFAULT_MODEL, ModelCard
 from wanserve.domain.errors import (
     BlobNotFound,
     InvalidRequest,

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from tests.samples import VIDEO, unaccepted
 from wanserve.domain.attempt import Fault
-from wanserve.domain.catalog import MODELS as CATALOGUE
+from wanserve.domain.catalogue import MODELS as CATALOGUE
 from wanserve.domain.errors import InvalidRequest, QueueFull, TaskNotFound
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
 from wanserve.domain.ports import TaskStore

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.faults.harness import rig
 from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
 from wanserve.core import open_core
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.settings import Settings
 
 GOOD = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}, "parameters": {"size": "640*480"}}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.e2e.faults.harness import until
 from tests.e2e.server import Server, running
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.domain.worker import WorkerHealth, WorkerRow
 from wanserve.machine.clocks import now_ms
 from wanserve.store.sqlite.database import Database

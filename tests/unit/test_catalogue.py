@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.worker import WorkerRow
 from wanserve.models.catalogue import FRESH_SECONDS, POLL_MS, SEEN_SECONDS, Catalogue, Served

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.test_worker_loop import ScriptedChild
 from wanserve.domain.account import Key
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import State, Task

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wanserve.domain.catalog import MODELS, TIER_1080P, Size
+from wanserve.domain.catalogue import MODELS, TIER_1080P, Size
 from wanserve.models.framing import STEP, framing
 from wanserve.models.sampling import LargeSizes
 

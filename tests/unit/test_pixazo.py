@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers, QueryParams
 
 from tests.samples import VIDEO, new_task
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import (
     BlobNotFound,
     EngineFailed,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanserve.domain.catalog import MODELS, Size
+from wanserve.domain.catalogue import MODELS, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade
 from wanserve.domain.generation import Generation
 from wanserve.domain.rules import SEED_MAX, VideoRequest, check

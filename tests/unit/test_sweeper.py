@@ -8,7 +8,7 @@ import pytest
 
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.domain.account import Key
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search

@@ -9,7 +9,7 @@ import pytest
 from tests.samples import VIDEO
 from wanserve.domain.account import Key
 from wanserve.domain.attempt import Fault
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import (
     BlobNotFound,
     InvalidRequest,

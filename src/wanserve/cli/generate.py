@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from wanserve.cli.standalone import OnProgress, make_video
 from wanserve.client import Client
 from wanserve.core import new_seed
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import InvalidRequest
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.domain.task import Video

@@ -4,7 +4,7 @@ import argparse
 
 from wanserve.cli.options import Subcommands, add_data_dir, add_json, settings_from
 from wanserve.cli.output import print_rows
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.models.availability import describe, find_availability, pull_weights
 
 TABLE_COLUMNS = ("name", "engine", "weights", "profile", "steps", "frames", "fps", "sizes")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wanserve.domain.account import Account, Key, Limits
-from wanserve.domain.catalog import Size
+from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.idempotency import SubmitIdentity

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from wanserve.domain.catalog import DOCUMENT_480P, TIERS, ModelCard, Size
+from wanserve.domain.catalogue import DOCUMENT_480P, TIERS, ModelCard, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade
 from wanserve.domain.generation import Generation
 

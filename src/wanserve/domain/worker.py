@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wanserve.domain.catalog import ModelCard
+from wanserve.domain.catalogue import ModelCard
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from wanserve.blobs.links import LinkExpired, LinkInvalid
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import (
     BlobDamaged,
     BlobNotFound,

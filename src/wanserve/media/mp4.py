@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
 import wanserve
-from wanserve.domain.catalog import Size
+from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame

@@ -11,7 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from wanserve.domain.catalog import Size
+from wanserve.domain.catalogue import Size
 from wanserve.domain.generation import Generation
 from wanserve.media.errors import media_errors
 

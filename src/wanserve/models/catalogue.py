@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from wanserve.domain.catalog import ModelCard
+from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import TaskStore
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from wanserve.domain.catalog import Size
+from wanserve.domain.catalogue import Size
 from wanserve.models.sampling import LargeSizes
 
 STEP: Final = 16

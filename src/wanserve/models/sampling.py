@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Final, Self
 
-from wanserve.domain.catalog import MODELS, ModelCard
+from wanserve.domain.catalogue import MODELS, ModelCard
 
 
 class Profile(StrEnum):

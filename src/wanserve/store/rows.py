@@ -6,7 +6,7 @@ from dataclasses import asdict, astuple, fields
 from typing import Any, Final
 
 from wanserve.domain.account import Account, Key, Limits
-from wanserve.domain.catalog import ModelCard
+from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Failure, State, Task, Usage, Video
 from wanserve.domain.worker import WorkerHealth, WorkerRow

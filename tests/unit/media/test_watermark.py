@@ -11,7 +11,7 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 
-from wanserve.domain.catalog import Size
+from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from wanserve.domain.catalog import TIER_480P
+from wanserve.domain.catalogue import TIER_480P
 from wanserve.domain.errors import SetupError
 from wanserve.engine.wan.memory import Blocks, needs, parameters, plan_memory
 from wanserve.models.sampling import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.wan.engines import PLUS, SMALL, nothing, pictures, ready, tiny_card
-from wanserve.domain.catalog import Size
+from wanserve.domain.catalogue import Size
 from wanserve.models.sampling import LargeSizes
 
 

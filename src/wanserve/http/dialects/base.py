@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Protocol
 from pydantic import BaseModel
 from starlette.datastructures import Headers, QueryParams
 
-from wanserve.domain.catalog import ModelCard, Size
+from wanserve.domain.catalogue import ModelCard, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade, WanserveError
 from wanserve.domain.idempotency import Idempotency, IdempotencyKey
 from wanserve.domain.ports import Clock

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
-from wanserve.domain.catalog import DOCUMENT_480P
+from wanserve.domain.catalogue import DOCUMENT_480P
 from wanserve.domain.errors import (
     InvalidKey,
     InvalidRequest,

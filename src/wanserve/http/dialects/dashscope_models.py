@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, NotRequired
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from wanserve.domain.catalog import DOCUMENT_480P, MODELS
+from wanserve.domain.catalogue import DOCUMENT_480P, MODELS
 from wanserve.domain.task import State
 from wanserve.http.dialects.fields import size_field
 from wanserve.http.dialects.vendor import SubmitBody, SubmitParameters, TaskOutput, UnknownTask, Uuid

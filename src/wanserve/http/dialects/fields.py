@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-from wanserve.domain.catalog import MODELS, ModelCard, Size
+from wanserve.domain.catalogue import MODELS, ModelCard, Size
 from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX
 
 Prompt = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wanserve.domain.catalog import TIERS
+from wanserve.domain.catalogue import TIERS
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.dialects.base import UnsupportedParameter
 from wanserve.http.dialects.fields import one_of

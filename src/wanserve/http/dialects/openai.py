@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
-from wanserve.domain.catalog import ModelCard, Size
+from wanserve.domain.catalogue import ModelCard, Size
 from wanserve.domain.errors import (
     InvalidKey,
     InvalidRequest,

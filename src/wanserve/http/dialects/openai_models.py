@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from wanserve.domain.catalog import MODELS
+from wanserve.domain.catalogue import MODELS
 from wanserve.http.dialects.fields import (
     Count,
     NegativePrompt,

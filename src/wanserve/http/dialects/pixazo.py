@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, NotRequired
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from wanserve.domain.catalog import DOCUMENT_480P, MODELS
+from wanserve.domain.catalogue import DOCUMENT_480P, MODELS
 from wanserve.domain.errors import (
     InvalidKey,
     InvalidRequest,

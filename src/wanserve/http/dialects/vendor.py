@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, NotRequired
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from wanserve.domain.catalog import Size
+from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import InvalidRequest, QueueFull, RateLimited, WanserveError
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import State, Task
