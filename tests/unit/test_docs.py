@@ -133,3 +133,12 @@ def test_every_metric_is_documented() -> None:
             assert f"`{name}`" in text or name.endswith("_created"), name
     for name in ("wanserve_tasks", "wanserve_queue_age_seconds"):
         assert f"`{name}`" in text
+
+
+def test_prose_wraps_at_100_columns() -> None:
+    """So that a change can be reviewed line by line. Tables, code and images have lines of their own length."""
+    root = DOCS.parent
+    for page in [*root.glob("*.md"), *DOCS.rglob("*.md"), *root.glob("examples/*.md")]:
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        long = [line for line in prose.splitlines() if len(line) > 100 and not line.lstrip().startswith(("|", "!["))]
+        assert long == [], page
