@@ -35,7 +35,7 @@ def about(task_id: str | None) -> Iterator[None]:
         _task_id.reset(token)
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object a line: time (UTC), level, logger, message, and where there are any task and trace.
 
     `foreign` has the messages of libraries too, and the texts of exceptions, whatever they hold.
@@ -60,8 +60,8 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-class PlainLines(logging.Formatter):
-    """The message and the trace as JsonLines has them, in plain text: for a process whose lines another one logs."""
+class PlainFormatter(logging.Formatter):
+    """The message and the trace as JsonFormatter has them, in plain text: for a process whose lines another one logs."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The text for the record."""
@@ -105,7 +105,7 @@ def _kind(error: BaseException) -> str:
 def start_logging(level: str) -> None:
     """Send every log line of this process to stderr as JSON, and what Python itself would print of errors there."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(foreign=level == "debug"))
+    handler.setFormatter(JsonFormatter(foreign=level == "debug"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught

@@ -186,7 +186,7 @@ def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
 
 
 def test_what_is_found_at_loading_is_told_by_name_and_the_task_waits(folder: Path, torch: None) -> None:
-    # A kernel for GPUs alone: that it cannot be had here shows when the model is loaded.
+    # A kernel that runs on GPUs only. It is missed only when the model is loaded.
     configure(folder, turbo=f'{weights(TINY)}\nattention = "_flash_3"')
     with running(folder / "data", cwd=folder, ready=False) as server:
         until(lambda: len(failures(server)) >= 1)
@@ -195,9 +195,9 @@ def test_what_is_found_at_loading_is_told_by_name_and_the_task_waits(folder: Pat
         health = server.http.get(f"{server.url}/readyz/workers")
         assert health.status_code == 503
         (worker,) = health.json()["workers"]
-        assert worker["problem"].startswith("attention _flash_3 cannot be had here: ")
+        assert worker["problem"].startswith("attention _flash_3 is not available here: ")
         assert worker["unloadable"] == {TURBO: worker["problem"]}
-        assert [each for each in failures(server) if "attention _flash_3 cannot be had here" not in each] == []
+        assert [each for each in failures(server) if "attention _flash_3 is not available here" not in each] == []
         assert server.poll(task_id)["task_status"] == "PENDING"
 
 

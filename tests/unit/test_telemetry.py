@@ -9,7 +9,7 @@ from io import StringIO
 
 import pytest
 
-from wanserve.telemetry import JsonLines, PlainLines, about
+from wanserve.telemetry import JsonFormatter, PlainFormatter, about
 
 PROMPT = "a secret kitten\nin the 月光"
 
@@ -23,7 +23,7 @@ def lines() -> StringIO:
 def log(lines: StringIO) -> Iterator[logging.Logger]:
     logger = logging.getLogger("wanserve.test")
     handler = logging.StreamHandler(lines)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     logger.addHandler(handler)
     logger.setLevel("INFO")
     yield logger
@@ -82,7 +82,7 @@ def test_no_text_of_an_error_is_in_a_line_only_what_it_is_and_where(
 def test_no_text_of_a_library_is_in_a_line_only_where_it_was_logged(lines: StringIO, text: str) -> None:
     library = logging.getLogger("diffusers.pipelines.wan")
     handler = logging.StreamHandler(lines)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     library.addHandler(handler)
     try:
         library.warning("truncated: %s", text)
@@ -97,7 +97,7 @@ def test_no_text_of_a_library_is_in_a_line_only_where_it_was_logged(lines: Strin
 
 
 def test_a_process_whose_lines_another_one_logs_tells_the_same() -> None:
-    formatter = PlainLines()
+    formatter = PlainFormatter()
     ours = logging.LogRecord("wanserve.peer", 40, __file__, 1, "failed at %s", ("step 3",), None)
     assert formatter.format(ours) == "failed at step 3"
     error = raised(PROMPT)
@@ -108,7 +108,7 @@ def test_a_process_whose_lines_another_one_logs_tells_the_same() -> None:
 
 def test_at_level_debug_all_is_shown(lines: StringIO) -> None:
     record = logging.LogRecord("torch", 40, __file__, 1, PROMPT, (), None)
-    assert "kitten" in JsonLines(foreign=True).format(record)
+    assert "kitten" in JsonFormatter(foreign=True).format(record)
 
 
 CRASHES = {

@@ -138,7 +138,7 @@ def describe(model: ModelAvailability) -> dict[str, object]:
 
 def describe_size(model: ModelAvailability, size: Size) -> str:
     """How a video of this size is made, for the user: `native`, or how the drawn frames are cut and scaled."""
-    return "native" if model.engine == "animatic" else framing(size, model.card.sampling.large_sizes).how
+    return "native" if model.engine == "animatic" else framing(size, model.card.sampling.large_sizes).description
 
 
 def _machine_problem() -> str | None:

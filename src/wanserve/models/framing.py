@@ -24,7 +24,7 @@ class Framing:
     cut_height: int
 
     @property
-    def how(self) -> str:
+    def description(self) -> str:
         """A description for the user; `native` where frames are neither cut nor scaled."""
         drawn, cut = f"{self.width}*{self.height}", f"{self.cut_width}*{self.cut_height}"
         says = "native" if drawn == "{}*{}".format(*self.asked) else f"drawn at {drawn}"

@@ -34,7 +34,7 @@ def wan(config: ChildConfig) -> Engine:
     """The real models. Raises SetupError where their libraries are not installed."""
     # Imported here and in no other place: torch and diffusers take seconds, and a laptop has neither.
     try:
-        from wanserve.engine.wan.quiet import silence_libraries  # noqa: PLC0415
+        from wanserve.engine.wan.library_logging import silence_libraries  # noqa: PLC0415
 
         silence_libraries()
         from wanserve.engine.wan.engine import WanEngine  # noqa: PLC0415

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip
-from wanserve.engine.wan.quiet import silence_libraries
+from wanserve.engine.wan.library_logging import silence_libraries
 from wanserve.models.sampling import WAN_MODELS, Precision, WanModelCard
 
 silence_libraries()
 
-import torch  # noqa: E402 - silence comes before the libraries
+import torch  # noqa: E402 - the libraries are silenced before they are imported
 
 from wanserve.engine.wan.engine import WanEngine  # noqa: E402
 
