@@ -178,7 +178,7 @@ def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
     assert refused(folder, *wan, "--model", PLUS).startswith(f"{PLUS}: {TINY}/model_index.json has no transformer_2")
     cut_short(folder / "cut")
     assert refused(folder, "generate", "a cat", "--weights", "cut", *out).startswith(f"cut/{TRANSFORMER} is cut short")
-    assert refused(folder, "generate", "a cat", "--weights", "nowhere", *out).startswith("nowhere is no folder")
+    assert refused(folder, "generate", "a cat", "--weights", "nowhere", *out).startswith("nowhere is not a folder")
     for engine in ("animatic", "auto"):
         steps = ("--engine", engine, "--steps", "3")
         only = "steps: only the wan engine takes it, and here it is animatic"

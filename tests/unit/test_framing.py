@@ -13,7 +13,7 @@ SIZES = sorted({size for card in MODELS.values() for size in card.sizes})
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_of_the_catalogue_can_be_drawn(size: Size, large_sizes: LargeSizes) -> None:
     made = framing(size, large_sizes)
-    assert made.asked == size
+    assert made.requested == size
     assert made.width % STEP == made.height % STEP == 0
     assert 0 <= made.width - made.cut_width < STEP
     assert 0 <= made.height - made.cut_height < STEP

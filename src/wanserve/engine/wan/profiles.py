@@ -27,7 +27,7 @@ def merge_loras(pipe: WanPipeline, sampling: SamplingSettings) -> None:
     """Merge the LoRA files of the sampling settings into the weights of each expert. Raises SetupError."""
     if problem := sampling.lora_problem():
         raise SetupError(problem)
-    for each in sampling.merged:
+    for each in sampling.loras_to_merge:
         lora.merge(pipe, each)
 
 
