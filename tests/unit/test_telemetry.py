@@ -9,7 +9,7 @@ from io import StringIO
 
 import pytest
 
-from wanserve.telemetry import JsonFormatter, PlainFormatter, about
+from wanserve.telemetry import JsonFormatter, PlainFormatter, bind_task_id
 
 PROMPT = "a secret kitten\nin the 月光"
 
@@ -31,7 +31,7 @@ def log(lines: StringIO) -> Iterator[logging.Logger]:
 
 
 def test_a_line_tells_its_task_within_the_block_only(log: logging.Logger, lines: StringIO) -> None:
-    with about("12"):
+    with bind_task_id("12"):
         log.info("inside %d", 1)
     log.warning("outside")
     inside, outside = (json.loads(line) for line in lines.getvalue().splitlines())
@@ -66,7 +66,7 @@ def raised(text: str, kind: type[Exception] = ValueError) -> Exception:
 def test_no_text_of_an_error_is_in_a_line_only_what_it_is_and_where(
     log: logging.Logger, lines: StringIO, text: str, kind: type[Exception]
 ) -> None:
-    with about("12"):
+    with bind_task_id("12"):
         log.error("failed", exc_info=raised(text, kind))
         log.error("failed", exc_info=ExceptionGroup(text, [raised(text), OSError(28, text, text)]))
     single, group = (json.loads(line) for line in lines.getvalue().splitlines())
@@ -108,7 +108,7 @@ def test_a_process_whose_lines_another_one_logs_tells_the_same() -> None:
 
 def test_at_level_debug_all_is_shown(lines: StringIO) -> None:
     record = logging.LogRecord("torch", 40, __file__, 1, PROMPT, (), None)
-    assert "kitten" in JsonFormatter(foreign=True).format(record)
+    assert "kitten" in JsonFormatter(redact=False).format(record)
 
 
 CRASHES = {

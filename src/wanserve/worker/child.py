@@ -17,7 +17,7 @@ from wanserve.blobs.target import open_blobs
 from wanserve.domain.errors import Canceled, EngineExhausted, MachineFailed, SetupError, WanserveError
 from wanserve.domain.ports import Engine
 from wanserve.engine.animatic.engine import AnimaticEngine
-from wanserve.telemetry import about, start_logging
+from wanserve.telemetry import bind_task_id, start_logging
 from wanserve.worker.jobs import JobRunner, Result
 from wanserve.worker.pipe import CommandReader, EventSender
 from wanserve.worker.protocol import RESTART_CODES, ChildConfig, Command, Crashed, Event, Generate
@@ -110,7 +110,7 @@ def main() -> None:
 def run_next(runner: JobRunner) -> bool:
     """Run one job and send how it ended; False where this process must be replaced by a new one."""
     job = runner.commands.next_job()
-    with about(job.task_id if isinstance(job, Generate) else None):
+    with bind_task_id(job.task_id if isinstance(job, Generate) else None):
         event = result_of(partial(runner.run, job))
     # Only now is the error released, and with it the stack frames that held the generation.
     runner.engine.clean_up()
