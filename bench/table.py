@@ -90,7 +90,7 @@ def long_table(folder: Path) -> dict[str, float]:
         _insert(core, _spread(core, LONG_FINISHED, now_ms))
         _insert(core, (_queued(core, number, now_ms) for number in range(LONG_WAITING)))
         metrics = Metrics()
-        metrics.watch(core.tasks.store.state_counts)
+        metrics.add_task_table(core.tasks.store.state_counts)
         policy = replace(core.tasks, policy=replace(core.tasks.policy, max_queued=1_000_000))
         today = Search(since_ms=now_ms - DAY_MS, limit=10, counted=True)
         middle = core.tasks.search("bench", replace(today, skip=100_000)).tasks[0].id

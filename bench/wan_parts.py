@@ -12,20 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from wanserve.engine.wan.quiet import silence_libraries
+from wanserve.engine.wan.library_logging import silence_libraries
 
 silence_libraries()
 
-import torch  # noqa: E402 - silence comes before the libraries
+import torch  # noqa: E402 - the libraries are silenced before they are imported
 from diffusers import AutoencoderKLWan, WanPipeline, WanTransformer3DModel  # noqa: E402
 
 from bench.processes import memory_mb  # noqa: E402
 from bench.result import ROOT  # noqa: E402
 from wanserve.domain.generation import Generation  # noqa: E402
-from wanserve.engine.wan.decode import decoded, frames_of, unnormalised  # noqa: E402
+from wanserve.engine.wan.decode import decode as decode_latents  # noqa: E402
+from wanserve.engine.wan.decode import denormalise, to_frames  # noqa: E402
 from wanserve.engine.wan.denoise import denoise  # noqa: E402
-from wanserve.engine.wan.loading import has_bf16_units, quicken_decoder, read  # noqa: E402
-from wanserve.engine.wan.memory import Blocks  # noqa: E402
+from wanserve.engine.wan.loading import has_bf16_units, read_pipeline, use_channels_last  # noqa: E402
+from wanserve.engine.wan.memory import BlockFormat  # noqa: E402
 from wanserve.engine.wan.profiles import quantise  # noqa: E402
 from wanserve.models.framing import framing  # noqa: E402
 from wanserve.models.sampling import SHAPE_1_3B, WAN_MODELS, SamplingSettings  # noqa: E402
@@ -48,8 +49,8 @@ def steps(folder: Path) -> dict[str, Any]:
     sampling = replace(WAN_MODELS[MODEL].sampling, weights=str(_true_blocks(folder / "blocks")), steps=2)
     stock = WanPipeline.from_pretrained(sampling.weights, dtype=torch.float32)
     stock.set_progress_bar_config(disable=True)
-    exact, small = read(sampling, CPU), read(sampling, CPU)
-    quantise(small, Blocks.INT8)
+    exact, small = read_pipeline(sampling, CPU), read_pipeline(sampling, CPU)
+    quantise(small, BlockFormat.INT8)
     small.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
     pipes = {"stock": stock, "exact": exact, "int8_compiled": small}
     measured: dict[str, Any] = {name: [] for name in pipes}
@@ -104,7 +105,7 @@ def decode(folder: Path) -> dict[str, Any]:  # noqa: ARG001 - every part takes a
 
     def by_stock() -> None:
         with torch.no_grad():
-            stock.decode(unnormalised(stock, latents))
+            stock.decode(denormalise(stock, latents))
 
     measured: dict[str, Any] = {"stock": [], "exact": []}
     works: dict[str, Callable[[], object]] = {"stock": by_stock, "exact": lambda: _decode(ours, latents)}
@@ -128,7 +129,7 @@ def peak(folder: Path, frames: str) -> dict[str, Any]:  # noqa: ARG001 - every p
 def _decode(vae: Any, latents: torch.Tensor) -> int:
     height, width = latents.shape[3] * 8, latents.shape[4] * 8
     made = framing((width, height), WAN_MODELS[MODEL].sampling.large_sizes)
-    return sum(1 for each in decoded(vae, unnormalised(vae, latents)) for _ in frames_of(each, made))
+    return sum(1 for each in decode_latents(vae, denormalise(vae, latents)) for _ in to_frames(each, made))
 
 
 def _vae() -> Any:
@@ -141,7 +142,7 @@ def _our_vae() -> Any:
     vae = _vae()
     if has_bf16_units(CPU):
         vae = vae.to(torch.bfloat16)
-        quicken_decoder(vae)
+        use_channels_last(vae)
     return vae
 
 

@@ -95,11 +95,11 @@ def _devices(settings: Settings, availability: Availability) -> dict[str, tuple[
     named = (
         [name.strip() for name in settings.devices.split(",")]
         if settings.devices
-        else gpus.found(process_environment())
+        else gpus.visible_gpus(process_environment())
     )
     if not named:
         return {"gpu" if gpus.has_gpu() else "cpu": ()}
-    return {f"gpu {','.join(group)}": group for group in gpus.groups(named, settings.gpus_per_video)}
+    return {f"gpu {','.join(group)}": group for group in gpus.group_gpus(named, settings.gpus_per_video)}
 
 
 def _worker(
@@ -174,7 +174,7 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     blobs = open_blobs(DiskTarget(settings.blobs_dir))
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     metrics = Metrics()
-    metrics.watch(core.tasks.store.state_counts)
+    metrics.add_task_table(core.tasks.store.state_counts)
     signer = LinkSigner(link_secret.read())
     fleet = _fleet(
         settings,

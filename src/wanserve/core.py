@@ -16,7 +16,7 @@ from wanserve.domain.errors import SetupError
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
 from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
-from wanserve.machine.data_dir_lock import lock_file, unserved
+from wanserve.machine.data_dir_lock import lock_file, lock_for_migration
 from wanserve.models.catalogue import Catalogue, Served
 from wanserve.settings import Settings
 from wanserve.store.sqlite.backup import back_up
@@ -66,7 +66,7 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
     # Where the lock file is deleted, a second server can start: then this one writes nothing more.
     database = Database(
         settings.database_file,
-        nullcontext() if owner else unserved(settings.data_dir),
+        nullcontext() if owner else lock_for_migration(settings.data_dir),
         [lock] if owner else [],
     )
     store = SqliteTasks(database, now_ms)

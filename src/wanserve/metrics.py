@@ -1,4 +1,4 @@
-"""What the server counts and measures, by Prometheus names. No prompt, key or account is in any of it."""
+"""Counts and measures what the server does, as Prometheus metrics. None of them contains a prompt, a key or an account."""
 
 import logging
 import time
@@ -18,26 +18,26 @@ from wanserve.domain.task import Task, Video
 log = logging.getLogger(__name__)
 
 LONG: Final = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 3600, 4 * 3600)
-"""Bucket limits in seconds for what takes from a preview's second to a large model's hour."""
+"""Bucket limits in seconds for durations between one second, for a preview, and hours, for a large model."""
 
 SHORT: Final = (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
-"""Bucket limits in seconds for what a file takes."""
+"""Bucket limits in seconds for the handling of one file."""
 
 
 class Metrics:
-    """What is counted while the server runs. Its methods may be called from any thread."""
+    """The metrics of this process. The methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.answers: Tally[tuple[str, int]] = Tally()
-        """HTTP answers by dialect and status. Counted on the event loop only, so a plain Counter does."""
+        """HTTP answers by dialect and status. Only the event loop counts them, so no lock is needed."""
 
         self._queued = self._histogram("queue_seconds", "From a task's submit to its first attempt.", LONG)
         self._generated = self._histogram("generation_seconds", "An attempt's time in the engine.", LONG)
         self._encoded = self._histogram("encode_seconds", "An attempt's time in the encoder.", LONG)
         self._stored = self._histogram("store_seconds", "Reading a video back, syncing and storing it.", SHORT)
         self._attempts = Counter(
-            "wanserve_attempts", "Attempts that ended, by how.", ["model", "end"], registry=self._registry
+            "wanserve_attempts", "Attempts that ended, by outcome.", ["model", "end"], registry=self._registry
         )
         self._crashes = Counter(
             "wanserve_engine_crashes",
@@ -54,76 +54,76 @@ class Metrics:
             "1 while the next task would be made, as /readyz/workers tells.",
             registry=self._registry,
         )
-        self._registry.register(_Answers(self.answers))
+        self._registry.register(_AnswerCollector(self.answers))
 
-    def watch(self, state_counts: Callable[[], Sequence[StateCount]]) -> None:
-        """Have every page tell what the task table holds. Call once."""
-        self._registry.register(_Table(state_counts))
+    def add_task_table(self, state_counts: Callable[[], Sequence[StateCount]]) -> None:
+        """Add the metrics of the task table, which is read for every page. Call it once."""
+        self._registry.register(_TaskTableCollector(state_counts))
 
-    def made(self, task: Task, video: Video, spent: Timings) -> None:
-        """A video was made and its task has SUCCEEDED."""
+    def video_made(self, task: Task, video: Video, timings: Timings) -> None:
+        """Count a video whose task has SUCCEEDED."""
         model = task.generation.model
-        self._generated.labels(model).observe(spent.generate_s)
-        self._encoded.labels(model).observe(spent.encode_s)
-        self._stored.labels(model).observe(spent.store_s)
+        self._generated.labels(model).observe(timings.generate_s)
+        self._encoded.labels(model).observe(timings.encode_s)
+        self._stored.labels(model).observe(timings.store_s)
         self._bytes.labels(model).inc(video.size_bytes)
 
-    def started(self, task: Task) -> None:
-        """An attempt began. Only a first one tells how long the queue is."""
+    def attempt_started(self, task: Task) -> None:
+        """Measure how long the task waited in the queue, if this is its first attempt."""
         if task.started_ms is not None and task.attempt == 1:
             self._queued.labels(task.generation.model).observe((task.started_ms - task.submitted_ms) / 1000)
 
-    def ended(self, task: Task, end: Outcome, *, child_died: bool) -> None:
-        """An attempt ended."""
-        self._attempts.labels(task.generation.model, end.value).inc()
+    def attempt_ended(self, task: Task, outcome: Outcome, *, child_died: bool) -> None:
+        """Count an attempt that ended."""
+        self._attempts.labels(task.generation.model, outcome.value).inc()
         if child_died:
             self._crashes.inc()
 
     def lease_lost(self) -> None:
-        """The lease of an attempt ran out."""
+        """Count an attempt whose lease ran out."""
         self._leases.inc()
 
     def page(self, *, ready: bool, workers_ready: bool) -> bytes:
-        """Everything, as Prometheus reads it. The figures of the task table are left out where it cannot be read."""
+        """All metrics, in the text format of Prometheus. Those of the task table are left out where it cannot be read."""
         self._ready.set(ready)
         self._workers_ready.set(workers_ready)
         return generate_latest(self._registry)
 
-    def _histogram(self, name: str, about: str, buckets: Sequence[float]) -> Histogram:
-        return Histogram(f"wanserve_{name}", about, ["model"], buckets=buckets, registry=self._registry)
+    def _histogram(self, name: str, help_text: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(f"wanserve_{name}", help_text, ["model"], buckets=buckets, registry=self._registry)
 
 
-class _Answers(Collector):
-    """The HTTP answers, without a look-up of labels at each request."""
+class _AnswerCollector(Collector):
+    """Collects the HTTP answers. A request only adds to a dict, which is cheaper than a look-up of labels."""
 
     def __init__(self, answers: Tally[tuple[str, int]]) -> None:
         self._answers = answers
 
     def collect(self) -> Iterator[Metric]:
-        told = CounterMetricFamily("wanserve_http_answers", "HTTP answers.", labels=["dialect", "status"])
+        family = CounterMetricFamily("wanserve_http_answers", "HTTP answers.", labels=["dialect", "status"])
         for (dialect, status), count in dict(self._answers).items():
-            told.add_metric([dialect, str(status)], count)
-        yield told
+            family.add_metric([dialect, str(status)], count)
+        yield family
 
 
-class _Table(Collector):
-    """The task table as it is at this moment, by counts that are kept in it."""
+class _TaskTableCollector(Collector):
+    """Collects the present counts of tasks, which the store keeps up to date."""
 
     def __init__(self, state_counts: Callable[[], Sequence[StateCount]]) -> None:
-        self._census = state_counts
+        self._state_counts = state_counts
 
     def describe(self) -> Iterator[Metric]:
-        # Asked at registration, when there need not be a table to be read yet.
+        # Called at the registration, when there may be no task table yet.
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
         try:
-            rows = self._census()
+            rows = self._state_counts()
         except StoreUnavailable as error:
-            # All else is worth the more just now.
+            # The other metrics are needed most when the table cannot be read.
             log.error("the metrics of the task table are left out: %s", error)
             return
-        tasks = GaugeMetricFamily("wanserve_tasks", "Tasks that are known.", labels=["model", "state"])
+        tasks = GaugeMetricFamily("wanserve_tasks", "Tasks in the task table.", labels=["model", "state"])
         age = GaugeMetricFamily(
             "wanserve_queue_age_seconds", "How long the oldest waiting task has been waiting.", labels=["model"]
         )

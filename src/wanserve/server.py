@@ -13,8 +13,8 @@ from wanserve.core import make_folders, open_core
 from wanserve.fleet import Fleet
 from wanserve.http.listener import ConnectionTimeouts, bind_socket, serve_app, start_listening
 from wanserve.keys import Keys
-from wanserve.machine.data_dir_lock import owned
-from wanserve.machine.stop_signals import StopSignals, listening
+from wanserve.machine.data_dir_lock import lock_data_dir
+from wanserve.machine.stop_signals import StopSignals, handle_signals
 from wanserve.models.availability import Availability, find_availability
 from wanserve.models.catalogue import Served
 from wanserve.settings import Settings
@@ -41,7 +41,7 @@ def _serve(settings: Settings, bound: socket.socket, *, with_worker: bool) -> No
     served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)
     # Locked before the database is opened: a newer version must not migrate it under a server that still runs.
-    with owned(settings.data_dir), closing(open_core(settings, served, owner=True)) as core:
+    with lock_data_dir(settings.data_dir), closing(open_core(settings, served, owner=True)) as core:
         make_first_key(core.keys)
         parts = build(settings, core, availability, with_worker=with_worker)
         parts.fleet.take_back()
@@ -88,7 +88,7 @@ async def _run(parts: Parts, bound: socket.socket, drain_s: float) -> None:
         fleet.abort()
         loop.call_soon_threadsafe(abort_requested.set)
 
-    with listening(StopSignals(drain_s, stop, abort)):
+    with handle_signals(StopSignals(drain_s, stop, abort)):
         try:
             # While the workers drain, polls are answered.
             timeouts = ConnectionTimeouts(head_s=parts.idle_s)

@@ -1,7 +1,7 @@
-"""Writes the log: JSON lines on stderr, each with the id of the task that it is about.
+"""Writes the log: JSON lines on stderr, each with the id of the task that it concerns.
 
-A line holds what is listed here and nothing else. Text that others wrote may hold a prompt or a key, so of an exception
-it has the types and the places in the code, and of a library's line who logged it and where.
+Texts that this project did not write may contain a prompt or a key, so the log redacts them: of an exception it has the
+types and the places in the code, and of a library's message only where it was logged.
 """
 
 import json
@@ -21,13 +21,13 @@ _task_id: ContextVar[str | None] = ContextVar("task_id", default=None)
 
 log = logging.getLogger(__name__)
 
-OURS: Final = "wanserve"
-"""The loggers of this name and below are this project's own: their messages are written here, by us."""
+OWN_LOGGER: Final = "wanserve"
+"""The messages of this logger and of those below it are written by this project, and hold no prompt and no key."""
 
 
 @contextmanager
-def about(task_id: str | None) -> Iterator[None]:
-    """Bind the task's id, if there is one, to every line that is logged in this block, in this thread or coroutine."""
+def bind_task_id(task_id: str | None) -> Iterator[None]:
+    """Within the block, add the task's id, if there is one, to every line that this thread or coroutine logs."""
     token = _task_id.set(task_id)
     try:
         yield
@@ -35,49 +35,50 @@ def about(task_id: str | None) -> Iterator[None]:
         _task_id.reset(token)
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, and where there are any task and trace.
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one JSON object: time (UTC), level, logger, message, and `task` and `trace` where there are any.
 
-    `foreign` has the messages of libraries too, and the texts of exceptions, whatever they hold.
+    Without `redact`, the line also has the messages of libraries and the texts of exceptions.
     """
 
-    def __init__(self, *, foreign: bool = False) -> None:
+    def __init__(self, *, redact: bool = True) -> None:
         super().__init__()
-        self._foreign = foreign
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line for the record."""
+        """Format the record."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage() if self._foreign else message_of(record),
+            "message": redacted_message(record) if self._redact else record.getMessage(),
         }
         if task_id := _task_id.get():
             line["task"] = task_id
         if record.exc_info and record.exc_info[1] is not None:
-            line["trace"] = self.formatException(record.exc_info) if self._foreign else trace_of(record.exc_info[1])
+            error = record.exc_info[1]
+            line["trace"] = redacted_trace(error) if self._redact else self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
 
 
-class PlainLines(logging.Formatter):
-    """The message and the trace as JsonLines has them, in plain text: for a process whose lines another one logs."""
+class PlainFormatter(logging.Formatter):
+    """Formats the redacted message and trace as plain text, for a process whose records another process logs."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The text for the record."""
+        """Format the record."""
         error = record.exc_info[1] if record.exc_info else None
-        return message_of(record) if error is None else f"{message_of(record)}\n{trace_of(error)}"
+        return redacted_message(record) if error is None else f"{redacted_message(record)}\n{redacted_trace(error)}"
 
 
-def message_of(record: logging.LogRecord) -> str:
-    """The message of a line of ours; of a library's line only where it was logged."""
-    if record.name.partition(".")[0] == OURS:
+def redacted_message(record: logging.LogRecord) -> str:
+    """The record's message if this project logged it; for a library's record only the place where it was logged."""
+    if record.name.partition(".")[0] == OWN_LOGGER:
         return record.getMessage()
     return f"a library logged at {record.filename}:{record.lineno}; its text is in the log at level debug only"
 
 
-def trace_of(error: BaseException) -> str:
-    """The types of the error and of those that led to it, and where each was raised: no text of any."""
+def redacted_trace(error: BaseException) -> str:
+    """The types of the error and of its causes, and where each was raised, without their messages."""
     lines: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error
@@ -87,32 +88,32 @@ def trace_of(error: BaseException) -> str:
             f"  {frame.filename}:{frame.lineno} in {frame.name}"
             for frame in traceback.extract_tb(current.__traceback__)
         ]
-        lines = [_kind(current), *frames, *lines]
+        lines = [_type_name(current), *frames, *lines]
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return "\n".join(lines)
 
 
-def _kind(error: BaseException) -> str:
-    """The error's type; with the system's number and name for it, which are no text of anybody's."""
+def _type_name(error: BaseException) -> str:
+    """The error's type, and the system's number and text for it, which hold nothing private."""
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     if isinstance(error, OSError) and isinstance(error.errno, int) and error.errno > 0:
         name += f" (errno {error.errno}: {os.strerror(error.errno)})"
     if isinstance(error, BaseExceptionGroup):
-        name += f" of {', '.join(_kind(inner) for inner in error.exceptions)}"
+        name += f" of {', '.join(_type_name(inner) for inner in error.exceptions)}"
     return name
 
 
 def start_logging(level: str) -> None:
-    """Send every log line of this process to stderr as JSON, and what Python itself would print of errors there."""
+    """Write every log record of this process to stderr as JSON, and also what Python itself would print of errors."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(foreign=level == "debug"))
+    handler.setFormatter(JsonFormatter(redact=level != "debug"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    sys.excepthook = _uncaught
-    threading.excepthook = lambda thread: _uncaught(thread.exc_type, thread.exc_value, thread.exc_traceback)
-    sys.unraisablehook = lambda lost: _uncaught(lost.exc_type, lost.exc_value, lost.exc_traceback)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda hook: _log_uncaught(hook.exc_type, hook.exc_value, hook.exc_traceback)
+    sys.unraisablehook = lambda hook: _log_uncaught(hook.exc_type, hook.exc_value, hook.exc_traceback)
 
 
-def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-    """Log an error that nobody caught, instead of printing it."""
-    log.critical("an error that nobody caught", exc_info=(kind, error or kind(), trace))
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """Log an uncaught exception, instead of printing it."""
+    log.critical("an uncaught exception", exc_info=(kind, error or kind(), trace))

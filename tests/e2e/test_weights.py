@@ -178,7 +178,7 @@ def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
     assert refused(folder, *wan, "--model", PLUS).startswith(f"{PLUS}: {TINY}/model_index.json has no transformer_2")
     cut_short(folder / "cut")
     assert refused(folder, "generate", "a cat", "--weights", "cut", *out).startswith(f"cut/{TRANSFORMER} is cut short")
-    assert refused(folder, "generate", "a cat", "--weights", "nowhere", *out).startswith("nowhere is no folder")
+    assert refused(folder, "generate", "a cat", "--weights", "nowhere", *out).startswith("nowhere is not a folder")
     for engine in ("animatic", "auto"):
         steps = ("--engine", engine, "--steps", "3")
         only = "steps: only the wan engine has this option, and the engine is animatic here"
@@ -186,7 +186,7 @@ def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
 
 
 def test_what_is_found_at_loading_is_told_by_name_and_the_task_waits(folder: Path, torch: None) -> None:
-    # A kernel for GPUs alone: that it cannot be had here shows when the model is loaded.
+    # A kernel that runs on GPUs only. It is missed only when the model is loaded.
     configure(folder, turbo=f'{weights(TINY)}\nattention = "_flash_3"')
     with running(folder / "data", cwd=folder, ready=False) as server:
         until(lambda: len(failures(server)) >= 1)
@@ -195,9 +195,9 @@ def test_what_is_found_at_loading_is_told_by_name_and_the_task_waits(folder: Pat
         health = server.http.get(f"{server.url}/readyz/workers")
         assert health.status_code == 503
         (worker,) = health.json()["workers"]
-        assert worker["problem"].startswith("attention _flash_3 cannot be had here: ")
+        assert worker["problem"].startswith("attention _flash_3 is not available here: ")
         assert worker["unloadable"] == {TURBO: worker["problem"]}
-        assert [each for each in failures(server) if "attention _flash_3 cannot be had here" not in each] == []
+        assert [each for each in failures(server) if "attention _flash_3 is not available here" not in each] == []
         assert server.poll(task_id)["task_status"] == "PENDING"
 
 

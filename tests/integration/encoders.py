@@ -3,7 +3,7 @@
     python -m tests.integration.encoders FETCHED CONVERTED [FETCHED CONVERTED …]
 
 prints one JSON object: whether torch rounds as the conversion does, and for each pair of folders the format in which
-the converted one loads, whether each number is the fetched one rounded by torch, and the size of the embedding's.
+the converted one loads, whether each number is the fetched one round_to_bf16 by torch, and the size of the embedding's.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import UMT5EncoderModel
 
-from wanserve.models.download import rounded
+from wanserve.models.download import round_to_bf16
 
 
 def rounds_alike() -> bool:
@@ -22,7 +22,7 @@ def rounds_alike() -> bool:
     lower = torch.tensor([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF])
     bits = (upper[:, None] + lower).flatten()
     numbers = torch.where(bits >= 2**31, bits - 2**32, bits).to(torch.int32).view(torch.float32)
-    ours = torch.frombuffer(bytearray(rounded(numbers.numpy().tobytes())), dtype=torch.bfloat16)
+    ours = torch.frombuffer(bytearray(round_to_bf16(numbers.numpy().tobytes())), dtype=torch.bfloat16)
     theirs = numbers.to(torch.bfloat16)
     # Of what is no number, torch's own bits differ from one processor to the next.
     return bool(((ours.view(torch.int16) == theirs.view(torch.int16)) | (ours.isnan() & theirs.isnan())).all())

@@ -15,8 +15,8 @@ from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
-from wanserve.engine.wan.quiet import silence_libraries
-from wanserve.engine.wan.shares import allowed, check_shares
+from wanserve.engine.wan.context_parallel import allowed_gpu_counts, check_gpu_count
+from wanserve.engine.wan.library_logging import silence_libraries
 from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, WAN_MODELS, Precision, WanModelCard
 from wanserve.worker.ports import Absent
 from wanserve.worker.protocol import Cancel, ChildConfig, Crashed, Done, Event, Generate, Loaded, Progress
@@ -231,12 +231,12 @@ def test_no_peer_outlives_the_first_rank(children: list[Child]) -> None:
     [(SHAPE_1_3B.heads, [2, 3, 4, 6, 12]), (SHAPE_14B.heads, [2, 4, 5, 8, 10, 20, 40]), (4, [2, 4]), (1, [])],
 )
 def test_the_heads_decide_how_many_devices_can_share(heads: int, numbers: list[int]) -> None:
-    assert allowed(heads) == numbers
+    assert allowed_gpu_counts(heads) == numbers
     for gpus in (1, *numbers):
-        check_shares("some model", heads, gpus)
+        check_gpu_count("some model", heads, gpus)
     for gpus in set(range(1, 65)) - {1, *numbers}:
         with pytest.raises(SetupError, match=f"some model has {heads} attention heads, which {gpus} GPUs cannot"):
-            check_shares("some model", heads, gpus)
+            check_gpu_count("some model", heads, gpus)
 
 
 def test_heads_that_do_not_divide_are_refused_with_the_numbers_that_do() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.hub import REVISION, Hub, serving
 from wanserve.domain.errors import SetupError
-from wanserve.models.download import PIECE, explain, to_bf16
+from wanserve.models.download import CHUNK_BYTES, explain, to_bf16
 from wanserve.models.weights import Tensor, check_weights, find_weights, read_header
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -156,7 +156,7 @@ def test_what_a_stopped_pull_has_fetched_is_not_fetched_again(hub: Hub, pull: Pu
         process.send_signal(end)
         problem = process.communicate(timeout=60)[1]
     if end is not signal.SIGKILL:
-        assert (problem, process.returncode) == (f"fetching {OWN} was stopped: run this again to go on\n", 1)
+        assert (problem, process.returncode) == (f"fetching {OWN} was stopped: run this again to continue\n", 1)
     assert not pull.folder.exists()
     assert find_weights(OWN, 1, pull.models, "turbo", pull.environ) is None
     here = {name for name in files(pull.partial) if not name.endswith(".part")}
@@ -191,10 +191,10 @@ def test_a_repository_that_the_hub_denies_is_one_line(hub: Hub, pull: Puller) ->
     denials = {
         (404, "RepoNotFound"): f"has no {TINY}, or it is private: check the name, or set HF_TOKEN",
         (401, "RepoNotFound"): f"has no {TINY}, or it is private: check the name, or set HF_TOKEN",
-        (403, "GatedRepo"): f"{TINY} asks to accept its terms: do so at {hub.url}/{TINY} and set HF_TOKEN",
-        (401, ""): f"{hub.url} refuses the token: set HF_TOKEN anew",
-        (404, "RevisionNotFound"): "that was begun is gone: remove the partial folder",
-        (500, "Down"): "broke off: HfHubHTTPError",
+        (403, "GatedRepo"): f"{TINY} requires that you accept its terms: do so at {hub.url}/{TINY} and set HF_TOKEN",
+        (401, ""): f"{hub.url} refuses the token: set another HF_TOKEN",
+        (404, "RevisionNotFound"): "whose download was started is gone: remove the partial folder",
+        (500, "Down"): "failed: HfHubHTTPError",
     }
     for denial, told in denials.items():
         hub.refuses[TINY] = denial
@@ -205,7 +205,7 @@ def test_no_network_no_name_and_no_packages_are_one_line_each(hub: Hub, pull: Pu
     assert "HFValidationError" in pull.fails("a/b/c")
     assert "http://127.0.0.1" in pull.fails("no/such"), "which also tells where it was looked for"
     pull.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
-    assert "from http://127.0.0.1:9 broke off: ConnectError" in pull.fails()
+    assert "from http://127.0.0.1:9 failed: ConnectError" in pull.fails()
     # Without site packages: where the extra is not installed.
     pull.environ["PYTHONPATH"] = str(Path(__file__).parents[2] / "src")
     assert pull(first=(sys.executable, "-S")).endswith("is not installed: pip install 'wanserve[wan]'\n")
@@ -227,9 +227,9 @@ def test_a_file_that_arrives_damaged_is_fetched_anew(hub: Hub, pull: Puller) -> 
     hub.lies[TRANSFORMER] = right[:-1] + b"?"
     assert f"{TRANSFORMER} of {TINY} arrived damaged: run this again" in pull.fails()
     hub.lies = {TRANSFORMER: right[:-1]}
-    assert "broke off: OSError: Consistency check failed" in pull.fails()
+    assert "failed: OSError: Consistency check failed" in pull.fails()
     hub.lies = {TRANSFORMER: right + b"more"}
-    assert "broke off" in pull.fails()
+    assert "failed: " in pull.fails()
     hub.lies.clear()
     assert pull() == ""
     assert (pull.folder / TRANSFORMER).read_bytes() == right
@@ -248,9 +248,9 @@ def test_a_disk_without_room_is_told_before_and_a_full_one_keeps_what_it_has(hub
     hub.claims.clear()
     # The kernel refuses to let a file grow beyond 300 kB, and says so in the words of another error than a full disk's.
     limited = ("bash", "-c", 'ulimit -f 300; exec "$0" "$@"', sys.executable)
-    assert "broke off: OSError: [Errno 27] File too large; what has arrived is kept" in pull(first=limited)
+    assert "failed: OSError: [Errno 27] File too large; what was downloaded is kept" in pull(first=limited)
     assert explain(OSError(errno.ENOSPC, "No space left"), TINY).startswith(
-        "the disk is full: make room; what has arri"
+        "the disk is full: make room; what was down"
     )
     assert pull() == ""
     check_weights(pull.folder, 1)
@@ -307,9 +307,9 @@ def test_the_converted_text_encoder_loads_with_the_same_numbers_whatever_its_emb
 
 def test_a_text_encoder_is_cut_into_files_of_a_given_size_and_other_formats_stay(tmp_path: Path) -> None:
     part = Path(shutil.copytree(ASSETS / "tiny-wan" / "text_encoder", tmp_path / "part"))
-    rewrite(part / "model.safetensors", {}, {"encoder.final_layer_norm.weight": 2 * PIECE + 4})
+    rewrite(part / "model.safetensors", {}, {"encoder.final_layer_norm.weight": 2 * CHUNK_BYTES + 4})
     whole = read_header(part / "model.safetensors")
-    to_bf16(part, tmp_path / "ready", shard=20_000)
+    to_bf16(part, tmp_path / "ready", shard_bytes=20_000)
     shards = sorted((tmp_path / "ready").glob("*.safetensors"))
     assert len(shards) == 5
     assert shards[-1].name == "model-00005-of-00005.safetensors"

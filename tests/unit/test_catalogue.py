@@ -7,7 +7,7 @@ import pytest
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.worker import WorkerRow
-from wanserve.models.catalogue import FRESH_SECONDS, POLL_MS, SEEN_SECONDS, Catalogue, Served
+from wanserve.models.catalogue import CACHE_SECONDS, POLL_MS, SEEN_SECONDS, Catalogue, Served
 from wanserve.models.sampling import WAN_MODELS
 from wanserve.store.memory import MemoryTasks
 
@@ -34,7 +34,7 @@ def test_the_models_are_those_of_the_workers_and_of_the_settings_where_none_is_r
     for worker_id, card in (("one", TURBO), ("two", PLUS)):
         store.save_worker(WorkerRow(worker_id, "here", "host", "gpu 0", ("0",), "wan", {card.name: card}))
     assert catalogue.served() == SETTINGS, "it is read again after a second"
-    clock.now_s += FRESH_SECONDS
+    clock.now_s += CACHE_SECONDS
     assert catalogue.models() == {TURBO.name: TURBO, PLUS.name: PLUS}
     assert catalogue.served().engines == {"wan"}
     clock.now_s += SEEN_SECONDS + 0.001
@@ -47,10 +47,10 @@ def test_the_advice_when_to_poll_again_is_for_the_fastest_engine_that_is_registe
     catalogue = Catalogue(store, Served(MODELS, frozenset({"wan"})), clock.seconds)
     assert catalogue.poll_ms() == POLL_MS["wan"]
     store.save_worker(WorkerRow("one", "here", "host", "cpu", (), "animatic"))
-    clock.now_s += FRESH_SECONDS
+    clock.now_s += CACHE_SECONDS
     assert catalogue.poll_ms() == POLL_MS["animatic"]
     store.save_worker(WorkerRow("two", "here", "host", "gpu", (), "wan"))
-    clock.now_s += FRESH_SECONDS
+    clock.now_s += CACHE_SECONDS
     assert catalogue.poll_ms() == POLL_MS["animatic"]
 
 
@@ -71,7 +71,7 @@ def test_while_the_table_cannot_be_read_the_catalogue_stays_as_it_was() -> None:
     before = catalogue.served()
     assert before.models == {TURBO.name: TURBO}
     store.broken = True
-    clock.now_s += FRESH_SECONDS
+    clock.now_s += CACHE_SECONDS
     assert catalogue.served() == before
     assert Catalogue(store, SETTINGS, clock.seconds).served() == SETTINGS
 

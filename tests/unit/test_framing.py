@@ -13,13 +13,13 @@ SIZES = sorted({size for card in MODELS.values() for size in card.sizes})
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_of_the_catalogue_can_be_drawn(size: Size, large_sizes: LargeSizes) -> None:
     made = framing(size, large_sizes)
-    assert made.asked == size
+    assert made.requested == size
     assert made.width % STEP == made.height % STEP == 0
     assert 0 <= made.width - made.cut_width < STEP
     assert 0 <= made.height - made.cut_height < STEP
     if size not in TIER_1080P:
         assert (made.width, made.height) == size
-        assert made.how == "native"
+        assert made.description == "native"
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ def test_every_size_of_the_catalogue_can_be_drawn(size: Size, large_sizes: Large
 def test_large_sizes_are_scaled_by_one_and_a_half(size: Size, drawn: Size) -> None:
     made = framing(size, LargeSizes.SCALE)
     assert (made.width, made.height) == (made.cut_width, made.cut_height) == drawn
-    assert made.how == "drawn at {}*{}, scaled to {}*{}".format(*drawn, *size)
+    assert made.description == "drawn at {}*{}, scaled to {}*{}".format(*drawn, *size)
 
 
 def test_native_1080p_is_drawn_eight_rows_too_high_and_cut() -> None:
     made = framing((1920, 1080), LargeSizes.NATIVE)
     assert (made.width, made.height, made.cut_width, made.cut_height) == (1920, 1088, 1920, 1080)
-    assert made.how == "drawn at 1920*1088, cut to 1920*1080"
-    assert framing((1440, 1440), LargeSizes.NATIVE).how == "native"
+    assert made.description == "drawn at 1920*1088, cut to 1920*1080"
+    assert framing((1440, 1440), LargeSizes.NATIVE).description == "native"

@@ -12,7 +12,7 @@ from wanserve.store.memory import MemoryTasks
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Every sample of the page by its name and labels."""
+    """Each sample of the page, by its name and labels."""
     families = text_string_to_metric_families(metrics.page(ready=True, workers_ready=False).decode())
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
@@ -24,11 +24,11 @@ def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
 def test_attempts_are_counted_by_their_end_and_timed_where_a_video_was_made() -> None:
     metrics = Metrics()
     task = replace(new_task(submitted_ms=1000), started_ms=3500, attempt=1)
-    metrics.started(task)
-    metrics.started(replace(task, attempt=2))
-    metrics.made(task, VIDEO, Timings(4.0, 0.5, 0.02))
-    metrics.ended(task, Outcome.MADE, child_died=False)
-    metrics.ended(task, Outcome.LOST, child_died=True)
+    metrics.attempt_started(task)
+    metrics.attempt_started(replace(task, attempt=2))
+    metrics.video_made(task, VIDEO, Timings(4.0, 0.5, 0.02))
+    metrics.attempt_ended(task, Outcome.MADE, child_died=False)
+    metrics.attempt_ended(task, Outcome.LOST, child_died=True)
     metrics.lease_lost()
     found = samples(metrics)
     model = frozenset({("model", task.generation.model)})
@@ -48,7 +48,7 @@ def test_the_table_is_counted_when_the_page_is_read() -> None:
     now_ms = time.time_ns() // 1_000_000
     times = iter((now_ms - 9000, now_ms - 1000, now_ms))
     metrics, store = Metrics(), MemoryTasks(lambda: next(times))
-    metrics.watch(store.state_counts)
+    metrics.add_task_table(store.state_counts)
     for _ in range(2):
         store.add(unaccepted(model="large"), 9).result(0)
     store.claim("worker", ["large"], 10, None)

@@ -9,7 +9,7 @@ from io import StringIO
 
 import pytest
 
-from wanserve.telemetry import JsonLines, PlainLines, about
+from wanserve.telemetry import JsonFormatter, PlainFormatter, bind_task_id
 
 PROMPT = "a secret kitten\nin the 月光"
 
@@ -23,7 +23,7 @@ def lines() -> StringIO:
 def log(lines: StringIO) -> Iterator[logging.Logger]:
     logger = logging.getLogger("wanserve.test")
     handler = logging.StreamHandler(lines)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     logger.addHandler(handler)
     logger.setLevel("INFO")
     yield logger
@@ -31,7 +31,7 @@ def log(lines: StringIO) -> Iterator[logging.Logger]:
 
 
 def test_a_line_tells_its_task_within_the_block_only(log: logging.Logger, lines: StringIO) -> None:
-    with about("12"):
+    with bind_task_id("12"):
         log.info("inside %d", 1)
     log.warning("outside")
     inside, outside = (json.loads(line) for line in lines.getvalue().splitlines())
@@ -66,7 +66,7 @@ def raised(text: str, kind: type[Exception] = ValueError) -> Exception:
 def test_no_text_of_an_error_is_in_a_line_only_what_it_is_and_where(
     log: logging.Logger, lines: StringIO, text: str, kind: type[Exception]
 ) -> None:
-    with about("12"):
+    with bind_task_id("12"):
         log.error("failed", exc_info=raised(text, kind))
         log.error("failed", exc_info=ExceptionGroup(text, [raised(text), OSError(28, text, text)]))
     single, group = (json.loads(line) for line in lines.getvalue().splitlines())
@@ -82,7 +82,7 @@ def test_no_text_of_an_error_is_in_a_line_only_what_it_is_and_where(
 def test_no_text_of_a_library_is_in_a_line_only_where_it_was_logged(lines: StringIO, text: str) -> None:
     library = logging.getLogger("diffusers.pipelines.wan")
     handler = logging.StreamHandler(lines)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     library.addHandler(handler)
     try:
         library.warning("truncated: %s", text)
@@ -97,7 +97,7 @@ def test_no_text_of_a_library_is_in_a_line_only_where_it_was_logged(lines: Strin
 
 
 def test_a_process_whose_lines_another_one_logs_tells_the_same() -> None:
-    formatter = PlainLines()
+    formatter = PlainFormatter()
     ours = logging.LogRecord("wanserve.peer", 40, __file__, 1, "failed at %s", ("step 3",), None)
     assert formatter.format(ours) == "failed at step 3"
     error = raised(PROMPT)
@@ -108,7 +108,7 @@ def test_a_process_whose_lines_another_one_logs_tells_the_same() -> None:
 
 def test_at_level_debug_all_is_shown(lines: StringIO) -> None:
     record = logging.LogRecord("torch", 40, __file__, 1, PROMPT, (), None)
-    assert "kitten" in JsonLines(foreign=True).format(record)
+    assert "kitten" in JsonFormatter(redact=False).format(record)
 
 
 CRASHES = {

@@ -114,7 +114,7 @@ def _real_model(model: ModelAvailability, device: dict[str, Any], *, needed: boo
     fits = True
     if device["kind"] != "cpu":
         try:
-            where = plan_memory(model.card, device["free_bytes"], device["host_bytes"], fp8=device["fp8"]).how
+            where = plan_memory(model.card, device["free_bytes"], device["host_bytes"], fp8=device["fp8"]).description
         except SetupError as error:
             where, fits = str(error), False
     if model.engine is None:
@@ -126,7 +126,7 @@ def _real_model(model: ModelAvailability, device: dict[str, Any], *, needed: boo
 
 def inspect_device() -> dict[str, Any]:
     """Inspect the device in a process of its own, since this one must not load torch. Raises SetupError."""
-    command = [sys.executable, "-m", "wanserve.engine.wan.machine"]
+    command = [sys.executable, "-m", "wanserve.engine.wan.device"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it wrote no message"])[-1]

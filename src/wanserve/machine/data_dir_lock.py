@@ -1,4 +1,4 @@
-"""Knows who has a data directory: one server at a time, by a lock that is the kernel's and ends with its process."""
+"""Locks a data directory, so that only one server uses it. The kernel releases the lock when the process ends."""
 
 import fcntl
 import os
@@ -11,17 +11,17 @@ from wanserve.domain.errors import SetupError
 
 
 def lock_file(data_dir: Path) -> Path:
-    """The file that is locked; it stays where it is when its process ends."""
+    """The file that is locked. It is not deleted when the process ends."""
     return data_dir / "lock"
 
 
 @contextmanager
-def owned(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory for this process alone. Raises SetupError where another server has it."""
-    with _lock(data_dir) as lock:
+def lock_data_dir(data_dir: Path) -> Iterator[None]:
+    """Within the block, reserve the data directory for this server. Raises SetupError where another server uses it."""
+    with _try_lock(data_dir) as lock:
         if lock is None:
             raise SetupError(f"another wanserve serves {data_dir}: stop it, or give another --data-dir")
-        # For people who look; nothing reads it.
+        # The process id is for people who look into the file; no program reads it.
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
@@ -29,9 +29,9 @@ def owned(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def unserved(data_dir: Path) -> Iterator[None]:
-    """Keep every server out of the data directory while its schema changes. Raises SetupError where one has it."""
-    with _lock(data_dir) as lock:
+def lock_for_migration(data_dir: Path) -> Iterator[None]:
+    """Within the block, keep every server out of the data directory. Raises SetupError where a server uses it."""
+    with _try_lock(data_dir) as lock:
         if lock is None:
             raise SetupError(
                 f"the database in {data_dir} needs to be migrated, and a wanserve that may be older serves it:"
@@ -41,12 +41,12 @@ def unserved(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _lock(data_dir: Path) -> Iterator[TextIO | None]:
-    """The lock's file while this process has it, or None where another process does."""
+def _try_lock(data_dir: Path) -> Iterator[TextIO | None]:
+    """Lock the file within the block. Yields the open file, or None where another process has locked it."""
     with lock_file(data_dir).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = True
+            locked = True
         except BlockingIOError:
-            ours = False
-        yield file if ours else None
+            locked = False
+        yield file if locked else None

@@ -1,4 +1,4 @@
-"""Makes files durable: written and synced before anybody sees them."""
+"""Writes files durably: a file is complete and synced before another process can see it."""
 
 import os
 import secrets
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Wait until the file, or the folder's list of names, is on the disk itself. Raises OSError."""
+    """Wait until the file, or the list of names in the folder, is on the disk itself. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -16,7 +16,7 @@ def sync(path: Path) -> None:
 
 
 def write_once(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, readable for its owner alone, unless it exists or another process is faster.
+    """Write the whole file or nothing, readable by its owner only. A file that exists already is left as it is.
 
     Raises OSError.
     """
@@ -27,7 +27,7 @@ def write_once(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # A link, unlike a rename, does not replace a file that another process made meanwhile and may have used.
+        # Unlike a rename, a link does not replace a file that another process has made meanwhile and may have used.
         with suppress(FileExistsError):
             path.hardlink_to(unfinished)
     finally:

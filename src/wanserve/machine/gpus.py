@@ -1,4 +1,4 @@
-"""Finds the GPUs of this machine by what their drivers show in the file system. Loads no library of theirs."""
+"""Finds the GPUs of this machine from what their drivers show in the file system. Loads none of their libraries."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,32 +6,32 @@ from typing import Final
 
 from wanserve.domain.errors import SetupError
 
-VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
-"""Both NVIDIA's and AMD's runtime obey it. A child process sees only the devices named in it, numbered from 0."""
+VISIBLE_DEVICES: Final = "CUDA_VISIBLE_DEVICES"
+"""NVIDIA's and AMD's runtimes both read it. A process sees only the devices that it names, numbered from 0."""
 
-NODES: Final = ("dev/nvidiactl", "dev/kfd", "dev/dxg")
-"""Device files of the drivers of NVIDIA, of AMD and of Windows' Linux."""
+DEVICE_FILES: Final = ("dev/nvidiactl", "dev/kfd", "dev/dxg")
+"""Device files of the drivers of NVIDIA, of AMD, and of the Windows Subsystem for Linux."""
 
 
 def has_gpu(root: Path = Path("/")) -> bool:
     """Whether the driver of any GPU is loaded."""
-    return any((root / node).exists() for node in NODES)
+    return any((root / node).exists() for node in DEVICE_FILES)
 
 
-def found(environ: Mapping[str, str], root: Path = Path("/")) -> list[str]:
-    """The GPUs that this process may use, by the names that `VISIBLE` takes; empty where the drivers do not list them."""
-    if VISIBLE in environ:
-        return [name.strip() for name in environ[VISIBLE].split(",") if name.strip()]
+def visible_gpus(environ: Mapping[str, str], root: Path = Path("/")) -> list[str]:
+    """The GPUs that this process may use, by the names that `VISIBLE_DEVICES` takes; empty where the drivers do not list them."""
+    if VISIBLE_DEVICES in environ:
+        return [name.strip() for name in environ[VISIBLE_DEVICES].split(",") if name.strip()]
     nvidia = root / "proc/driver/nvidia/gpus"
     amd = root / "sys/class/kfd/kfd/topology/nodes"
     count = len(list(nvidia.iterdir())) if nvidia.is_dir() else sum(map(_is_gpu, amd.glob("*/gpu_id")))
     return [str(number) for number in range(count)]
 
 
-def groups(devices: Sequence[str], size: int) -> list[tuple[str, ...]]:
-    """Split the devices into groups of `size`, each of which makes one video together. Left-over devices stay idle.
+def group_gpus(devices: Sequence[str], size: int) -> list[tuple[str, ...]]:
+    """Split the devices into groups of `size`: the devices of a group make one video together. The rest stay idle.
 
-    Raises SetupError where there are fewer than one group needs.
+    Raises SetupError where there are fewer devices than one group needs.
     """
     if len(devices) < size:
         raise SetupError(f"gpus_per_video (WANSERVE_GPUS_PER_VIDEO) is {size}, and there are {len(devices)} GPUs")
@@ -39,5 +39,5 @@ def groups(devices: Sequence[str], size: int) -> list[tuple[str, ...]]:
 
 
 def _is_gpu(gpu_id: Path) -> bool:
-    # A processor is a node too; its GPU id is 0.
+    # The CPU is listed too; its GPU id is 0.
     return gpu_id.read_text(encoding="utf-8").strip() != "0"

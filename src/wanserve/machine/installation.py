@@ -1,4 +1,4 @@
-"""The id of a data directory: it stays the same when the server is started again."""
+"""Reads or makes the id of a data directory, which stays the same when the server is started again."""
 
 import uuid
 from pathlib import Path
@@ -8,7 +8,7 @@ from wanserve.machine.fsync import write_once
 
 
 def installation_id(data_dir: Path) -> str:
-    """The id, which the first call ever makes. Raises SetupError where it can be neither read nor made."""
+    """Return the id; the first call for a directory makes it. Raises SetupError where it can be neither read nor made."""
     path = data_dir / "installation-id"
     try:
         if not path.exists():

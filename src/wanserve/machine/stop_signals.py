@@ -1,7 +1,7 @@
-"""Handles the signals that stop this process, and ends it in time, whatever clients and disks do.
+"""Handles the signals that stop this process, and ends the process in time even if clients or disks do not respond.
 
-A thread of its own waits for the signals. Python runs signal handlers in the main thread only, and that one may be
-waiting for a disk that does not answer.
+A thread of its own waits for the signals. Python runs signal handlers in the main thread only, and the main thread may
+be waiting for a disk that does not respond.
 """
 
 import logging
@@ -20,55 +20,55 @@ log = logging.getLogger(__name__)
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 GRACE_SECONDS: Final = 4.0
-"""What a stop may take besides the drain: the last answers, the database's last commit."""
+"""How long a stop may take in addition to the drain: the last answers, the last commit of the database."""
 
 ABORT_SECONDS: Final = 3.0
-"""The same after a second signal, which means at once: running tasks are given back first. A third ends the process."""
+"""How long a stop may take after a second signal, which gives running tasks back. A third signal ends the process."""
 
 
 @dataclass(slots=True)
 class StopSignals:
-    """Calls `on_stop` at the first signal and `on_abort` at the second, in its own thread; then ends the process.
+    """Calls `on_stop` at the first signal and `on_abort` at the second, in its own thread.
 
-    `leave` ends it with an exit status where it has not ended by itself `drain_s` + GRACE_SECONDS after the first
-    signal, or ABORT_SECONDS after the second. Accepted tasks are on the disk by then, and running ones are taken back
-    at the next start.
+    `exit_process` ends the process with an exit status if it is still there `drain_s` + GRACE_SECONDS after the first
+    signal, or ABORT_SECONDS after the second. Accepted tasks are on the disk by then, and the next start takes back the
+    running ones.
     """
 
     drain_s: float
     on_stop: Callable[[], None]
     on_abort: Callable[[], None]
-    leave: Callable[[int], None] = os._exit
-    asked: threading.Event = field(default_factory=threading.Event, init=False)
-    """Set once the process is to stop."""
+    exit_process: Callable[[int], None] = os._exit
+    requested: threading.Event = field(default_factory=threading.Event, init=False)
+    """Set at the first signal."""
 
-    def listen(self, numbers: socket.socket) -> None:
-        """Act on the signals whose numbers arrive as bytes, until the other side closes the socket."""
+    def handle(self, numbers: socket.socket) -> None:
+        """Handle the signals whose numbers arrive as bytes on the socket, until its other end is closed."""
         deadline_s = float("inf")
         count = 0
         while True:
             left_s = deadline_s - time.monotonic()
             numbers.settimeout(None if left_s == float("inf") else max(0.0, left_s))
             try:
-                came = numbers.recv(1)
+                number = numbers.recv(1)
             except (TimeoutError, BlockingIOError):
                 log.error(
                     "the stop takes too long: the process ends now, and the next start takes back the running tasks"
                 )
-                self.leave(1)
+                self.exit_process(1)
                 return
-            if not came:
+            if not number:
                 return
-            if came[0] not in SIGNALS:
+            if number[0] not in SIGNALS:
                 continue
             count += 1
             deadline_s = min(deadline_s, time.monotonic() + self._act(count))
 
     def _act(self, count: int) -> float:
-        """Do what the first, second or third signal asks for; in how many seconds the process must have ended."""
+        """Do what the first, second or third signal asks for. Returns in how many seconds the process must have ended."""
         if count == 1:
             log.info("stopping: running tasks may end within the drain time, no new one is claimed")
-            self.asked.set()
+            self.requested.set()
             self.on_stop()
             return self.drain_s + GRACE_SECONDS
         if count == 2:
@@ -79,20 +79,20 @@ class StopSignals:
 
 
 @contextmanager
-def listening(signals: StopSignals) -> Iterator[None]:
-    """Handle the signals within the block. The main thread must enter it."""
+def handle_signals(signals: StopSignals) -> Iterator[None]:
+    """Within the block, handle the signals. The main thread must enter the block."""
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    before = {number: signal.signal(number, _ignored) for number in SIGNALS}
-    # Python's handler in C writes the number here, in whichever thread the signal arrives.
+    previous = {number: signal.signal(number, _ignore) for number in SIGNALS}
+    # CPython's own handler writes the number to this socket, in whichever thread the signal arrives.
     signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    thread = threading.Thread(target=signals.listen, args=(ours,), name="signals", daemon=True)
+    thread = threading.Thread(target=signals.handle, args=(ours,), name="signals", daemon=True)
     thread.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(-1)
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
         theirs.close()
         thread.join()
@@ -100,5 +100,5 @@ def listening(signals: StopSignals) -> Iterator[None]:
             ours.close()
 
 
-def _ignored(*_: object) -> None:
-    """The handler in Python, which does nothing: the signal's number has reached the thread already."""
+def _ignore(*_: object) -> None:
+    """Do nothing: the handler in Python, which has no work left, as the thread has received the signal's number."""

@@ -1,1 +1,1 @@
-"""Frames become a file, and a file is believed only once it reads back."""
+"""Encodes frames as a video file with its stills, and checks a video file by reading it back."""

@@ -1,4 +1,4 @@
-"""Knows what an MP4 on disk really holds: reads it back to the last frame, so that no broken file is called done."""
+"""Reads an MP4 back from the disk, to its last frame, so that no damaged file becomes the video of a task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from wanserve.domain.generation import Generation
 from wanserve.media.errors import media_errors
 
 _HEADER = 8
-"""Bytes of a box's header: its size, itself included, and its name."""
+"""How many bytes the header of a box has: the size of the whole box, and its name."""
 
 _LONG_HEADER = 16
-"""The same where the size does not fit in four bytes."""
+"""How many bytes the header has where the size does not fit in four bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What a file holds. `frames` were all decoded; `faststart` says that the index stands before the pictures."""
+    """What a file contains. `frames` were all decoded. `faststart`: the index comes before the pictures."""
 
     width: int
     height: int
@@ -40,19 +40,19 @@ class VideoFacts:
 def read(path: Path) -> VideoFacts:
     """Read the file and decode every frame of it.
 
-    Raises MediaDamaged where it is no MP4, cut short, followed by anything that is no part of it, or holds a frame
-    that does not decode; MediaUnavailable where it cannot be read; MediaFailed where it holds no video.
+    Raises MediaDamaged where it is not an MP4, is cut short, has other bytes after its end, or has a frame that does not
+    decode; MediaUnavailable where it cannot be read; MediaFailed where it has no video.
     """
     with media_errors(f"{path.name} cannot be read back", MediaDamaged):
         boxes = _boxes(path)
         with av.open(str(path.absolute()), "r", format="mp4", metadata_errors="replace") as container:
             if not container.streams.video:
-                raise MediaFailed(f"{path.name} holds no video")
+                raise MediaFailed(f"{path.name} has no video stream")
             stream = container.streams.video[0]
             return VideoFacts(
                 width=stream.width,
                 height=stream.height,
-                frames=_decoded(container, stream, path),
+                frames=_count_frames(container, stream, path),
                 fps=float(stream.average_rate or 0),
                 seconds=float((stream.duration or 0) * (stream.time_base or 0)),
                 codec=stream.codec_context.name,
@@ -64,39 +64,41 @@ def read(path: Path) -> VideoFacts:
 
 
 def check(path: Path, generation: Generation) -> VideoFacts:
-    """Read the file back and compare it with what was asked. Raises MediaFailed naming each thing that differs."""
+    """Read the file back and compare it with the generation. Raises MediaFailed, which names each difference."""
     facts = read(path)
     found = {
         "size": (f"{facts.width}x{facts.height}", f"{generation.width}x{generation.height}"),
         "frames": (facts.frames, generation.frames),
         "frames a second": (facts.fps, float(generation.fps)),
-        # To the millisecond: a track counts time in ticks of its own, which need not meet the clip's end exactly.
+        # To the millisecond: a track counts time in ticks of its own, and the clip's end may lie between two ticks.
         "seconds": (round(facts.seconds, 3), round(generation.seconds, 3)),
         "codec": (facts.codec, "h264"),
         "pixel format": (facts.pixel_format, "yuv420p"),
         "index before the pictures": (facts.faststart, True),
     }
-    wrong = [f"{name} {is_} instead of {asked}" for name, (is_, asked) in found.items() if is_ != asked]
+    wrong = [
+        f"{name} {actual} instead of {expected}" for name, (actual, expected) in found.items() if actual != expected
+    ]
     if wrong:
-        raise MediaFailed(f"{path.name} is not what was asked: {', '.join(wrong)}")
+        raise MediaFailed(f"{path.name} is not what was requested: {', '.join(wrong)}")
     return facts
 
 
-def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> int:
-    """How many frames decode. Raises MediaDamaged at the first that is damaged or of another size.
+def _count_frames(container: InputContainer, stream: VideoStream, path: Path) -> int:
+    """Decode and count the frames. Raises MediaDamaged at the first one that is damaged or of another size.
 
-    All of them are decoded: at 1920*1080 that costs a quarter of what making the file did, and nothing less sees damage
-    in the middle of it.
+    All frames are decoded: at 1920*1080 this takes a quarter of the time that encoding took, and nothing less finds
+    damage in the middle of the file.
     """
     context = stream.codec_context
-    # FFmpeg paints over what it cannot read and says so on the frame: of 40 files with 64 bytes overwritten, 36 are
-    # told so (what the others hold is another, valid picture). With threads on slices, PyAV's default, only 30 are.
+    # FFmpeg conceals what it cannot read and marks the frame as corrupt: of 40 files with 64 bytes overwritten, 36 are
+    # found in this way (the others contain another, valid picture). With threads on slices, PyAV's default, 30 are found.
     context.thread_type = ThreadType.FRAME
-    # Each thread holds frames of its own, and FFmpeg would start one for every core.
+    # Each thread keeps frames of its own in memory, and FFmpeg's default is a thread for every core.
     context.thread_count = 2
     packets = frames = 0
     for packet in container.demux(stream):
-        # No unit of H.264 ends in a zero byte, but zeros may well decode: to a frame whose lower part is stale.
+        # No unit of H.264 ends in a zero byte. Zeros may still decode, to a frame whose lower part is an old picture.
         if packet.size and context.name == "h264" and memoryview(packet)[-1] == 0:
             raise MediaDamaged(f"{path.name}: the data of frame {packets} ends in zeros")
         packets += packet.size > 0
@@ -112,10 +114,10 @@ def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> int:
 
 
 def _boxes(path: Path) -> list[str]:
-    """The names of the file's outermost boxes, in order; "ftyp", "moov" and "mdat" are among them.
+    """The names of the file's outermost boxes, in order. Raises MediaDamaged where one of ftyp, moov and mdat is missing.
 
-    FFmpeg plays a file whose end is missing, or is zeros after a power cut, as far as it goes. This does not:
-    the boxes must fill the file to its last byte.
+    FFmpeg plays a file whose end is missing, or is zeros after a power cut, as far as it can. This function does not
+    accept it: the boxes must fill the file to its last byte.
     """
     size = path.stat().st_size
     names = []
@@ -130,12 +132,12 @@ def _boxes(path: Path) -> list[str]:
             file.seek(position)
     missing = [name for name in ("ftyp", "moov", "mdat") if name not in names]
     if missing:
-        raise MediaDamaged(f"{path.name} is no MP4 video of {size} bytes: it has no {', '.join(missing)}")
+        raise MediaDamaged(f"{path.name} ({size} bytes) is not an MP4 video: it has no {', '.join(missing)}")
     return names
 
 
 def _box(file: BinaryIO) -> tuple[str, int]:
-    """The name and the whole length in bytes of the box that starts here; length 0 where there is none."""
+    """The name and the whole length in bytes of the box that starts here; length 0 where no box starts."""
     header = file.read(_HEADER)
     length = int.from_bytes(header[:4]) if len(header) == _HEADER else 0
     if length == 1:

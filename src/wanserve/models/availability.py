@@ -22,9 +22,9 @@ LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
 
 @dataclass(frozen=True, slots=True)
 class ModelAvailability:
-    """One model: its card with the owner's settings, and the engine that serves it, or None and why none does.
+    """One model: its card with the owner's settings, and the engine that serves it, or None and the reason for it.
 
-    `folder` is where its weights are, whole or not.
+    `folder` is where its weights are, complete or not; None where they are not on this machine.
     """
 
     card: WanModelCard
@@ -97,13 +97,13 @@ def pull_weights(settings: Settings, model: str, hub_id: str | None = None) -> i
     Raises SetupError where the setting is a local folder, from which there is nothing to fetch.
     """
     sampling = _sampling(WAN_MODELS[model], settings)
-    wanted = hub_id or sampling.weights
-    if Path(wanted).expanduser().is_dir():
-        raise SetupError(f"the weights of {model} are set to the folder {wanted}: there is nothing to fetch")
+    source = hub_id or sampling.weights
+    if Path(source).expanduser().is_dir():
+        raise SetupError(f"the weights of {model} are set to the folder {source}: there is nothing to fetch")
     if missing := missing_libraries():
         raise SetupError(missing)
     settings.models_dir.mkdir(parents=True, exist_ok=True)
-    download = [sys.executable, "-m", "wanserve.models.download", wanted, str(settings.models_dir / model)]
+    download = [sys.executable, "-m", "wanserve.models.download", source, str(settings.models_dir / model)]
     return subprocess.run([*download, str(sampling.experts)], check=False).returncode
 
 
@@ -111,8 +111,8 @@ def model_for_weights(folder: Path) -> str:
     """The model that these weights belong to, by their shape and their number of experts. Raises SetupError."""
     experts = 2 if (folder / "transformer_2").is_dir() else 1
     shape = check_weights(folder, experts).shape
-    alike = [card for card in WAN_MODELS.values() if card.sampling.experts == experts]
-    return next((card.name for card in alike if card.sampling.shape == shape), alike[0].name)
+    candidates = [card for card in WAN_MODELS.values() if card.sampling.experts == experts]
+    return next((card.name for card in candidates if card.sampling.shape == shape), candidates[0].name)
 
 
 def describe(model: ModelAvailability) -> dict[str, object]:
@@ -139,7 +139,7 @@ def describe(model: ModelAvailability) -> dict[str, object]:
 
 def describe_size(model: ModelAvailability, size: Size) -> str:
     """How a video of this size is made, for the user: `native`, or how the drawn frames are cut and scaled."""
-    return "native" if model.engine == "animatic" else framing(size, model.card.sampling.large_sizes).how
+    return "native" if model.engine == "animatic" else framing(size, model.card.sampling.large_sizes).description
 
 
 def _machine_problem() -> str | None:
@@ -161,14 +161,14 @@ def _animatic(settings: Settings, why: str) -> Availability:
 
 
 def _sampling(card: WanModelCard, settings: Settings) -> SamplingSettings:
-    return settings.models.get(card.name, ModelSettings()).sampling(card.sampling).profiled()
+    return settings.models.get(card.name, ModelSettings()).sampling(card.sampling).with_profile()
 
 
 def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> ModelAvailability:
     own = settings.models.get(card.name, ModelSettings())
     sampling = _sampling(card, settings)
     card = WanModelCard.of(replace(card, frames=sampling.frames, fps=sampling.fps), sampling)
-    folder, shape, weights_problem = _find(card, settings.models_dir)
+    folder, shape, weights_problem = _find_weights(card, settings.models_dir)
     # Memory is planned for the weights that are there, whatever the authors' weights of the model are.
     card = replace(card, sampling=replace(sampling, shape=shape))
     problem = weights_problem or _lora_problem(sampling)
@@ -179,7 +179,7 @@ def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> Model
     return ModelAvailability(card, None if problem else "wan", problem or "", folder)
 
 
-def _find(card: WanModelCard, models_dir: Path) -> tuple[Path | None, TransformerShape, str | None]:
+def _find_weights(card: WanModelCard, models_dir: Path) -> tuple[Path | None, TransformerShape, str | None]:
     """The folder of the model's weights, their shape, and the problem with them if there is one."""
     sampling, folder = card.sampling, None
     try:
@@ -196,6 +196,6 @@ def _find(card: WanModelCard, models_dir: Path) -> tuple[Path | None, Transforme
 
 def _lora_problem(sampling: SamplingSettings) -> str | None:
     """The problem with the LoRA settings, or a file of them that is missing; None without one. Reads no file."""
-    files = (file for each in sampling.merged for file in (each.file, each.file_2) if file is not None)
+    files = (file for each in sampling.loras_to_merge for file in (each.file, each.file_2) if file is not None)
     missing = (f"there is no LoRA file {file}" for file in files if not Path(file).is_file())
     return sampling.lora_problem() or next(missing, None)

@@ -12,10 +12,10 @@ from wanserve.domain.ports import TaskStore
 log = logging.getLogger(__name__)
 
 SEEN_SECONDS: Final = 20.0
-"""A worker whose last heartbeat is older does not count."""
+"""A worker whose last heartbeat is older than this is ignored."""
 
-FRESH_SECONDS: Final = 1.0
-"""The workers are read again after this time: submits are many, and workers change seldom."""
+CACHE_SECONDS: Final = 1.0
+"""How long the workers that were read are used: submits are frequent, and workers seldom change."""
 
 POLL_MS: Final = {"animatic": 1000, "wan": 5000}
 """How long clients should wait between two polls, by engine, in milliseconds: a fraction of what a video takes."""
@@ -31,7 +31,7 @@ class Served:
 
 @dataclass(slots=True)
 class Catalogue:
-    """What is served now. `settings` is what this process's settings say. `now_s` is a monotonic clock, in seconds."""
+    """Finds what is served now. `settings` is what this process's own settings serve. `now_s` is a monotonic clock, in seconds."""
 
     store: TaskStore
     settings: Served
@@ -49,7 +49,7 @@ class Catalogue:
     def served(self) -> Served:
         """The models and engines. Where the table cannot be read, they are as they last were."""
         now_s = self.now_s()
-        if self._read is None or now_s - self._read[0] >= FRESH_SECONDS:
+        if self._read is None or now_s - self._read[0] >= CACHE_SECONDS:
             known = self.settings if self._read is None else self._read[1]
             self._read = now_s, self._from_workers(known)
         return self._read[1]

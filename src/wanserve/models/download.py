@@ -17,12 +17,12 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.models.weights import (
@@ -51,20 +51,20 @@ try:
 except ImportError as error:
     raise SystemExit(f"{error.name} is not installed: pip install 'wanserve[wan]'") from None
 
-AT_ONCE: Final = 4
-"""Files that are downloaded at once: one connection alone does not use the whole bandwidth."""
+PARALLEL_DOWNLOADS: Final = 4
+"""One connection alone does not use the whole bandwidth."""
 
 LISTING_SECONDS: Final = 30
-MARGIN: Final = 10**9
+RESERVED_BYTES: Final = 10**9
 """Bytes that must stay free on the disk."""
 
-SHARD: Final = 5 * 10**9
+SHARD_BYTES: Final = 5 * 10**9
 """Bytes of each file of the converted text encoder."""
 
-PIECE: Final = 2**24
-"""Bytes that are converted at a time."""
+CHUNK_BYTES: Final = 2**24
+"""How much is converted at a time."""
 
-_WANTED: Final = re.compile(
+_NEEDED_FILES: Final = re.compile(
     r"model_index\.json"
     r"|(scheduler|tokenizer|text_encoder|transformer|transformer_2|vae)/([\w.-]+\.json|spiece\.model)"
     r"|(text_encoder|transformer|transformer_2|vae)/(model|diffusion_pytorch_model)(-\d+-of-\d+)?\.safetensors"
@@ -81,8 +81,8 @@ class HubFile:
     digest: str
     large: bool
 
-    def fits(self, file: Path) -> bool:
-        """Whether the digest of the file is the hub's."""
+    def matches(self, file: Path) -> bool:
+        """Whether the digest of the file on the disk is the hub's."""
         with file.open("rb") as opened:
             if self.large:
                 return hashlib.file_digest(opened, "sha256").hexdigest() == self.digest
@@ -93,10 +93,10 @@ class HubFile:
 class ProgressBar:
     """One progress bar for all downloads. Through it their threads also learn that they should stop."""
 
-    def __init__(self, about: str, total: int, done: int) -> None:
+    def __init__(self, description: str, total: int, done: int) -> None:
         # disable=None: shown on a terminal only. huggingface_hub's own settings apply too.
-        bar = cast("Any", tqdm)
-        self._bar = bar(desc=about, total=total, initial=done, unit="B", unit_scale=True, disable=None)
+        new_bar = cast("Callable[..., tqdm]", tqdm)
+        self._bar = new_bar(desc=description, total=total, initial=done, unit="B", unit_scale=True, disable=None)
         self._stopped = threading.Event()
 
     def update(self, more: int) -> None:
@@ -112,7 +112,7 @@ class ProgressBar:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
+class Download:
     """Downloads files of one revision of a repository into a folder. A file gets its name only when it is complete."""
 
     hub_id: str
@@ -125,8 +125,8 @@ class Fetch:
         if not missing:
             return
         total = sum(file.bytes for file in missing)
-        progress = ProgressBar(self.hub_id, total, total - sum(self.left(file) for file in missing))
-        pool = ThreadPoolExecutor(AT_ONCE)
+        progress = ProgressBar(self.hub_id, total, total - sum(self.missing_bytes(file) for file in missing))
+        pool = ThreadPoolExecutor(PARALLEL_DOWNLOADS)
         try:
             for done in as_completed([pool.submit(self._one, file, progress) for file in missing]):
                 done.result()
@@ -134,8 +134,8 @@ class Fetch:
             progress.stop()
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def left(self, file: HubFile) -> int:
-        """How many bytes of the file have yet to come."""
+    def missing_bytes(self, file: HubFile) -> int:
+        """How many bytes of the file are not downloaded yet."""
         if (self.folder / file.name).is_file():
             return 0
         part = self._part(file)
@@ -144,7 +144,7 @@ class Fetch:
     def _one(self, file: HubFile, progress: ProgressBar) -> None:
         part = self._part(file)
         part.parent.mkdir(exist_ok=True)
-        with part.open("wb" if self.left(file) < 0 else "ab") as opened:
+        with part.open("wb" if self.missing_bytes(file) < 0 else "ab") as opened:
             http_get(
                 hf_hub_url(self.hub_id, file.name, revision=self.revision),
                 opened,
@@ -152,14 +152,14 @@ class Fetch:
                 headers=build_hf_headers(library_name="wanserve"),
                 expected_size=file.bytes,
                 displayed_filename=file.name,
-                # Without this it draws a bar for each file. It calls only `update` of a bar.
-                _tqdm_bar=cast("Any", progress),
+                # Without this, http_get draws a bar for each file. Of a bar it calls only `update`.
+                _tqdm_bar=cast("tqdm", progress),
             )
             opened.flush()
             os.fsync(opened.fileno())
-        if not file.fits(part):
+        if not file.matches(part):
             part.unlink()
-            raise SetupError(f"{file.name} of {self.hub_id} arrived damaged: run this again to fetch it anew")
+            raise SetupError(f"{file.name} of {self.hub_id} arrived damaged: run this again to fetch it again")
         part.rename(self.folder / file.name)
 
     def _part(self, file: HubFile) -> Path:
@@ -178,30 +178,30 @@ def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
         return check_weights(folder, experts)
     partial = folder.with_name(f"{folder.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
-    with _held(partial):
-        begun = _begun(hub_id, partial)
-        revision, files = listed(hub_id, begun)
-        fetch = Fetch(hub_id, revision, partial)
-        fetch.all([file for file in files if not file.name.endswith(".safetensors")])
+    with _locked(partial):
+        started = _started_revision(hub_id, partial)
+        revision, files = list_files(hub_id, started)
+        download = Download(hub_id, revision, partial)
+        download.all([file for file in files if not file.name.endswith(".safetensors")])
         check_layout(partial, experts)
-        if begun is None:
+        if started is None:
             _write_json(partial / "pulled.new", {"hub_id": hub_id, "revision": revision})
             (partial / "pulled.new").rename(partial / PULLED)
         if _is_converted(partial):
             files = [file for file in files if not file.name.startswith("text_encoder/")]
-        _check_room(fetch, files)
-        fetch.all(files)
+        _check_disk_space(download, files)
+        download.all(files)
         if not _is_converted(partial):
             to_bf16(partial / "text_encoder", partial / "text_encoder.unfinished")
             (partial / "text_encoder.unfinished").rename(partial / "text_encoder.bf16")
-            _settle(partial)
+            _replace_text_encoder(partial)
         check_weights(partial, experts)
         partial.rename(folder)
     return check_weights(folder, experts)
 
 
 @contextmanager
-def _held(partial: Path) -> Iterator[None]:
+def _locked(partial: Path) -> Iterator[None]:
     """Lock the folder for this process. Raises SetupError where another one has locked it."""
     descriptor = os.open(partial, os.O_RDONLY)
     try:
@@ -214,44 +214,44 @@ def _held(partial: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _begun(hub_id: str, partial: Path) -> str | None:
-    """The revision of the partial folder. A folder without a record of it is emptied, and this returns None."""
+def _started_revision(hub_id: str, partial: Path) -> str | None:
+    """The revision of which the partial folder holds files. A folder without a record of it is emptied: None."""
     if (partial / PULLED).is_file():
-        begun = read_json(partial / PULLED)
-        if begun.get("hub_id") != hub_id:
-            raise SetupError(f"{partial} holds a part of {begun.get('hub_id')}: remove it to fetch {hub_id}")
-        _settle(partial)
-        return str(begun.get("revision"))
-    for left in partial.iterdir():
-        if left.is_dir():
-            shutil.rmtree(left)
+        record = read_json(partial / PULLED)
+        if record.get("hub_id") != hub_id:
+            raise SetupError(f"{partial} holds a part of {record.get('hub_id')}: remove it to fetch {hub_id}")
+        _replace_text_encoder(partial)
+        return str(record.get("revision"))
+    for path in partial.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
         else:
-            left.unlink()
+            path.unlink()
     return None
 
 
-def listed(hub_id: str, revision: str | None) -> tuple[str, list[HubFile]]:
-    """The revision of the repository, by default the newest, and the files in it that the pipeline needs."""
+def list_files(hub_id: str, revision: str | None) -> tuple[str, list[HubFile]]:
+    """List the files that the pipeline needs. Returns the revision too: the one given, or the repository's newest."""
     hub = HfApi(library_name="wanserve")
-    told = hub.model_info(hub_id, revision=revision, files_metadata=True, timeout=LISTING_SECONDS)
+    info = hub.model_info(hub_id, revision=revision, files_metadata=True, timeout=LISTING_SECONDS)
     files = [
         HubFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else str(file.blob_id), bool(file.lfs))
-        for file in told.siblings or ()
-        if _WANTED.fullmatch(file.rfilename)
+        for file in info.siblings or ()
+        if _NEEDED_FILES.fullmatch(file.rfilename)
     ]
     if not any(file.name == INDEX for file in files):
         raise SetupError(f"{hub_id} has no {INDEX}: take the repository of the same name that ends in -Diffusers")
-    return str(told.sha), files
+    return str(info.sha), files
 
 
-def _check_room(fetch: Fetch, files: Sequence[HubFile]) -> None:
-    needed = MARGIN + sum(fetch.left(file) for file in files)
+def _check_disk_space(download: Download, files: Sequence[HubFile]) -> None:
+    needed = RESERVED_BYTES + sum(download.missing_bytes(file) for file in files)
     # During the conversion the text encoder is on the disk twice: in fp32 and, half as large, in bf16.
     needed += sum(file.bytes for file in files if file.name.startswith("text_encoder/")) // 2
-    free = shutil.disk_usage(fetch.folder).free
+    free = shutil.disk_usage(download.folder).free
     if free < needed:
         raise SetupError(
-            f"the disk of {fetch.folder} has {free / 1e9:.1f} GB free, and fetching {fetch.hub_id} "
+            f"the disk of {download.folder} has {free / 1e9:.1f} GB free, and fetching {download.hub_id} "
             f"takes {needed / 1e9:.1f} GB: make room, or choose another data directory"
         )
 
@@ -264,7 +264,7 @@ def _is_converted(partial: Path) -> bool:
         return False
 
 
-def _settle(partial: Path) -> None:
+def _replace_text_encoder(partial: Path) -> None:
     """Replace the downloaded text encoder by the converted one, and remove an unfinished conversion of a killed process."""
     shutil.rmtree(partial / "text_encoder.unfinished", ignore_errors=True)
     converted = partial / "text_encoder.bf16"
@@ -273,31 +273,31 @@ def _settle(partial: Path) -> None:
         converted.rename(partial / "text_encoder")
 
 
-def to_bf16(part: Path, target: Path, shard: int = SHARD) -> None:
+def to_bf16(part: Path, target: Path, shard_bytes: int = SHARD_BYTES) -> None:
     """Write the text encoder in `part` to the new folder `target`, each fp32 number rounded to bf16.
 
-    Names and shapes stay as they are, in files of at most `shard` bytes or of one tensor. Only `PIECE` bytes are in
+    Names and shapes stay as they are, in files of at most `shard_bytes` bytes or of one tensor. Only `CHUNK_BYTES` bytes are in
     memory at a time. Raises SetupError and OSError.
     """
     target.mkdir()
     shards: list[dict[str, tuple[Path, Tensor]]] = [{}]
-    room = shard
+    room = shard_bytes
     for file in sorted(weight_files(part, PART_SPECS["text_encoder"])):
         for name, tensor in sorted(read_header(file).items(), key=lambda item: item[1].begin):
             room -= _converted_bytes(tensor)
             if room < 0 and shards[-1]:
                 shards.append({})
-                room = shard - _converted_bytes(tensor)
+                room = shard_bytes - _converted_bytes(tensor)
             shards[-1][name] = (file, tensor)
     size = sum(_converted_bytes(tensor) for tensors in shards for _, tensor in tensors.values())
     progress = ProgressBar("text encoder to bf16", size, 0)
-    places: dict[str, str] = {}
+    weight_map: dict[str, str] = {}
     for number, tensors in enumerate(shards, 1):
         file = target / f"model-{number:05}-of-{len(shards):05}.safetensors"
         _write_shard(file, tensors, progress)
-        places |= dict.fromkeys(tensors, file.name)
+        weight_map |= dict.fromkeys(tensors, file.name)
     progress.stop()
-    _write_json(target / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": places})
+    _write_json(target / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": weight_map})
     config = read_json(part / CONFIG) | {"dtype": "bfloat16"}
     config.pop("torch_dtype", None)
     _write_json(target / CONFIG, config)
@@ -306,7 +306,7 @@ def to_bf16(part: Path, target: Path, shard: int = SHARD) -> None:
 
 def _write_shard(file: Path, tensors: dict[str, tuple[Path, Tensor]], progress: ProgressBar) -> None:
     """Write a safetensors file of these tensors: the header's length, the header, and the numbers one after another."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, (_, tensor) in tensors.items():
         begin, end = end, end + _converted_bytes(tensor)
@@ -317,21 +317,21 @@ def _write_shard(file: Path, tensors: dict[str, tuple[Path, Tensor]], progress: 
     with file.open("wb") as written:
         written.write(len(text).to_bytes(8, "little") + text)
         for source, tensor in tensors.values():
-            for piece in _pieces(source, tensor):
-                progress.update(written.write(piece))
+            for chunk in _converted_chunks(source, tensor):
+                progress.update(written.write(chunk))
         written.flush()
         os.fsync(written.fileno())
 
 
-def _pieces(source: Path, tensor: Tensor) -> Iterator[bytes]:
+def _converted_chunks(source: Path, tensor: Tensor) -> Iterator[bytes]:
     with source.open("rb") as opened:
         opened.seek(tensor.begin)
-        for begin in range(tensor.begin, tensor.end, PIECE):
-            read = opened.read(min(PIECE, tensor.end - begin))
-            yield rounded(read) if tensor.dtype == "F32" else read
+        for begin in range(tensor.begin, tensor.end, CHUNK_BYTES):
+            chunk = opened.read(min(CHUNK_BYTES, tensor.end - begin))
+            yield round_to_bf16(chunk) if tensor.dtype == "F32" else chunk
 
 
-def rounded(numbers: bytes) -> bytes:
+def round_to_bf16(numbers: bytes) -> bytes:
     """Round fp32 numbers to the nearest bf16, ties to even, as torch does."""
     bits = np.frombuffer(numbers, "<u4")
     # bf16 is the upper half of fp32. Rounding up a number that is too large gives infinity without special care.
@@ -344,32 +344,34 @@ def _converted_bytes(tensor: Tensor) -> int:
     return (tensor.end - tensor.begin) // (2 if tensor.dtype == "F32" else 1)
 
 
-def _write_json(file: Path, told: dict[str, Any]) -> None:
+def _write_json(file: Path, content: Mapping[str, object]) -> None:
     with file.open("w", encoding="utf-8") as opened:
-        json.dump(told, opened, indent=2)
+        json.dump(content, opened, indent=2)
         opened.flush()
         os.fsync(opened.fileno())
 
 
 def explain(error: Exception, hub_id: str) -> str:
     """One line for the user: what went wrong and what to do."""
-    kept = "what has arrived is kept, run this again to go on"
+    resume = "what was downloaded is kept: run this again to continue"
     match error:
         case WanserveError():
             line = str(error)
         case GatedRepoError():
-            line = f"{hub_id} asks to accept its terms: do so at {constants.ENDPOINT}/{hub_id} and set HF_TOKEN"
+            line = (
+                f"{hub_id} requires that you accept its terms: do so at {constants.ENDPOINT}/{hub_id} and set HF_TOKEN"
+            )
         case RepositoryNotFoundError():
             line = f"{constants.ENDPOINT} has no {hub_id}, or it is private: check the name, or set HF_TOKEN"
         case RevisionNotFoundError():
-            line = f"the revision of {hub_id} that was begun is gone: remove the partial folder and run this again"
+            line = f"the revision of {hub_id} whose download was started is gone: remove the partial folder and run this again"
         case HfHubHTTPError() if error.response.status_code == 401:
-            line = f"{constants.ENDPOINT} refuses the token: set HF_TOKEN anew, or unset it"
+            line = f"{constants.ENDPOINT} refuses the token: set another HF_TOKEN, or unset it"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            line = f"the disk is full: make room; {kept}"
+            line = f"the disk is full: make room; {resume}"
         case _:
             reason = next((text.strip() for text in str(error).splitlines() if text.strip()), "no reason given")
-            line = f"fetching {hub_id} from {constants.ENDPOINT} broke off: {type(error).__name__}: {reason}; {kept}"
+            line = f"fetching {hub_id} from {constants.ENDPOINT} failed: {type(error).__name__}: {reason}; {resume}"
     return line
 
 
@@ -379,14 +381,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("hub_id")
     parser.add_argument("folder", type=Path)
     parser.add_argument("experts", type=int, nargs="?", choices=(1, 2), default=1)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        pull(asked.hub_id, asked.folder.absolute(), asked.experts)
+        pull(options.hub_id, options.folder.absolute(), options.experts)
     except KeyboardInterrupt:
-        line = f"fetching {asked.hub_id} was stopped: run this again to go on"
+        line = f"fetching {options.hub_id} was stopped: run this again to continue"
     except Exception as error:  # noqa: BLE001 - the outermost frame of this process
-        line = explain(error, asked.hub_id)
+        line = explain(error, options.hub_id)
     else:
         return 0
     sys.stderr.write(f"{line}\n")
@@ -395,5 +397,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # Not sys.exit: that waits for the threads, and one that gets no answer from the hub takes a minute to end.
+    # Not sys.exit, which waits for the threads: a thread that gets no answer from the hub takes a minute to end.
     os._exit(main())

@@ -1,6 +1,6 @@
 """The settings with which the open Wan weights are sampled: the authors' own, and what an owner may change of them."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
@@ -8,7 +8,7 @@ from wanserve.domain.catalogue import MODELS, ModelCard
 
 
 class Profile(StrEnum):
-    """What is traded for speed or memory. Only `EXACT` gives the videos that the authors' own code gives."""
+    """A trade of exactness for speed or memory. Only `EXACT` gives the videos that the authors' own code gives."""
 
     EXACT = "exact"
     BALANCED = "balanced"
@@ -17,9 +17,9 @@ class Profile(StrEnum):
 
 
 class LargeSizes(StrEnum):
-    """How a video with more pixels than the models were trained at is made.
+    """How a video with more pixels than the models were trained at is generated.
 
-    `SCALE`: drawn at two thirds of the size and scaled up. `NATIVE`: drawn at its full size.
+    `SCALE`: at two thirds of the size, and scaled up. `NATIVE`: at its full size.
     """
 
     SCALE = "scale"
@@ -27,7 +27,11 @@ class LargeSizes(StrEnum):
 
 
 class Placement(StrEnum):
-    """Where the weights are while a video is made. `AUTO` takes the first of the others that fits."""
+    """Where the weights are during a generation. `AUTO` takes the first of the others that fits; see `engine.wan.memory`.
+
+    `WHOLE`: all on the device. `TEXT_OFF`: the text encoder in host memory. `PARTS`: each part is on the device only
+    while it computes. `GROUPS`: all in host memory, and one block at a time on the device.
+    """
 
     AUTO = "auto"
     WHOLE = "whole"
@@ -74,10 +78,11 @@ class SamplingSettings:
     """The settings with which the wan engine makes a model's videos.
 
     `weights` is a folder in the diffusers layout or a hub id. `guidance_scale` and `boundary_ratio` are the
-    authors': with two experts the first one, for high noise, serves the timesteps from `boundary_ratio` x 1000 on,
-    guided by `guidance_scale`, and the second the rest, guided by `guidance_scale_2`. `frames` is 4k+1 at `fps` a second.
-    `distill` are the LoRA files of the profile `fast`. `tiled_decode` None: tiled where memory wants it. `compile` None:
-    where it is known to pay. `attention` is a kernel by diffusers' name, None its own choice.
+    authors': with two experts the first one, for high noise, computes the timesteps from `boundary_ratio` x 1000 on,
+    guided by `guidance_scale`, and the second one computes the others, guided by `guidance_scale_2`. `frames` is 4k+1 at `fps` a second.
+    `distill` is the LoRA of the profile `fast`. With `tiled_decode` None, the decoder uses tiles where memory is short.
+    With `compile` None, the blocks are compiled where this is known to be faster. `attention` is diffusers' name of an
+    attention kernel; None: diffusers chooses.
     """
 
     weights: str
@@ -100,25 +105,25 @@ class SamplingSettings:
     compile: bool | None = None
     attention: str | None = None
 
-    def profiled(self) -> "SamplingSettings":
-        """These settings with those that the profile dictates: `fast` has its own steps, shift and guidance."""
+    def with_profile(self) -> "SamplingSettings":
+        """These settings with what the profile overrides: `fast` has its own steps, flow shift and guidance."""
         if self.profile is not Profile.FAST:
             return self
-        low = None if self.guidance_scale_2 is None else 1.0
+        second_scale = None if self.guidance_scale_2 is None else 1.0
         return replace(
-            self, steps=DISTILLED_STEPS, flow_shift=DISTILLED_SHIFT, guidance_scale=1.0, guidance_scale_2=low
+            self, steps=DISTILLED_STEPS, flow_shift=DISTILLED_SHIFT, guidance_scale=1.0, guidance_scale_2=second_scale
         )
 
     @property
-    def merged(self) -> tuple[Lora, ...]:
-        """The LoRA files that are merged into the weights, in order. The profile `fast` puts the distilled one first."""
+    def loras_to_merge(self) -> tuple[Lora, ...]:
+        """The LoRAs that are merged into the weights, in order. In the profile `fast` the distilled LoRA is the first."""
         return (self.distill, *self.loras) if self.profile is Profile.FAST and self.distill else self.loras
 
     def lora_problem(self) -> str | None:
         """What is wrong with the LoRA settings, or None. It does not check whether the files exist."""
         if self.profile is Profile.FAST and self.distill is None:
             return "the profile fast needs the LoRA of a 4-step distillation: set distill.file"
-        for each in self.merged:
+        for each in self.loras_to_merge:
             if each.file_2 is None and self.experts > 1:
                 return f"the LoRA {each.file} is for the first transformer: set file_2 for the second one too"
             if each.file_2 is not None and self.experts == 1:
@@ -180,10 +185,17 @@ class WanModelCard(ModelCard):
     @classmethod
     def of(cls, card: ModelCard, sampling: SamplingSettings) -> Self:
         """The card of a model that is sampled with these settings."""
-        facts = {each.name: getattr(card, each.name) for each in fields(ModelCard)}
-        profiled = sampling.profiled()
-        facts |= {"steps": profiled.steps, "guidance_scale": profiled.guidance_scale}
-        return cls(**facts, sampling=sampling)
+        effective = sampling.with_profile()
+        return cls(
+            name=card.name,
+            sizes=card.sizes,
+            default_size=card.default_size,
+            frames=card.frames,
+            fps=card.fps,
+            steps=effective.steps,
+            guidance_scale=effective.guidance_scale,
+            sampling=sampling,
+        )
 
 
 WAN_MODELS: Final[dict[str, WanModelCard]] = {

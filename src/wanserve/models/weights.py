@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from wanserve.domain.errors import SetupError
 from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, TransformerShape
@@ -63,9 +63,17 @@ PART_SPECS: Final[Mapping[str, PartSpec]] = {
 """The parts that have weights, by their folders' names."""
 
 
+class _HeaderEntry(TypedDict):
+    """What the header of a safetensors file says of one tensor. The offsets count from the end of the header."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor as its file's header describes it: the format by safetensors' name ("F32", "BF16"), and its byte range."""
+    """A tensor as the header of its file describes it: safetensors' name of the format ("F32", "BF16"), and the byte range."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -147,10 +155,10 @@ def check_weights(folder: Path, experts: int) -> Checkpoint:
 
 def check_layout(folder: Path, experts: int) -> None:
     """Check everything except the weight files. Raises SetupError."""
-    index = _pipeline(folder)
-    has = {name for name, entry in index.items() if isinstance(entry, list) and entry != [None, None]}
+    index = _read_index(folder)
+    present = {name for name, entry in index.items() if isinstance(entry, list) and entry != [None, None]}
     parts = PART_SPECS.keys() if experts > 1 else PART_SPECS.keys() - {"transformer_2"}
-    _check_parts(folder / INDEX, has, parts | {"tokenizer", "scheduler"})
+    _check_parts(folder / INDEX, present, parts | {"tokenizer", "scheduler"})
     for name in sorted(parts):
         _check_config(folder / name / CONFIG, PART_SPECS[name])
     read_json(folder / "scheduler" / "scheduler_config.json")
@@ -158,23 +166,24 @@ def check_layout(folder: Path, experts: int) -> None:
         raise SetupError(f"{folder / 'tokenizer'} has neither tokenizer.json nor spiece.model: {FETCH_AGAIN}")
 
 
-def _check_parts(index: Path, has: set[str], wanted: set[str]) -> None:
-    if "transformer_2" in has - wanted:
+def _check_parts(index: Path, present: set[str], expected: set[str]) -> None:
+    """Raise SetupError where the index does not name the parts that the model needs."""
+    if "transformer_2" in present - expected:
         raise SetupError(f"{index} has two transformers, as Wan 2.2 A14B, and this model takes one")
-    if "transformer_2" in wanted - has:
+    if "transformer_2" in expected - present:
         raise SetupError(f"{index} has no transformer_2: this model takes the two of Wan 2.2 A14B")
-    if missing := sorted(wanted - has):
-        raise SetupError(f"{index} names no {missing[0]}: these are not the weights of a whole pipeline")
+    if missing := sorted(expected - present):
+        raise SetupError(f"{index} does not name {missing[0]}: these are not the weights of a whole pipeline")
 
 
 def check_part(part: Path, spec: PartSpec) -> PartWeights:
     """Read the headers of the part's weight files. Raises SetupError where one of them is missing or broken."""
     tensors: dict[str, Tensor] = {}
     size = 0
-    for file, promised in weight_files(part, spec).items():
+    for file, expected in weight_files(part, spec).items():
         header = read_header(file)
-        if missing := sorted(promised - header.keys()):
-            raise SetupError(f"{file} lacks {missing[0]}, which the index beside it promises: {FETCH_AGAIN}")
+        if missing := sorted(expected - header.keys()):
+            raise SetupError(f"{file} lacks {missing[0]}, which the index beside it lists: {FETCH_AGAIN}")
         tensors |= header
         size += file.stat().st_size
     _check_tensors(part, spec, tensors)
@@ -205,48 +214,48 @@ def read_header(file: Path) -> dict[str, Tensor]:
     try:
         with file.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
-            begins = opened.read(len(_LFS_POINTER))
+            first_bytes = opened.read(len(_LFS_POINTER))
             opened.seek(0)
             length = int.from_bytes(opened.read(8), "little")
             text = opened.read(length) if length <= min(_LONGEST_HEADER, size - 8) else b""
     except OSError as error:
         raise SetupError(_unreadable(file, error)) from error
-    if begins == _LFS_POINTER:
+    if first_bytes == _LFS_POINTER:
         raise SetupError(f"{file} is a pointer of Git LFS, not the weights: run `git lfs pull` in its repository")
     try:
         tensors = _tensors(json.loads(text), 8 + length)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise SetupError(f"{file} is no safetensors file, or its header is damaged: {FETCH_AGAIN}") from error
-    whole = max((tensor.end for tensor in tensors.values()), default=8 + length)
-    if size != whole:
-        problem = "cut short" if size < whole else "longer than its header says"
-        raise SetupError(f"{file} is {problem}: {size} bytes instead of {whole}; {FETCH_AGAIN}")
+        raise SetupError(f"{file} is not a safetensors file, or its header is damaged: {FETCH_AGAIN}") from error
+    expected = max((tensor.end for tensor in tensors.values()), default=8 + length)
+    if size != expected:
+        problem = "cut short" if size < expected else "longer than its header says"
+        raise SetupError(f"{file} is {problem}: {size} bytes instead of {expected}; {FETCH_AGAIN}")
     return tensors
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """The object in the file. Raises SetupError."""
+def read_json(file: Path) -> dict[str, object]:
+    """Read the JSON object in the file. Raises SetupError."""
     try:
-        read = json.loads(file.read_bytes())
+        content = json.loads(file.read_bytes())
     except OSError as error:
         raise SetupError(_unreadable(file, error)) from error
     except ValueError as error:
-        raise SetupError(f"{file} is no valid JSON: {FETCH_AGAIN}") from error
-    if not isinstance(read, dict):
-        raise SetupError(f"{file} holds no JSON object: {FETCH_AGAIN}")
-    return read
+        raise SetupError(f"{file} is not valid JSON: {FETCH_AGAIN}") from error
+    if not isinstance(content, dict):
+        raise SetupError(f"{file} does not hold a JSON object: {FETCH_AGAIN}")
+    return content
 
 
-def _tensors(header: dict[str, Any], data: int) -> dict[str, Tensor]:
-    """The tensors that the header lists. Their data begin at byte `data` of the file."""
+def _tensors(header: Mapping[str, _HeaderEntry], data_start: int) -> dict[str, Tensor]:
+    """The tensors that the header lists. Their data begin at byte `data_start` of the file."""
     return {
         name: Tensor(
-            str(told["dtype"]),
-            tuple(int(side) for side in told["shape"]),
-            data + int(told["data_offsets"][0]),
-            data + int(told["data_offsets"][1]),
+            str(entry["dtype"]),
+            tuple(int(side) for side in entry["shape"]),
+            data_start + int(entry["data_offsets"][0]),
+            data_start + int(entry["data_offsets"][1]),
         )
-        for name, told in header.items()
+        for name, entry in header.items()
         if name != "__metadata__"
     }
 
@@ -263,16 +272,16 @@ def _check_config(file: Path, spec: PartSpec) -> None:
         )
 
 
-def _check_tensors(part: Path, spec: PartSpec, names: Iterable[str]) -> None:
+def _check_tensors(part: Path, spec: PartSpec, tensors: Iterable[str]) -> None:
     """Raise SetupError where tensors are missing: a loader would fill them with random numbers and only log a warning."""
-    names = set(names)
+    names = set(tensors)
     if spec.one_of and not spec.one_of & names:
         raise SetupError(f"{part} lacks {' and '.join(sorted(spec.one_of))}, its embedding: {FETCH_AGAIN}")
     if spec.blocks is None:
         return
-    there = {name.removeprefix(f"{spec.blocks}.").split(".")[0] for name in names if name.startswith(spec.blocks)}
-    for layer in range(_number(part / CONFIG, "num_layers")):
-        if str(layer) not in there:
+    layers = {name.removeprefix(f"{spec.blocks}.").split(".")[0] for name in names if name.startswith(spec.blocks)}
+    for layer in range(_read_count(part / CONFIG, "num_layers")):
+        if str(layer) not in layers:
             raise SetupError(f"{part} lacks the weights of {spec.blocks}.{layer}: {FETCH_AGAIN}")
 
 
@@ -280,26 +289,28 @@ def _transformer_shape(folder: Path, experts: int) -> TransformerShape:
     shapes = []
     for name in ("transformer", "transformer_2")[:experts]:
         config = folder / name / CONFIG
-        heads = _number(config, "num_attention_heads")
+        heads = _read_count(config, "num_attention_heads")
         shapes.append(
             TransformerShape(
-                layers=_number(config, "num_layers"),
-                dim=heads * _number(config, "attention_head_dim"),
+                layers=_read_count(config, "num_layers"),
+                dim=heads * _read_count(config, "attention_head_dim"),
                 heads=heads,
-                ffn=_number(config, "ffn_dim"),
+                ffn=_read_count(config, "ffn_dim"),
                 experts=experts,
             )
         )
     if shapes[0] != shapes[-1]:
-        raise SetupError(f"{folder / 'transformer_2' / CONFIG} describes another shape than transformer's")
+        raise SetupError(
+            f"{folder / 'transformer_2' / CONFIG} describes another shape than that of the first transformer"
+        )
     return shapes[0]
 
 
-def _pipeline(folder: Path) -> dict[str, Any]:
-    """The model index. Raises SetupError where it is not that of the text-to-video pipeline."""
+def _read_index(folder: Path) -> dict[str, object]:
+    """Read the model index. Raises SetupError where it is not that of the text-to-video pipeline."""
     file = folder / INDEX
     if not folder.is_dir():
-        raise SetupError(f"{folder} is no folder; weights are a folder in the diffusers layout")
+        raise SetupError(f"{folder} is not a folder; weights are a folder in the diffusers layout")
     if not _is_file(file) and (any(folder.glob("*.pth")) or any(folder.glob("diffusion_pytorch_model*"))):
         raise SetupError(
             f"{folder} has no {INDEX}: these are weights in the authors' own layout; "
@@ -309,22 +320,23 @@ def _pipeline(folder: Path) -> dict[str, Any]:
     if index.get("_class_name") != "WanPipeline":
         raise SetupError(f"{file} describes {index.get('_class_name')}, not WanPipeline, the text-to-video pipeline")
     if index.get("expand_timesteps"):
-        raise SetupError(f"{file} describes TI2V-5B (expand_timesteps), which none of the served models is")
+        raise SetupError(f"{file} describes TI2V-5B (expand_timesteps), which wanserve does not serve")
     if index.get("image_encoder") not in (None, [None, None]):
         raise SetupError(f"{file} has an image_encoder: these are image-to-video weights, not text-to-video")
     return index
 
 
-def _number(config: Path, name: str) -> int:
+def _read_count(config: Path, name: str) -> int:
+    """Read a setting that counts something. Raises SetupError unless it is a positive whole number."""
     found = read_json(config).get(name)
     if not isinstance(found, int) or found < 1:
-        raise SetupError(f"{config} has {name} {found!r}, which is no count: {FETCH_AGAIN}")
+        raise SetupError(f"{config} has {name} {found!r}, which is not a positive whole number: {FETCH_AGAIN}")
     return found
 
 
 def _unreadable(file: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"{file} is missing: the weights are not whole; {FETCH_AGAIN}"
+        return f"{file} is missing: the weights are not complete; {FETCH_AGAIN}"
     return f"{file} cannot be read: {error.strerror}"
 
 

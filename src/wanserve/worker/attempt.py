@@ -69,7 +69,7 @@ class Attempt:
         task = self.task
         log.info("attempt %d starts: %s", task.attempt, task.generation.model)
         lease = Lease(time.monotonic(), self.tasks.policy.lease_seconds, self.timeouts.stall_s)
-        self.metrics.started(task)
+        self.metrics.attempt_started(task)
         self.child.send(Generate(task.id, task.attempt, task.generation))
         while True:
             self.child.ping()
@@ -109,7 +109,7 @@ class Attempt:
                     log.warning("attempt %d ended too late and changes nothing", self.task.attempt)
                     return Outcome.LATE
                 log.info("attempt %d made %s", self.task.attempt, event.video.key)
-                self.metrics.made(self.task, event.video, event.timings)
+                self.metrics.video_made(self.task, event.video, event.timings)
                 return Outcome.MADE
             case Crashed():
                 return self._fail(event)

@@ -18,7 +18,7 @@ from wanserve.domain.errors import Canceled, EngineExhausted, MachineFailed, Set
 from wanserve.domain.ports import Engine
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.prompts.chat import PromptExtender
-from wanserve.telemetry import about, start_logging
+from wanserve.telemetry import bind_task_id, start_logging
 from wanserve.worker.jobs import JobRunner, Result
 from wanserve.worker.pipe import CommandReader, EventSender
 from wanserve.worker.protocol import RESTART_CODES, ChildConfig, Command, Crashed, Event, Generate
@@ -35,7 +35,7 @@ def wan(config: ChildConfig) -> Engine:
     """The real models. Raises SetupError where their libraries are not installed."""
     # Imported here and in no other place: torch and diffusers take seconds, and a laptop has neither.
     try:
-        from wanserve.engine.wan.quiet import silence_libraries  # noqa: PLC0415
+        from wanserve.engine.wan.library_logging import silence_libraries  # noqa: PLC0415
 
         silence_libraries()
         from wanserve.engine.wan.engine import WanEngine  # noqa: PLC0415
@@ -112,7 +112,7 @@ def main() -> None:
 def run_next(runner: JobRunner) -> bool:
     """Run one job and send how it ended; False where this process must be replaced by a new one."""
     job = runner.commands.next_job()
-    with about(job.task_id if isinstance(job, Generate) else None):
+    with bind_task_id(job.task_id if isinstance(job, Generate) else None):
         event = result_of(partial(runner.run, job))
     # Only now is the error released, and with it the stack frames that held the generation.
     runner.engine.clean_up()

@@ -87,7 +87,7 @@ class JobRunner:
         with unfinished_files(self.config.scratch, job) as unfinished:
             stills = Stills(made)
             tags = mp4.provenance(self.engine.name, made, clip.how)
-            mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.see)
+            mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.add)
             stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
             encoded = time.monotonic()
             facts = probe.check(unfinished[Variant.VIDEO], made)

@@ -11,7 +11,7 @@ from wanserve.domain.task import Task
 from wanserve.domain.worker import WorkerHealth
 from wanserve.metrics import Metrics
 from wanserve.tasks import ModelRun, Tasks
-from wanserve.telemetry import about
+from wanserve.telemetry import bind_task_id
 from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Timeouts
 from wanserve.worker.ports import Absent, Child, Loading, Ready, is_loaded
 from wanserve.worker.protocol import Crashed, Loaded, Probe, Probed
@@ -109,7 +109,7 @@ class Worker:
                 self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
                 return
             self._run = self._run.followed_by(task.generation.model)
-            with about(task.id):
+            with bind_task_id(task.id):
                 self._attempt(task)
         except StoreUnavailable as error:
             log.error("the worker waits for the task table: %s", error)
@@ -131,7 +131,7 @@ class Worker:
             self.storage.served()
         elif self.storage.failed(attempt.machine_problem, time.monotonic()):
             self.child.kill()
-        self.metrics.ended(task, outcome, child_died=died)
+        self.metrics.attempt_ended(task, outcome, child_died=died)
 
     def _child_ready(self) -> bool:
         """Have a child that is ready for the model to serve next; False while there is none."""

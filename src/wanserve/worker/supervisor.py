@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from wanserve.domain.attempt import Fault
-from wanserve.machine.gpus import VISIBLE
+from wanserve.machine.gpus import VISIBLE_DEVICES
 from wanserve.worker.ports import Absent, ChildState, Loading, Ready, Starting, is_loaded
 from wanserve.worker.protocol import RESTART_CODES, ChildConfig, Command, Crashed, Event, Load, Loaded, Ping, Pong
 
@@ -44,7 +44,7 @@ class Supervisor:
         self._config = config
         self._environment = dict(environment)
         if config.devices:
-            self._environment[VISIBLE] = ",".join(config.devices)
+            self._environment[VISIBLE_DEVICES] = ",".join(config.devices)
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection[Command, Event] | None = None
         self._failures = 0

@@ -43,7 +43,7 @@ def made(folder: Path, generation: Generation, frames: Iterator[Frame]) -> tuple
     """The thumbnail and the sheet of a clip of these frames."""
     thumbnail, sheet = folder / "still.webp", folder / "still.jpg"
     stills = Stills(generation)
-    mp4.write(folder / "clip.mp4", Clip(frames), generation, {}, stills.see)
+    mp4.write(folder / "clip.mp4", Clip(frames), generation, {}, stills.add)
     stills.write(thumbnail, sheet)
     return thumbnail, sheet
 
@@ -199,7 +199,7 @@ def test_no_picture_is_kept_at_its_full_size(tmp_path: Path, generation: Generat
 
     def see(picture: VideoFrame) -> None:
         before = sys.getrefcount(picture)
-        stills.see(picture)
+        stills.add(picture)
         seen.append(sys.getrefcount(picture) - before)
 
     mp4.write(tmp_path / "clip.mp4", Clip(bars(generation)), generation, {}, see)

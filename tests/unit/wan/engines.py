@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip
-from wanserve.engine.wan.quiet import silence_libraries
+from wanserve.engine.wan.library_logging import silence_libraries
 from wanserve.models.sampling import WAN_MODELS, Precision, WanModelCard
 
 silence_libraries()
 
-import torch  # noqa: E402 - silence comes before the libraries
+import torch  # noqa: E402 - the libraries are silenced before they are imported
 
 from wanserve.engine.wan.engine import WanEngine  # noqa: E402
 
@@ -33,7 +33,9 @@ SMALL = Generation(TURBO, "a cat  &amp; a dog", "", 96, 64, 9, 16, 5)
 def tiny_card(model: str = TURBO, **otherwise: Any) -> WanModelCard:
     """The model's card with tiny weights, in fp32 and few steps, and what else is set otherwise."""
     settings: dict[str, Any] = {"weights": str(WEIGHTS[model]), "steps": 4, "precision": Precision.FP32}
-    return replace(WAN_MODELS[model], sampling=replace(WAN_MODELS[model].sampling, **(settings | otherwise)).profiled())
+    return replace(
+        WAN_MODELS[model], sampling=replace(WAN_MODELS[model].sampling, **(settings | otherwise)).with_profile()
+    )
 
 
 def ready(*cards: WanModelCard) -> WanEngine:

@@ -131,8 +131,8 @@ def test_both_names_of_the_embedding_are_taken_and_none_is_not(one: Path) -> Non
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no folder": (shutil.rmtree, "one is no folder"),
-    "a file for a folder": (lambda one: instead(one, ""), "one is no folder"),
+    "no folder": (shutil.rmtree, "one is not a folder"),
+    "a file for a folder": (lambda one: instead(one, ""), "one is not a folder"),
     "an empty folder": (lambda one: instead(one, None), "model_index.json is missing"),
     "the authors' layout": (
         lambda one: (one / "model_index.json").rename(one / "Wan2.1_VAE.pth"),
@@ -140,13 +140,13 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "an index that is no JSON": (
         lambda one: (one / "model_index.json").write_text('{"_class'),
-        "model_index.json is no valid JSON",
+        "model_index.json is not valid JSON",
     ),
     "an index that is binary": (
         lambda one: (one / "model_index.json").write_bytes(b"\xff\xfe\x00"),
-        "model_index.json is no valid JSON",
+        "model_index.json is not valid JSON",
     ),
-    "an index that is a list": (lambda one: (one / "model_index.json").write_text("[]"), "holds no JSON object"),
+    "an index that is a list": (lambda one: (one / "model_index.json").write_text("[]"), "does not hold a JSON object"),
     "another pipeline": (
         lambda one: change(one / "model_index.json", _class_name="FluxPipeline"),
         "describes FluxPipeline, not WanPipeline",
@@ -170,7 +170,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no text encoder in the index": (
         lambda one: change(one / "model_index.json", text_encoder=[None, None]),
-        "model_index.json names no text_encoder",
+        "model_index.json does not name text_encoder",
     ),
     "another transformer": (
         lambda one: change(one / "transformer" / "config.json", _class_name="WanVACETransformer3DModel"),
@@ -183,7 +183,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no part": (lambda one: shutil.rmtree(one / "vae"), "vae/config.json is missing"),
     "no count": (
         lambda one: change(one / "transformer" / "config.json", ffn_dim="many"),
-        "transformer/config.json has ffn_dim 'many', which is no count",
+        "transformer/config.json has ffn_dim 'many', which is not a positive whole number",
     ),
     "no tokenizer": (lambda one: (one / "tokenizer" / "tokenizer.json").unlink(), "neither tokenizer.json nor"),
     "no scheduler": (lambda one: shutil.rmtree(one / "scheduler"), "scheduler_config.json is missing"),
@@ -202,20 +202,20 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "cut short in its header": (
         lambda one: (one / TRANSFORMER).write_bytes((one / TRANSFORMER).read_bytes()[:100]),
-        f"{TRANSFORMER} is no safetensors file, or its header is damaged",
+        f"{TRANSFORMER} is not a safetensors file, or its header is damaged",
     ),
     "longer": (
         lambda one: (one / TRANSFORMER).write_bytes((one / TRANSFORMER).read_bytes() + b"\0"),
         f"{TRANSFORMER} is longer than its header says",
     ),
-    "empty": (lambda one: (one / TRANSFORMER).write_bytes(b""), f"{TRANSFORMER} is no safetensors file"),
+    "empty": (lambda one: (one / TRANSFORMER).write_bytes(b""), f"{TRANSFORMER} is not a safetensors file"),
     "a page of HTML": (
         lambda one: (one / TRANSFORMER).write_text("<html><body>Please log in</body></html>"),
-        f"{TRANSFORMER} is no safetensors file",
+        f"{TRANSFORMER} is not a safetensors file",
     ),
     "a header of another shape": (
         lambda one: (one / TRANSFORMER).write_bytes((20).to_bytes(8, "little") + b'{"a":{"dtype":"F32"}}'[:20]),
-        f"{TRANSFORMER} is no safetensors file",
+        f"{TRANSFORMER} is not a safetensors file",
     ),
     "no tensor": (
         lambda one: write_tensors(one / "vae/diffusion_pytorch_model.safetensors", {}),
@@ -311,7 +311,7 @@ def test_the_cache_of_hugging_face_is_looked_into_where_a_snapshot_is_whole(
     assert find_weights(HUB_ID, 1, one.parent / "models", "turbo", environ) == snapshot
     assert find_weights("Wan-AI/Another", 1, one.parent / "models", "turbo", environ) is None
     (snapshot / TRANSFORMER).unlink()
-    assert find_weights(HUB_ID, 1, one.parent / "models", "turbo", environ) is None, "its download broke off"
+    assert find_weights(HUB_ID, 1, one.parent / "models", "turbo", environ) is None, "its download did not finish"
 
 
 def test_the_check_loads_nothing_beside_the_standard_library() -> None:

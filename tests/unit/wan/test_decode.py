@@ -10,8 +10,8 @@ import torch
 
 from tests.unit.wan.engines import SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import EngineExhausted
-from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
-from wanserve.engine.wan.engine import RETRIED, WanEngine
+from wanserve.engine.wan.decode import decode, decode_tiled, denormalise, to_frames
+from wanserve.engine.wan.engine import TILED_NOTE, WanEngine
 from wanserve.models.framing import framing
 from wanserve.models.sampling import LargeSizes
 
@@ -31,7 +31,7 @@ def latents(frames: int = 3, height: int = 8, width: int = 12) -> torch.Tensor:
 def test_frame_by_frame_is_decode_bit_for_bit(frames: int, vae: Any) -> None:
     with torch.no_grad():
         whole = vae.decode(latents(frames), return_dict=False)[0]
-    chunks = list(decoded(vae, latents(frames)))
+    chunks = list(decode(vae, latents(frames)))
     assert [chunk.shape[2] for chunk in chunks] == [1] + [4] * (frames - 1)
     assert torch.equal(torch.cat(chunks, dim=2), whole)
 
@@ -45,10 +45,10 @@ def test_tile_by_tile_is_tiled_decode_bit_for_bit(tile: int, stride: int, vae: A
             whole = vae.tiled_decode(z, return_dict=False)[0]
     finally:
         vae.disable_tiling()
-    assert torch.equal(torch.cat(list(decoded_tiled(vae, z, tile, stride)), dim=2), whole)
+    assert torch.equal(torch.cat(list(decode_tiled(vae, z, tile, stride)), dim=2), whole)
 
 
-@pytest.mark.parametrize("decode", [decoded, decoded_tiled])
+@pytest.mark.parametrize("decode", [decode, decode_tiled])
 def test_closed_early_it_leaves_no_cache(decode: Callable[..., Any], vae: Any) -> None:
     taken = decode(vae, latents())
     next(taken)
@@ -57,7 +57,7 @@ def test_closed_early_it_leaves_no_cache(decode: Callable[..., Any], vae: Any) -
 
 
 def test_decoding_leaves_gradients_as_they_were(vae: Any) -> None:
-    taken: Any = decoded(vae, latents())
+    taken: Any = decode(vae, latents())
     next(taken)
     assert torch.is_grad_enabled()
     taken.close()
@@ -86,11 +86,11 @@ def test_an_error_in_stock_decode_leaves_a_full_cache_and_cleaning_empties_it(tu
 def test_frames_are_cut_to_the_middle() -> None:
     picture = torch.zeros(1, 3, 1, 1088, 1920)
     picture[:, :, :, :4] = picture[:, :, :, -4:] = 1.0
-    frames = [np.array(frame) for frame in frames_of(picture, framing((1920, 1080), LargeSizes.NATIVE))]
+    frames = [np.array(frame) for frame in to_frames(picture, framing((1920, 1080), LargeSizes.NATIVE))]
     assert [frame.shape for frame in frames] == [(1080, 1920, 3)]
     assert set(np.unique(frames[0])) == {128}
     upright = [
-        np.array(f) for f in frames_of(torch.zeros(1, 3, 4, 1920, 1088), framing((1080, 1920), LargeSizes.NATIVE))
+        np.array(f) for f in to_frames(torch.zeros(1, 3, 4, 1920, 1088), framing((1080, 1920), LargeSizes.NATIVE))
     ]
     assert [frame.shape for frame in upright] == [(1920, 1080, 3)] * 4
 
@@ -115,7 +115,7 @@ def test_where_memory_runs_out_the_rest_is_decoded_in_tiles(after: int, turbo: W
     starve(engine, 64 * 2, after)
     clip = engine.generate(wide, nothing)
     tiled = pictures(clip)
-    assert list(clip.notes) == [RETRIED]
+    assert list(clip.notes) == [TILED_NOTE]
     untiled = pictures(ready(tiny_card(TURBO, steps=1)).generate(wide, nothing))
     assert tiled.shape == untiled.shape == (9, 16, 640, 3)
     # Tiles see less of the picture around them: alike, not equal.
@@ -134,4 +134,4 @@ def test_latents_are_unnormalised_as_the_pipeline_does(vae: Any) -> None:
     z = latents()
     mean = torch.tensor(vae.config.latents_mean).view(1, 16, 1, 1, 1)
     deviation = torch.tensor(vae.config.latents_std).view(1, 16, 1, 1, 1)
-    assert torch.allclose(unnormalised(vae, z), z * deviation + mean, atol=1e-5)
+    assert torch.allclose(denormalise(vae, z), z * deviation + mean, atol=1e-5)

@@ -136,7 +136,7 @@ def test_fifty_generations_of_every_end_leave_nothing(model: str, profile: Profi
     for number in range(ROUNDS):
         live(engine, number)
     # As before the first of them, but for what is meant to be kept: the embeddings of the prompts.
-    assert tensor_bytes() - at_first == held(engine._loaded.text._remembered.values())
+    assert tensor_bytes() - at_first == held(engine._loaded.prompt_encoder._cache.values())
     assert allocated_mb() - before < GROWTH_MB
     good = replace(SMALL, model=model)
     once = pictures(engine.generate(good, nothing))

@@ -154,4 +154,4 @@ def test_the_authors_own_names_are_read_too(tmp_path: Path, turbo: WanEngine) ->
     engine = ready(tiny_card(TURBO, loras=(Lora(str(file)),)))
     merged = expert(engine).get_submodule("blocks.0.attn1.to_q").weight
     assert torch.allclose(merged, expert(turbo).get_submodule("blocks.0.attn1.to_q").weight + b @ a, atol=1e-5)
-    assert merging.modules_in(weights(LAYERS[0])) == {LAYERS[0]}
+    assert merging.layers_in_file(weights(LAYERS[0])) == {LAYERS[0]}

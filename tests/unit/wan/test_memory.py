@@ -7,7 +7,7 @@ import pytest
 
 from wanserve.domain.catalogue import TIER_480P
 from wanserve.domain.errors import SetupError
-from wanserve.engine.wan.memory import Blocks, needs, parameters, plan_memory
+from wanserve.engine.wan.memory import BlockFormat, memory_needs, parameter_count, plan_memory
 from wanserve.models.sampling import (
     SHAPE_1_3B,
     SHAPE_14B,
@@ -30,15 +30,15 @@ def card(name: str, **otherwise: Any) -> WanModelCard:
 
 def test_weights_are_as_large_as_the_files() -> None:
     # Computed from the configuration, the 1.3B's checked on its file: 2.64, 26.6 and 13.5 GiB.
-    assert parameters(SHAPE_1_3B) == pytest.approx(1.419e9, rel=0.005)
-    assert parameters(SHAPE_14B) == pytest.approx(14.288e9, rel=0.005)
-    assert needs(card(TURBO), Blocks.AS_LOADED).transformer / GIB == pytest.approx(2.64, rel=0.01)
-    assert needs(card(PLUS_21), Blocks.AS_LOADED).transformer / GIB == pytest.approx(26.6, rel=0.01)
-    assert needs(card(PLUS_21), Blocks.INT8).transformer / GIB == pytest.approx(13.5, rel=0.01)
-    assert needs(card(PLUS_21, precision=Precision.FP32), Blocks.AS_LOADED).transformer / GIB == pytest.approx(
-        53.2, rel=0.01
-    )
-    assert needs(card(PLUS_22), Blocks.AS_LOADED).text / GIB == pytest.approx(10.6, rel=0.01)
+    assert parameter_count(SHAPE_1_3B) == pytest.approx(1.419e9, rel=0.005)
+    assert parameter_count(SHAPE_14B) == pytest.approx(14.288e9, rel=0.005)
+    assert memory_needs(card(TURBO), BlockFormat.AS_LOADED).transformer / GIB == pytest.approx(2.64, rel=0.01)
+    assert memory_needs(card(PLUS_21), BlockFormat.AS_LOADED).transformer / GIB == pytest.approx(26.6, rel=0.01)
+    assert memory_needs(card(PLUS_21), BlockFormat.INT8).transformer / GIB == pytest.approx(13.5, rel=0.01)
+    assert memory_needs(
+        card(PLUS_21, precision=Precision.FP32), BlockFormat.AS_LOADED
+    ).transformer / GIB == pytest.approx(53.2, rel=0.01)
+    assert memory_needs(card(PLUS_22), BlockFormat.AS_LOADED).text / GIB == pytest.approx(10.6, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_each_card_gets_the_fastest_placement_that_is_exact_and_fits(
     name: str, gigabytes: int, placement: Placement, tiled: bool
 ) -> None:
     made = plan_memory(card(name), int(gigabytes * GB * 0.98), HOST)
-    assert (made.placement, made.tiled, made.blocks) == (placement, tiled, Blocks.AS_LOADED)
+    assert (made.placement, made.tiled, made.block_format) == (placement, tiled, BlockFormat.AS_LOADED)
     assert made.device_bytes <= gigabytes * GB
 
 
@@ -100,11 +100,11 @@ def test_two_experts_do_not_fit_whole_where_the_field_ran_out_of_memory() -> Non
 
 def test_the_profile_small_quantises_and_decodes_in_tiles() -> None:
     made = plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST)
-    assert (made.blocks, made.tiled) == (Blocks.INT8, True)
-    assert plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST, fp8=True).blocks is Blocks.FP8
+    assert (made.block_format, made.tiled) == (BlockFormat.INT8, True)
+    assert plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST, fp8=True).block_format is BlockFormat.FP8
     # 13 to 24 GB: no room for 14 billion bytes and the work, so the blocks move, as they are.
     moved = plan_memory(card(PLUS_21, profile=Profile.SMALL), 24 * GB, HOST)
-    assert (moved.placement, moved.blocks) == (Placement.GROUPS, Blocks.AS_LOADED)
+    assert (moved.placement, moved.block_format) == (Placement.GROUPS, BlockFormat.AS_LOADED)
 
 
 def test_what_the_owner_sets_stands() -> None:
@@ -132,4 +132,6 @@ def test_offloaded_weights_are_pinned_where_the_host_has_room_for_it() -> None:
 
 
 def test_a_plan_tells_itself() -> None:
-    assert plan_memory(card(TURBO), 12 * GB, HOST).how.startswith("text encoder in host memory, decoded in tiles, ")
+    assert plan_memory(card(TURBO), 12 * GB, HOST).description.startswith(
+        "text encoder in host memory, decoded in tiles, "
+    )

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from tests.unit.wan.test_lora import LAYERS, weights
 from wanserve.domain.errors import Canceled, SetupError
-from wanserve.engine.wan.denoise import scheduler
+from wanserve.engine.wan.denoise import new_scheduler
 from wanserve.engine.wan.engine import WanEngine
-from wanserve.engine.wan.loading import has_bf16_units, place, read
-from wanserve.engine.wan.memory import Blocks, MemoryPlan
+from wanserve.engine.wan.loading import apply_placement, has_bf16_units, read_pipeline
+from wanserve.engine.wan.memory import BlockFormat, MemoryPlan
 from wanserve.models.sampling import Lora, Placement, Precision, Profile
 
 Stock = Callable[[str], Any]
@@ -33,7 +33,7 @@ def distill(tmp_path: Path) -> tuple[Lora, Lora]:
 
 
 def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stock) -> None:
-    ours = scheduler(stock(PLUS), tiny_card(PLUS, profile=Profile.FAST).sampling)
+    ours = new_scheduler(stock(PLUS), tiny_card(PLUS, profile=Profile.FAST).sampling)
     ours.set_timesteps(4)
     # Trained: 1000, 937.5, 833.3, 625.
     assert ours.timesteps.tolist() == [999, 937, 833, 625]
@@ -44,7 +44,7 @@ def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stoc
 
 
 def test_four_distilled_steps_are_plain_euler(stock: Stock) -> None:
-    ours = scheduler(stock(TURBO), tiny_card(profile=Profile.FAST).sampling)
+    ours = new_scheduler(stock(TURBO), tiny_card(profile=Profile.FAST).sampling)
     ours.set_timesteps(4)
     generator = torch.Generator().manual_seed(3)
     latents = by_hand = torch.randn(1, 16, 1, 4, 4, generator=generator)
@@ -147,10 +147,12 @@ def test_weights_that_come_and_go_draw_the_same(placement: Placement, plus: WanE
     # The hooks' order and the numbers; a device of its own, its streams and its memory are not to be had here.
     engine = ready(tiny_card(PLUS))
     assert engine._loaded is not None
-    pipe = read(tiny_card(PLUS).sampling, CPU)
-    place(pipe, MemoryPlan(placement, Blocks.AS_LOADED, tiled=False, pinned=False, device_bytes=0, host_bytes=0), CPU)
-    text = type(engine._loaded.text)(pipe, CPU)
-    engine._loaded = replace(engine._loaded, pipe=pipe, text=text)
+    pipe = read_pipeline(tiny_card(PLUS).sampling, CPU)
+    apply_placement(
+        pipe, MemoryPlan(placement, BlockFormat.AS_LOADED, tiled=False, pinned=False, device_bytes=0, host_bytes=0), CPU
+    )
+    encoder = type(engine._loaded.prompt_encoder)(pipe, CPU)
+    engine._loaded = replace(engine._loaded, pipe=pipe, prompt_encoder=encoder)
     asked = replace(SMALL, model=PLUS)
     expected = pictures(plus.generate(asked, nothing))
     for _ in range(2):
@@ -162,7 +164,7 @@ def test_compiled_blocks_are_compiled_twice_for_any_number_of_sizes(stock: Stock
     from torch._dynamo.testing import CompileCounter
 
     counter = CompileCounter()
-    pipe = read(tiny_card().sampling, CPU)
+    pipe = read_pipeline(tiny_card().sampling, CPU)
     torch._dynamo.reset()
     pipe.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True, backend=counter)
     asked = {"timestep": torch.tensor([500.0]), "encoder_hidden_states": torch.ones(1, 512, 32), "return_dict": False}
@@ -179,14 +181,17 @@ def test_compiled_blocks_are_compiled_twice_for_any_number_of_sizes(stock: Stock
 def test_the_number_format_follows_the_device_and_the_setting() -> None:
     for precision, expected in ((Precision.FP32, torch.float32), (Precision.BF16, torch.bfloat16)):
         assert (
-            read(tiny_card(precision=precision).sampling, CPU).transformer.blocks[0].ffn.net[2].weight.dtype is expected
+            read_pipeline(tiny_card(precision=precision).sampling, CPU).transformer.blocks[0].ffn.net[2].weight.dtype
+            is expected
         )
-    by_itself = read(tiny_card(precision=Precision.AUTO).sampling, CPU).transformer.blocks[0].ffn.net[2].weight.dtype
+    by_itself = (
+        read_pipeline(tiny_card(precision=Precision.AUTO).sampling, CPU).transformer.blocks[0].ffn.net[2].weight.dtype
+    )
     assert by_itself is (torch.bfloat16 if has_bf16_units(CPU) else torch.float32)
 
 
 def test_in_bf16_what_the_authors_keep_in_fp32_stays_so() -> None:
-    transformer = read(tiny_card(precision=Precision.BF16).sampling, CPU).transformer
+    transformer = read_pipeline(tiny_card(precision=Precision.BF16).sampling, CPU).transformer
     assert transformer.scale_shift_table.dtype is torch.float32
     assert transformer.condition_embedder.time_embedder.linear_1.weight.dtype is torch.float32
     assert transformer.blocks[0].norm2.weight.dtype is torch.float32
@@ -194,12 +199,12 @@ def test_in_bf16_what_the_authors_keep_in_fp32_stays_so() -> None:
 
 @pytest.mark.parametrize(("model", "expected"), [(TURBO, torch.bfloat16), (PLUS, torch.float32)])
 def test_the_second_generation_is_decoded_in_fp32(model: str, expected: torch.dtype) -> None:
-    assert read(tiny_card(model, precision=Precision.BF16).sampling, CPU).vae.dtype is expected
+    assert read_pipeline(tiny_card(model, precision=Precision.BF16).sampling, CPU).vae.dtype is expected
 
 
 def test_an_attention_kernel_that_is_not_here_is_refused() -> None:
     ready(tiny_card(attention="native"))
-    with pytest.raises(SetupError, match="attention _flash_3 cannot be had here"):
+    with pytest.raises(SetupError, match="attention _flash_3 is not available here"):
         ready(tiny_card(attention="_flash_3"))
 
 

@@ -11,8 +11,8 @@ from diffusers import FirstBlockCacheConfig, TextKVCacheConfig, UniPCMultistepSc
 
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
 from wanserve.domain.errors import Canceled
-from wanserve.engine.wan.engine import WanEngine, clean
-from wanserve.engine.wan.loading import quicken_decoder
+from wanserve.engine.wan.engine import WanEngine, reset_pipeline
+from wanserve.engine.wan.loading import use_channels_last
 
 Stock = Callable[[str], Any]
 
@@ -76,7 +76,7 @@ def test_diffusers_own_cache_breaks_the_next_size_after_a_cancel_and_cleaning_me
         run(own, 96, callback_on_step_end=at_step(3, cancel))
     with pytest.raises(RuntimeError, match="size of tensor"):
         run(own, 64)
-    clean(own)
+    reset_pipeline(own)
     assert run(own, 64).shape == (1, 16, 2, 6, 8)
 
 
@@ -112,7 +112,7 @@ def test_loaded_parts_are_not_in_training_mode(turbo: WanEngine) -> None:
 def test_the_vae_cannot_be_laid_out_as_a_whole_but_a_convolution_at_a_time(own: Any) -> None:
     with pytest.raises(RuntimeError, match="required rank 5 tensor"):
         own.vae.to(memory_format=torch.channels_last_3d)
-    quicken_decoder(own.vae)
+    use_channels_last(own.vae)
     convolutions = [module for module in own.vae.modules() if isinstance(module, torch.nn.Conv3d)]
     assert all(each.weight.is_contiguous(memory_format=torch.channels_last_3d) for each in convolutions)
 
@@ -122,7 +122,7 @@ def test_laid_out_and_in_bf16_the_pictures_are_alike(own: Any) -> None:
     with torch.no_grad():
         plain = own.vae.decode(latents, return_dict=False)[0]
         quick = own.vae.to(torch.bfloat16)
-        quicken_decoder(quick)
+        use_channels_last(quick)
         ours = quick.decode(latents.bfloat16(), return_dict=False)[0].float()
     noise = (plain - ours).pow(2).mean()
     # Measured at the true width: 51 dB.

@@ -1,1 +1,1 @@
-"""The real models: the open Wan 2.1 and 2.2 weights through diffusers. The only package that imports torch."""
+"""Makes videos with the open Wan 2.1 and 2.2 weights through diffusers. The only package that imports torch."""

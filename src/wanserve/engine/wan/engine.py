@@ -1,6 +1,5 @@
-"""Knows the wan engine: one pipeline in one thread, a generation in three stages, and a clean end of each."""
+"""The wan engine: one pipeline in one thread, and a generation in three stages: encode, denoise, decode."""
 
-import gc
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,50 +11,50 @@ from diffusers import WanPipeline
 from wanserve.domain.errors import SetupError
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame, Report
-from wanserve.engine.wan.decode import decoded, decoded_tiled, frames_of, unnormalised
-from wanserve.engine.wan.denoise import denoise, guided
+from wanserve.engine.wan.decode import decode, decode_tiled, denormalise, to_frames
+from wanserve.engine.wan.denoise import denoise, uses_guidance
+from wanserve.engine.wan.device import DeviceInfo, inspect_device, is_out_of_memory, memory_errors, release_memory
 from wanserve.engine.wan.group import Group
-from wanserve.engine.wan.loading import load_pipeline, retire
-from wanserve.engine.wan.machine import DeviceInfo, inspect_device, is_out_of_memory, told_where
-from wanserve.engine.wan.memory import Blocks, MemoryPlan, plan_memory
-from wanserve.engine.wan.profiles import drop_residuals, transformers_of
-from wanserve.engine.wan.text import TextStage
+from wanserve.engine.wan.loading import load_pipeline, offload_experts
+from wanserve.engine.wan.memory import BlockFormat, MemoryPlan, plan_memory
+from wanserve.engine.wan.profiles import clear_step_cache, transformers_of
+from wanserve.engine.wan.prompt_encoder import PromptEncoder
 from wanserve.models.framing import Framing, framing
 from wanserve.models.sampling import Placement, Profile, WanModelCard
 
 log = logging.getLogger(__name__)
 
-TEXT_DONE: Final = 0.03
+ENCODE_DONE: Final = 0.03
 DENOISE_DONE: Final = 0.92
-"""How far a generation is after each stage. On one H100, 14B at 720p takes 1,838 s, of which the VAE some 5 %."""
+"""The progress after the first and the second stage. On one H100, 14B at 720p takes 1,838 s, of it the VAE about 5 %."""
 
-RETRIED: Final = "decoded in tiles, as memory ran out"
+TILED_NOTE: Final = "decoded in tiles, as memory ran out"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model that is ready: its card, where it was placed, the pipeline and its first stage."""
+    """A model that is ready to generate: its card, its placement, its pipeline and its prompt encoder."""
 
     card: WanModelCard
     plan: MemoryPlan
     pipe: WanPipeline
-    text: TextStage
+    prompt_encoder: PromptEncoder
 
 
 class WanEngine:
-    """The real models. Holds one at a time; not thread-safe: one thread owns the pipeline."""
+    """Runs the real models, one at a time. Not thread-safe: one thread owns the pipeline."""
 
     name = "wan"
 
     def __init__(self, cards: Mapping[str, WanModelCard], gpus: int = 1) -> None:
-        """`cards` are the models by name, each sampling's `weights` a folder that was checked; `gpus` make one video."""
+        """`cards`: the models by name, with checked folders as `sampling.weights`. `gpus` is how many make one video."""
         self._cards = cards
         self._gpus = gpus
         self._group = Group(gpus) if gpus > 1 else None
         self._loaded: LoadedModel | None = None
 
     def load(self, model: str) -> None:
-        """See Engine. The model before is let go first: two seldom fit. Raises EngineExhausted where one does not."""
+        """See Engine. The previous model is dropped first, because two models seldom fit. May raise EngineExhausted."""
         if self._loaded is not None and self._loaded.card.name == model:
             return
         card = self._cards.get(model)
@@ -64,117 +63,119 @@ class WanEngine:
         self._loaded = None
         self.clean_up()
         info = inspect_device()
-        # What each rank keeps in host memory, it keeps for itself.
-        where = plan_for(card, replace(info, host_bytes=info.host_bytes // self._gpus))
-        log.info("%s on the %s: %s", model, info.name, where.how)
+        # Each rank keeps a copy of the offloaded weights in host memory.
+        plan = plan_for(card, replace(info, host_bytes=info.host_bytes // self._gpus))
+        log.info("%s on the %s: %s", model, info.name, plan.description)
         device = torch.device(info.kind)
-        with told_where(f"loading {model}"):
+        with memory_errors(f"loading {model}"):
             if self._group is None:
-                pipe = load_pipeline(card.sampling, where, device)
+                pipe = load_pipeline(card.sampling, plan, device)
             else:
-                pipe = self._group.load(card, where, device)
-        self._loaded = LoadedModel(card, where, pipe, TextStage(pipe, device))
+                pipe = self._group.load(card, plan, device)
+        self._loaded = LoadedModel(card, plan, pipe, PromptEncoder(pipe, device))
 
     def generate(self, generation: Generation, report: Report) -> Clip:
-        """See Engine. The text and the denoising are done when this returns, the decoding as frames are taken."""
+        """See Engine. Encodes and denoises before it returns; the clip's frames are decoded as they are taken."""
         loaded = self._loaded
         if loaded is None or loaded.card.name != generation.model:
             raise SetupError(f"the wan engine was asked for {generation.model}, which is not loaded")
         sampling = loaded.card.sampling
         frame = framing((generation.width, generation.height), sampling.large_sizes)
-        notes = [] if frame.how == "native" else [frame.how]
-        with told_where("reading the prompt"):
-            embeddings = _encoded(loaded, generation, report)
-        with told_where(f"denoising {frame.width}*{frame.height}, {generation.frames} frames"):
+        notes = [] if frame.description == "native" else [frame.description]
+        with memory_errors("reading the prompt"):
+            embeddings = _encode(loaded, generation, report)
+        with memory_errors(f"denoising {frame.width}*{frame.height}, {generation.frames} frames"):
             latents = (self._group.denoise if self._group else denoise)(
                 loaded.pipe,
                 sampling,
                 generation,
                 frame,
                 embeddings,
-                lambda done: report(TEXT_DONE + (DENOISE_DONE - TEXT_DONE) * done),
+                lambda done: report(ENCODE_DONE + (DENOISE_DONE - ENCODE_DONE) * done),
             )
-        retire(loaded.pipe)
+        offload_experts(loaded.pipe)
+        steps = f"{sampling.steps} step{'' if sampling.steps == 1 else 's'}"
         return Clip(
             frames=_frames(loaded, latents, frame, report, notes),
             notes=notes,
             profile=sampling.profile,
-            how=f"profile {sampling.profile}, {sampling.steps} step{'' if sampling.steps == 1 else 's'}, {frame.how}",
+            how=f"profile {sampling.profile}, {steps}, {frame.description}",
             size=(frame.cut_width, frame.cut_height),
         )
 
     def clean_up(self) -> None:
         """See Engine."""
         if self._loaded is not None:
-            clean(self._loaded.pipe)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+            reset_pipeline(self._loaded.pipe)
+        release_memory()
 
 
 def plan_for(card: WanModelCard, info: DeviceInfo) -> MemoryPlan:
-    """Where the model goes on this device. Raises SetupError where it does not fit."""
+    """Plan where the model is placed on this device. Raises SetupError where it does not fit."""
     if info.kind == "cpu":
-        # One memory for all: there is nothing to keep elsewhere.
+        # A CPU's memory is the host's memory, so there is nowhere to offload to.
         tiled = bool(card.sampling.tiled_decode)
-        blocks = Blocks.INT8 if card.sampling.profile is Profile.SMALL else Blocks.AS_LOADED
-        return MemoryPlan(Placement.WHOLE, blocks, tiled, pinned=False, device_bytes=0, host_bytes=0)
+        block_format = BlockFormat.INT8 if card.sampling.profile is Profile.SMALL else BlockFormat.AS_LOADED
+        return MemoryPlan(Placement.WHOLE, block_format, tiled, pinned=False, device_bytes=0, host_bytes=0)
     return plan_memory(card, info.free_bytes, info.host_bytes, fp8=info.fp8)
 
 
-def _encoded(loaded: LoadedModel, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
-    listens = guided(loaded.card.sampling)
-    share = TEXT_DONE / (1 + listens)
-    prompt = loaded.text.encode(generation.prompt, lambda done: report(share * done))
-    if not listens:
+def _encode(loaded: LoadedModel, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Encode the prompt and, where guidance is used, the negative prompt."""
+    guided = uses_guidance(loaded.card.sampling)
+    progress_each = ENCODE_DONE / (1 + guided)
+    encode = loaded.prompt_encoder.encode
+    prompt = encode(generation.prompt, lambda done: report(progress_each * done))
+    if not guided:
         return prompt, None
-    left_out = generation.negative_prompt or loaded.card.sampling.negative_prompt
-    return prompt, loaded.text.encode(left_out, lambda done: report(share * (1 + done)))
+    negative_prompt = generation.negative_prompt or loaded.card.sampling.negative_prompt
+    return prompt, encode(negative_prompt, lambda done: report(progress_each * (1 + done)))
 
 
 def _frames(
     loaded: LoadedModel, latents: torch.Tensor, frame: Framing, report: Report, notes: list[str]
 ) -> Iterator[Frame]:
     count = latents.shape[2]
-    with told_where(f"decoding {frame.width}*{frame.height}"):
+    with memory_errors(f"decoding {frame.width}*{frame.height}"):
         for number, pictures in enumerate(_pictures(loaded, latents, notes)):
             report(DENOISE_DONE + (1 - DENOISE_DONE) * number / count)
-            yield from frames_of(pictures, frame)
+            yield from to_frames(pictures, frame)
 
 
 def _pictures(loaded: LoadedModel, latents: torch.Tensor, notes: list[str]) -> Iterator[torch.Tensor]:
-    """The decoded pictures; where memory runs out on the way, the rest of them are decoded in tiles."""
+    """Yield the decoded pictures. Where memory runs out, the remaining pictures are decoded in tiles."""
     vae = loaded.pipe.vae
-    scaled = unnormalised(vae, latents)
+    scaled = denormalise(vae, latents)
     done = 0
     if not loaded.plan.tiled:
         try:
-            for pictures in decoded(vae, scaled):
+            for pictures in decode(vae, scaled):
                 done += 1
                 yield pictures
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            log.warning("memory ran out after %d of %d latent frames: going on in tiles", done, latents.shape[2])
+            log.warning(
+                "memory ran out after %d of %d latent frames: the others are decoded in tiles", done, latents.shape[2]
+            )
         else:
             return
-        notes.append(RETRIED)
-        gc.collect()
-        torch.cuda.empty_cache()
-    for number, pictures in enumerate(decoded_tiled(vae, scaled)):
-        # Those before are encoded already; the decoder has to see them all the same, as it remembers.
+        notes.append(TILED_NOTE)
+        release_memory()
+    for number, pictures in enumerate(decode_tiled(vae, scaled)):
+        # The first ones are encoded already. They are decoded again only to fill the decoder's cache.
         if number >= done:
             yield pictures
 
 
-def clean(pipe: WanPipeline) -> None:
-    """Forget what a generation left in the pipeline, however it ended; diffusers does so only after a success."""
+def reset_pipeline(pipe: WanPipeline) -> None:
+    """Remove what a generation left in the pipeline, however it ended. diffusers does so only after a success."""
     for transformer in transformers_of(pipe):
         transformer._reset_stateful_cache()
     pipe.vae.clear_cache()
     pipe.maybe_free_model_hooks()
     pipe._interrupt = False
-    # The old one holds the last steps' latents.
+    # The old scheduler holds the latents of the last steps.
     pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
-    drop_residuals(pipe)
-    retire(pipe)
+    clear_step_cache(pipe)
+    offload_experts(pipe)

@@ -1,7 +1,7 @@
-"""Knows several devices that make one video: this process is the first rank, and starts a peer for each further device.
+"""Makes one video on several devices: this process is the first rank, and starts a peer process for each further device.
 
-The ranks live and die together. A peer that ends takes this process with it, whose parent then starts all anew; and
-when this process ends, however that is, the peers read the end of their pipes.
+The ranks end together. When a peer ends, this process ends too, and its parent starts everything anew. When this process
+ends, in whichever way, the pipes close, and each peer ends at that.
 """
 
 import atexit
@@ -24,57 +24,68 @@ from diffusers import WanPipeline
 
 from wanserve.domain.errors import Canceled, EngineExhausted, SetupError
 from wanserve.domain.generation import Generation
+from wanserve.engine.wan.context_parallel import check_gpu_count
 from wanserve.engine.wan.loading import load_pipeline
 from wanserve.engine.wan.memory import MemoryPlan
-from wanserve.engine.wan.orders import Answer, Denoise, Join, LoadShare, Order, Ready, Refused, Told, packed
-from wanserve.engine.wan.ranks import Rank, join, open_store
-from wanserve.engine.wan.shares import check_shares
+from wanserve.engine.wan.messages import (
+    Denoise,
+    JoinGroup,
+    LoadFailed,
+    LoadPipeline,
+    LogLine,
+    PeerCommand,
+    PeerReply,
+    PipelineLoaded,
+    serialize_embeddings,
+)
+from wanserve.engine.wan.ranks import Rank, join_group, open_rendezvous
 from wanserve.models.framing import Framing
 from wanserve.models.sampling import SamplingSettings, WanModelCard
 from wanserve.models.weights import check_weights
 
 log = logging.getLogger(__name__)
 
-GRACE_S: Final = 2.0
-"""How long this rank has to fail by itself once a peer has ended."""
+OWN_ERROR_SECONDS: Final = 2.0
+"""How long after the end of a peer this rank may still fail by an error of its own, which says more about the cause."""
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class PeerProcess:
     """A peer's process, and this end of its pipe."""
 
     process: "subprocess.Popen[bytes]"
-    pipe: "Connection[Order, Answer]"
+    pipe: "Connection[PeerCommand, PeerReply]"
 
 
 class Group:
-    """The ranks that make one video together. One to a process; not thread-safe: the engine's thread owns it.
+    """The ranks that make one video together. Only one in a process. Not thread-safe: the engine's thread owns it.
 
-    After any error but Canceled, or SetupError before the first model, it is of no more use, nor is its process.
+    After any error except Canceled, and except a SetupError before the first model, neither the group nor its process
+    can be used again.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._rank: Rank | None = None
-        self._members: list[Member] = []
-        self._answers: queue.SimpleQueue[Ready | Refused] = queue.SimpleQueue()
+        self._peers: list[PeerProcess] = []
+        self._load_replies: queue.SimpleQueue[PipelineLoaded | LoadFailed] = queue.SimpleQueue()
         self._ending = threading.Event()
 
     def load(self, card: WanModelCard, plan: MemoryPlan, device: torch.device) -> WanPipeline:
-        """This rank's pipeline of the model, once all ranks have theirs; the peers are started where there are none.
+        """Load the model on all ranks, and return this rank's pipeline. The first call starts the peers.
 
-        Raises SetupError where the devices cannot share this model or are too few, and what `load_pipeline` raises,
-        here or in a peer.
+        Raises SetupError where the number of devices does not suit this model or is larger than the machine's, and what
+        `load_pipeline` raises, here or in a peer.
         """
         checkpoint = check_weights(Path(card.sampling.weights), card.sampling.experts)
-        check_shares(card.name, checkpoint.shape.heads, self._size)
+        check_gpu_count(card.name, checkpoint.shape.heads, self._size)
         if self._rank is None:
-            self._rank = self._start(device.type)
-        with self._all_or_none():
-            self._tell(LoadShare(card, plan))
+            self._rank = self._start_peers(device.type)
+        with self._kill_peers_on_error():
+            self._send(LoadPipeline(card, plan))
             pipe = load_pipeline(card.sampling, plan, device)
-            self._rank.split(pipe)
-            self._await()
+            self._rank.split_attention(pipe)
+            self._wait_until_loaded()
         return pipe
 
     def denoise(
@@ -86,29 +97,35 @@ class Group:
         embeddings: tuple[torch.Tensor, torch.Tensor | None],
         report: Callable[[float], None],
     ) -> torch.Tensor:
-        """As `denoise.denoise`, but that a Canceled which `report` raises between the layers is raised after the step."""
-        assert self._rank is not None, "a model is loaded before it draws"
-        with self._all_or_none():
-            self._tell(Denoise(generation, framing, packed(embeddings)))
+        """Denoise on all ranks; see `denoise.denoise`.
+
+        A Canceled that `report` raises between two layers is raised only at the end of the step.
+        """
+        assert self._rank is not None, "a model is loaded before it denoises"
+        with self._kill_peers_on_error():
+            self._send(Denoise(generation, framing, serialize_embeddings(embeddings)))
             return self._rank.denoise(pipe, sampling, generation, framing, embeddings, report)
 
     @contextmanager
-    def _all_or_none(self) -> Iterator[None]:
-        """End the peers where the block fails: they wait for this rank in a collective. A cancel they hear themselves."""
+    def _kill_peers_on_error(self) -> Iterator[None]:
+        """Kill the peers where the block fails, as they wait for this rank in a collective operation.
+
+        A cancel is not a failure: all ranks stop at the same step.
+        """
         try:
             yield
         except Canceled:
             raise
         except BaseException:
-            self._end()
+            self._kill_peers()
             raise
 
-    def _start(self, kind: str) -> Rank:
-        """Start the peers and join them. Raises SetupError where there are not as many devices as ranks."""
+    def _start_peers(self, kind: str) -> Rank:
+        """Start the peers, and form a group with them. Raises SetupError where there are fewer devices than ranks."""
         if kind == "cuda" and torch.cuda.device_count() < self._size:
             raise SetupError(f"{self._size} GPUs are to make one video, and there are {torch.cuda.device_count()} here")
-        store, port = open_store(self._size)
-        atexit.register(self._leave)
+        rendezvous, port = open_rendezvous(self._size)
+        atexit.register(self._exit)
         for number in range(1, self._size):
             ours, theirs = Pipe()
             process = subprocess.Popen(
@@ -116,63 +133,64 @@ class Group:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
-            # Only the peer holds its end now: when it dies, our end reads EOF; when we die, its end does.
+            # From here on only the peer holds its end: when one of the two processes dies, the other one reads EOF.
             theirs.close()
-            self._members.append(Member(process, ours))
-            ours.send(Join(number, self._size, kind, port, logging.getLogger().getEffectiveLevel()))
-        threading.Thread(target=self._listen, name="peers", daemon=True).start()
-        return join(0, self._size, kind, store)
+            self._peers.append(PeerProcess(process, ours))
+            ours.send(JoinGroup(number, self._size, kind, port, logging.getLogger().getEffectiveLevel()))
+        threading.Thread(target=self._read_replies, name="peers", daemon=True).start()
+        return join_group(0, self._size, kind, rendezvous)
 
-    def _tell(self, order: LoadShare | Denoise) -> None:
-        for member in self._members:
-            member.pipe.send(order)
+    def _send(self, command: LoadPipeline | Denoise) -> None:
+        """Send the command to every peer."""
+        for peer in self._peers:
+            peer.pipe.send(command)
 
-    def _await(self) -> None:
-        """Wait until the peers have loaded. Raises what the first of them says that does not."""
-        for _ in self._members:
-            answer = self._answers.get()
-            if isinstance(answer, Refused):
-                raise (EngineExhausted if answer.exhausted else SetupError)(answer.line)
+    def _wait_until_loaded(self) -> None:
+        """Wait until all peers have loaded the model. Raises the error of the first peer that has not."""
+        for _ in self._peers:
+            reply = self._load_replies.get()
+            if isinstance(reply, LoadFailed):
+                raise (EngineExhausted if reply.exhausted else SetupError)(reply.reason)
 
-    def _listen(self) -> None:
-        """Take the peers' answers, in a thread of its own: the engine's may wait for a dead peer for ever."""
-        pipes = {member.pipe: number for number, member in enumerate(self._members, 1)}
+    def _read_replies(self) -> None:
+        """Read the peers' replies, in a thread of its own: the engine's thread may wait for a dead peer forever."""
+        pipes = {peer.pipe: number for number, peer in enumerate(self._peers, 1)}
         while True:
             for pipe in wait(pipes):
                 assert isinstance(pipe, Connection)
                 try:
-                    self._heard(pipe.recv())
+                    self._handle(pipe.recv())
                 except (EOFError, OSError):
-                    self._mourn(pipes[pipe])
+                    self._exit_after_peer(pipes[pipe])
                     return
 
-    def _mourn(self, rank: int) -> None:
-        """End this process after a peer has ended, if nothing else does: nobody can go on without it."""
-        # What broke the peer may break this rank too, which can tell more of it than its death does.
-        if not self._ending.wait(GRACE_S):
-            log.error("rank %d of %d ended: the whole group does", rank, self._size)
+    def _exit_after_peer(self, rank: int) -> None:
+        """End this process because a peer has ended, unless it already ends: no rank can work without the others."""
+        # The same cause may make this rank fail too, and then its own error is the better report.
+        if not self._ending.wait(OWN_ERROR_SECONDS):
+            log.error("rank %d of %d ended, and so the whole group ends", rank, self._size)
             os._exit(1)
 
-    def _heard(self, answer: Answer) -> None:
-        match answer:
-            case Ready() | Refused():
-                self._answers.put(answer)
-            case Told():
-                logging.getLogger(answer.logger).log(answer.level, "%s", answer.line)
+    def _handle(self, reply: PeerReply) -> None:
+        match reply:
+            case PipelineLoaded() | LoadFailed():
+                self._load_replies.put(reply)
+            case LogLine():
+                logging.getLogger(reply.logger).log(reply.level, "%s", reply.text)
             case _:
-                assert_never(answer)
+                assert_never(reply)
 
-    def _end(self) -> None:
-        """End the peers at once, whatever they do."""
+    def _kill_peers(self) -> None:
+        """Kill the peers at once, whatever they are doing."""
         self._ending.set()
-        for member in self._members:
-            member.process.kill()
-        for member in self._members:
-            member.process.wait()
+        for peer in self._peers:
+            peer.process.kill()
+        for peer in self._peers:
+            peer.process.wait()
 
-    def _leave(self) -> None:
-        """End the peers and then this process, which has nothing left to do."""
-        self._end()
+    def _exit(self) -> None:
+        """Kill the peers and end this process. Runs at exit, when nothing else is left to do."""
+        self._kill_peers()
         sys.stdout.flush()
-        # Not by the rest of an ordinary end, at which libraries may wait for the other ranks.
+        # An ordinary exit would go on, and libraries may wait for the other ranks in it.
         os._exit(1 if hasattr(sys, "last_value") else 0)

@@ -1,6 +1,4 @@
-"""Knows how a LoRA file becomes part of a transformer's weights, and that all of it did."""
-
-from typing import Any
+"""Merges a LoRA file into a transformer's weights, and checks that every layer in the file was merged."""
 
 import safetensors
 import safetensors.torch
@@ -15,49 +13,52 @@ ADAPTER = "merged"
 
 
 def merge(pipe: WanPipeline, lora: Lora) -> None:
-    """Add the LoRA's files to their transformers. Raises SetupError where one is missing, broken or for another model."""
+    """Merge the LoRA's files into their transformers.
+
+    Raises SetupError where a file is missing, damaged or made for another model.
+    """
     merge_file(pipe, "transformer", lora.file, lora.strength)
     if lora.file_2 is not None:
         merge_file(pipe, "transformer_2", lora.file_2, lora.strength)
 
 
 def merge_file(pipe: WanPipeline, part: str, file: str, strength: float) -> None:
-    """Add one file to one transformer, times `strength`. Raises SetupError where anything in it finds no place."""
-    weights = read(pipe, file)
+    """Merge one file into one transformer, times `strength`. Raises SetupError unless all of its layers fit."""
+    weights = read_lora(pipe, file)
     try:
         pipe.load_lora_weights(weights, adapter_name=ADAPTER, load_into_transformer_2=part == "transformer_2")
     except (ValueError, RuntimeError, KeyError) as error:
-        # Of another model's: shapes or names that do not fit. The library's text goes over many lines.
-        raise SetupError(f"{file} is no LoRA of this model: {str(error).splitlines()[0][:200]}") from error
-    wanted, taken = modules_in(weights), modules_taken(pipe.components[part])
-    if not wanted or wanted - taken:
+        # Shapes or names of another model. The library's message has many lines.
+        raise SetupError(f"{file} is not a LoRA for this model: {str(error).splitlines()[0][:200]}") from error
+    in_file, loaded = layers_in_file(weights), layers_with_lora(pipe.components[part])
+    foreign = sorted(in_file - loaded)
+    if not in_file or foreign:
         pipe.unload_lora_weights()
-        missed = ", ".join(sorted(wanted - taken)[:3])
-        raise SetupError(f"{file}: {len(wanted - taken)} of its {len(wanted)} layers are not in this model: {missed}")
+        names = ", ".join(foreign[:3])
+        raise SetupError(f"{file}: {len(foreign)} of its {len(in_file)} layers are not in this model: {names}")
     pipe.fuse_lora(components=[part], lora_scale=strength, adapter_names=[ADAPTER])
-    # The modules that held it would cost a little at every step.
+    # The adapter's own modules would cost a little time in every step.
     pipe.unload_lora_weights()
 
 
-def read(pipe: WanPipeline, file: str) -> dict[str, torch.Tensor]:
-    """The file in diffusers' own names, whichever of the known layouts it has. Raises SetupError."""
+def read_lora(pipe: WanPipeline, file: str) -> dict[str, torch.Tensor]:
+    """Read the file, and convert it from any layout that diffusers knows to diffusers' names. Raises SetupError."""
     try:
-        converted: Any = pipe.lora_state_dict(safetensors.torch.load_file(file))
+        weights: dict[str, torch.Tensor] = pipe.lora_state_dict(safetensors.torch.load_file(file))
     except (OSError, safetensors.SafetensorError) as error:
         raise SetupError(f"the LoRA file {file} cannot be read: {error}") from error
     except (ValueError, KeyError) as error:
-        raise SetupError(f"{file} is no LoRA in a known layout: {error}") from error
-    weights: dict[str, torch.Tensor] = converted
+        raise SetupError(f"{file} is not a LoRA in a known layout: {error}") from error
     return weights
 
 
-def modules_in(weights: dict[str, torch.Tensor]) -> set[str]:
-    """The layers that a LoRA is for."""
+def layers_in_file(weights: dict[str, torch.Tensor]) -> set[str]:
+    """The names of the transformer's layers that the file changes."""
     return {name.removeprefix("transformer.").split(".lora_")[0] for name in weights}
 
 
-def modules_taken(transformer: torch.nn.Module) -> set[str]:
-    """The layers that have taken it."""
+def layers_with_lora(transformer: torch.nn.Module) -> set[str]:
+    """The names of the layers into which the adapter was loaded."""
     return {
         name
         for name, module in transformer.named_modules()

@@ -1,6 +1,6 @@
-"""Knows what a model needs of a device's memory, and how to place it where it does not fit as a whole. Pure arithmetic.
+"""Estimates how much device memory a model needs, and plans its placement where it does not fit as a whole. Pure.
 
-The figures are estimates, held by tests to what the authors and others published; none was measured by us on a GPU.
+Tests compare the estimates with the peaks that the authors and others published; none was measured by us on a GPU.
 """
 
 from collections.abc import Iterator
@@ -18,24 +18,24 @@ VAE_PARAMETERS: Final = 126_900_000
 TEXT_WIDTH: Final = 4096
 
 LAYER_BYTES: Final = 1_000_000_000
-"""A block of the largest model and the next one on its way, or the text encoder's largest layers."""
+"""The memory of offloaded layers on the device: a block of the largest model and the next one, or of the text encoder."""
 
-BYTES_OF_TOKEN_AND_WIDTH: Final = 24
-"""Of the transformer's working memory, for each token and each number of its width: residual, q, k, v and their fp32."""
+BYTES_PER_TOKEN_AND_CHANNEL: Final = 24
+"""The transformer's working memory for each token and each channel of its width: residual, q, k, v and fp32 copies."""
 
-BYTES_OF_DECODED_PIXEL: Final = 13_000
-"""Of the VAE's working memory for four pictures, in bf16. Measured on a CPU: 10,700; the authors' peaks on GPUs say more."""
+BYTES_PER_DECODED_PIXEL: Final = 13_000
+"""The VAE's working memory for four pictures, in bf16. Measured on a CPU: 10,700; the authors' peaks on GPUs are higher."""
 
 TILE_PIXELS: Final = 512 * 512
 RESERVE_BYTES: Final = 1_200_000_000
-RESERVE_SHARE: Final = 1.08
-"""For the driver's context, and for what the allocator cannot use."""
+RESERVE_FACTOR: Final = 1.08
+"""A constant for the driver's context, and a factor for the memory that the allocator cannot use."""
 
-PINNED_SHARE: Final = 1.67
-"""PyTorch's pinned pool rounds blocks up to powers of two. Source: measured in sgl-project/sglang#39021."""
+PINNED_FACTOR: Final = 1.67
+"""PyTorch's pool of pinned memory rounds blocks up to powers of two. Source: measured in sgl-project/sglang#39021."""
 
 
-class Blocks(StrEnum):
+class BlockFormat(StrEnum):
     """The number format of the transformer's blocks."""
 
     AS_LOADED = "as-loaded"
@@ -45,37 +45,36 @@ class Blocks(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """How a model is placed: where its weights are, its blocks' numbers, and whether pictures are decoded in tiles.
+    """How a model is placed: where its weights are, the number format of its blocks, and whether it decodes in tiles.
 
-    `pinned`: offloaded weights lie in pinned host memory, so that the next block comes while one works. The bytes are
-    what is expected at the peak, reserves included.
+    `pinned`: offloaded weights are in pinned host memory, so that the next block is copied while one computes. The bytes
+    are the expected peaks, with the reserves.
     """
 
     placement: Placement
-    blocks: Blocks
+    block_format: BlockFormat
     tiled: bool
     pinned: bool
     device_bytes: int
     host_bytes: int
 
     @property
-    def how(self) -> str:
-        """In words for the user."""
-        words = {
+    def description(self) -> str:
+        """The plan in one line, for the user."""
+        where = {
             Placement.WHOLE: "whole on the device",
             Placement.TEXT_OFF: "text encoder in host memory",
             Placement.PARTS: "each part on the device only while it works",
             Placement.GROUPS: "in host memory, a block at a time on the device",
         }[self.placement]
-        blocks = "" if self.blocks is Blocks.AS_LOADED else f", {self.blocks} blocks"
-        return (
-            f"{words}{blocks}{', decoded in tiles' if self.tiled else ''}, {self.device_bytes / 1e9:.1f} GB at the peak"
-        )
+        blocks = "" if self.block_format is BlockFormat.AS_LOADED else f", {self.block_format} blocks"
+        tiles = ", decoded in tiles" if self.tiled else ""
+        return f"{where}{blocks}{tiles}, {self.device_bytes / 1e9:.1f} GB at the peak"
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """The bytes of a model's parts, and of its work at the largest size that is drawn."""
+class MemoryNeeds:
+    """The bytes of each part of a model, and of its working memory at the largest size that it generates."""
 
     text: int
     transformer: int
@@ -87,89 +86,94 @@ class Needs:
 
 
 def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False) -> MemoryPlan:
-    """The first placement that fits `free_bytes` of the device and `host_bytes` of the host; exact ones first.
+    """Return the first placement that fits into `free_bytes` of the device and `host_bytes` of the host; exact ones first.
 
-    What the sampling sets stands. `fp8`: the device computes in fp8. Raises SetupError, with the numbers, where none fits.
+    A placement or tiling in the sampling settings is not changed. `fp8`: the device computes in fp8. Raises SetupError,
+    with the numbers, where nothing fits.
     """
-    tried = [
-        _planned(needs(card, blocks), placement, blocks, host_bytes, tiled=tiled)
-        for blocks, tiled, placement in _choices(card.sampling, fp8=fp8)
+    plans = [
+        _plan(memory_needs(card, block_format), placement, block_format, host_bytes, tiled=tiled)
+        for block_format, tiled, placement in _candidates(card.sampling, fp8=fp8)
     ]
-    for each in tried:
+    for each in plans:
         if each.device_bytes <= free_bytes and each.host_bytes <= host_bytes:
             return each
-    least = min(tried, key=lambda each: (each.device_bytes, each.host_bytes))
+    least = min(plans, key=lambda each: (each.device_bytes, each.host_bytes))
     raise SetupError(
         f"{card.name} needs {least.device_bytes / 1e9:.1f} GB of the device and {least.host_bytes / 1e9:.1f} GB of the"
         f" host; {free_bytes / 1e9:.1f} GB and {host_bytes / 1e9:.1f} GB are free"
     )
 
 
-def _choices(sampling: SamplingSettings, *, fp8: bool) -> Iterator[tuple[Blocks, bool, Placement]]:
-    """What may be tried, the most wanted first: the blocks' format, whether tiled, and where the weights are."""
+def _candidates(sampling: SamplingSettings, *, fp8: bool) -> Iterator[tuple[BlockFormat, bool, Placement]]:
+    """What to try, best first: the number format of the blocks, whether to decode in tiles, where the weights are."""
     small = sampling.profile is Profile.SMALL
-    formats = [Blocks.FP8 if fp8 else Blocks.INT8, Blocks.AS_LOADED] if small else [Blocks.AS_LOADED]
+    formats = (
+        [BlockFormat.FP8 if fp8 else BlockFormat.INT8, BlockFormat.AS_LOADED] if small else [BlockFormat.AS_LOADED]
+    )
     tilings = [small, not small] if sampling.tiled_decode is None else [sampling.tiled_decode]
     anywhere = sampling.placement is Placement.AUTO
     placements = [each for each in Placement if each is not Placement.AUTO] if anywhere else [sampling.placement]
-    for blocks, tiled, placement in product(formats, tilings, placements):
-        # Tensors of quantised blocks are not known to survive the way in and out a block at a time.
-        if blocks is Blocks.AS_LOADED or placement is not Placement.GROUPS:
-            yield blocks, tiled, placement
+    for block_format, tiled, placement in product(formats, tilings, placements):
+        # Nobody has shown that quantised tensors can be offloaded one block at a time.
+        if block_format is BlockFormat.AS_LOADED or placement is not Placement.GROUPS:
+            yield block_format, tiled, placement
 
 
-def needs(card: WanModelCard, blocks: Blocks) -> Needs:
-    """What the model needs with its blocks in this format."""
+def memory_needs(card: WanModelCard, block_format: BlockFormat) -> MemoryNeeds:
+    """How many bytes the model needs with its blocks in this number format."""
     sampling = card.sampling
     shape = sampling.shape
-    number = 4 if sampling.precision is Precision.FP32 else 2
-    drawn = [framing(size, sampling.large_sizes) for size in card.sizes]
-    pixels = max(each.width * each.height for each in drawn)
+    number_bytes = 4 if sampling.precision is Precision.FP32 else 2
+    framings = [framing(size, sampling.large_sizes) for size in card.sizes]
+    pixels = max(each.width * each.height for each in framings)
     latent_frames = (sampling.frames - 1) // 4 + 1
     tokens = pixels // 256 * latent_frames
-    # The second generation's pictures are decoded in fp32, see `loading.decoder_dtype`.
-    wide = sampling.experts == 2 and sampling.profile is not Profile.SMALL
-    pixel_bytes = BYTES_OF_DECODED_PIXEL * (2 if wide or number == 4 else 1)
-    quantised = 0 if blocks is Blocks.AS_LOADED else block_parameters(shape)
-    return Needs(
-        text=TEXT_ENCODER_PARAMETERS * number,
-        transformer=parameters(shape) * number - quantised * (number - 1),
+    # Wan 2.2 decodes in fp32; see `loading.decoder_dtype`.
+    decodes_in_fp32 = sampling.experts == 2 and sampling.profile is not Profile.SMALL
+    pixel_bytes = BYTES_PER_DECODED_PIXEL * (2 if decodes_in_fp32 or number_bytes == 4 else 1)
+    quantised = 0 if block_format is BlockFormat.AS_LOADED else block_parameter_count(shape)
+    return MemoryNeeds(
+        text=TEXT_ENCODER_PARAMETERS * number_bytes,
+        transformer=parameter_count(shape) * number_bytes - quantised * (number_bytes - 1),
         experts=sampling.experts,
         vae=VAE_PARAMETERS * 4,
-        denoising=tokens * shape.dim * BYTES_OF_TOKEN_AND_WIDTH * number // 2,
+        denoising=tokens * shape.dim * BYTES_PER_TOKEN_AND_CHANNEL * number_bytes // 2,
         decoding=pixels * pixel_bytes,
         decoding_tiled=min(pixels, TILE_PIXELS) * pixel_bytes,
     )
 
 
-def block_parameters(shape: TransformerShape) -> int:
-    """The numbers of one transformer's blocks: two attentions of four matrices, and the feed-forward's two."""
+def block_parameter_count(shape: TransformerShape) -> int:
+    """How many parameters the blocks of one transformer have: two attentions of four matrices, two in the feed-forward."""
     return shape.layers * (8 * shape.dim**2 + 2 * shape.dim * shape.ffn)
 
 
-def parameters(shape: TransformerShape) -> int:
-    """The numbers of one transformer: 1.42 billion for the 1.3B, 14.3 billion for the 14B."""
+def parameter_count(shape: TransformerShape) -> int:
+    """How many parameters one transformer has: 1.42 billion in the 1.3B, 14.3 billion in the 14B."""
     embeddings = shape.dim * (TEXT_WIDTH + 256) + 8 * shape.dim**2
-    return block_parameters(shape) + embeddings
+    return block_parameter_count(shape) + embeddings
 
 
-def _planned(needs: Needs, placement: Placement, blocks: Blocks, host_bytes: int, *, tiled: bool) -> MemoryPlan:
+def _plan(
+    needs: MemoryNeeds, placement: Placement, block_format: BlockFormat, host_bytes: int, *, tiled: bool
+) -> MemoryPlan:
     decoding = needs.decoding_tiled if tiled else needs.decoding
     work = max(needs.denoising, decoding)
     transformers = needs.transformer * needs.experts
     device, host = {
         Placement.WHOLE: (needs.text + transformers + work, 0),
         Placement.TEXT_OFF: (transformers + max(work, LAYER_BYTES), needs.text),
-        # While pictures are decoded neither expert is on the device.
+        # During the decoding neither expert is on the device.
         Placement.PARTS: (max(needs.transformer + needs.denoising, decoding, LAYER_BYTES), needs.text + transformers),
         Placement.GROUPS: (LAYER_BYTES * 2 + work, needs.text + transformers),
     }[placement]
-    pinned = placement is not Placement.WHOLE and host * PINNED_SHARE <= host_bytes
+    pinned = placement is not Placement.WHOLE and host * PINNED_FACTOR <= host_bytes
     return MemoryPlan(
         placement,
-        blocks,
+        block_format,
         tiled,
         pinned,
-        device_bytes=int((device + needs.vae) * RESERVE_SHARE) + RESERVE_BYTES,
-        host_bytes=int(host * PINNED_SHARE) if pinned else host,
+        device_bytes=int((device + needs.vae) * RESERVE_FACTOR) + RESERVE_BYTES,
+        host_bytes=int(host * PINNED_FACTOR) if pinned else host,
     )

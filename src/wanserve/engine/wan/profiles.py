@@ -1,57 +1,58 @@
-"""Knows the profiles that trade exactness for speed or memory: cached residuals, distilled steps, small numbers."""
+"""Applies the profiles, which trade exactness for speed or memory: step caching, distilled LoRAs, quantised blocks."""
 
-from typing import Any, Final
+from typing import Final
 
 import cache_dit
-from diffusers import WanPipeline
+from diffusers import WanPipeline, WanTransformer3DModel
 
 from wanserve.domain.errors import SetupError
 from wanserve.engine.wan import lora
-from wanserve.engine.wan.memory import Blocks
+from wanserve.engine.wan.memory import BlockFormat
 from wanserve.models.sampling import SamplingSettings
 
-WARM_UP_STEPS: Final = 4
-WARM_UP_STEPS_LOW_NOISE: Final = 2
-"""Steps that are computed whatever the cache thinks. The second expert comes when the picture's plan stands."""
+WARMUP_STEPS: Final = 4
+WARMUP_STEPS_LOW_NOISE: Final = 2
+"""Steps that are always computed. The second expert, for low noise, starts when the composition is already fixed."""
 
-DIFFERENCE: Final = 0.08
-CACHED_IN_A_ROW: Final = 3
-"""How much the first block's residual may change, relatively, for the others' to be reused, and how often in a row.
+RESIDUAL_DIFF_THRESHOLD: Final = 0.08
+MAX_CONTINUOUS_CACHED_STEPS: Final = 3
+"""The cached residuals are reused while the first block's has changed by less than this share, for so many steps on end.
 
-Sources: Wan-Video/Wan2.2#127 (the difference, and the shorter warm-up, at about twice the speed), cache-dit's own example
-for Wan 2.2 (the longer one). Published are two or three in a row.
+Sources: Wan-Video/Wan2.2#127 (the threshold, and the shorter warm-up, at about twice the speed), cache-dit's own example
+for Wan 2.2 (the longer warm-up). Published are two or three steps on end.
 """
 
 
 def merge_loras(pipe: WanPipeline, sampling: SamplingSettings) -> None:
-    """Merge the sampling's LoRA files into the weights of each expert. Raises SetupError."""
+    """Merge the LoRA files of the sampling settings into the weights of each expert. Raises SetupError."""
     if problem := sampling.lora_problem():
         raise SetupError(problem)
-    for each in sampling.merged:
+    for each in sampling.loras_to_merge:
         lora.merge(pipe, each)
 
 
-def quantise(pipe: WanPipeline, blocks: Blocks) -> None:
-    """Turn the matrices of the transformers' blocks into this number format; embeddings and norms stay."""
-    if blocks is Blocks.AS_LOADED:
+def quantise(pipe: WanPipeline, block_format: BlockFormat) -> None:
+    """Quantise the matrices of the transformers' blocks to this number format. Embeddings and norms stay as they are."""
+    if block_format is BlockFormat.AS_LOADED:
         return
-    # Takes seconds to import, and only this needs it.
+    # Imported here because the import takes seconds, and only this function needs it.
     from torchao.quantization import (  # noqa: PLC0415
         Float8DynamicActivationFloat8WeightConfig,
         Int8DynamicActivationInt8WeightConfig,
         quantize_,
     )
 
-    kind = Float8DynamicActivationFloat8WeightConfig if blocks is Blocks.FP8 else Int8DynamicActivationInt8WeightConfig
+    fp8 = block_format is BlockFormat.FP8
+    config = Float8DynamicActivationFloat8WeightConfig if fp8 else Int8DynamicActivationInt8WeightConfig
     for transformer in transformers_of(pipe):
-        quantize_(transformer.blocks, kind())
+        quantize_(transformer.blocks, config())
 
 
-def add_cache(pipe: WanPipeline) -> None:
-    """Let a step reuse the blocks' residuals of the step before, where the first block's has hardly changed."""
+def enable_step_cache(pipe: WanPipeline) -> None:
+    """Let a step reuse the residuals of the previous step, where the first block's residual has hardly changed."""
     first, *second = transformers_of(pipe)
-    modifiers = [_config(WARM_UP_STEPS)]
-    modifiers += [_config(WARM_UP_STEPS_LOW_NOISE) for _ in second]
+    modifiers = [_cache_config(WARMUP_STEPS)]
+    modifiers += [_cache_config(WARMUP_STEPS_LOW_NOISE) for _ in second]
     cache_dit.enable_cache(
         cache_dit.BlockAdapter(
             pipe=pipe,
@@ -65,24 +66,24 @@ def add_cache(pipe: WanPipeline) -> None:
     )
 
 
-def drop_residuals(pipe: WanPipeline) -> None:
-    """Let go of what the cache holds of the last generation."""
+def clear_step_cache(pipe: WanPipeline) -> None:
+    """Drop the residuals that the step cache keeps of the last generation."""
     context = getattr(pipe, "_context_manager", None)
     if context is not None:
         context.clear_contexts()
 
 
-def transformers_of(pipe: WanPipeline) -> list[Any]:
-    """The one or two experts."""
+def transformers_of(pipe: WanPipeline) -> list[WanTransformer3DModel]:
+    """The pipeline's transformers: one, or the two experts."""
     return [each for each in (pipe.transformer, pipe.transformer_2) if each is not None]
 
 
-def _config(warm_up_steps: int) -> cache_dit.DBCacheConfig:
+def _cache_config(warmup_steps: int) -> cache_dit.DBCacheConfig:
     return cache_dit.DBCacheConfig(
         Fn_compute_blocks=1,
         Bn_compute_blocks=0,
-        max_warmup_steps=warm_up_steps,
-        max_continuous_cached_steps=CACHED_IN_A_ROW,
-        residual_diff_threshold=DIFFERENCE,
+        max_warmup_steps=warmup_steps,
+        max_continuous_cached_steps=MAX_CONTINUOUS_CACHED_STEPS,
+        residual_diff_threshold=RESIDUAL_DIFF_THRESHOLD,
         enable_separate_cfg=True,
     )

@@ -1,7 +1,7 @@
-"""Knows what all ranks of a group do alike: they join, split a model's attention among them, and denoise in lock step.
+"""Defines what each rank of a group does: join it, split a model's attention with the others, denoise in lock step.
 
 The split is Ulysses: each rank has the whole transformer and an equal part of the video's tokens; for its self-attention
-each gathers all tokens of an equal part of the heads. It is diffusers' own, with what that lacks mended here.
+it gathers all tokens of an equal part of the heads. diffusers implements it, and this module works around its gaps.
 """
 
 import socket
@@ -22,36 +22,40 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
+from wanserve.engine.wan.context_parallel import splits_evenly
 from wanserve.engine.wan.denoise import denoise
 from wanserve.engine.wan.profiles import transformers_of
-from wanserve.engine.wan.shares import is_even
 from wanserve.machine.environment import set_defaults
 from wanserve.models.framing import Framing
 from wanserve.models.sampling import SamplingSettings
 
 LOOPBACK: Final = "127.0.0.1"
-PATIENCE: Final = timedelta(minutes=30)
-"""How long a rank waits for another: at the first step while blocks are compiled. The server's own watch is shorter."""
+COLLECTIVE_TIMEOUT: Final = timedelta(minutes=30)
+"""How long a rank waits for another: the first step includes compiling the blocks. The worker's stall limit is shorter."""
 
 BACKENDS: Final = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}
-"""What carries the tensors. Those of a GPU go between GPUs; whether to stop is a number that never was on one."""
+"""What transfers the tensors. Tensors of a GPU go from GPU to GPU; the flag that stops all ranks stays on the CPU."""
 
-MESH: Final = ("ring", "ulysses")
-"""The dimensions that diffusers asks for; the first is of one rank."""
+MESH_DIMENSIONS: Final = ("ring", "ulysses")
+"""The dimensions that diffusers expects. The first one has size 1: ring attention is not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """This process's place in its group. All ranks call the same methods in the same order, or all wait for ever."""
+    """This process's place in its group.
+
+    All ranks must call the same methods in the same order: each of them is a collective operation, in which a rank
+    waits for the others. `rendezvous` is only kept open.
+    """
 
     number: int
     size: int
     device: torch.device
     mesh: DeviceMesh
-    store: Store
+    rendezvous: Store
 
-    def split(self, pipe: WanPipeline) -> None:
-        """Split the self-attention of the pipeline's transformers among the ranks; nothing is waited for.
+    def split_attention(self, pipe: WanPipeline) -> None:
+        """Split the self-attention of the pipeline's transformers among the ranks. Waits for no other rank.
 
         Raises SetupError where the attention kernel cannot be split.
         """
@@ -60,7 +64,8 @@ class Rank:
                 transformer.enable_parallelism(config=ContextParallelConfig(ulysses_degree=self.size, mesh=self.mesh))
             except ValueError as error:
                 raise SetupError(f"several GPUs cannot make one video here: {str(error).splitlines()[0]}") from error
-            # Its hook, which takes this rank's part of the tokens, cannot be traced: this block is left uncompiled.
+            # diffusers' hook on the first block, which takes this rank's part of the tokens, cannot be traced. So this
+            # block is not compiled.
             transformer.blocks[0]._compiled_call_impl = None
 
     def denoise(
@@ -72,63 +77,66 @@ class Rank:
         embeddings: tuple[torch.Tensor, torch.Tensor | None],
         report: Callable[[float], None],
     ) -> torch.Tensor:
-        """As `denoise.denoise`, on all ranks. Where `report` raises Canceled on the first, all do after the same step."""
-        asked: Canceled | None = None
+        """Denoise on all ranks; see `denoise.denoise`.
 
-        def listen(done: float) -> None:
-            nonlocal asked
+        Where `report` raises Canceled on the first rank, all ranks raise it after the same step.
+        """
+        canceled: Canceled | None = None
+
+        def report_and_note_cancel(done: float) -> None:
+            nonlocal canceled
             try:
                 report(done)
             except Canceled as error:
-                # Between two layers the others would wait for this rank in vain: the step is made to its end.
-                asked = error
+                # This rank completes the step: if it stopped between two layers, the others would wait for it forever.
+                canceled = error
 
         def at_step(done: float) -> None:
-            listen(done)
-            if self._agreed(stop=asked is not None):
-                raise asked or Canceled("the first rank stops")
+            report_and_note_cancel(done)
+            if self._broadcast_stop(stop=canceled is not None):
+                raise canceled or Canceled("the first rank stops")
 
-        even = is_even(framing, generation.frames, self.size)
+        even = splits_evenly(framing, generation.frames, self.size)
         for transformer in transformers_of(pipe):
             transformer._parallel_config.context_parallel_config.ulysses_anything = not even
-        # Unequal parts are asked for as they come, which cannot be compiled.
+        # With uneven parts the ranks exchange their lengths in each layer, which cannot be compiled.
         with nullcontext() if even else torch.compiler.set_stance("force_eager"):
-            return denoise(pipe, sampling, generation, framing, embeddings, at_step, listen)
+            return denoise(pipe, sampling, generation, framing, embeddings, at_step, report_and_note_cancel)
 
-    def _agreed(self, *, stop: bool) -> bool:
-        """What the first rank says to `stop`, on all ranks."""
-        word = torch.tensor([stop])
-        dist.broadcast(word, 0)
-        return bool(word.item())
+    def _broadcast_stop(self, *, stop: bool) -> bool:
+        """Send the first rank's `stop` to all ranks, and return it."""
+        flag = torch.tensor([stop])
+        dist.broadcast(flag, 0)
+        return bool(flag.item())
 
 
-def open_store(size: int) -> tuple[Store, int]:
-    """The rendezvous of a group of this size, kept by this process, and its port, a free one of the loopback."""
+def open_rendezvous(size: int) -> tuple[Store, int]:
+    """Open the rendezvous of a group of this size in this process. Returns it and its port, a free one of the loopback."""
     listener = socket.create_server((LOOPBACK, 0))
     port = listener.getsockname()[1]
-    # Opened by itself it would listen on every interface.
+    # TCPStore is given a socket because one that it opens itself listens on every interface.
     store = TCPStore(
         LOOPBACK,
         port,
         size,
         is_master=True,
-        timeout=PATIENCE,
+        timeout=COLLECTIVE_TIMEOUT,
         wait_for_workers=False,
         master_listen_fd=listener.detach(),
     )
     return store, port
 
 
-def find_store(size: int, port: int) -> Store:
-    """The rendezvous that the first rank keeps."""
-    return TCPStore(LOOPBACK, port, size, is_master=False, timeout=PATIENCE)
+def connect_to_rendezvous(size: int, port: int) -> Store:
+    """Connect to the rendezvous that the first rank has opened."""
+    return TCPStore(LOOPBACK, port, size, is_master=False, timeout=COLLECTIVE_TIMEOUT)
 
 
-def join(number: int, size: int, kind: str, store: Store) -> Rank:
-    """Become this rank; returns once all ranks have joined. To be called once in a process."""
+def join_group(number: int, size: int, kind: str, rendezvous: Store) -> Rank:
+    """Become this rank; returns once all ranks have joined. Call it once in a process."""
     loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
     if loopback is not None:
-        # By themselves they take the interface of the host's name: all ranks are on this machine.
+        # By default gloo and NCCL use the interface of the host's name. All ranks are on this machine.
         set_defaults({"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback})
     device = torch.device(kind)
     if kind == "cuda":
@@ -136,20 +144,24 @@ def join(number: int, size: int, kind: str, store: Store) -> Rank:
         torch.cuda.init()  # type: ignore[no-untyped-call]
         device = torch.device(kind, number)
     else:
-        # diffusers counts the accelerators to choose one, and divides by their number, which is 0.
+        # diffusers divides by the number of accelerators to choose one, and without a GPU this number is 0.
         torch.accelerator.device_count = lambda: 1
         torch.set_num_threads(max(1, torch.get_num_threads() // size))
     warnings.filterwarnings("ignore", category=FutureWarning, module="diffusers.hooks.context_parallel")
-    diffusers.hooks.context_parallel._all_gather_anything = gathered
-    dist.init_process_group(BACKENDS[kind], store=store, rank=number, world_size=size, timeout=PATIENCE)
-    mesh = init_device_mesh(kind, (1, size), mesh_dim_names=MESH)
-    # Made here, where all wait for one another anyway; diffusers asks for it with each model, which then costs nothing.
-    mesh[MESH]._flatten()
-    return Rank(number, size, device, mesh, store)
+    diffusers.hooks.context_parallel._all_gather_anything = all_gather_uneven
+    dist.init_process_group(BACKENDS[kind], store=rendezvous, rank=number, world_size=size, timeout=COLLECTIVE_TIMEOUT)
+    mesh = init_device_mesh(kind, (1, size), mesh_dim_names=MESH_DIMENSIONS)
+    # Flattening is a collective operation whose result is cached. It is done here, where all ranks wait for one another
+    # anyway: diffusers flattens the mesh for each model, and then waits for nobody.
+    mesh[MESH_DIMENSIONS]._flatten()
+    return Rank(number, size, device, mesh, rendezvous)
 
 
-def gathered(part: torch.Tensor, dim: int, group: dist.ProcessGroup) -> torch.Tensor:
-    """The ranks' parts, whose lengths in dimension `dim` may differ, as one. Sent at one length: gloo takes no other."""
+def all_gather_uneven(part: torch.Tensor, dim: int, group: dist.ProcessGroup) -> torch.Tensor:
+    """Concatenate the ranks' parts, whose lengths in dimension `dim` may differ.
+
+    The parts are padded to one length for the transfer, because gloo accepts only parts of equal size.
+    """
     lengths = gather_size_by_comm(part.shape[dim], group)
     longest = list(part.shape)
     longest[dim] = max(lengths)

@@ -1,5 +1,6 @@
-"""Inspects the device that this process computes on: what it is, and how much memory is free on it and on the host."""
+"""Inspects the device that this process computes on, and handles running out of memory on it."""
 
+import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import torch
 from wanserve.domain.errors import EngineExhausted
 
 FP8_CAPABILITY = (8, 9)
-"""The first generation of NVIDIA's that multiplies fp8 matrices."""
+"""The compute capability of the first NVIDIA GPUs that multiply fp8 matrices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +40,32 @@ def inspect_device() -> DeviceInfo:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the error says that memory has run out. A CPU's allocator has no class of its own for it."""
+    """Whether the error says that memory has run out. PyTorch's CPU allocator has no exception class for it."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     )
 
 
 @contextmanager
-def told_where(doing: str) -> Iterator[None]:
-    """Turn running out of memory into EngineExhausted, with what was being done and the numbers."""
+def memory_errors(activity: str) -> Iterator[None]:
+    """Within the block, turn an out-of-memory error into EngineExhausted, which names the activity and the memory."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         now = inspect_device()
+        used_gb, total_gb = (now.total_bytes - now.free_bytes) / 1e9, now.total_bytes / 1e9
         raise EngineExhausted(
-            f"out of memory while {doing}: {(now.total_bytes - now.free_bytes) / 1e9:.1f} of {now.total_bytes / 1e9:.1f} GB"
-            f" of the {now.name} are in use"
+            f"out of memory while {activity}: {used_gb:.1f} of {total_gb:.1f} GB of the {now.name} are in use"
         ) from None
+
+
+def release_memory() -> None:
+    """Collect garbage, and give the GPU memory that no tensor uses any more back to the driver."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def main() -> None:

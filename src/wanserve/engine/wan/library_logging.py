@@ -1,15 +1,15 @@
-"""Knows how to keep the libraries from writing to stderr by themselves: that is where the server's log goes."""
+"""Keeps the libraries from writing to stderr by themselves, where the server's own log goes."""
 
 import logging
 from typing import Final
 
 from wanserve.machine.environment import set_defaults
 
-CHATTY: Final = ("torchao", "torch.utils._pytree", "diffusers", "transformers", "cache_dit", "peft")
+NOISY_LOGGERS: Final = ("torchao", "torch.utils._pytree", "diffusers", "transformers", "cache_dit", "peft")
 
 
 def silence_libraries() -> None:
-    """Leave of their messages only errors, and no progress bars. To be called before they are imported."""
+    """Let the libraries log errors only, and show no progress bars. Call it before they are imported."""
     set_defaults(
         {
             "TORCH_LOGS": "-torch",
@@ -19,5 +19,5 @@ def silence_libraries() -> None:
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         }
     )
-    for name in CHATTY:
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)

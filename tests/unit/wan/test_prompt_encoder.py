@@ -9,16 +9,16 @@ from transformers import UMT5Config, UMT5EncoderModel
 from tests.unit.wan.engines import SMALL, TURBO, nothing, ready, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.engine.wan.engine import WanEngine
-from wanserve.engine.wan.text import TextStage
+from wanserve.engine.wan.prompt_encoder import PromptEncoder
 
 
 @pytest.fixture
-def text(turbo: WanEngine) -> TextStage:
+def text(turbo: WanEngine) -> PromptEncoder:
     assert turbo._loaded is not None
-    return TextStage(turbo._loaded.pipe, torch.device("cpu"))
+    return PromptEncoder(turbo._loaded.pipe, torch.device("cpu"))
 
 
-def count_calls(text: TextStage) -> list[int]:
+def count_calls(text: PromptEncoder) -> list[int]:
     calls: list[int] = []
     text._pipe.text_encoder.register_forward_pre_hook(lambda *_: calls.append(1))
     return calls
@@ -29,7 +29,7 @@ def count_calls(text: TextStage) -> list[int]:
     ["a cat & a dog", "a cat &amp; a dog", "a cat &amp;amp; a dog", "  a cat\n&\ta  dog ", "a cat ＆ a dog"],
 )
 def test_prompts_that_the_authors_clean_to_the_same_text_give_the_same_embeddings(
-    written: str, text: TextStage
+    written: str, text: PromptEncoder
 ) -> None:
     calls = count_calls(text)
     expected = text.encode("a cat & a dog", nothing)
@@ -37,12 +37,12 @@ def test_prompts_that_the_authors_clean_to_the_same_text_give_the_same_embedding
     assert len(calls) == 1
 
 
-def test_mangled_letters_are_mended(text: TextStage) -> None:
+def test_mangled_letters_are_mended(text: PromptEncoder) -> None:
     # What ftfy is for: UTF-8 that somebody read as Latin-1. Without ftfy diffusers leaves it so, without a word.
     assert torch.equal(text.encode("a cafÃ© at night", nothing), text.encode("a café at night", nothing))
 
 
-def test_embeddings_are_512_tokens_with_zeros_behind_the_prompt(text: TextStage) -> None:
+def test_embeddings_are_512_tokens_with_zeros_behind_the_prompt(text: PromptEncoder) -> None:
     embeddings = text.encode("a cat", nothing)
     assert embeddings.shape == (1, 512, 32)
     tokens = len(text._pipe.tokenizer("a cat").input_ids)
@@ -50,13 +50,13 @@ def test_embeddings_are_512_tokens_with_zeros_behind_the_prompt(text: TextStage)
     assert not embeddings[0, tokens:].any()
 
 
-def test_only_so_many_are_remembered_the_latest_used(text: TextStage) -> None:
-    text = TextStage(text._pipe, torch.device("cpu"), remembered=3)
+def test_only_so_many_are_remembered_the_latest_used(text: PromptEncoder) -> None:
+    text = PromptEncoder(text._pipe, torch.device("cpu"), capacity=3)
     calls = count_calls(text)
     for number in range(4):
         text.encode("kept", nothing)
         text.encode(f"prompt {number}", nothing)
-    assert len(text._remembered) == 3
+    assert len(text._cache) == 3
     made = len(calls)
     text.encode("kept", nothing)
     assert len(calls) == made
@@ -64,7 +64,7 @@ def test_only_so_many_are_remembered_the_latest_used(text: TextStage) -> None:
     assert len(calls) == made + 1
 
 
-def test_a_cancel_is_seen_between_two_layers(text: TextStage) -> None:
+def test_a_cancel_is_seen_between_two_layers(text: PromptEncoder) -> None:
     told: list[float] = []
 
     def cancel_at_the_second(fraction: float) -> None:
@@ -84,7 +84,7 @@ def test_a_cancel_is_seen_between_two_layers(text: TextStage) -> None:
 def test_the_negative_prompt_is_not_read_where_there_is_no_guidance() -> None:
     engine = ready(tiny_card(TURBO, guidance_scale=1.0))
     assert engine._loaded is not None
-    calls = count_calls(engine._loaded.text)
+    calls = count_calls(engine._loaded.prompt_encoder)
     engine.generate(SMALL, nothing)
     assert len(calls) == 1
 
