@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import UMT5EncoderModel
 
-from wanserve.models.download import round_to_bf16
+from wanserve.models.bf16 import round_to_bf16
 
 
 def rounds_alike() -> bool:

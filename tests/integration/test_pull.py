@@ -15,7 +15,8 @@ import pytest
 
 from tests.integration.hub import REVISION, Hub, serving
 from wanserve.domain.errors import SetupError
-from wanserve.models.download import CHUNK_BYTES, explain, to_bf16
+from wanserve.models.bf16 import CHUNK_BYTES, converted_size, to_bf16
+from wanserve.models.download import explain
 from wanserve.models.weights import Tensor, check_weights, find_weights, read_header
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -305,11 +306,17 @@ def test_the_converted_text_encoder_loads_with_the_same_numbers_whatever_its_emb
     assert min(one["embedding"] for one in told["encoders"]) > 0.5
 
 
+def ignore(_: int) -> None:
+    """A report that nobody reads."""
+
+
 def test_a_text_encoder_is_cut_into_files_of_a_given_size_and_other_formats_stay(tmp_path: Path) -> None:
     part = Path(shutil.copytree(ASSETS / "tiny-wan" / "text_encoder", tmp_path / "part"))
     rewrite(part / "model.safetensors", {}, {"encoder.final_layer_norm.weight": 2 * CHUNK_BYTES + 4})
     whole = read_header(part / "model.safetensors")
-    to_bf16(part, tmp_path / "ready", shard_bytes=20_000)
+    written: list[int] = []
+    to_bf16(part, tmp_path / "ready", written.append, shard_bytes=20_000)
+    assert sum(written) == converted_size(part)
     shards = sorted((tmp_path / "ready").glob("*.safetensors"))
     assert len(shards) == 5
     assert shards[-1].name == "model-00005-of-00005.safetensors"
@@ -322,10 +329,10 @@ def test_a_text_encoder_is_cut_into_files_of_a_given_size_and_other_formats_stay
     assert {name: tensor.shape for name, tensor in found.items()} == {name: t.shape for name, t in whole.items()}
     assert {tensor.dtype for tensor in found.values()} == {"BF16"}
     again = tmp_path / "again"
-    to_bf16(tmp_path / "ready", again)
+    to_bf16(tmp_path / "ready", again, ignore)
     assert {
         name: tensor.dtype for name, tensor in read_header(next(again.glob("*.safetensors"))).items()
     } == dict.fromkeys(found, "BF16")
     (part / "model.safetensors").unlink()
     with pytest.raises(SetupError, match=r"model.safetensors is missing"):
-        to_bf16(part, tmp_path / "none")
+        to_bf16(part, tmp_path / "none", ignore)

@@ -10,14 +10,13 @@ import argparse
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,28 +25,26 @@ from typing import Final, cast
 
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.models.weights import (
-    CONFIG,
     INDEX,
     PART_SPECS,
     PULLED,
     Checkpoint,
-    Tensor,
     check_layout,
     check_part,
     check_weights,
-    read_header,
     read_json,
     source_of,
-    weight_files,
+    write_json,
 )
 
 try:
-    import numpy as np
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
     from huggingface_hub.file_download import hf_hub_url, http_get
     from huggingface_hub.hf_api import HfApi
     from huggingface_hub.utils import build_hf_headers, tqdm  # type: ignore[attr-defined]  # theirs to offer
+
+    from wanserve.models.bf16 import converted_size, to_bf16
 except ImportError as error:
     raise SystemExit(f"{error.name} is not installed: pip install 'wanserve[wan]'") from None
 
@@ -57,12 +54,6 @@ PARALLEL_DOWNLOADS: Final = 4
 LISTING_SECONDS: Final = 30
 RESERVED_BYTES: Final = 10**9
 """Bytes that must stay free on the disk."""
-
-SHARD_BYTES: Final = 5 * 10**9
-"""Bytes of each file of the converted text encoder."""
-
-CHUNK_BYTES: Final = 2**24
-"""How much is converted at a time."""
 
 _NEEDED_FILES: Final = re.compile(
     r"model_index\.json"
@@ -185,14 +176,16 @@ def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
         download.all([file for file in files if not file.name.endswith(".safetensors")])
         check_layout(partial, experts)
         if started is None:
-            _write_json(partial / "pulled.new", {"hub_id": hub_id, "revision": revision})
+            write_json(partial / "pulled.new", {"hub_id": hub_id, "revision": revision})
             (partial / "pulled.new").rename(partial / PULLED)
         if _is_converted(partial):
             files = [file for file in files if not file.name.startswith("text_encoder/")]
         _check_disk_space(download, files)
         download.all(files)
         if not _is_converted(partial):
-            to_bf16(partial / "text_encoder", partial / "text_encoder.unfinished")
+            progress = ProgressBar("text encoder to bf16", converted_size(partial / "text_encoder"), 0)
+            to_bf16(partial / "text_encoder", partial / "text_encoder.unfinished", progress.update)
+            progress.stop()
             (partial / "text_encoder.unfinished").rename(partial / "text_encoder.bf16")
             _replace_text_encoder(partial)
         check_weights(partial, experts)
@@ -271,84 +264,6 @@ def _replace_text_encoder(partial: Path) -> None:
     if converted.is_dir():
         shutil.rmtree(partial / "text_encoder", ignore_errors=True)
         converted.rename(partial / "text_encoder")
-
-
-def to_bf16(part: Path, target: Path, shard_bytes: int = SHARD_BYTES) -> None:
-    """Write the text encoder in `part` to the new folder `target`, each fp32 number rounded to bf16.
-
-    Names and shapes stay as they are, in files of at most `shard_bytes` bytes or of one tensor. Only `CHUNK_BYTES` bytes are in
-    memory at a time. Raises SetupError and OSError.
-    """
-    target.mkdir()
-    shards: list[dict[str, tuple[Path, Tensor]]] = [{}]
-    room = shard_bytes
-    for file in sorted(weight_files(part, PART_SPECS["text_encoder"])):
-        for name, tensor in sorted(read_header(file).items(), key=lambda item: item[1].begin):
-            room -= _converted_bytes(tensor)
-            if room < 0 and shards[-1]:
-                shards.append({})
-                room = shard_bytes - _converted_bytes(tensor)
-            shards[-1][name] = (file, tensor)
-    size = sum(_converted_bytes(tensor) for tensors in shards for _, tensor in tensors.values())
-    progress = ProgressBar("text encoder to bf16", size, 0)
-    weight_map: dict[str, str] = {}
-    for number, tensors in enumerate(shards, 1):
-        file = target / f"model-{number:05}-of-{len(shards):05}.safetensors"
-        _write_shard(file, tensors, progress)
-        weight_map |= dict.fromkeys(tensors, file.name)
-    progress.stop()
-    _write_json(target / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": weight_map})
-    config = read_json(part / CONFIG) | {"dtype": "bfloat16"}
-    config.pop("torch_dtype", None)
-    _write_json(target / CONFIG, config)
-    check_part(target, PART_SPECS["text_encoder"])
-
-
-def _write_shard(file: Path, tensors: dict[str, tuple[Path, Tensor]], progress: ProgressBar) -> None:
-    """Write a safetensors file of these tensors: the header's length, the header, and the numbers one after another."""
-    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name, (_, tensor) in tensors.items():
-        begin, end = end, end + _converted_bytes(tensor)
-        dtype = "BF16" if tensor.dtype == "F32" else tensor.dtype
-        header[name] = {"dtype": dtype, "shape": tensor.shape, "data_offsets": (begin, end)}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with file.open("wb") as written:
-        written.write(len(text).to_bytes(8, "little") + text)
-        for source, tensor in tensors.values():
-            for chunk in _converted_chunks(source, tensor):
-                progress.update(written.write(chunk))
-        written.flush()
-        os.fsync(written.fileno())
-
-
-def _converted_chunks(source: Path, tensor: Tensor) -> Iterator[bytes]:
-    with source.open("rb") as opened:
-        opened.seek(tensor.begin)
-        for begin in range(tensor.begin, tensor.end, CHUNK_BYTES):
-            chunk = opened.read(min(CHUNK_BYTES, tensor.end - begin))
-            yield round_to_bf16(chunk) if tensor.dtype == "F32" else chunk
-
-
-def round_to_bf16(numbers: bytes) -> bytes:
-    """Round fp32 numbers to the nearest bf16, ties to even, as torch does."""
-    bits = np.frombuffer(numbers, "<u4")
-    # bf16 is the upper half of fp32. Rounding up a number that is too large gives infinity without special care.
-    upper = ((bits + (0x7FFF + ((bits >> 16) & 1))) >> 16).astype("<u2")
-    upper[(bits & 0x7FFFFFFF) > 0x7F800000] = 0x7FC0
-    return bytes(upper.tobytes())
-
-
-def _converted_bytes(tensor: Tensor) -> int:
-    return (tensor.end - tensor.begin) // (2 if tensor.dtype == "F32" else 1)
-
-
-def _write_json(file: Path, content: Mapping[str, object]) -> None:
-    with file.open("w", encoding="utf-8") as opened:
-        json.dump(content, opened, indent=2)
-        opened.flush()
-        os.fsync(opened.fileno())
 
 
 def explain(error: Exception, hub_id: str) -> str:

@@ -246,6 +246,14 @@ def read_json(file: Path) -> dict[str, object]:
     return content
 
 
+def write_json(file: Path, content: Mapping[str, object]) -> None:
+    """Write the content, durably. Raises OSError."""
+    with file.open("w", encoding="utf-8") as opened:
+        json.dump(content, opened, indent=2)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
 def _tensors(header: Mapping[str, _HeaderEntry], data_start: int) -> dict[str, Tensor]:
     """The tensors that the header lists. Their data begin at byte `data_start` of the file."""
     return {
