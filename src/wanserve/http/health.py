@@ -32,7 +32,7 @@ class Readiness(TypedDict):
     store: str
 
 
-class Engine(TypedDict):
+class EngineReadiness(TypedDict):
     """The engine that this process's settings choose, and why that one."""
 
     name: str
@@ -58,7 +58,7 @@ class WorkersReadiness(TypedDict):
     """The answer of `/readyz/workers`."""
 
     status: Literal["ready", "stopping", "not ready", "there is no worker", "the task table cannot be read"]
-    engine: Engine
+    engine: EngineReadiness
     workers: list[WorkerReadiness]
 
 
@@ -98,7 +98,7 @@ class Health:
 
     async def workers_ready(self) -> tuple[Literal[200, 503], WorkersReadiness]:
         """Whether a worker would make the next task; the body says why not."""
-        engine: Engine = {"name": self.engine, "why": self.why}
+        engine: EngineReadiness = {"name": self.engine, "why": self.why}
         try:
             workers = await asyncio.get_running_loop().run_in_executor(self.threads, self.workers)
         except StoreUnavailable:
