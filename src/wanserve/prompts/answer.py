@@ -89,7 +89,7 @@ def extract_prompt(text: str, prompt: str, instructions: Instructions) -> str:
 
 
 def clean(text: str) -> str:
-    """Return the text as one paragraph, without markup, labels, remarks, surrounding quotes and invisible characters."""
+    """Return the text as one paragraph, without markup, labels, remarks, outer quotes and invisible characters."""
     visible = "".join(letter for letter in _CHAT_TOKEN.sub("", text) if _is_visible(letter))
     lines = [" ".join(_MARKUP.sub("", line.strip()).split()) for line in visible.splitlines()]
     longest = max(lines, key=len, default="")

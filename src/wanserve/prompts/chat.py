@@ -115,7 +115,7 @@ class _Rewriter:
         raise problem
 
     async def _ask(self, transport: httpx.AsyncHTTPTransport, instructions: Instructions, number: int) -> bytes:
-        # The messages of httpx's errors may quote a header, and with it the key. Only that of ConnectError is safe to log.
+        # The messages of httpx's errors may quote a header, and with it the key. Only ConnectError's is safe to log.
         try:
             answer = await transport.handle_async_request(self._request(instructions, number))
             async with aclosing(answer):

@@ -64,7 +64,7 @@ _CHINESE_FILM: Final = """\
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """What the chat model is told, and the length that its prompt should have: characters in Chinese, words in English."""
+    """The system prompt, and the length that the chat model's prompt should have: Chinese characters or English words."""
 
     language: Language
     min_length: int
