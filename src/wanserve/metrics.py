@@ -1,4 +1,4 @@
-"""Counts and measures what the server does, as Prometheus metrics. None of them contains a prompt, a key or an account."""
+"""Counts and measures what the server does, as Prometheus metrics. None contains a prompt, a key or an account."""
 
 import logging
 import time
@@ -84,7 +84,7 @@ class Metrics:
         self._leases.inc()
 
     def page(self, *, ready: bool, workers_ready: bool) -> bytes:
-        """All metrics, in the text format of Prometheus. Those of the task table are left out where it cannot be read."""
+        """All metrics, in Prometheus's text format. Those of the task table are left out where it cannot be read."""
         self._ready.set(ready)
         self._workers_ready.set(workers_ready)
         return generate_latest(self._registry)

@@ -36,7 +36,7 @@ def bind_task_id(task_id: str | None) -> Iterator[None]:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object: time (UTC), level, logger, message, and `task` and `trace` where there are any.
+    """Formats a record as one JSON object: time (UTC), level, logger, message, and task and trace where there are any.
 
     Without `redact`, the line also has the messages of libraries and the texts of exceptions.
     """

@@ -60,7 +60,7 @@ def test_who_wants_no_extension_gets_none(extending: Extending) -> None:
 def test_an_endpoint_that_fails_costs_only_the_extension(extending: Extending) -> None:
     assert extending.actual_prompt(status(401)) == PROMPT
     assert len(extending.endpoint.asked) == 1
-    assert "the prompt stays as it was sent" in extending.server.log.read_text()
+    assert "the prompt was not extended, and is used as it was sent" in extending.server.log.read_text()
 
 
 def test_without_an_endpoint_the_prompt_is_drawn_as_it_was_sent(server: Server) -> None:

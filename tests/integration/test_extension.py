@@ -17,7 +17,14 @@ from tests.samples import new_generation
 from wanserve.domain.errors import Canceled
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
-from wanserve.prompts.chat import BODY_BYTES, RESPONSE_FORMAT, TRIES, WITHIN_SECONDS, ChatEndpoint, PromptExtender
+from wanserve.prompts.chat import (
+    MAX_BODY_BYTES,
+    MAX_TRIES,
+    RESPONSE_FORMAT,
+    TIMEOUT_SECONDS,
+    ChatEndpoint,
+    PromptExtender,
+)
 
 GOOD = (
     "A small grey kitten runs across a moonlit meadow, its paws barely touching the wet grass. Cold blue light from "
@@ -146,8 +153,8 @@ def goes_on(_: float) -> None:
     """A report of a task that nobody cancels."""
 
 
-def extend(endpoint: ChatEndpoint, generation: Generation, report: Report, within_s: float = WITHIN_SECONDS) -> str:
-    return PromptExtender(endpoint).extend(generation, report, within_s)
+def extend(endpoint: ChatEndpoint, generation: Generation, report: Report, timeout_s: float = TIMEOUT_SECONDS) -> str:
+    return PromptExtender(endpoint).extend(generation, report, timeout_s)
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -186,7 +193,7 @@ def test_an_answer_by_the_schema_is_the_prompt_in_it(endpoint: Endpoint, caplog:
 def test_after_nonsense_by_the_schema_plain_text_is_asked_for(endpoint: Endpoint, bad: str) -> None:
     endpoint.script = [says(bad), says(GOOD)]
     extender = PromptExtender(endpoint.at())
-    assert extender.extend(new_generation(), goes_on, within_s=5) == GOOD
+    assert extender.extend(new_generation(), goes_on, timeout_s=5) == GOOD
     assert ["response_format" in request.body for request in endpoint.asked] == [True, False]
     assert extender.extend(new_generation(), goes_on) == GOOD
     assert "response_format" in endpoint.asked[2].body, "the next prompt is asked for by the schema again"
@@ -196,7 +203,7 @@ def test_what_an_endpoint_refuses_is_remembered(endpoint: Endpoint) -> None:
     endpoint.script = [status(400), says(GOOD)]
     extender = PromptExtender(endpoint.at())
     for _ in range(3):
-        assert extender.extend(new_generation(), goes_on, within_s=5) == GOOD
+        assert extender.extend(new_generation(), goes_on, timeout_s=5) == GOOD
     assert ["response_format" in request.body for request in endpoint.asked] == [True, False, False, False]
     assert all("seed" in request.body for request in endpoint.asked), "a step at a time"
 
@@ -245,15 +252,15 @@ def test_the_path_is_put_after_the_base(endpoint: Endpoint, base: str, path: str
 )
 def test_an_unusable_answer_is_asked_for_again(endpoint: Endpoint, bad: Play) -> None:
     endpoint.script = [bad, bad, says(GOOD)]
-    assert extend(endpoint.at(), new_generation(), goes_on, within_s=5) == GOOD
+    assert extend(endpoint.at(), new_generation(), goes_on, timeout_s=5) == GOOD
     # Another seed, since the same one would be answered alike.
     assert [request.body["seed"] for request in endpoint.asked] == [7, 8, 9]
 
 
 def test_four_unusable_answers_are_enough(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     generation = new_generation(prompt='A kitten under a sign that says "OPEN"')
-    assert extend(endpoint.at(), generation, goes_on, within_s=2) == generation.prompt
-    assert len(endpoint.asked) == TRIES == 4
+    assert extend(endpoint.at(), generation, goes_on, timeout_s=2) == generation.prompt
+    assert len(endpoint.asked) == MAX_TRIES == 4
     (line,) = warnings_in(caplog)
     assert "lost a quoted text" in line
     assert KEY not in caplog.text
@@ -276,7 +283,7 @@ def test_a_refusal_is_not_asked_again_and_a_redirect_is_not_followed(
 @pytest.mark.parametrize("code", [400, 422])
 def test_an_endpoint_that_refuses_a_field_is_asked_with_the_plain_ones(endpoint: Endpoint, code: int) -> None:
     endpoint.script = [status(code), status(code), says(GOOD)]
-    assert extend(endpoint.at(), new_generation(), goes_on, within_s=2) == GOOD
+    assert extend(endpoint.at(), new_generation(), goes_on, timeout_s=2) == GOOD
     tuned, bare = (request.body.keys() for request in endpoint.asked[1:])
     assert tuned == {"model", "messages", "stream", "max_tokens", "temperature", "seed"}
     assert bare == {"model", "messages", "stream"}
@@ -285,7 +292,7 @@ def test_an_endpoint_that_refuses_a_field_is_asked_with_the_plain_ones(endpoint:
 def test_an_endpoint_that_refuses_the_plain_fields_is_not_asked_again(endpoint: Endpoint) -> None:
     generation = new_generation()
     endpoint.script = [status(400)]
-    assert extend(endpoint.at(), generation, goes_on, within_s=2) == generation.prompt
+    assert extend(endpoint.at(), generation, goes_on, timeout_s=2) == generation.prompt
     assert len(endpoint.asked) == 3
 
 
@@ -329,8 +336,8 @@ def test_a_body_without_end_is_not_read_to_its_end(endpoint: Endpoint, caplog: p
 
     generation = new_generation()
     endpoint.script = [floods]
-    assert extend(endpoint.at(), generation, goes_on, within_s=5) == generation.prompt
-    assert str(BODY_BYTES) in warnings_in(caplog)[0]
+    assert extend(endpoint.at(), generation, goes_on, timeout_s=5) == generation.prompt
+    assert str(MAX_BODY_BYTES) in warnings_in(caplog)[0]
     assert endpoint.left.wait(10)
 
 
@@ -352,7 +359,9 @@ def test_time_is_up_for_all_of_it_however_slowly_it_comes(
     generation = new_generation()
     endpoint.script = [play]
     assert extend(endpoint.at(), generation, goes_on, SOON) == generation.prompt
-    assert warnings_in(caplog) == ["the prompt stays as it was sent: no usable answer came within 0.3 s"]
+    assert warnings_in(caplog) == [
+        "the prompt was not extended, and is used as it was sent: no usable answer came within 0.3 s"
+    ]
     assert endpoint.left.wait(10), "the connection was left open"
     assert len(endpoint.asked) == 1
 
@@ -398,7 +407,7 @@ def test_a_cancel_ends_it_and_closes_the_connection(
 ) -> None:
     endpoint.script = [play]
     with pytest.raises(Canceled):
-        extend(endpoint.at(), new_generation(), canceled_once_asked(endpoint), within_s=3600)
+        extend(endpoint.at(), new_generation(), canceled_once_asked(endpoint), timeout_s=3600)
     assert endpoint.left.wait(10), "the connection was left open"
     assert warnings_in(caplog) == []
 
@@ -406,7 +415,7 @@ def test_a_cancel_ends_it_and_closes_the_connection(
 def test_a_cancel_ends_the_pause_between_two_tries(endpoint: Endpoint) -> None:
     endpoint.script = [status(500)]
     with pytest.raises(Canceled):
-        extend(endpoint.at(), new_generation(), canceled_once_asked(endpoint), within_s=36_000)
+        extend(endpoint.at(), new_generation(), canceled_once_asked(endpoint), timeout_s=36_000)
     assert len(endpoint.asked) == 1
 
 
@@ -423,7 +432,7 @@ def test_nothing_of_the_prompt_or_the_key_is_in_a_log(endpoint: Endpoint, caplog
     caplog.set_level(logging.INFO)
     for play in (says(GOOD), status(401, f'"{KEY}"'.encode()), says(f"I cannot. {KEY} kitten")):
         endpoint.script = [play]
-        extend(endpoint.at(), new_generation(), goes_on, within_s=2)
+        extend(endpoint.at(), new_generation(), goes_on, timeout_s=2)
     assert "kitten" not in caplog.text
     assert KEY not in caplog.text
     assert endpoint.root not in caplog.text

@@ -1,4 +1,4 @@
-"""Two processes that make one video: what comes of it, a cancel, and that neither outlives the other."""
+"""Two processes that make one video: its bytes, a cancel, and that the two processes end together."""
 
 import os
 import resource
@@ -25,11 +25,11 @@ from wanserve.worker.supervisor import DIED, Supervisor
 ASSETS = Path(__file__).parents[1] / "assets"
 TURBO = "wanx2.1-t2v-turbo"
 PLUS = "wan2.2-t2v-plus"
-PATIENCE_S = 200
+TIMEOUT_S = 200
 SMALL = Generation(TURBO, "a cat", "", 96, 64, 9, 16, 5)
 LONG = Generation(TURBO, "a cat", "", 256, 256, 17, 16, 3)
 LARGE = Generation(TURBO, "a cat", "", 4096, 4096, 81, 16, 3)
-"""Its noise alone takes 150 MB."""
+"""The noise alone takes 150 MB."""
 
 
 def tiny(model: str, weights: str) -> WanModelCard:
@@ -42,7 +42,7 @@ CARDS = {TURBO: tiny(TURBO, "tiny-wan"), PLUS: tiny(PLUS, "tiny-wan22")}
 
 
 class Child:
-    """The worker's child process with so many ranks, and where its videos are."""
+    """The worker's child process with `gpus` ranks, and the folder of its videos."""
 
     def __init__(self, folder: Path, gpus: int) -> None:
         for name in ("blobs", "scratch"):
@@ -53,65 +53,65 @@ class Child:
         )
         self.made = 0
 
-    def begin(self, model: str = TURBO) -> None:
-        """Have it load the model, once it is started."""
+    def load(self, model: str = TURBO) -> None:
+        """Start the process if it is not running, and send the command to load the model."""
         if isinstance(self.supervisor.state, Absent):
             self.supervisor.start()
         self.supervisor.load(model)
 
-    def told(self) -> Event:
-        """What it says next."""
-        event = self.supervisor.next_event(PATIENCE_S)
-        assert event is not None, "the child is silent"
+    def next_event(self) -> Event:
+        """Wait for the next event."""
+        event = self.supervisor.next_event(TIMEOUT_S)
+        assert event is not None, "the child sent no event in time"
         return event
 
-    def ended(self) -> Event:
-        """The event that ends what was ordered."""
-        while isinstance(event := self.told(), Progress):
+    def last_event(self) -> Event:
+        """Wait for the event that ends the job: the first one that is not Progress."""
+        while isinstance(event := self.next_event(), Progress):
             pass
         return event
 
-    def draw(self, generation: Generation) -> None:
-        """Order the video."""
+    def generate(self, generation: Generation) -> None:
+        """Send the command to make the video."""
         self.made += 1
         self.supervisor.send(Generate("task", self.made, generation))
 
     def video(self) -> bytes:
-        """The file of the video that was ordered."""
-        done = self.ended()
+        """Wait for the video, and return the content of its file."""
+        done = self.last_event()
         assert isinstance(done, Done), done
         return (self.blobs / done.video.key).read_bytes()
 
-    def denoising(self, generation: Generation) -> None:
-        """Order the video, and wait until it is being denoised."""
-        self.draw(generation)
+    def generate_until_denoising(self, generation: Generation) -> None:
+        """Send the command to make the video, and wait until the denoising has started."""
+        self.generate(generation)
         while True:
-            event = self.told()
+            event = self.next_event()
             assert isinstance(event, Progress)
             if event.fraction > 0.1:
                 return
 
     @property
     def pids(self) -> list[int]:
-        """The first rank's process, and the peers'."""
+        """The process ids of the first rank and of the peers."""
         assert self.supervisor.pid is not None
         return [self.supervisor.pid, *(peer.pid for peer in psutil.Process(self.supervisor.pid).children())]
 
 
 @pytest.fixture(scope="module")
 def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Child]]:
-    """One that works alone, and three of two ranks, all started at once: importing torch takes long."""
+    """One child without peers, and three with two ranks each. All start at once, because importing torch takes long."""
     made = [Child(tmp_path_factory.mktemp("child"), gpus) for gpus in (1, 2, 2, 2)]
     for child in made:
-        child.begin()
+        child.load()
     yield made
     for child in made:
         child.supervisor.close()
 
 
 def ready(child: Child) -> Child:
-    """The child, once its first model is loaded."""
-    assert child.ended() == Loaded(TURBO)
+    """Wait until the child has loaded its first model."""
+    assert child.last_event() == Loaded(TURBO)
     return child
 
 
@@ -125,30 +125,30 @@ def group(children: list[Child]) -> Child:
     return ready(children[1])
 
 
-def end_of(pid: int) -> int:
-    """A file that becomes readable when the process ends."""
+def open_pidfd(pid: int) -> int:
+    """Open a file descriptor that becomes readable when the process ends."""
     return os.pidfd_open(pid)
 
 
-def has_ended(end: int) -> bool:
-    """Whether the process ends, soon."""
-    readable, _, _ = select.select([end], [], [], PATIENCE_S)
+def ends_soon(end: int) -> bool:
+    """Whether the process of this pidfd ends within the timeout. Closes the pidfd."""
+    readable, _, _ = select.select([end], [], [], TIMEOUT_S)
     os.close(end)
     return bool(readable)
 
 
-def the_same(alone: Child, group: Child, generation: Generation) -> bool:
-    """Whether both make the same file of it, to the byte."""
-    alone.draw(generation)
-    group.draw(generation)
+def make_equal_files(alone: Child, group: Child, generation: Generation) -> bool:
+    """Whether both children make the same file of the generation, byte for byte."""
+    alone.generate(generation)
+    group.generate(generation)
     return alone.video() == group.video()
 
 
-def does_its_share(group: Child, generation: Generation) -> bool:
-    """Whether the peer sends queries, keys, values and results of half the tokens and half the heads at each attention."""
+def peer_sends_half(group: Child, generation: Generation) -> bool:
+    """Whether the peer sends queries, keys, values and results of half the tokens and heads at each self-attention."""
     peer = psutil.Process(group.pids[1])
     before = peer.io_counters().write_chars
-    group.draw(generation)
+    group.generate(generation)
     group.video()
     tokens = ((generation.frames - 1) // 4 + 1) * generation.width * generation.height // 256
     guided_steps, layers, width, number_bytes = 2 * 5, 2, 24, 4
@@ -159,69 +159,69 @@ def does_its_share(group: Child, generation: Generation) -> bool:
 @pytest.mark.parametrize(("width", "height", "frames"), [(96, 64, 9), (80, 48, 9), (48, 48, 1)])
 def test_two_ranks_make_what_one_makes(alone: Child, group: Child, width: int, height: int, frames: int) -> None:
     """The last two sizes have an odd number of tokens, which two ranks cannot share evenly."""
-    assert the_same(alone, group, Generation(TURBO, "a cat", "", width, height, frames, 16, 5))
+    assert make_equal_files(alone, group, Generation(TURBO, "a cat", "", width, height, frames, 16, 5))
 
 
 def test_the_work_is_shared_and_not_done_twice(group: Child) -> None:
-    assert does_its_share(group, SMALL)
+    assert peer_sends_half(group, SMALL)
 
 
 def test_a_cancel_stops_both_ranks_and_both_go_on_with_another_size(alone: Child, group: Child) -> None:
     pids = group.pids
     assert len(pids) == 2
-    group.denoising(LONG)
+    group.generate_until_denoising(LONG)
     group.supervisor.send(Cancel())
-    crashed = group.ended()
+    crashed = group.last_event()
     assert isinstance(crashed, Crashed)
     assert crashed.code == Canceled.code
-    assert the_same(alone, group, Generation(TURBO, "a dog", "rain", 64, 80, 5, 16, 7))
+    assert make_equal_files(alone, group, Generation(TURBO, "a dog", "rain", 64, 80, 5, 16, 7))
     assert group.pids == pids
 
 
 def test_two_ranks_share_two_experts_too(alone: Child, group: Child) -> None:
     pids = group.pids
     for child in (alone, group):
-        child.begin(PLUS)
+        child.load(PLUS)
     for child in (alone, group):
-        assert child.ended() == Loaded(PLUS)
-    assert the_same(alone, group, replace(SMALL, model=PLUS))
-    assert does_its_share(group, replace(SMALL, model=PLUS))
-    assert the_same(alone, group, Generation(PLUS, "a cat", "", 48, 48, 9, 16, 5))
+        assert child.last_event() == Loaded(PLUS)
+    assert make_equal_files(alone, group, replace(SMALL, model=PLUS))
+    assert peer_sends_half(group, replace(SMALL, model=PLUS))
+    assert make_equal_files(alone, group, Generation(PLUS, "a cat", "", 48, 48, 9, 16, 5))
     assert group.pids == pids
 
 
 def test_the_first_rank_ends_with_its_peer(group: Child) -> None:
     first, peer = group.pids
-    end = end_of(first)
+    end = open_pidfd(first)
     os.kill(peer, signal.SIGKILL)
-    assert has_ended(end)
-    assert group.ended() == Crashed(DIED, "the worker's process ended: exit status 1", retryable=True)
+    assert ends_soon(end)
+    assert group.last_event() == Crashed(DIED, "the worker's process ended: exit status 1", retryable=True)
 
 
-def leave_little_memory(pid: int) -> None:
-    """Let the process take no more than 100 MB beside what it has."""
+def limit_memory(pid: int) -> None:
+    """Let the process allocate at most 100 MB more than it has now."""
     limit = psutil.Process(pid).memory_info().vms + 100_000_000
     resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
 
 
 def test_memory_that_runs_out_in_a_peer_ends_both(children: list[Child]) -> None:
     group = ready(children[2])
-    ends = [end_of(pid) for pid in group.pids]
-    leave_little_memory(group.pids[1])
-    group.draw(LARGE)
-    crashed = group.ended()
+    ends = [open_pidfd(pid) for pid in group.pids]
+    limit_memory(group.pids[1])
+    group.generate(LARGE)
+    crashed = group.last_event()
     assert isinstance(crashed, Crashed)
     assert crashed.retryable
-    assert all(has_ended(end) for end in ends)
+    assert all(ends_soon(end) for end in ends)
 
 
 def test_no_peer_outlives_the_first_rank(children: list[Child]) -> None:
     group = ready(children[3])
     first, peer = group.pids
-    end = end_of(peer)
+    end = open_pidfd(peer)
     os.kill(first, signal.SIGKILL)
-    assert has_ended(end)
-    assert group.ended() == Crashed(
+    assert ends_soon(end)
+    assert group.last_event() == Crashed(
         DIED, "the worker's process ended: killed by SIGKILL", retryable=True, fault=Fault.WORKER
     )
 

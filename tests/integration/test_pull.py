@@ -194,7 +194,7 @@ def test_a_repository_that_the_hub_denies_is_one_line(hub: Hub, pull: Puller) ->
         (401, "RepoNotFound"): f"has no {TINY}, or it is private: check the name, or set HF_TOKEN",
         (403, "GatedRepo"): f"{TINY} requires that you accept its terms: do so at {hub.url}/{TINY} and set HF_TOKEN",
         (401, ""): f"{hub.url} refuses the token: set another HF_TOKEN",
-        (404, "RevisionNotFound"): "whose download was started is gone: remove the partial folder",
+        (404, "RevisionNotFound"): "that was started is gone: remove the partial folder",
         (500, "Down"): "failed: HfHubHTTPError",
     }
     for denial, told in denials.items():

@@ -1,4 +1,4 @@
-"""What a chat model is told, what counts as a prompt in its answer, and what is never shown."""
+"""The instructions for the chat model, the prompt that is taken from its answer, and what is never shown."""
 
 import json
 from dataclasses import replace
@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import new_generation
-from wanserve.prompts.answer import CHARACTERS, Unusable, cleaned, said, usable
+from wanserve.prompts.answer import MAX_CHARACTERS, UnusableAnswer, clean, completion_text, extract_prompt
 from wanserve.prompts.chat import ChatEndpoint
-from wanserve.prompts.instructions import brief_for
-from wanserve.prompts.wording import Language, is_mostly_chinese, language_of, length, quoted
+from wanserve.prompts.instructions import instructions_for
+from wanserve.prompts.wording import Language, is_mostly_chinese, language_of, length, quoted_texts
 
 KITTEN = (
     "A small grey kitten runs across a moonlit meadow, its paws barely touching the wet grass. Cold blue light from "
@@ -25,7 +25,7 @@ CHINESE_KITTEN = (
 
 
 def in_english(prompt: str = "A kitten running in the moonlight", model: str = "wan2.2-t2v-plus") -> str:
-    return brief_for(new_generation(model, prompt)).system_prompt
+    return instructions_for(new_generation(model, prompt)).system_prompt
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def in_english(prompt: str = "A kitten running in the moonlight", model: str = "
 )
 def test_the_prompts_own_language_decides(prompt: str, language: Language) -> None:
     assert language_of(prompt) is language
-    assert brief_for(new_generation(prompt=prompt)).language is language
+    assert instructions_for(new_generation(prompt=prompt)).language is language
 
 
 def test_the_system_prompt_is_in_the_language_that_it_asks_for() -> None:
     for model in ("wan2.2-t2v-plus", "wanx2.1-t2v-turbo"):
-        english = brief_for(new_generation(model, "A kitten"))
-        chinese = brief_for(new_generation(model, "一只小猫"))
+        english = instructions_for(new_generation(model, "A kitten"))
+        chinese = instructions_for(new_generation(model, "一只小猫"))
         assert not is_mostly_chinese(english.system_prompt)
         assert is_mostly_chinese(chinese.system_prompt)
 
@@ -67,7 +67,7 @@ def test_the_system_prompt_is_in_the_language_that_it_asks_for() -> None:
 def test_only_the_2_2_model_is_told_of_film_and_each_has_its_length(
     model: str, prompt: str, size: str, film: str | None
 ) -> None:
-    told = brief_for(new_generation(model, prompt)).system_prompt
+    told = instructions_for(new_generation(model, prompt)).system_prompt
     assert size in told
     assert ("shot size" in told or "景别" in told) is (film is not None)
     assert film is None or film in told
@@ -95,7 +95,7 @@ def test_the_users_words_are_never_part_of_the_system_prompt() -> None:
     ],
 )
 def test_what_is_quoted(text: str, inner: list[str]) -> None:
-    assert quoted(text) == inner
+    assert quoted_texts(text) == inner
 
 
 def test_length_is_characters_in_chinese_and_words_in_english() -> None:
@@ -126,7 +126,7 @@ def test_length_is_characters_in_chinese_and_words_in_english() -> None:
     ],
 )
 def test_only_the_paragraph_itself_is_kept(text: str) -> None:
-    assert cleaned(text) == KITTEN
+    assert clean(text) == KITTEN
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_only_the_paragraph_itself_is_kept(text: str) -> None:
     ],
 )
 def test_only_the_paragraph_itself_is_kept_in_chinese(text: str) -> None:
-    assert cleaned(text) == CHINESE_KITTEN
+    assert clean(text) == CHINESE_KITTEN
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_only_the_paragraph_itself_is_kept_in_chinese(text: str) -> None:
     ],
 )
 def test_a_prompt_that_only_looks_like_a_label_stays_whole(text: str) -> None:
-    assert cleaned(text) == text
+    assert clean(text) == text
 
 
 @pytest.mark.parametrize(
@@ -168,23 +168,23 @@ def test_a_prompt_that_only_looks_like_a_label_stays_whole(text: str) -> None:
 )
 def test_what_a_model_thinks_aloud_is_no_prompt(text: str) -> None:
     generation = new_generation()
-    assert usable(text, generation.prompt, brief_for(generation)) == KITTEN
+    assert extract_prompt(text, generation.prompt, instructions_for(generation)) == KITTEN
 
 
 def test_a_good_answer_is_taken_in_both_languages() -> None:
     for prompt, answer in (("A kitten runs", KITTEN), ("一只小猫在奔跑", CHINESE_KITTEN)):
-        assert usable(answer, prompt, brief_for(new_generation(prompt=prompt))) == answer
+        assert extract_prompt(answer, prompt, instructions_for(new_generation(prompt=prompt))) == answer
 
 
 def test_a_quoted_text_may_come_back_in_other_quotes_but_not_in_other_words() -> None:
     prompt = 'A kitten under a sign that says "Bob\'s  Café."'
-    brief = brief_for(new_generation(prompt=prompt))
+    instructions = instructions_for(new_generation(prompt=prompt))
     for kept in ("“Bob’s Café”", '"Bob\'s Café"', "「Bob's Café」"):
         answer = f"{KITTEN} Above it a sign says {kept}, softly lit."
-        assert usable(answer, prompt, brief) == answer
+        assert extract_prompt(answer, prompt, instructions) == answer
     for lost in ('"Bobs Cafe"', '"BOB\'S CAFÉ"', "a name"):
-        with pytest.raises(Unusable, match="lost a quoted text"):
-            usable(f"{KITTEN} Above it a sign says {lost}, softly lit.", prompt, brief)
+        with pytest.raises(UnusableAnswer, match="lost a quoted text"):
+            extract_prompt(f"{KITTEN} Above it a sign says {lost}, softly lit.", prompt, instructions)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_quoted_text_may_come_back_in_other_quotes_but_not_in_other_words() ->
         ("<think>a kitten, but where? " + KITTEN, "empty"),
         ("A kitten runs.", "far too short: 3 words"),
         (KITTEN * 8, "far too long"),
-        ("a" * (CHARACTERS + 1) + KITTEN, "far too long"),
+        ("a" * (MAX_CHARACTERS + 1) + KITTEN, "far too long"),
         ("word " * 100_000, "far too long"),
         ("<think>" * 40_000, "empty"),
         (f"I'm sorry, but I can't help with that. {KITTEN}", "refused"),
@@ -205,27 +205,27 @@ def test_a_quoted_text_may_come_back_in_other_quotes_but_not_in_other_words() ->
         (f"As an AI language model, I have no eyes. {KITTEN}", "refused"),
         (f"Please provide the description that you want me to extend. {KITTEN}", "refused"),
         (f"抱歉，我无法满足这个请求。{CHINESE_KITTEN}", "refused"),
-        (json.dumps({"prompt": KITTEN}), "no prose"),
+        (json.dumps({"prompt": KITTEN}), "not prose"),
         (CHINESE_KITTEN, "another language"),
     ],
 )
 def test_what_cannot_stand_in_for_the_prompt_is_refused(answer: str, why: str) -> None:
     generation = new_generation()
-    with pytest.raises(Unusable, match=why):
-        usable(answer, generation.prompt, brief_for(generation))
+    with pytest.raises(UnusableAnswer, match=why):
+        extract_prompt(answer, generation.prompt, instructions_for(generation))
 
 
 def test_an_english_answer_to_a_chinese_prompt_is_refused() -> None:
-    with pytest.raises(Unusable, match="another language"):
-        usable(KITTEN, "一只小猫", brief_for(new_generation(prompt="一只小猫")))
+    with pytest.raises(UnusableAnswer, match="another language"):
+        extract_prompt(KITTEN, "一只小猫", instructions_for(new_generation(prompt="一只小猫")))
 
 
 def test_a_long_prompt_may_stay_as_long_and_may_not_lose_half_of_itself() -> None:
     prompt = " ".join(["A kitten runs and a puppy follows."] * 22)[:800]
-    brief = brief_for(new_generation("wanx2.1-t2v-turbo", prompt))
-    assert usable(prompt, prompt, brief) == prompt
-    with pytest.raises(Unusable, match="far too short"):
-        usable(KITTEN, prompt, brief)
+    instructions = instructions_for(new_generation("wanx2.1-t2v-turbo", prompt))
+    assert extract_prompt(prompt, prompt, instructions) == prompt
+    with pytest.raises(UnusableAnswer, match="far too short"):
+        extract_prompt(KITTEN, prompt, instructions)
 
 
 def completion(content: object, finish_reason: str | None = "stop") -> bytes:
@@ -233,9 +233,9 @@ def completion(content: object, finish_reason: str | None = "stop") -> bytes:
 
 
 def test_the_text_of_a_completion() -> None:
-    assert said(completion("a kitten")) == "a kitten"
-    assert said(completion("一只小猫", None)) == "一只小猫"
-    assert said(b'{"choices": [{"message": {"content": "a"}}, {"message": {}}], "usage": null}') == "a"
+    assert completion_text(completion("a kitten")) == "a kitten"
+    assert completion_text(completion("一只小猫", None)) == "一只小猫"
+    assert completion_text(b'{"choices": [{"message": {"content": "a"}}, {"message": {}}], "usage": null}') == "a"
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ def test_the_text_of_a_completion() -> None:
     ],
 )
 def test_what_is_no_completion_is_refused(body: bytes) -> None:
-    with pytest.raises(Unusable):
-        said(body)
+    with pytest.raises(UnusableAnswer):
+        completion_text(body)
 
 
 PIECES = st.sampled_from(
@@ -294,11 +294,11 @@ PIECES = st.sampled_from(
 )
 def test_whatever_comes_is_one_sound_paragraph_or_unusable(answer: str, prompt: str) -> None:
     try:
-        found = usable(answer, prompt, brief_for(new_generation(prompt=prompt)))
-    except Unusable:
+        found = extract_prompt(answer, prompt, instructions_for(new_generation(prompt=prompt)))
+    except UnusableAnswer:
         return
     assert found == " ".join(found.split())
-    assert 0 < len(found) <= CHARACTERS
+    assert 0 < len(found) <= MAX_CHARACTERS
     assert "\x00" not in found
     assert "think>" not in found
     found.encode()
@@ -309,15 +309,15 @@ def test_whatever_comes_is_one_sound_paragraph_or_unusable(answer: str, prompt: 
     | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps).map(str.encode)
 )
 def test_whatever_bytes_come_are_text_or_unusable(body: bytes) -> None:
-    with pytest.raises(Unusable):
-        said(body)
+    with pytest.raises(UnusableAnswer):
+        completion_text(body)
 
 
 def test_no_reason_repeats_the_answer_or_the_prompt() -> None:
     generation = replace(new_generation(), prompt='A zebra called "Xanthippe" runs')
     for answer in ("Xanthippe", f"I'm sorry, Xanthippe. {KITTEN}", KITTEN, CHINESE_KITTEN, "Xanthippe " * 999):
-        with pytest.raises(Unusable) as refused:
-            usable(answer, generation.prompt, brief_for(generation))
+        with pytest.raises(UnusableAnswer) as refused:
+            extract_prompt(answer, generation.prompt, instructions_for(generation))
         assert "anthippe" not in str(refused.value)
         assert "itten" not in str(refused.value)
 

@@ -19,7 +19,7 @@ def has_gpu(root: Path = Path("/")) -> bool:
 
 
 def visible_gpus(environ: Mapping[str, str], root: Path = Path("/")) -> list[str]:
-    """The GPUs that this process may use, by the names that `VISIBLE_DEVICES` takes; empty where the drivers do not list them."""
+    """The GPUs that this process may use, named as in `VISIBLE_DEVICES`; empty where the drivers list none."""
     if VISIBLE_DEVICES in environ:
         return [name.strip() for name in environ[VISIBLE_DEVICES].split(",") if name.strip()]
     nvidia = root / "proc/driver/nvidia/gpus"

@@ -8,7 +8,7 @@ from wanserve.machine.fsync import write_once
 
 
 def installation_id(data_dir: Path) -> str:
-    """Return the id; the first call for a directory makes it. Raises SetupError where it can be neither read nor made."""
+    """Return the id, which the first call makes. Raises SetupError where it can neither be read nor made."""
     path = data_dir / "installation-id"
     try:
         if not path.exists():

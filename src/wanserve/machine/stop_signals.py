@@ -65,7 +65,7 @@ class StopSignals:
             deadline_s = min(deadline_s, time.monotonic() + self._act(count))
 
     def _act(self, count: int) -> float:
-        """Do what the first, second or third signal asks for. Returns in how many seconds the process must have ended."""
+        """Act on the first, second or third signal. Returns in how many seconds the process must have ended."""
         if count == 1:
             log.info("stopping: running tasks may end within the drain time, no new one is claimed")
             self.requested.set()

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 TAGS = frozenset({"title", "artist", "comment", "description", "synopsis", "copyright", "date", "keywords"})
 """The metadata tags that FFmpeg can write to an MP4, except `encoder`, which it sets itself."""
 
-# Measured on flat cartoon art at 1920*1080, all at crf 20, on a slow and busy core, so that only the ratios are valid: CPU
-# time of x264 alone for one frame, size of 40 frames, PSNR of the luma, and the share of wrong pixels in a night sky (bands).
+# Measured on flat cartoon art at 1920*1080, all at crf 20, on a slow and busy core, so that only the ratios are valid:
+# CPU time of x264 alone for one frame, size of 40 frames, PSNR of the luma, wrong pixels in a night sky (bands).
 #   plain ultrafast          9.6 ms   671 KB  58.6 dB  5.2 %
 #   these options           12.5 ms   548 KB  58.5 dB  2.2 %
 #   superfast               22.7 ms   341 KB  57.5 dB  1.9 %
@@ -55,10 +55,10 @@ def write(
 ) -> None:
     """Encode the clip's frames, taken one by one, into an MP4 file at `path`. An existing file is replaced.
 
-    The clip must have exactly `generation.frames` frames of the generation's size, or of `clip.size`, which are scaled to
-    it. Each frame gets the watermark where `generation.watermark` is set. Of `tags`, those named in `TAGS` are written.
-    Raises MediaFailed where the number or size of the frames is wrong, or the file cannot be written. What the iterator
-    raises passes through unchanged. After any error there is no file at `path`.
+    The clip must have exactly `generation.frames` frames of the generation's size, or of `clip.size`, which are scaled
+    to it. Each frame gets the watermark where `generation.watermark` is set. Of `tags`, those named in `TAGS` are
+    written. Raises MediaFailed where the number or size of the frames is wrong, or the file cannot be written. What the
+    iterator raises passes through unchanged. After any error there is no file at `path`.
     """
     with media_errors(f"cannot write {path.name}"):
         file = _UnbufferedFile(path, "wb")
@@ -108,7 +108,7 @@ class _UnbufferedFile(FileIO):
 
 
 class _Encoder:
-    """Encodes the frames of one clip into its file, through one picture in FFmpeg's memory that is used again and again."""
+    """Encodes the frames of one clip into its file. Reuses one picture in FFmpeg's memory for all frames."""
 
     def __init__(
         self,
@@ -135,8 +135,8 @@ class _Encoder:
                 format="mp4",
                 options={"movflags": "+faststart"},
                 metadata_errors="replace",
-                # FFmpeg opens the same file once more, to move the pictures behind the index. Not a method of this object:
-                # the reference cycle would keep the encoder's memory until the garbage collector runs.
+                # FFmpeg opens the same file once more, to move the pictures behind the index. Not a method of this
+                # object: the reference cycle would keep the encoder's memory until the garbage collector runs.
                 io_open=lambda *_: path.open("rb"),
             )
             self._container.metadata.update({name: text for name, text in tags.items() if name in TAGS})
@@ -182,7 +182,7 @@ class _Encoder:
             self._file.close()
 
     def _channels(self, frame: Frame) -> int:
-        """How many bytes a pixel of the frame has. Raises MediaFailed for a frame too many or of a wrong shape or size."""
+        """How many bytes a pixel has. Raises MediaFailed for a frame too many, or one of a wrong shape or size."""
         if self._count == self._generation.frames:
             raise MediaFailed(f"the engine gave more than {self._generation.frames} frames")
         shape = frame.shape or ()
@@ -219,9 +219,9 @@ class _Encoder:
         return self._watermark.apply(self._convert(picture)) if self._watermark else self._convert(picture)
 
     def _convert(self, picture: VideoFrame) -> VideoFrame:
-        """Convert to the encoder's colours and size, and set the time. In new memory, as the encoder keeps some pictures."""
-        # AREA averages the four pixels that share one chroma sample: it is as fast as BILINEAR, and on the art its error
-        # is at most 0.6 of 255, where that of BILINEAR is 12 and that of POINT 40: a fringe at saturated edges.
+        """Convert the colours and the size, and set the time. In new memory, as the encoder keeps some pictures."""
+        # AREA averages the four pixels that share one chroma sample: it is as fast as BILINEAR, and on the art its
+        # error is at most 0.6 of 255, where that of BILINEAR is 12 and that of POINT 40: a fringe at saturated edges.
         # To enlarge a picture AREA would only repeat pixels; LANCZOS does not, and is sharper than BICUBIC.
         enlarges = self._size != (self._generation.width, self._generation.height)
         converted = self._reformatter.reformat(

@@ -40,8 +40,8 @@ class VideoFacts:
 def read(path: Path) -> VideoFacts:
     """Read the file and decode every frame of it.
 
-    Raises MediaDamaged where it is not an MP4, is cut short, has other bytes after its end, or has a frame that does not
-    decode; MediaUnavailable where it cannot be read; MediaFailed where it has no video.
+    Raises MediaDamaged where it is not an MP4, is cut short, has other bytes after its end, or has a frame that does
+    not decode; MediaUnavailable where it cannot be read; MediaFailed where it has no video.
     """
     with media_errors(f"{path.name} cannot be read back", MediaDamaged):
         boxes = _boxes(path)
@@ -92,7 +92,7 @@ def _count_frames(container: InputContainer, stream: VideoStream, path: Path) ->
     """
     context = stream.codec_context
     # FFmpeg conceals what it cannot read and marks the frame as corrupt: of 40 files with 64 bytes overwritten, 36 are
-    # found in this way (the others contain another, valid picture). With threads on slices, PyAV's default, 30 are found.
+    # found in this way (the others contain another, valid picture). With threads on slices, PyAV's default, 30 are.
     context.thread_type = ThreadType.FRAME
     # Each thread keeps frames of its own in memory, and FFmpeg's default is a thread for every core.
     context.thread_count = 2
@@ -114,7 +114,7 @@ def _count_frames(container: InputContainer, stream: VideoStream, path: Path) ->
 
 
 def _boxes(path: Path) -> list[str]:
-    """The names of the file's outermost boxes, in order. Raises MediaDamaged where one of ftyp, moov and mdat is missing.
+    """The names of the file's outermost boxes, in order. Raises MediaDamaged where ftyp, moov or mdat is missing.
 
     FFmpeg plays a file whose end is missing, or is zeros after a power cut, as far as it can. This function does not
     accept it: the boxes must fill the file to its last byte.

@@ -31,7 +31,7 @@ class Served:
 
 @dataclass(slots=True)
 class Catalogue:
-    """Finds what is served now. `settings` is what this process's own settings serve. `now_s` is a monotonic clock, in seconds."""
+    """Finds what is served now. `settings` is what this process's settings serve; `now_s` is a monotonic clock."""
 
     store: TaskStore
     settings: Served

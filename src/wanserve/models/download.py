@@ -48,9 +48,7 @@ try:
 except ImportError as error:
     raise SystemExit(f"{error.name} is not installed: pip install 'wanserve[wan]'") from None
 
-PARALLEL_DOWNLOADS: Final = 4
-"""One connection alone does not use the whole bandwidth."""
-
+PARALLEL_DOWNLOADS: Final = 4  # one connection alone does not use the whole bandwidth
 LISTING_SECONDS: Final = 30
 RESERVED_BYTES: Final = 10**9
 """Bytes that must stay free on the disk."""
@@ -86,8 +84,8 @@ class ProgressBar:
 
     def __init__(self, description: str, total: int, done: int) -> None:
         # disable=None: shown on a terminal only. huggingface_hub's own settings apply too.
-        new_bar = cast("Callable[..., tqdm]", tqdm)
-        self._bar = new_bar(desc=description, total=total, initial=done, unit="B", unit_scale=True, disable=None)
+        bar = cast("Callable[..., tqdm]", tqdm)
+        self._bar = bar(desc=description, total=total, initial=done, unit="B", unit_scale=True, disable=None)
         self._stopped = threading.Event()
 
     def update(self, more: int) -> None:
@@ -158,7 +156,7 @@ class Download:
 
 
 def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
-    """Put the repository's weights into `folder`, with the text encoder in bf16. Weights that are there are only checked.
+    """Put the repository's weights into `folder`, with the text encoder in bf16. Existing weights are only checked.
 
     Raises SetupError where the repository is not a model of `experts` transformers, or the disk has no room for it,
     and whatever huggingface_hub and the disk raise.
@@ -258,7 +256,7 @@ def _is_converted(partial: Path) -> bool:
 
 
 def _replace_text_encoder(partial: Path) -> None:
-    """Replace the downloaded text encoder by the converted one, and remove an unfinished conversion of a killed process."""
+    """Replace the downloaded text encoder by the converted one. Remove an unfinished conversion."""
     shutil.rmtree(partial / "text_encoder.unfinished", ignore_errors=True)
     converted = partial / "text_encoder.bf16"
     if converted.is_dir():
@@ -279,7 +277,7 @@ def explain(error: Exception, hub_id: str) -> str:
         case RepositoryNotFoundError():
             line = f"{constants.ENDPOINT} has no {hub_id}, or it is private: check the name, or set HF_TOKEN"
         case RevisionNotFoundError():
-            line = f"the revision of {hub_id} whose download was started is gone: remove the partial folder and run this again"
+            line = f"the revision of {hub_id} that was started is gone: remove the partial folder and run this again"
         case HfHubHTTPError() if error.response.status_code == 401:
             line = f"{constants.ENDPOINT} refuses the token: set another HF_TOKEN, or unset it"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):

@@ -15,7 +15,7 @@ TRAINED_PIXELS: Final = 1280 * 720
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """Generate frames at `width` x `height`, keep their middle `cut_width` x `cut_height`, scale that to `requested`."""
+    """Generate at `width` x `height`, keep the middle `cut_width` x `cut_height`, and scale that to `requested`."""
 
     requested: Size
     width: int

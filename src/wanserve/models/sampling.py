@@ -27,7 +27,7 @@ class LargeSizes(StrEnum):
 
 
 class Placement(StrEnum):
-    """Where the weights are during a generation. `AUTO` takes the first of the others that fits; see `engine.wan.memory`.
+    """Where the weights are during a generation. `AUTO` takes the first one that fits; see `engine.wan.memory`.
 
     `WHOLE`: all on the device. `TEXT_OFF`: the text encoder in host memory. `PARTS`: each part is on the device only
     while it computes. `GROUPS`: all in host memory, and one block at a time on the device.
@@ -79,7 +79,8 @@ class SamplingSettings:
 
     `weights` is a folder in the diffusers layout or a hub id. `guidance_scale` and `boundary_ratio` are the
     authors': with two experts the first one, for high noise, computes the timesteps from `boundary_ratio` x 1000 on,
-    guided by `guidance_scale`, and the second one computes the others, guided by `guidance_scale_2`. `frames` is 4k+1 at `fps` a second.
+    guided by `guidance_scale`, and the second one computes the others, guided by `guidance_scale_2`. `frames` is 4k+1,
+    at `fps` a second.
     `distill` is the LoRA of the profile `fast`. With `tiled_decode` None, the decoder uses tiles where memory is short.
     With `compile` None, the blocks are compiled where this is known to be faster. `attention` is diffusers' name of an
     attention kernel; None: diffusers chooses.
@@ -116,7 +117,7 @@ class SamplingSettings:
 
     @property
     def loras_to_merge(self) -> tuple[Lora, ...]:
-        """The LoRAs that are merged into the weights, in order. In the profile `fast` the distilled LoRA is the first."""
+        """The LoRAs that are merged into the weights, in order. In the profile `fast`, `distill` is the first one."""
         return (self.distill, *self.loras) if self.profile is Profile.FAST and self.distill else self.loras
 
     def lora_problem(self) -> str | None:

@@ -73,7 +73,7 @@ class _HeaderEntry(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor as the header of its file describes it: safetensors' name of the format ("F32", "BF16"), and the byte range."""
+    """A tensor in its file's header: safetensors' name of the format ("F32", "BF16"), the shape, and the byte range."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -196,7 +196,7 @@ def check_part(part: Path, spec: PartSpec) -> PartWeights:
 
 
 def weight_files(part: Path, spec: PartSpec) -> dict[Path, set[str]]:
-    """The weight files that the part should have, each with the tensors that the index puts into it. Raises SetupError."""
+    """The weight files that the part should have, each with its tensors by the index. Raises SetupError."""
     index = part / f"{spec.stem}.safetensors.index.json"
     if not _is_file(index):
         return {part / f"{spec.stem}.safetensors": set()}
@@ -210,7 +210,7 @@ def weight_files(part: Path, spec: PartSpec) -> dict[Path, set[str]]:
 
 
 def read_header(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises SetupError where the file is damaged or its size does not fit its header."""
+    """The tensors of a safetensors file. Raises SetupError where it is damaged or its size does not fit its header."""
     try:
         with file.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
@@ -281,7 +281,7 @@ def _check_config(file: Path, spec: PartSpec) -> None:
 
 
 def _check_tensors(part: Path, spec: PartSpec, tensors: Iterable[str]) -> None:
-    """Raise SetupError where tensors are missing: a loader would fill them with random numbers and only log a warning."""
+    """Raise SetupError where tensors are missing: a loader would only warn, and fill them with random numbers."""
     names = set(tensors)
     if spec.one_of and not spec.one_of & names:
         raise SetupError(f"{part} lacks {' and '.join(sorted(spec.one_of))}, its embedding: {FETCH_AGAIN}")

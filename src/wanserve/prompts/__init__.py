@@ -1,1 +1,1 @@
-"""A short prompt becomes one that a video model does well with, by any chat endpoint of OpenAI's shape."""
+"""Extends short prompts to the length and style that suit a video model, with any OpenAI-compatible chat endpoint."""

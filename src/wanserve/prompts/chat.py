@@ -13,22 +13,22 @@ import httpx
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
 from wanserve.domain.rules import SEED_MAX
-from wanserve.prompts.answer import PROMPT_FIELD, Unusable, said, usable
-from wanserve.prompts.instructions import Brief, brief_for
+from wanserve.prompts.answer import PROMPT_FIELD, UnusableAnswer, completion_text, extract_prompt
+from wanserve.prompts.instructions import Instructions, instructions_for
 
 log = logging.getLogger("wanserve.prompts")
 
-WITHIN_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 10.0
 """For all tries together, from the first DNS look-up to the last byte."""
 
-TRIES: Final = 4
-TOKENS: Final = 512
+MAX_TRIES: Final = 4
+MAX_TOKENS: Final = 512
 TEMPERATURE: Final = 0.7
-BODY_BYTES: Final = 256 * 1024
+MAX_BODY_BYTES: Final = 256 * 1024
 REPORT_SECONDS: Final = 0.1
 
-_PAUSE: Final = 1 / 40
-"""The pause between two tries, as a share of the time for all: an overloaded endpoint may have recovered by then."""
+_PAUSE_FRACTION: Final = 1 / 40
+"""The pause between two tries, as a fraction of the timeout: an overloaded endpoint may recover in it."""
 
 RESPONSE_FORMAT: Final = {
     "type": "json_schema",
@@ -58,12 +58,12 @@ class ChatEndpoint:
     key: str | None = field(default=None, repr=False)
 
 
-class _Refused(Unusable):
-    """A second try would get the same answer."""
+class _PermanentFailure(UnusableAnswer):
+    """A failure that another try would not change."""
 
 
 class RequestForm(Enum):
-    """How much a request asks for besides a chat completion. An endpoint that refuses one form is sent the next."""
+    """How much a request asks for besides a chat completion. An endpoint that refuses one form gets the next."""
 
     STRUCTURED = auto()
     """The answer as JSON by RESPONSE_FORMAT, its length, temperature and seed."""
@@ -72,7 +72,7 @@ class RequestForm(Enum):
     """Length, temperature and seed of the answer."""
 
     BARE = auto()
-    """Only the fields that every endpoint knows."""
+    """Only the fields that every endpoint accepts."""
 
 
 NEXT_FORM: Final = {RequestForm.STRUCTURED: RequestForm.TUNED, RequestForm.TUNED: RequestForm.BARE}
@@ -80,43 +80,43 @@ NEXT_FORM: Final = {RequestForm.STRUCTURED: RequestForm.TUNED, RequestForm.TUNED
 
 @dataclass(slots=True)
 class PromptExtender:
-    """Has a chat endpoint write prompts out, and remembers which form of request the endpoint takes."""
+    """Has a chat endpoint rewrite prompts, and remembers which form of request the endpoint accepts."""
 
     endpoint: ChatEndpoint
     form: RequestForm = RequestForm.STRUCTURED
 
-    def extend(self, generation: Generation, report: Report, within_s: float = WITHIN_SECONDS) -> str:
+    def extend(self, generation: Generation, report: Report, timeout_s: float = TIMEOUT_SECONDS) -> str:
         """Rewrite the generation's prompt at the length and in the style that suit a video model.
 
-        Returns the prompt itself, and logs one warning, where the endpoint gives nothing usable within `within_s`
+        Returns the prompt itself, and logs one warning, where the endpoint gives nothing usable within `timeout_s`
         seconds. Calls `report(0.0)` about ten times a second, and raises only what that raises. Must not be called
         inside an event loop, as it runs its own.
         """
-        # asyncio, because the timeout of httpx's sync client starts anew at each byte: an endpoint that sends slowly
-        # enough would hold the task for ever. Not asyncio.run, which waits at its end for an unfinished DNS look-up.
+        # With asyncio, because the timeout of httpx's sync client starts again at each byte: an endpoint that sends
+        # slowly could block the task forever. Not asyncio.run, which waits at its end for an unfinished DNS look-up.
         loop = asyncio.new_event_loop()
-        conversation = _Conversation(self.endpoint, generation, within_s * _PAUSE, self.form)
+        rewriter = _Rewriter(self.endpoint, generation, timeout_s * _PAUSE_FRACTION, self.form)
         try:
-            return loop.run_until_complete(_within(conversation, report, within_s))
-        except Unusable as error:
-            log.warning("the prompt stays as it was sent: %s", error)
+            return loop.run_until_complete(_with_timeout(rewriter, report, timeout_s))
+        except UnusableAnswer as error:
+            log.warning("the prompt was not extended, and is used as it was sent: %s", error)
             return generation.prompt
         finally:
-            self.form = conversation.form
+            self.form = rewriter.form
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
 
-async def _within(conversation: "_Conversation", report: Report, within_s: float) -> str:
-    work = asyncio.ensure_future(conversation.rewritten())
+async def _with_timeout(rewriter: "_Rewriter", report: Report, timeout_s: float) -> str:
+    work = asyncio.ensure_future(rewriter.rewrite())
     loop = asyncio.get_running_loop()
-    ends_at = loop.time() + within_s
+    ends_at = loop.time() + timeout_s
     try:
         while not work.done():
             report(0.0)
             left = ends_at - loop.time()
             if left <= 0:
-                raise Unusable(f"no usable answer came within {within_s:g} s")
+                raise UnusableAnswer(f"no usable answer came within {timeout_s:g} s")
             await asyncio.wait({work}, timeout=min(left, REPORT_SECONDS))
         return work.result()
     finally:
@@ -126,60 +126,63 @@ async def _within(conversation: "_Conversation", report: Report, within_s: float
 
 
 @dataclass(slots=True)
-class _Conversation:
+class _Rewriter:
+    """Asks the endpoint for a better prompt, again after a temporary failure."""
+
     endpoint: ChatEndpoint
     generation: Generation
     pause_s: float
     form: RequestForm
     _without_schema: bool = field(default=False, init=False)
+    """Whether the endpoint has answered by the schema, and not usably."""
 
-    async def rewritten(self) -> str:
-        """Ask until an answer is usable, `TRIES` times at most. Raises Unusable."""
-        brief = brief_for(self.generation)
-        problem = Unusable("nothing was asked")
-        # The bare transport: unlike a client it follows no redirect, logs no URL and reads no environment variable.
+    async def rewrite(self) -> str:
+        """Ask until an answer is usable, `MAX_TRIES` times at most. Raises UnusableAnswer."""
+        instructions = instructions_for(self.generation)
+        problem = UnusableAnswer("no request was sent")
+        # The transport alone: unlike a client it follows no redirect, logs no URL and reads no environment variable.
         async with httpx.AsyncHTTPTransport(trust_env=False) as transport:
-            for number in range(TRIES):
+            for number in range(MAX_TRIES):
                 if number:
                     await asyncio.sleep(self.pause_s)
                 try:
-                    body = await self._ask(transport, brief, number)
-                except _Refused:
+                    body = await self._ask(transport, instructions, number)
+                except _PermanentFailure:
                     raise
-                except Unusable as error:
+                except UnusableAnswer as error:
                     problem = error
                     continue
                 try:
-                    return usable(said(body), self.generation.prompt, brief)
-                except Unusable as error:
+                    return extract_prompt(completion_text(body), self.generation.prompt, instructions)
+                except UnusableAnswer as error:
                     problem = error
-                    # Some endpoints take the schema and write nonsense by it.
+                    # Some endpoints accept the schema and write nonsense by it.
                     self._without_schema = True
         raise problem
 
-    async def _ask(self, transport: httpx.AsyncHTTPTransport, brief: Brief, number: int) -> bytes:
-        # The messages of httpx's errors may quote a header, and so the key. Only ConnectError's is safe to log.
+    async def _ask(self, transport: httpx.AsyncHTTPTransport, instructions: Instructions, number: int) -> bytes:
+        # The messages of httpx's errors may quote a header, and with it the key. Only ConnectError's is safe to log.
         try:
-            answer = await transport.handle_async_request(self._request(brief, number))
+            answer = await transport.handle_async_request(self._request(instructions, number))
             async with aclosing(answer):
                 self._check(answer.status_code)
                 return await _body(answer)
         except httpx.ConnectError as error:
-            raise _Refused(f"the endpoint cannot be reached: {error}") from error
+            raise _PermanentFailure(f"the endpoint cannot be reached: {error}") from error
         except httpx.NetworkError as error:
-            raise Unusable(f"the connection broke ({type(error).__name__})") from error
+            raise UnusableAnswer(f"the connection broke ({type(error).__name__})") from error
         except httpx.RemoteProtocolError as error:
-            raise Unusable("the connection ended before the HTTP response was complete") from error
+            raise UnusableAnswer("the connection ended before the HTTP response was complete") from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError, ExceptionGroup) as error:
-            # A port beyond 65535 raises an ExceptionGroup, and a key that no header can hold a ValueError.
-            raise _Refused(f"the endpoint cannot be asked ({type(error).__name__})") from error
+            # A port above 65535 raises an ExceptionGroup. A key that is not valid in a header raises a ValueError.
+            raise _PermanentFailure(f"the request cannot be sent ({type(error).__name__})") from error
 
-    def _request(self, brief: Brief, number: int) -> httpx.Request:
+    def _request(self, instructions: Instructions, number: int) -> httpx.Request:
         url = httpx.URL(self.endpoint.url)
         body: dict[str, object] = {
             "model": self.endpoint.model,
             "messages": [
-                {"role": "system", "content": brief.system_prompt},
+                {"role": "system", "content": instructions.system_prompt},
                 {"role": "user", "content": self.generation.prompt},
             ],
             "stream": False,
@@ -187,9 +190,9 @@ class _Conversation:
         if self.form is RequestForm.STRUCTURED and not self._without_schema:
             body["response_format"] = RESPONSE_FORMAT
         if self.form is not RequestForm.BARE:
-            # Another seed for each try, or the answer would be the same.
+            # Each try has another seed, because the same seed would give the same answer.
             seed = (self.generation.seed + number) % (SEED_MAX + 1)
-            body |= {"max_tokens": TOKENS, "temperature": TEMPERATURE, "seed": seed}
+            body |= {"max_tokens": MAX_TOKENS, "temperature": TEMPERATURE, "seed": seed}
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wanserve"}
         if self.endpoint.key is not None:
             headers["Authorization"] = f"Bearer {self.endpoint.key}"
@@ -207,16 +210,16 @@ class _Conversation:
         if status in _UNKNOWN_FIELD and self.form in NEXT_FORM:
             # Some endpoints refuse fields that others need.
             self.form = NEXT_FORM[self.form]
-            raise Unusable(problem)
+            raise UnusableAnswer(problem)
         if status >= 500 or status in _TEMPORARY:
-            raise Unusable(problem)
-        raise _Refused(problem)
+            raise UnusableAnswer(problem)
+        raise _PermanentFailure(problem)
 
 
 async def _body(answer: httpx.Response) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_raw():
         body += chunk
-        if len(body) > BODY_BYTES:
-            raise Unusable(f"the answer is longer than {BODY_BYTES} bytes")
+        if len(body) > MAX_BODY_BYTES:
+            raise UnusableAnswer(f"the answer is longer than {MAX_BODY_BYTES} bytes")
     return bytes(body)

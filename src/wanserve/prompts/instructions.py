@@ -1,7 +1,7 @@
-"""The system prompts that tell a chat model how to write prompts for the Wan models, in Chinese and in English.
+"""Holds the system prompts that instruct a chat model to write prompts for the Wan models, in Chinese and in English.
 
-They ask for what the models' authors ask of their own: the lengths, unchanged quotes, and for the 2.2 models the terms
-of film. The wording is this project's.
+They demand what the system prompts of the models' authors demand: the lengths, unchanged quotes, and for the 2.2 models
+the terms of film. The wording is this project's own.
 """
 
 from dataclasses import dataclass
@@ -63,26 +63,26 @@ _CHINESE_FILM: Final = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
-    """The task of the chat model. `least` and `most` bound the length: characters in Chinese, words in English."""
+class Instructions:
+    """The system prompt, and the length that the chat model's prompt should have: Chinese characters or English words."""
 
     language: Language
-    least: int
-    most: int
+    min_length: int
+    max_length: int
     system_prompt: str
 
 
-def brief_for(generation: Generation) -> Brief:
-    """The brief for the language of the prompt and the family of the model."""
+def instructions_for(generation: Generation) -> Instructions:
+    """The instructions for the language of the prompt and the family of the model."""
     language = language_of(generation.prompt)
-    has_film = generation.model.startswith("wan2.2")
+    has_film_terms = generation.model.startswith("wan2.2")
     if language is Language.CHINESE:
-        least, most = (60, 200) if has_film else (80, 100)
-        film = _CHINESE_FILM if has_film else ""
-        text = _CHINESE.format(film=film, size=f"{least}到{most}个字")
+        shortest, longest = (60, 200) if has_film_terms else (80, 100)
+        film = _CHINESE_FILM if has_film_terms else ""
+        text = _CHINESE.format(film=film, size=f"{shortest}到{longest}个字")
     else:
         # The authors give 2.2's length in Chinese characters only; an English word says as much as 1.5 of them.
-        least, most = (40, 130) if has_film else (80, 100)
-        film = _ENGLISH_FILM if has_film else ""
-        text = _ENGLISH.format(film=film, size=f"{least} to {most} words")
-    return Brief(language, least, most, text)
+        shortest, longest = (40, 130) if has_film_terms else (80, 100)
+        film = _ENGLISH_FILM if has_film_terms else ""
+        text = _ENGLISH.format(film=film, size=f"{shortest} to {longest} words")
+    return Instructions(language, shortest, longest, text)

@@ -15,7 +15,7 @@ _QUOTED: Final = re.compile(
     r"|‘.+?’(?!\w)"
     r"|(?<![\w'])'[^']+'(?!\w)"
 )
-_PLAIN_QUOTES: Final = str.maketrans("‘’“”", "''\"\"")
+_STRAIGHT_QUOTES: Final = str.maketrans("‘’“”", "''\"\"")
 
 
 class Language(StrEnum):
@@ -28,17 +28,17 @@ class Language(StrEnum):
 def language_of(prompt: str) -> Language:
     """Chinese if there are Chinese characters and no Japanese kana outside of quotes, else English.
 
-    If the whole prompt is a quote, the quote decides.
+    If the whole prompt is a quote, the language of the quote.
     """
-    own = outside_quotes(prompt)
-    words = own if own.strip() else prompt
-    return Language.CHINESE if _HAN.search(words) and not _KANA.search(words) else Language.ENGLISH
+    unquoted = outside_quotes(prompt)
+    text = unquoted if unquoted.strip() else prompt
+    return Language.CHINESE if _HAN.search(text) and not _KANA.search(text) else Language.ENGLISH
 
 
 def is_mostly_chinese(text: str) -> bool:
     """Whether at least half of the letters outside of quotes are Chinese characters."""
-    own = outside_quotes(text)
-    return 2 * len(_HAN.findall(own)) >= sum(map(str.isalpha, own))
+    unquoted = outside_quotes(text)
+    return 2 * len(_HAN.findall(unquoted)) >= sum(map(str.isalpha, unquoted))
 
 
 def length(text: str, language: Language) -> int:
@@ -47,11 +47,11 @@ def length(text: str, language: Language) -> int:
     return sum(map(len, words)) if language is Language.CHINESE else len(words)
 
 
-def quoted(text: str) -> list[str]:
-    """The quoted texts as `plainly` gives them, without a comma or full stop at their ends."""
-    # Every quote is one character wide.
-    inner = (plainly(found[0][1:-1]).strip(" ,.;，。；") for found in _QUOTED.finditer(text))
-    return [words for words in inner if words]
+def quoted_texts(text: str) -> list[str]:
+    """The texts in quotes, after `normalise_quotes`, without a comma or full stop at their ends."""
+    # Every quotation mark is one character.
+    inner = (normalise_quotes(found[0][1:-1]).strip(" ,.;，。；") for found in _QUOTED.finditer(text))
+    return [quote for quote in inner if quote]
 
 
 def outside_quotes(text: str) -> str:
@@ -59,6 +59,6 @@ def outside_quotes(text: str) -> str:
     return _QUOTED.sub(" ", text)
 
 
-def plainly(text: str) -> str:
-    """The text with straight quotes and single spaces, for comparison."""
-    return " ".join(text.translate(_PLAIN_QUOTES).split())
+def normalise_quotes(text: str) -> str:
+    """The text with straight quotation marks and single spaces, for comparison."""
+    return " ".join(text.translate(_STRAIGHT_QUOTES).split())

@@ -1,4 +1,4 @@
-"""The engines that the tests here share. Without torch there are none, and each file is skipped: see tests/conftest.py."""
+"""The engines that the tests of this folder share. Without torch each file here is skipped; see tests/conftest.py."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""The wan engine on the tiny checkpoints, once for all tests here, and stock WanPipeline beside it to compare with."""
+"""Provides the wan engine on tiny checkpoints, loaded once for all tests, and the stock WanPipeline to compare with."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ import torch  # noqa: E402 - the libraries are silenced before they are imported
 
 from wanserve.engine.wan.engine import WanEngine  # noqa: E402
 
-# Tensors this small gain nothing from a second thread, and lose much to it where the cores are busy.
+# With tensors this small a second thread is no faster, and much slower where the cores are busy.
 torch.set_num_threads(1)
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -31,14 +31,14 @@ SMALL = Generation(TURBO, "a cat  &amp; a dog", "", 96, 64, 9, 16, 5)
 
 
 def tiny_card(model: str = TURBO, **otherwise: Any) -> WanModelCard:
-    """The model's card with tiny weights, in fp32 and few steps, and what else is set otherwise."""
+    """The model's card with tiny weights, in fp32 and with few steps. `otherwise` changes further settings."""
     settings: dict[str, Any] = {"weights": str(WEIGHTS[model]), "steps": 4, "precision": Precision.FP32}
     return replace(
         WAN_MODELS[model], sampling=replace(WAN_MODELS[model].sampling, **(settings | otherwise)).with_profile()
     )
 
 
-def ready(*cards: WanModelCard) -> WanEngine:
+def loaded_engine(*cards: WanModelCard) -> WanEngine:
     """An engine that has these models, with the first one loaded."""
     engine = WanEngine({card.name: card for card in cards})
     engine.load(cards[0].name)
@@ -50,25 +50,25 @@ def pictures(clip: Clip) -> NDArray[np.uint8]:
     return np.stack([np.array(frame) for frame in clip.frames])
 
 
-def nothing(_: float) -> None:
-    """A report that nobody listens to."""
+def ignore_progress(_: float) -> None:
+    """A `report` that does nothing."""
 
 
 @pytest.fixture(scope="session")
 def turbo() -> WanEngine:
-    """One expert."""
-    return ready(tiny_card(TURBO))
+    """An engine whose model has one expert."""
+    return loaded_engine(tiny_card(TURBO))
 
 
 @pytest.fixture(scope="session")
 def plus() -> WanEngine:
-    """Two experts."""
-    return ready(tiny_card(PLUS))
+    """An engine whose model has two experts."""
+    return loaded_engine(tiny_card(PLUS))
 
 
 @pytest.fixture(scope="session")
 def stock() -> Callable[[str], Any]:
-    """Stock WanPipeline with a model's tiny weights, as a user of diffusers loads it."""
+    """Loads the stock WanPipeline with a model's tiny weights, as a user of diffusers does."""
     from diffusers import WanPipeline
 
     made: dict[str, Any] = {}

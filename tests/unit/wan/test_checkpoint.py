@@ -1,4 +1,4 @@
-"""The weights on disk: found where they may lie, and each way of being no whole text-to-video model told in one line."""
+"""Weights on the disk: where they are found, and the one-line message for each way in which they can be wrong."""
 
 import json
 import shutil
@@ -31,13 +31,13 @@ def two(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ASSETS / "tiny-wan22", tmp_path / "two"))
 
 
-def change(file: Path, **settings: Any) -> None:
+def change_json(file: Path, **settings: Any) -> None:
     """Change settings of a JSON file."""
     file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | settings), "utf-8")
 
 
-def instead(path: Path, content: str | None) -> None:
-    """Put a file in the place of what is there; without content, an empty folder."""
+def replace_by(path: Path, content: str | None) -> None:
+    """Replace what is at the path by a file with this content, or by an empty folder where it is None."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -49,7 +49,7 @@ def instead(path: Path, content: str | None) -> None:
 
 
 def write_tensors(file: Path, tensors: dict[str, tuple[str, list[int], int]]) -> None:
-    """A safetensors file of zeros; each tensor told as format, shape, bytes."""
+    """Write a safetensors file of zeros. Each tensor is given as format, shape, bytes."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, (dtype, shape, size) in tensors.items():
@@ -60,7 +60,7 @@ def write_tensors(file: Path, tensors: dict[str, tuple[str, list[int], int]]) ->
 
 
 def shard(part: Path, stem: str) -> list[Path]:
-    """Cut the part's weights into two files with an index, as the large repositories have them."""
+    """Split the part's weights into two files with an index, as the large repositories have them."""
     whole = part / f"{stem}.safetensors"
     tensors = {name: (t.dtype, list(t.shape), t.end - t.begin) for name, t in read_header(whole).items()}
     whole.unlink()
@@ -68,8 +68,8 @@ def shard(part: Path, stem: str) -> list[Path]:
     files = [part / f"{stem}-0000{number}-of-00002.safetensors" for number in (1, 2)]
     for file, half in zip(files, halves, strict=True):
         write_tensors(file, half)
-    places = {name: file.name for file, half in zip(files, halves, strict=True) for name in half}
-    (part / f"{stem}.safetensors.index.json").write_text(json.dumps({"weight_map": places}), "utf-8")
+    weight_map = {name: file.name for file, half in zip(files, halves, strict=True) for name in half}
+    (part / f"{stem}.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}), "utf-8")
     return files
 
 
@@ -90,7 +90,9 @@ def test_whole_weights_tell_their_shape_and_the_size_of_their_parts(one: Path, t
 
 def test_the_shape_of_the_authors_models_is_known(two: Path) -> None:
     for part in ("transformer", "transformer_2"):
-        change(two / part / "config.json", num_layers=40, num_attention_heads=40, attention_head_dim=128, ffn_dim=13824)
+        change_json(
+            two / part / "config.json", num_layers=40, num_attention_heads=40, attention_head_dim=128, ffn_dim=13824
+        )
         tensors = {f"blocks.{layer}.ffn.net.2.bias": ("BF16", [1], 2) for layer in range(SHAPE_14B.layers)}
         write_tensors(two / part / "diffusion_pytorch_model.safetensors", tensors)
     found = check_weights(two, 2)
@@ -132,8 +134,8 @@ def test_both_names_of_the_embedding_are_taken_and_none_is_not(one: Path) -> Non
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folder": (shutil.rmtree, "one is not a folder"),
-    "a file for a folder": (lambda one: instead(one, ""), "one is not a folder"),
-    "an empty folder": (lambda one: instead(one, None), "model_index.json is missing"),
+    "a file for a folder": (lambda one: replace_by(one, ""), "one is not a folder"),
+    "an empty folder": (lambda one: replace_by(one, None), "model_index.json is missing"),
     "the authors' layout": (
         lambda one: (one / "model_index.json").rename(one / "Wan2.1_VAE.pth"),
         "the authors' own layout; take the repository of the same name that ends in -Diffusers",
@@ -148,41 +150,41 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "an index that is a list": (lambda one: (one / "model_index.json").write_text("[]"), "does not hold a JSON object"),
     "another pipeline": (
-        lambda one: change(one / "model_index.json", _class_name="FluxPipeline"),
+        lambda one: change_json(one / "model_index.json", _class_name="FluxPipeline"),
         "describes FluxPipeline, not WanPipeline",
     ),
     "image to video": (
-        lambda one: change(one / "model_index.json", _class_name="WanImageToVideoPipeline"),
+        lambda one: change_json(one / "model_index.json", _class_name="WanImageToVideoPipeline"),
         "describes WanImageToVideoPipeline, not WanPipeline",
     ),
     "image to video by its encoder": (
-        lambda one: change(one / "model_index.json", image_encoder=["transformers", "CLIPVisionModel"]),
+        lambda one: change_json(one / "model_index.json", image_encoder=["transformers", "CLIPVisionModel"]),
         "image-to-video",
     ),
     "image to video by its channels": (
-        lambda one: change(one / "transformer" / "config.json", in_channels=36),
+        lambda one: change_json(one / "transformer" / "config.json", in_channels=36),
         "transformer/config.json has in_channels 36, not 16",
     ),
-    "TI2V-5B": (lambda one: change(one / "model_index.json", expand_timesteps=True), "TI2V-5B"),
+    "TI2V-5B": (lambda one: change_json(one / "model_index.json", expand_timesteps=True), "TI2V-5B"),
     "the VAE of TI2V-5B": (
-        lambda one: change(one / "vae" / "config.json", z_dim=48),
+        lambda one: change_json(one / "vae" / "config.json", z_dim=48),
         "vae/config.json has z_dim 48, not 16",
     ),
     "no text encoder in the index": (
-        lambda one: change(one / "model_index.json", text_encoder=[None, None]),
+        lambda one: change_json(one / "model_index.json", text_encoder=[None, None]),
         "model_index.json does not name text_encoder",
     ),
     "another transformer": (
-        lambda one: change(one / "transformer" / "config.json", _class_name="WanVACETransformer3DModel"),
+        lambda one: change_json(one / "transformer" / "config.json", _class_name="WanVACETransformer3DModel"),
         "describes WanVACETransformer3DModel, not WanTransformer3DModel",
     ),
     "another text encoder": (
-        lambda one: change(one / "text_encoder" / "config.json", architectures=["T5EncoderModel"]),
+        lambda one: change_json(one / "text_encoder" / "config.json", architectures=["T5EncoderModel"]),
         "describes ['T5EncoderModel'], not UMT5EncoderModel",
     ),
     "no part": (lambda one: shutil.rmtree(one / "vae"), "vae/config.json is missing"),
     "no count": (
-        lambda one: change(one / "transformer" / "config.json", ffn_dim="many"),
+        lambda one: change_json(one / "transformer" / "config.json", ffn_dim="many"),
         "transformer/config.json has ffn_dim 'many', which is not a positive whole number",
     ),
     "no tokenizer": (lambda one: (one / "tokenizer" / "tokenizer.json").unlink(), "neither tokenizer.json nor"),
@@ -193,7 +195,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "index.json has no weight_map",
     ),
     "a layer less": (
-        lambda one: change(one / "transformer" / "config.json", num_layers=3),
+        lambda one: change_json(one / "transformer" / "config.json", num_layers=3),
         "transformer lacks the weights of blocks.2",
     ),
     "cut short": (
@@ -222,7 +224,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "vae holds no tensor",
     ),
     "a folder for a file": (
-        lambda one: instead(one / TRANSFORMER, None),
+        lambda one: replace_by(one / TRANSFORMER, None),
         f"{TRANSFORMER} cannot be read: Is a directory",
     ),
     "a pointer of Git LFS": (
@@ -234,12 +236,14 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize(("breaks", "told"), BROKEN.values(), ids=BROKEN)
-def test_what_is_broken_or_foreign_is_told_in_one_line(one: Path, breaks: Callable[[Path], object], told: str) -> None:
-    breaks(one)
+@pytest.mark.parametrize(("damage", "message"), BROKEN.values(), ids=BROKEN)
+def test_what_is_broken_or_foreign_is_told_in_one_line(
+    one: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    damage(one)
     with pytest.raises(SetupError) as caught:
         check_weights(one, 1)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert str(one) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -249,7 +253,7 @@ def test_the_number_of_experts_must_be_the_models(one: Path, two: Path) -> None:
         check_weights(one, 2)
     with pytest.raises(SetupError, match=r"two/model_index.json has two transformers"):
         check_weights(two, 1)
-    change(two / "transformer_2" / "config.json", ffn_dim=32)
+    change_json(two / "transformer_2" / "config.json", ffn_dim=32)
     with pytest.raises(SetupError, match=r"transformer_2/config.json describes another shape"):
         check_weights(two, 2)
 
@@ -262,7 +266,7 @@ def test_a_local_folder_is_taken_as_it_is(one: Path, monkeypatch: pytest.MonkeyP
     assert find_weights("one", 1, Path("none"), "model", {}) == one
     (one / "model_index.json").unlink()
     assert find_weights(str(one), 1, Path("none"), "model", {}) == one, (
-        "what is wrong with it is check_weights' to tell"
+        "only check_weights reports what is wrong with it"
     )
 
 

@@ -1,4 +1,4 @@
-"""Stage 3: the VAE's own pictures, a latent frame at a time; tiled the same; and no cache is left behind."""
+"""Decoding: by latent frames and in tiles, the pictures are those of the VAE itself, and no cache is left."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.wan.engines import SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from wanserve.domain.errors import EngineExhausted
 from wanserve.engine.wan.decode import decode, decode_tiled, denormalise, to_frames
 from wanserve.engine.wan.engine import TILED_NOTE, WanEngine
@@ -64,9 +64,9 @@ def test_decoding_leaves_gradients_as_they_were(vae: Any) -> None:
 
 
 def test_an_error_in_stock_decode_leaves_a_full_cache_and_cleaning_empties_it(turbo: WanEngine) -> None:
-    # Why the engine cleans after any end: at 720p that is gigabytes.
+    # This is why the engine resets the pipeline however a generation ends: at 720p the cache has gigabytes.
     assert turbo._loaded is not None
-    own = turbo._loaded.pipe.vae
+    vae = turbo._loaded.pipe.vae
     calls = []
 
     def fail_at_the_second(*_: object) -> None:
@@ -74,13 +74,13 @@ def test_an_error_in_stock_decode_leaves_a_full_cache_and_cleaning_empties_it(tu
         if len(calls) == 2:
             raise RuntimeError("broken")
 
-    hook = own.decoder.register_forward_pre_hook(fail_at_the_second)
+    hook = vae.decoder.register_forward_pre_hook(fail_at_the_second)
     with pytest.raises(RuntimeError, match="broken"), torch.no_grad():
-        own.decode(latents())
+        vae.decode(latents())
     hook.remove()
-    assert any(each is not None for each in own._feat_map)
+    assert any(each is not None for each in vae._feat_map)
     turbo.clean_up()
-    assert all(each is None for each in own._feat_map)
+    assert all(each is None for each in vae._feat_map)
 
 
 def test_frames_are_cut_to_the_middle() -> None:
@@ -95,8 +95,8 @@ def test_frames_are_cut_to_the_middle() -> None:
     assert [frame.shape for frame in upright] == [(1920, 1080, 3)] * 4
 
 
-def starve(engine: WanEngine, pixels: int, after: int = 0) -> None:
-    """Let the decoder run out of memory on latents of more than so many numbers, from its call number `after` on."""
+def limit_decoder(engine: WanEngine, pixels: int, after: int = 0) -> None:
+    """Let the decoder run out of memory on latents of more than `pixels`, after `after` calls without an error."""
     assert engine._loaded is not None
     calls = []
 
@@ -111,22 +111,22 @@ def starve(engine: WanEngine, pixels: int, after: int = 0) -> None:
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_where_memory_runs_out_the_rest_is_decoded_in_tiles(after: int, turbo: WanEngine) -> None:
     wide = replace(SMALL, width=640, height=16, frames=9)
-    engine = ready(tiny_card(TURBO, steps=1))
-    starve(engine, 64 * 2, after)
-    clip = engine.generate(wide, nothing)
+    engine = loaded_engine(tiny_card(TURBO, steps=1))
+    limit_decoder(engine, 64 * 2, after)
+    clip = engine.generate(wide, ignore_progress)
     tiled = pictures(clip)
     assert list(clip.notes) == [TILED_NOTE]
-    untiled = pictures(ready(tiny_card(TURBO, steps=1)).generate(wide, nothing))
+    untiled = pictures(loaded_engine(tiny_card(TURBO, steps=1)).generate(wide, ignore_progress))
     assert tiled.shape == untiled.shape == (9, 16, 640, 3)
-    # Tiles see less of the picture around them: alike, not equal.
+    # The pictures are similar, not equal, because a tile does not include the picture around it.
     assert np.abs(tiled.astype(int) - untiled).mean() < 6
 
 
 def test_where_tiles_do_not_fit_either_the_attempt_fails_with_the_numbers() -> None:
-    engine = ready(tiny_card(TURBO, steps=1))
-    starve(engine, 0)
+    engine = loaded_engine(tiny_card(TURBO, steps=1))
+    limit_decoder(engine, 0)
     with pytest.raises(EngineExhausted, match=r"out of memory while decoding 96\*64: \d+\.\d of \d+\.\d GB of the CPU"):
-        pictures(engine.generate(SMALL, nothing))
+        pictures(engine.generate(SMALL, ignore_progress))
     engine.clean_up()
 
 

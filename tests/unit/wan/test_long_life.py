@@ -1,4 +1,4 @@
-"""Day after day: no memory is kept from one generation to the next, however each of them ended."""
+"""Over many generations the engine keeps no memory of a former one, however each of them ended."""
 
 import ctypes
 import gc
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.engine import WanEngine
@@ -45,12 +45,13 @@ class Mallinfo2(ctypes.Structure):
 
 
 def tensor_bytes() -> int:
-    """How much memory the tensors of this process hold; views share theirs."""
+    """How much memory all tensors of this process take."""
     gc.collect()
-    return held(each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
+    return bytes_of(each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
 
 
-def held(tensors: Iterable[torch.Tensor]) -> int:
+def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
+    """How much memory the tensors take; the memory that several views share counts once."""
     return sum({each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in tensors}.values())
 
 
@@ -76,40 +77,40 @@ def cancel_at(limit: float) -> Any:
 
 
 class Broken(Exception):
-    """Something that the engine never raises itself."""
+    """An error that the engine itself never raises."""
 
 
-def live(engine: WanEngine, number: int) -> None:
-    """One generation, which ends as its number says: whole, canceled in a stage, given up on, or by an error."""
+def run_one(engine: WanEngine, number: int) -> None:
+    """Run one generation. Its number decides how it ends: complete, canceled in a stage, abandoned, or failed."""
     width, height = SIZES[number % len(SIZES)]
     asked = replace(
         SMALL, model=engine._loaded.card.name if engine._loaded else "", width=width, height=height, seed=number
     )
     with suppress(Canceled, Broken):
-        end(engine, asked, number % 6)
-    # As the child does: only once the error, which holds the frames of the stack, is gone.
+        generate_and_end(engine, asked, number % 6)
+    # Like the child, only after the error is released, whose traceback refers to the frames of the stack.
     engine.clean_up()
 
 
-def end(engine: WanEngine, asked: Generation, how: int) -> None:
+def generate_and_end(engine: WanEngine, asked: Generation, how: int) -> None:
     if how == 0:
-        assert len(pictures(engine.generate(asked, nothing))) == 9
+        assert len(pictures(engine.generate(asked, ignore_progress))) == 9
     elif how == 1:
-        # A prompt that is not remembered, so that the encoder works.
+        # The prompt is not in the cache, so the text encoder runs.
         engine.generate(replace(asked, prompt=f"canceled {asked.seed}"), cancel_at(0.0))
     elif how == 2:
         engine.generate(asked, cancel_at(0.5))
     elif how == 3:
         list(engine.generate(asked, cancel_at(0.95)).frames)
     elif how == 4:
-        # The encoder fails and takes no more frames.
-        list(islice(engine.generate(asked, nothing).frames, 3))
+        # As when the video encoder fails, and takes no more frames.
+        list(islice(engine.generate(asked, ignore_progress).frames, 3))
     else:
-        broken(engine, asked)
+        fail_in_decoder(engine, asked)
 
 
-def broken(engine: WanEngine, asked: Generation) -> None:
-    """An error in the middle of the decoder."""
+def fail_in_decoder(engine: WanEngine, asked: Generation) -> None:
+    """Generate with a decoder that raises at its second call."""
     assert engine._loaded is not None
     calls: Iterator[int] = iter(range(100))
 
@@ -119,7 +120,7 @@ def broken(engine: WanEngine, asked: Generation) -> None:
 
     hook = engine._loaded.pipe.vae.decoder.register_forward_pre_hook(fail_at_the_second)
     try:
-        list(engine.generate(asked, nothing).frames)
+        list(engine.generate(asked, ignore_progress).frames)
     finally:
         hook.remove()
 
@@ -127,34 +128,36 @@ def broken(engine: WanEngine, asked: Generation) -> None:
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc 2.33 or newer counts its memory")
 @pytest.mark.parametrize(("model", "profile"), [(TURBO, Profile.EXACT), (PLUS, Profile.BALANCED)])
 def test_fifty_generations_of_every_end_leave_nothing(model: str, profile: Profile) -> None:
-    engine = ready(tiny_card(model, profile=profile, steps=6))
+    engine = loaded_engine(tiny_card(model, profile=profile, steps=6))
     assert engine._loaded is not None
     at_first = tensor_bytes()
     for number in range(12):
-        live(engine, number)
+        run_one(engine, number)
     before = allocated_mb()
     for number in range(ROUNDS):
-        live(engine, number)
-    # As before the first of them, but for what is meant to be kept: the embeddings of the prompts.
-    assert tensor_bytes() - at_first == held(engine._loaded.prompt_encoder._cache.values())
+        run_one(engine, number)
+    # As much as before the first generation, except the embeddings of the prompts, which are meant to stay.
+    assert tensor_bytes() - at_first == bytes_of(engine._loaded.prompt_encoder._cache.values())
     assert allocated_mb() - before < GROWTH_MB
     good = replace(SMALL, model=model)
-    once = pictures(engine.generate(good, nothing))
+    once = pictures(engine.generate(good, ignore_progress))
     engine.clean_up()
-    assert np.array_equal(once, pictures(ready(tiny_card(model, profile=profile, steps=6)).generate(good, nothing)))
+    assert np.array_equal(
+        once, pictures(loaded_engine(tiny_card(model, profile=profile, steps=6)).generate(good, ignore_progress))
+    )
 
 
 def test_a_model_that_is_let_go_is_gone() -> None:
     engine = WanEngine({name: tiny_card(name, profile=Profile.BALANCED) for name in (TURBO, PLUS)})
     engine.load(TURBO)
-    pictures(engine.generate(SMALL, nothing))
+    pictures(engine.generate(SMALL, ignore_progress))
     engine.clean_up()
     before = tensor_bytes()
     for _ in range(3):
         engine.load(PLUS)
-        pictures(engine.generate(replace(SMALL, model=PLUS), nothing))
+        pictures(engine.generate(replace(SMALL, model=PLUS), ignore_progress))
         engine.clean_up()
         engine.load(TURBO)
-        pictures(engine.generate(SMALL, nothing))
+        pictures(engine.generate(SMALL, ignore_progress))
         engine.clean_up()
     assert tensor_bytes() <= before

@@ -1,4 +1,4 @@
-"""A LoRA is merged whole into the expert that it is for, or refused by name."""
+"""A LoRA is merged completely into the expert that it is for, or it is refused with the name of its file."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from wanserve.domain.errors import SetupError
 from wanserve.engine.wan import lora as merging
 from wanserve.engine.wan.engine import WanEngine
@@ -22,7 +22,7 @@ RANK = 2
 
 
 def weights(*layers: str, seed: int = 1) -> dict[str, torch.Tensor]:
-    """A LoRA of diffusers' layout for these layers of the tiny transformer."""
+    """A LoRA in diffusers' layout for these layers of the tiny transformer."""
     generator = torch.Generator().manual_seed(seed)
     made = {}
     for layer in layers:
@@ -45,22 +45,24 @@ def expert(engine: WanEngine, name: str = "transformer") -> Any:
 
 
 def test_it_is_merged_into_the_weights_times_its_strength(file: str, turbo: WanEngine) -> None:
-    engine = ready(tiny_card(TURBO, loras=(Lora(file, strength=0.5),)))
+    engine = loaded_engine(tiny_card(TURBO, loras=(Lora(file, strength=0.5),)))
     given = weights(*LAYERS)
     for layer in LAYERS:
         a, b = given[f"transformer.{layer}.lora_A.weight"], given[f"transformer.{layer}.lora_B.weight"]
         merged = expert(engine).get_submodule(layer).weight
         plain = expert(turbo).get_submodule(layer).weight
         assert torch.allclose(merged, plain + 0.5 * b @ a, atol=1e-5)
-    # Nothing that held it is left in the way of the forward passes.
+    # No module of the adapter remains that would slow the forward passes down.
     assert not any("lora" in name for name, _ in expert(engine).named_modules())
     untouched = "blocks.0.attn1.to_k.weight"
     assert torch.equal(expert(engine).state_dict()[untouched], expert(turbo).state_dict()[untouched])
-    assert not np.array_equal(pictures(engine.generate(SMALL, nothing)), pictures(turbo.generate(SMALL, nothing)))
+    assert not np.array_equal(
+        pictures(engine.generate(SMALL, ignore_progress)), pictures(turbo.generate(SMALL, ignore_progress))
+    )
 
 
 def test_merged_is_as_if_it_ran_beside(file: str, stock: Any) -> None:
-    engine = ready(tiny_card(TURBO, loras=(Lora(file),)))
+    engine = loaded_engine(tiny_card(TURBO, loras=(Lora(file),)))
     pipe = stock(TURBO)
     given = torch.randn(1, 16, 1, 4, 4, generator=torch.Generator().manual_seed(2))
     asked = {
@@ -83,7 +85,7 @@ def test_each_expert_has_a_file_of_its_own(tmp_path: Path, plus: WanEngine) -> N
     for number in (1, 2):
         files.append(str(tmp_path / f"{number}.safetensors"))
         save_file(weights(LAYERS[0], seed=number), files[-1])
-    engine = ready(tiny_card(PLUS, loras=(Lora(files[0], files[1]),)))
+    engine = loaded_engine(tiny_card(PLUS, loras=(Lora(files[0], files[1]),)))
     for number, name in ((1, "transformer"), (2, "transformer_2")):
         given = weights(LAYERS[0], seed=number)
         b = given[f"transformer.{LAYERS[0]}.lora_B.weight"]
@@ -97,7 +99,7 @@ def test_two_loras_add_up(tmp_path: Path, turbo: WanEngine) -> None:
     for number in (1, 2):
         files.append(str(tmp_path / f"{number}.safetensors"))
         save_file(weights(LAYERS[0], seed=number), files[-1])
-    engine = ready(tiny_card(TURBO, loras=tuple(Lora(each) for each in files)))
+    engine = loaded_engine(tiny_card(TURBO, loras=tuple(Lora(each) for each in files)))
     added = torch.zeros(24, 24)
     for number in (1, 2):
         given = weights(LAYERS[0], seed=number)
@@ -106,9 +108,10 @@ def test_two_loras_add_up(tmp_path: Path, turbo: WanEngine) -> None:
     assert torch.allclose(expert(engine).get_submodule(LAYERS[0]).weight, plain + added, atol=1e-5)
 
 
-def refused(card: Any) -> str:
+def load_error(card: Any) -> str:
+    """Load the model, which must fail, and return the message: one line."""
     with pytest.raises(SetupError) as refusal:
-        ready(card)
+        loaded_engine(card)
     told = str(refusal.value)
     assert "\n" not in told
     return told
@@ -119,30 +122,30 @@ def test_layers_that_the_model_does_not_have_are_told(tmp_path: Path) -> None:
     foreign = weights(LAYERS[0])
     foreign |= {name.replace("blocks.0", "blocks.7"): tensor.clone() for name, tensor in foreign.items()}
     save_file(foreign, file)
-    told = refused(tiny_card(TURBO, loras=(Lora(str(file)),)))
+    told = load_error(tiny_card(TURBO, loras=(Lora(str(file)),)))
     assert f"{file}: 1 of its 2 layers are not in this model: blocks.7.attn1.to_q" in told
 
 
 def test_a_lora_of_another_shape_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "wide.safetensors"
     save_file({name: torch.zeros(100, 100) for name in weights(LAYERS[0])}, file)
-    assert str(file) in refused(tiny_card(TURBO, loras=(Lora(str(file)),)))
+    assert str(file) in load_error(tiny_card(TURBO, loras=(Lora(str(file)),)))
 
 
 def test_a_file_that_is_none_or_broken_is_refused(tmp_path: Path, file: str) -> None:
     missing = str(tmp_path / "missing.safetensors")
-    assert missing in refused(tiny_card(TURBO, loras=(Lora(missing),)))
+    assert missing in load_error(tiny_card(TURBO, loras=(Lora(missing),)))
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(Path(file).read_bytes()[:-100])
-    assert str(broken) in refused(tiny_card(TURBO, loras=(Lora(str(broken)),)))
+    assert str(broken) in load_error(tiny_card(TURBO, loras=(Lora(str(broken)),)))
     other = tmp_path / "other.safetensors"
     save_file({"model.weight": torch.zeros(2, 2)}, other)
-    assert str(other) in refused(tiny_card(TURBO, loras=(Lora(str(other)),)))
+    assert str(other) in load_error(tiny_card(TURBO, loras=(Lora(str(other)),)))
 
 
 def test_one_file_for_two_experts_and_two_for_one_are_refused(file: str) -> None:
-    assert "set file_2" in refused(tiny_card(PLUS, loras=(Lora(file),)))
-    assert "this model has one" in refused(tiny_card(TURBO, loras=(Lora(file, file),)))
+    assert "set file_2" in load_error(tiny_card(PLUS, loras=(Lora(file),)))
+    assert "this model has one" in load_error(tiny_card(TURBO, loras=(Lora(file, file),)))
 
 
 def test_the_authors_own_names_are_read_too(tmp_path: Path, turbo: WanEngine) -> None:
@@ -151,7 +154,7 @@ def test_the_authors_own_names_are_read_too(tmp_path: Path, turbo: WanEngine) ->
     file = tmp_path / "distilled.safetensors"
     layer = "diffusion_model.blocks.0.self_attn.q"
     save_file({f"{layer}.lora_down.weight": a, f"{layer}.lora_up.weight": b}, file)
-    engine = ready(tiny_card(TURBO, loras=(Lora(str(file)),)))
+    engine = loaded_engine(tiny_card(TURBO, loras=(Lora(str(file)),)))
     merged = expert(engine).get_submodule("blocks.0.attn1.to_q").weight
     assert torch.allclose(merged, expert(turbo).get_submodule("blocks.0.attn1.to_q").weight + b @ a, atol=1e-5)
     assert merging.layers_in_file(weights(LAYERS[0])) == {LAYERS[0]}

@@ -1,4 +1,4 @@
-"""The placement of a model, held to what the authors and others published of peaks on real cards."""
+"""The placement of a model, compared with the memory peaks that the authors and others published for real GPUs."""
 
 from dataclasses import replace
 from typing import Any
@@ -57,7 +57,7 @@ def test_peaks_are_near_the_published_ones_and_never_far_below(
 ) -> None:
     asked = replace(asked, sampling=replace(asked.sampling, placement=placement))
     expected = plan_memory(asked, 10**12, 10**12).device_bytes / GB
-    # Ours decodes a latent frame at a time and in bf16, theirs whole and in fp32: below by up to a third.
+    # wanserve decodes one latent frame at a time in bf16, the authors the whole clip in fp32: up to a third less.
     assert 0.66 * published <= expected <= 1.15 * published
 
 
@@ -87,9 +87,9 @@ def test_what_runs_on_a_24_gb_card_by_the_authors_table_fits_there() -> None:
 def test_each_card_gets_the_fastest_placement_that_is_exact_and_fits(
     name: str, gigabytes: int, placement: Placement, tiled: bool
 ) -> None:
-    made = plan_memory(card(name), int(gigabytes * GB * 0.98), HOST)
-    assert (made.placement, made.tiled, made.block_format) == (placement, tiled, BlockFormat.AS_LOADED)
-    assert made.device_bytes <= gigabytes * GB
+    plan = plan_memory(card(name), int(gigabytes * GB * 0.98), HOST)
+    assert (plan.placement, plan.tiled, plan.block_format) == (placement, tiled, BlockFormat.AS_LOADED)
+    assert plan.device_bytes <= gigabytes * GB
 
 
 def test_two_experts_do_not_fit_whole_where_the_field_ran_out_of_memory() -> None:
@@ -99,18 +99,18 @@ def test_two_experts_do_not_fit_whole_where_the_field_ran_out_of_memory() -> Non
 
 
 def test_the_profile_small_quantises_and_decodes_in_tiles() -> None:
-    made = plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST)
-    assert (made.block_format, made.tiled) == (BlockFormat.INT8, True)
+    plan = plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST)
+    assert (plan.block_format, plan.tiled) == (BlockFormat.INT8, True)
     assert plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST, fp8=True).block_format is BlockFormat.FP8
-    # 13 to 24 GB: no room for 14 billion bytes and the work, so the blocks move, as they are.
-    moved = plan_memory(card(PLUS_21, profile=Profile.SMALL), 24 * GB, HOST)
-    assert (moved.placement, moved.block_format) == (Placement.GROUPS, BlockFormat.AS_LOADED)
+    # 13 to 24 GB: 14 billion bytes and the working memory do not fit, so the blocks are offloaded unquantised.
+    offloaded = plan_memory(card(PLUS_21, profile=Profile.SMALL), 24 * GB, HOST)
+    assert (offloaded.placement, offloaded.block_format) == (Placement.GROUPS, BlockFormat.AS_LOADED)
 
 
 def test_what_the_owner_sets_stands() -> None:
     forced = card(TURBO, placement=Placement.GROUPS, tiled_decode=True)
-    made = plan_memory(forced, 80 * GB, HOST)
-    assert (made.placement, made.tiled) == (Placement.GROUPS, True)
+    plan = plan_memory(forced, 80 * GB, HOST)
+    assert (plan.placement, plan.tiled) == (Placement.GROUPS, True)
     assert not plan_memory(card(TURBO, tiled_decode=False), 80 * GB, HOST).tiled
 
 

@@ -1,4 +1,4 @@
-"""The profiles: what each does to the steps, the blocks and the cache, and the traps on the way there."""
+"""The profiles: what each of them changes in the steps, the blocks and the cache."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
 from safetensors.torch import save_file
 
-from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from tests.unit.wan.test_lora import LAYERS, weights
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.engine.wan.denoise import new_scheduler
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def distill(tmp_path: Path) -> tuple[Lora, Lora]:
-    """LoRA files in the place of a distillation's: for one expert, and for two."""
+    """LoRA files that stand for those of a distilled model: for one expert, and for two."""
     file = str(tmp_path / "distilled.safetensors")
     save_file(weights(LAYERS[0]), file)
     return Lora(file), Lora(file, file)
@@ -37,7 +37,7 @@ def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stoc
     ours.set_timesteps(4)
     # Trained: 1000, 937.5, 833.3, 625.
     assert ours.timesteps.tolist() == [999, 937, 833, 625]
-    # The scheduler that one would take by its name ends somewhere else.
+    # The scheduler whose name suggests it ends at another timestep.
     euler = FlowMatchEulerDiscreteScheduler(shift=5.0)
     euler.set_timesteps(4)
     assert [round(each) for each in euler.timesteps.tolist()] == [1000, 910, 717, 24]
@@ -58,13 +58,13 @@ def test_four_distilled_steps_are_plain_euler(stock: Stock) -> None:
 @pytest.mark.parametrize("model", [TURBO, PLUS])
 def test_fast_makes_four_unguided_steps(model: str, distill: tuple[Lora, Lora]) -> None:
     chosen = distill[0] if model == TURBO else distill[1]
-    engine = ready(tiny_card(model, profile=Profile.FAST, distill=chosen, steps=50))
+    engine = loaded_engine(tiny_card(model, profile=Profile.FAST, distill=chosen, steps=50))
     assert engine._loaded is not None
     calls: list[int] = []
     for each in (engine._loaded.pipe.transformer, engine._loaded.pipe.transformer_2):
         if each is not None:
             each.register_forward_pre_hook(lambda *_: calls.append(1))
-    clip = engine.generate(replace(SMALL, model=model), nothing)
+    clip = engine.generate(replace(SMALL, model=model), ignore_progress)
     assert len(pictures(clip)) == 9
     assert len(calls) == 4
     assert (clip.profile, clip.how) == ("fast", "profile fast, 4 steps, native")
@@ -72,11 +72,11 @@ def test_fast_makes_four_unguided_steps(model: str, distill: tuple[Lora, Lora]) 
 
 def test_fast_without_its_lora_is_refused() -> None:
     with pytest.raises(SetupError, match=r"fast needs the LoRA of a 4-step distillation: set distill\.file"):
-        ready(tiny_card(TURBO, profile=Profile.FAST))
+        loaded_engine(tiny_card(TURBO, profile=Profile.FAST))
 
 
 def cached_steps(engine: WanEngine) -> list[int]:
-    """How many steps of each expert reused what another had computed, with and without the prompt."""
+    """How many steps of each expert reused the residuals of another step, with and without the prompt."""
     assert engine._loaded is not None
     contexts = engine._loaded.pipe._context_manager._cached_context_manager.values()
     return [len(context.cached_steps) + len(context.cfg_cached_steps) for context in contexts]
@@ -85,26 +85,26 @@ def cached_steps(engine: WanEngine) -> list[int]:
 @pytest.mark.parametrize("model", [TURBO, PLUS])
 def test_balanced_reuses_steps_of_both_experts(model: str) -> None:
     asked = replace(SMALL, model=model)
-    engine = ready(tiny_card(model, profile=Profile.BALANCED, steps=16))
-    clip = engine.generate(asked, nothing)
+    engine = loaded_engine(tiny_card(model, profile=Profile.BALANCED, steps=16))
+    clip = engine.generate(asked, ignore_progress)
     reused = cached_steps(engine)
     assert len(reused) == (1 if model == TURBO else 2)
     assert sum(reused) > 0
     ours = pictures(clip)
     assert clip.profile == "balanced"
-    exact = pictures(ready(tiny_card(model, steps=16)).generate(asked, nothing))
+    exact = pictures(loaded_engine(tiny_card(model, steps=16)).generate(asked, ignore_progress))
     assert not np.array_equal(ours, exact)
     engine.clean_up()
     assert cached_steps(engine) == []
-    assert np.array_equal(pictures(engine.generate(asked, nothing)), ours)
+    assert np.array_equal(pictures(engine.generate(asked, ignore_progress)), ours)
 
 
 @pytest.mark.parametrize("profile", [Profile.EXACT, Profile.BALANCED])
 @pytest.mark.parametrize("model", [TURBO, PLUS])
 def test_after_a_cancel_another_size_is_drawn_as_if_nothing_had_been(model: str, profile: Profile) -> None:
-    engine = ready(tiny_card(model, profile=profile, steps=12))
+    engine = loaded_engine(tiny_card(model, profile=profile, steps=12))
     other = replace(SMALL, model=model, width=64, height=48, frames=5)
-    expected = pictures(engine.generate(other, nothing))
+    expected = pictures(engine.generate(other, ignore_progress))
     engine.clean_up()
 
     def cancel_in_the_middle(fraction: float) -> None:
@@ -114,38 +114,38 @@ def test_after_a_cancel_another_size_is_drawn_as_if_nothing_had_been(model: str,
     with pytest.raises(Canceled):
         engine.generate(replace(SMALL, model=model), cancel_in_the_middle)
     engine.clean_up()
-    assert np.array_equal(pictures(engine.generate(other, nothing)), expected)
+    assert np.array_equal(pictures(engine.generate(other, ignore_progress)), expected)
 
 
 def test_a_model_that_was_let_go_leaves_nothing_of_its_cache_in_the_next() -> None:
-    # cache-dit patches the pipeline's class: with one class for all, the next pipeline runs through the last one's cache.
+    # cache-dit patches the pipeline's class: with one class for all, the next pipeline would use the last one's cache.
     engine = WanEngine({TURBO: tiny_card(TURBO, profile=Profile.BALANCED, steps=12), PLUS: tiny_card(PLUS, steps=4)})
-    fresh = pictures(ready(tiny_card(PLUS, steps=4)).generate(replace(SMALL, model=PLUS), nothing))
+    fresh = pictures(loaded_engine(tiny_card(PLUS, steps=4)).generate(replace(SMALL, model=PLUS), ignore_progress))
     engine.load(TURBO)
-    once = pictures(engine.generate(SMALL, nothing))
+    once = pictures(engine.generate(SMALL, ignore_progress))
     engine.clean_up()
     engine.load(PLUS)
     assert engine._loaded is not None
     assert not getattr(type(engine._loaded.pipe), "_is_cached", False)
-    assert np.array_equal(pictures(engine.generate(replace(SMALL, model=PLUS), nothing)), fresh)
+    assert np.array_equal(pictures(engine.generate(replace(SMALL, model=PLUS), ignore_progress)), fresh)
     engine.clean_up()
     engine.load(TURBO)
-    assert np.array_equal(pictures(engine.generate(SMALL, nothing)), once)
+    assert np.array_equal(pictures(engine.generate(SMALL, ignore_progress)), once)
 
 
 def test_small_quantises_the_blocks_and_nothing_else() -> None:
-    engine = ready(tiny_card(TURBO, profile=Profile.SMALL, precision=Precision.BF16))
+    engine = loaded_engine(tiny_card(TURBO, profile=Profile.SMALL, precision=Precision.BF16))
     assert engine._loaded is not None
     transformer = engine._loaded.pipe.transformer
     assert "Int8" in type(transformer.blocks[0].attn1.to_q.weight).__name__
     assert type(transformer.patch_embedding.weight) is torch.nn.Parameter
-    assert len(pictures(engine.generate(SMALL, nothing))) == 9
+    assert len(pictures(engine.generate(SMALL, ignore_progress))) == 9
 
 
 @pytest.mark.parametrize("placement", [Placement.TEXT_OFF, Placement.PARTS, Placement.GROUPS])
 def test_weights_that_come_and_go_draw_the_same(placement: Placement, plus: WanEngine) -> None:
-    # The hooks' order and the numbers; a device of its own, its streams and its memory are not to be had here.
-    engine = ready(tiny_card(PLUS))
+    # This tests the order of the hooks and the numbers. Streams and the memory of a GPU are not available here.
+    engine = loaded_engine(tiny_card(PLUS))
     assert engine._loaded is not None
     pipe = read_pipeline(tiny_card(PLUS).sampling, CPU)
     apply_placement(
@@ -154,9 +154,9 @@ def test_weights_that_come_and_go_draw_the_same(placement: Placement, plus: WanE
     encoder = type(engine._loaded.prompt_encoder)(pipe, CPU)
     engine._loaded = replace(engine._loaded, pipe=pipe, prompt_encoder=encoder)
     asked = replace(SMALL, model=PLUS)
-    expected = pictures(plus.generate(asked, nothing))
+    expected = pictures(plus.generate(asked, ignore_progress))
     for _ in range(2):
-        assert np.array_equal(pictures(engine.generate(asked, nothing)), expected)
+        assert np.array_equal(pictures(engine.generate(asked, ignore_progress)), expected)
         engine.clean_up()
 
 
@@ -184,10 +184,10 @@ def test_the_number_format_follows_the_device_and_the_setting() -> None:
             read_pipeline(tiny_card(precision=precision).sampling, CPU).transformer.blocks[0].ffn.net[2].weight.dtype
             is expected
         )
-    by_itself = (
+    automatic = (
         read_pipeline(tiny_card(precision=Precision.AUTO).sampling, CPU).transformer.blocks[0].ffn.net[2].weight.dtype
     )
-    assert by_itself is (torch.bfloat16 if has_bf16_units(CPU) else torch.float32)
+    assert automatic is (torch.bfloat16 if has_bf16_units(CPU) else torch.float32)
 
 
 def test_in_bf16_what_the_authors_keep_in_fp32_stays_so() -> None:
@@ -203,15 +203,15 @@ def test_the_second_generation_is_decoded_in_fp32(model: str, expected: torch.dt
 
 
 def test_an_attention_kernel_that_is_not_here_is_refused() -> None:
-    ready(tiny_card(attention="native"))
+    loaded_engine(tiny_card(attention="native"))
     with pytest.raises(SetupError, match="attention _flash_3 is not available here"):
-        ready(tiny_card(attention="_flash_3"))
+        loaded_engine(tiny_card(attention="_flash_3"))
 
 
 def test_a_scheduler_is_made_for_each_generation(turbo: WanEngine) -> None:
     assert turbo._loaded is not None
-    turbo.generate(SMALL, nothing)
+    turbo.generate(SMALL, ignore_progress)
     first = turbo._loaded.pipe.scheduler
-    turbo.generate(SMALL, nothing)
+    turbo.generate(SMALL, ignore_progress)
     assert turbo._loaded.pipe.scheduler is not first
     assert isinstance(first, UniPCMultistepScheduler)

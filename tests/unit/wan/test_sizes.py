@@ -1,10 +1,10 @@
-"""Large videos: drawn two thirds as large for the encoder to scale, or at the next multiple of 16 and cut."""
+"""Large videos: generated at two thirds of the size and scaled, or at the next multiple of 16 and cut."""
 
 from dataclasses import replace
 
 import pytest
 
-from tests.unit.wan.engines import PLUS, SMALL, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, ignore_progress, loaded_engine, pictures, tiny_card
 from wanserve.domain.catalogue import Size
 from wanserve.models.sampling import LargeSizes
 
@@ -17,8 +17,8 @@ from wanserve.models.sampling import LargeSizes
     ],
 )
 def test_1080p_is_made_as_the_setting_says(large_sizes: LargeSizes, drawn: Size, how: str) -> None:
-    engine = ready(tiny_card(PLUS, steps=1, large_sizes=large_sizes))
-    clip = engine.generate(replace(SMALL, model=PLUS, width=1920, height=1080, frames=1), nothing)
+    engine = loaded_engine(tiny_card(PLUS, steps=1, large_sizes=large_sizes))
+    clip = engine.generate(replace(SMALL, model=PLUS, width=1920, height=1080, frames=1), ignore_progress)
     frames = pictures(clip)
     assert clip.size == drawn
     assert frames.shape == (1, drawn[1], drawn[0], 3)
@@ -27,5 +27,5 @@ def test_1080p_is_made_as_the_setting_says(large_sizes: LargeSizes, drawn: Size,
 
 
 def test_a_size_that_is_drawn_as_asked_has_no_note() -> None:
-    clip = ready(tiny_card(PLUS, steps=1)).generate(replace(SMALL, model=PLUS, frames=1), nothing)
+    clip = loaded_engine(tiny_card(PLUS, steps=1)).generate(replace(SMALL, model=PLUS, frames=1), ignore_progress)
     assert (list(clip.notes), clip.size) == ([], (96, 64))

@@ -1,4 +1,4 @@
-"""The libraries' own traps that the engine goes round: should one of these be mended, the way round it can go."""
+"""Defects of the libraries that the engine works around. When one of these tests fails, a workaround can be removed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 import torch
 from diffusers import FirstBlockCacheConfig, TextKVCacheConfig, UniPCMultistepScheduler
 
-from tests.unit.wan.engines import PLUS, SMALL, TURBO, nothing, pictures, ready, tiny_card
+from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.engine.wan.engine import WanEngine, reset_pipeline
 from wanserve.engine.wan.loading import use_channels_last
@@ -19,24 +19,24 @@ Stock = Callable[[str], Any]
 
 @pytest.fixture
 def own() -> Any:
-    """A pipeline that a test may spoil, as the engine loads it."""
-    engine = ready(tiny_card(TURBO, steps=8))
+    """A pipeline as the engine loads it, which a test may change."""
+    engine = loaded_engine(tiny_card(TURBO, steps=8))
     assert engine._loaded is not None
     return engine._loaded.pipe
 
 
 def run(pipe: Any, width: int = 64, **otherwise: Any) -> Any:
-    """The pipeline's own latents, or what else is asked of it."""
+    """Run the stock loop of the pipeline. Returns latents, unless `otherwise` asks for another output."""
     pipe.scheduler = UniPCMultistepScheduler.from_config(pipe.scheduler.config, flow_shift=8.0)
     asked = {"height": 48, "num_frames": 5, "num_inference_steps": 8, "output_type": "latent"} | otherwise
     generator = torch.Generator("cpu").manual_seed(3)
     return pipe("a cat", "rain", width=width, generator=generator, **asked).frames
 
 
-def at_step(number: int, does: Callable[[Any], None]) -> Callable[..., dict[str, Any]]:
+def at_step(number: int, action: Callable[[Any], None]) -> Callable[..., dict[str, Any]]:
     def callback(pipe: Any, step: int, *_: object) -> dict[str, Any]:
         if step == number:
-            does(pipe)
+            action(pipe)
         return {}
 
     return callback
@@ -50,21 +50,21 @@ def cancel(_: Any) -> None:
     raise Canceled("asked")
 
 
-def decodes(pipe: Any) -> list[int]:
-    """Counts the calls of the decoder from now on."""
+def count_decodes(pipe: Any) -> list[int]:
+    """Return a list that grows by one element with each call of the decoder."""
     calls: list[int] = []
     pipe.vae.decoder.register_forward_pre_hook(lambda *_: calls.append(1))
     return calls
 
 
 def test_interrupt_skips_the_steps_and_still_decodes_the_whole_video(own: Any) -> None:
-    calls = decodes(own)
+    calls = count_decodes(own)
     run(own, output_type="np", callback_on_step_end=at_step(2, interrupt))
     assert len(calls) == 2
 
 
 def test_a_raise_ends_at_the_step_and_decodes_nothing(own: Any) -> None:
-    calls = decodes(own)
+    calls = count_decodes(own)
     with pytest.raises(Canceled):
         run(own, output_type="np", callback_on_step_end=at_step(2, cancel))
     assert calls == []
@@ -102,7 +102,7 @@ def test_fused_projections_are_the_same_numbers(own: Any) -> None:
 
 
 def test_loaded_parts_are_not_in_training_mode(turbo: WanEngine) -> None:
-    # Made from a configuration they are, and the encoder's dropout makes every run another.
+    # Models made from a configuration are in training mode, where dropout makes each run of the encoder differ.
     assert turbo._loaded is not None
     parts = [part for part in turbo._loaded.pipe.components.values() if isinstance(part, torch.nn.Module)]
     assert len(parts) == 3
@@ -145,14 +145,14 @@ def test_only_dynamic_blocks_settle_whatever_sizes_come(dynamic: bool, compilati
 
 
 def test_an_odd_number_of_frames_is_rounded_by_diffusers_without_an_error(stock: Stock) -> None:
-    # Why settings and the command line refuse what is not 4k+1: the file would be of another length than the task.
+    # This is why settings and the command line refuse numbers other than 4k+1: the video would have another length.
     assert run(stock(TURBO), num_frames=7).shape[2] == 2
 
 
 def test_two_experts_and_a_cancel_between_them_leave_both_fit() -> None:
-    engine = ready(tiny_card(PLUS, steps=8))
+    engine = loaded_engine(tiny_card(PLUS, steps=8))
     asked = replace(SMALL, model=PLUS)
-    expected = pictures(engine.generate(asked, nothing))
+    expected = pictures(engine.generate(asked, ignore_progress))
     for limit in (0.1, 0.5, 0.9):
 
         def stop(fraction: float, limit: float = limit) -> None:
@@ -162,4 +162,4 @@ def test_two_experts_and_a_cancel_between_them_leave_both_fit() -> None:
         with pytest.raises(Canceled):
             engine.generate(asked, stop)
         engine.clean_up()
-    assert np.array_equal(pictures(engine.generate(asked, nothing)), expected)
+    assert np.array_equal(pictures(engine.generate(asked, ignore_progress)), expected)

@@ -1,7 +1,7 @@
 """Stage 3: decodes latents into frames, one latent frame (four pictures) at a time, so that length costs no memory.
 
-It uses the VAE's private cache (`_feat_map`, `_conv_idx`) as `AutoencoderKLWan.decode` does. diffusers is pinned for this,
-and a test checks that the result equals that of `decode` bit for bit.
+It uses the VAE's private cache (`_feat_map`, `_conv_idx`) as `AutoencoderKLWan.decode` does. diffusers is pinned for
+this, and a test checks that the result equals that of `decode` bit for bit.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ STRIDE: Final = 448
 
 
 def denormalise(vae: AutoencoderKLWan, latents: torch.Tensor) -> torch.Tensor:
-    """Scale the latents to what the decoder expects, times the deviation plus the mean, on its device and in its dtype."""
+    """Scale the latents for the decoder: times the deviation plus the mean, on the VAE's device and in its dtype."""
     moved = latents.to(vae.device, vae.dtype)
     shape = (1, vae.config.z_dim, 1, 1, 1)
     mean = torch.tensor(vae.config.latents_mean).view(shape).to(moved.device, moved.dtype)
@@ -53,7 +53,7 @@ def decode(vae: AutoencoderKLWan, latents: torch.Tensor) -> Iterator[torch.Tenso
 def decode_tiled(
     vae: AutoencoderKLWan, latents: torch.Tensor, tile: int = TILE, stride: int = STRIDE
 ) -> Iterator[torch.Tensor]:
-    """Yield the same as `decode` in less memory: in tiles of `tile` pixels, one every `stride`, whose seams are blended.
+    """Yield the same as `decode` in less memory: in tiles of `tile` pixels, one every `stride`, with blended seams.
 
     All tiles of a latent frame are decoded before the next frame, so each tile has a cache of its own. A cache that is
     not in use is in host memory, where the finished pictures of a long clip would not fit. The result is that of

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 ENCODE_DONE: Final = 0.03
 DENOISE_DONE: Final = 0.92
-"""The progress after the first and the second stage. On one H100, 14B at 720p takes 1,838 s, of it the VAE about 5 %."""
+"""The progress after the first and the second stage. On one H100, 14B at 720p takes 1,838 s, of which the VAE 5 %."""
 
 TILED_NOTE: Final = "decoded in tiles, as memory ran out"
 
@@ -47,7 +47,7 @@ class WanEngine:
     name = "wan"
 
     def __init__(self, cards: Mapping[str, WanModelCard], gpus: int = 1) -> None:
-        """`cards`: the models by name, with checked folders as `sampling.weights`. `gpus` is how many make one video."""
+        """`cards`: the models by name, with checked folders as `sampling.weights`. `gpus`: how many make one video."""
         self._cards = cards
         self._gpus = gpus
         self._group = Group(gpus) if gpus > 1 else None

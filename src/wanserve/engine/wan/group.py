@@ -1,7 +1,7 @@
-"""Makes one video on several devices: this process is the first rank, and starts a peer process for each further device.
+"""Makes one video on several devices: this process is the first rank, and starts a peer process for each other device.
 
-The ranks end together. When a peer ends, this process ends too, and its parent starts everything anew. When this process
-ends, in whichever way, the pipes close, and each peer ends at that.
+The ranks end together. When a peer ends, this process ends too, and its parent starts everything anew. When this
+process ends, in whichever way, the pipes close, and each peer ends at that.
 """
 
 import atexit

@@ -1,4 +1,4 @@
-"""Loads a checkpoint as a pipeline that is ready to generate: number formats, placement, attention kernel, compilation."""
+"""Loads a checkpoint as a pipeline that is ready: number formats, placement, attention kernel, compilation."""
 
 import logging
 import shutil
@@ -91,7 +91,7 @@ def decoder_dtype(sampling: SamplingSettings, weights_dtype: torch.dtype) -> tor
 
 
 def has_bf16_units(device: torch.device) -> bool:
-    """Whether the device computes bf16 faster than fp32: every GPU that can hold these models, and newer server CPUs."""
+    """Whether the device computes bf16 faster than fp32: all GPUs that can hold these models, and newer server CPUs."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     units = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()

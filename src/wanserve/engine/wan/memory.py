@@ -18,13 +18,13 @@ VAE_PARAMETERS: Final = 126_900_000
 TEXT_WIDTH: Final = 4096
 
 LAYER_BYTES: Final = 1_000_000_000
-"""The memory of offloaded layers on the device: a block of the largest model and the next one, or of the text encoder."""
+"""The memory of offloaded layers on the device: two blocks of the largest model, or layers of the text encoder."""
 
 BYTES_PER_TOKEN_AND_CHANNEL: Final = 24
 """The transformer's working memory for each token and each channel of its width: residual, q, k, v and fp32 copies."""
 
 BYTES_PER_DECODED_PIXEL: Final = 13_000
-"""The VAE's working memory for four pictures, in bf16. Measured on a CPU: 10,700; the authors' peaks on GPUs are higher."""
+"""The VAE's working memory for four pictures, in bf16. Measured on a CPU: 10,700; the authors' GPU peaks are higher."""
 
 TILE_PIXELS: Final = 512 * 512
 RESERVE_BYTES: Final = 1_200_000_000
@@ -47,8 +47,8 @@ class BlockFormat(StrEnum):
 class MemoryPlan:
     """How a model is placed: where its weights are, the number format of its blocks, and whether it decodes in tiles.
 
-    `pinned`: offloaded weights are in pinned host memory, so that the next block is copied while one computes. The bytes
-    are the expected peaks, with the reserves.
+    `pinned`: offloaded weights are in pinned host memory, so that the next block is copied while one computes. The
+    bytes are the expected peaks, with the reserves.
     """
 
     placement: Placement
@@ -86,7 +86,7 @@ class MemoryNeeds:
 
 
 def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False) -> MemoryPlan:
-    """Return the first placement that fits into `free_bytes` of the device and `host_bytes` of the host; exact ones first.
+    """Return the first plan that fits into `free_bytes` of the device and `host_bytes` of the host; exact ones first.
 
     A placement or tiling in the sampling settings is not changed. `fp8`: the device computes in fp8. Raises SetupError,
     with the numbers, where nothing fits.
@@ -145,7 +145,7 @@ def memory_needs(card: WanModelCard, block_format: BlockFormat) -> MemoryNeeds:
 
 
 def block_parameter_count(shape: TransformerShape) -> int:
-    """How many parameters the blocks of one transformer have: two attentions of four matrices, two in the feed-forward."""
+    """How many parameters one transformer's blocks have: two attentions of four matrices, two in the feed-forward."""
     return shape.layers * (8 * shape.dim**2 + 2 * shape.dim * shape.ffn)
 
 

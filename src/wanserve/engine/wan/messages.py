@@ -1,7 +1,7 @@
-"""Defines all messages between the ranks of a group, except tensors. Plain values, pickled over one pipe for each peer.
+"""Defines the messages between the ranks of a group, except tensors: plain values, pickled over one pipe for each peer.
 
-The first rank sends commands: JoinGroup once, then LoadPipeline and Denoise. A peer replies PipelineLoaded or LoadFailed
-to each LoadPipeline, and sends a LogLine at any time. A process whose pipe closes ends: the ranks end together.
+The first rank sends commands: JoinGroup once, then LoadPipeline and Denoise. A peer answers each LoadPipeline with
+PipelineLoaded or LoadFailed, and sends a LogLine at any time. A process whose pipe closes ends: the ranks end together.
 """
 
 from dataclasses import dataclass

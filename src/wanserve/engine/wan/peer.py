@@ -1,7 +1,7 @@
-"""Runs a peer: a further process that makes a video together with the worker's child, on a device of its own. See `group`.
+"""Runs a peer: a process that makes a video together with the worker's child, on a device of its own. See `group`.
 
-A peer ends when its pipe closes, so that it cannot outlive the first rank. It also ends at any error, and then the first
-rank ends too.
+A peer ends when its pipe closes, so that it cannot outlive the first rank. It also ends at any error, and then the
+first rank ends too.
 """
 
 import logging

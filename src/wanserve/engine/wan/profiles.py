@@ -16,10 +16,11 @@ WARMUP_STEPS_LOW_NOISE: Final = 2
 
 RESIDUAL_DIFF_THRESHOLD: Final = 0.08
 MAX_CONTINUOUS_CACHED_STEPS: Final = 3
-"""The cached residuals are reused while the first block's has changed by less than this share, for so many steps on end.
+"""Cached residuals are reused while the first block's residual changes by less than this, relatively, and in at most
+so many consecutive steps.
 
-Sources: Wan-Video/Wan2.2#127 (the threshold, and the shorter warm-up, at about twice the speed), cache-dit's own example
-for Wan 2.2 (the longer warm-up). Published are two or three steps on end.
+Sources: Wan-Video/Wan2.2#127 (the threshold, and the shorter warm-up, at about twice the speed), cache-dit's own
+example for Wan 2.2 (the longer warm-up). Others published two or three consecutive steps.
 """
 
 
@@ -32,7 +33,7 @@ def merge_loras(pipe: WanPipeline, sampling: SamplingSettings) -> None:
 
 
 def quantise(pipe: WanPipeline, block_format: BlockFormat) -> None:
-    """Quantise the matrices of the transformers' blocks to this number format. Embeddings and norms stay as they are."""
+    """Quantise the matrices of the transformers' blocks to this number format, but not embeddings and norms."""
     if block_format is BlockFormat.AS_LOADED:
         return
     # Imported here because the import takes seconds, and only this function needs it.

@@ -1,7 +1,8 @@
 """Defines what each rank of a group does: join it, split a model's attention with the others, denoise in lock step.
 
-The split is Ulysses: each rank has the whole transformer and an equal part of the video's tokens; for its self-attention
-it gathers all tokens of an equal part of the heads. diffusers implements it, and this module works around its gaps.
+The split is Ulysses: each rank has the whole transformer and an equal part of the video's tokens; for its
+self-attention it gathers all tokens of an equal part of the heads. diffusers implements it, and this module works
+around its gaps.
 """
 
 import socket
@@ -31,7 +32,7 @@ from wanserve.models.sampling import SamplingSettings
 
 LOOPBACK: Final = "127.0.0.1"
 COLLECTIVE_TIMEOUT: Final = timedelta(minutes=30)
-"""How long a rank waits for another: the first step includes compiling the blocks. The worker's stall limit is shorter."""
+"""How long a rank waits for another; the first step includes compilation. The worker's own stall limit is shorter."""
 
 BACKENDS: Final = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}
 """What transfers the tensors. Tensors of a GPU go from GPU to GPU; the flag that stops all ranks stays on the CPU."""
@@ -111,7 +112,7 @@ class Rank:
 
 
 def open_rendezvous(size: int) -> tuple[Store, int]:
-    """Open the rendezvous of a group of this size in this process. Returns it and its port, a free one of the loopback."""
+    """Open the rendezvous of a group in this process. Returns it and its port, a free one of the loopback interface."""
     listener = socket.create_server((LOOPBACK, 0))
     port = listener.getsockname()[1]
     # TCPStore is given a socket because one that it opens itself listens on every interface.
