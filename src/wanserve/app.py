@@ -69,7 +69,7 @@ class Parts:
 
 
 def child_config(settings: Settings, availability: Availability) -> ChildConfig:
-    """What a worker's child process is told of the settings."""
+    """The settings that a worker's child process gets."""
     return ChildConfig(
         availability.engine,
         DiskTarget(settings.blobs_dir),

@@ -186,7 +186,7 @@ class Tasks:
         if account is not None and search.after is not None and self._kept(account, search.after) is None:
             raise InvalidRequest("after", "must be the id of one of your own")
         kept = replace(search, ended_since_ms=self.kept_since_ms())
-        # One more than is asked for tells whether there are more, and costs less than to count them all.
+        # One row more shows whether there is another page, and takes less time than to count all tasks.
         found = self.store.search(account, replace(kept, limit=search.limit + 1))
         total = self.store.count(account, kept) if search.counted and account is not None else None
         return Found(search, found[: search.limit], len(found) > search.limit, total)

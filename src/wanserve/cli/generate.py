@@ -149,13 +149,13 @@ def progress_bar(console: Console) -> Iterator[OnProgress]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         row = bar.add_task("starting", total=None)
-        told = ""
+        printed = ""
 
         def on_progress(says: str, fraction: float | None) -> None:
-            nonlocal told
-            if says != told and not console.is_terminal:
+            nonlocal printed
+            if says != printed and not console.is_terminal:
                 console.print(says, markup=False, highlight=False)
-            told = says
+            printed = says
             bar.update(row, description=says, total=None if fraction is None else 1.0, completed=fraction or 0.0)
 
         yield on_progress

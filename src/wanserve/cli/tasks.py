@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_dir(listing)
     add_json(listing)
     listing.add_argument("--all", action="store_true", help="list what has ended too")
-    show = commands.add("show", "tell all about one task", run_show)
+    show = commands.add("show", "show all fields of one task", run_show)
     add_data_dir(show)
     add_json(show)
     show.add_argument("id", metavar="ID")
@@ -53,8 +53,8 @@ def run_show(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(shown, ensure_ascii=False))
         return
-    for name, told in shown.items():
-        print(f"{name}: {told}")
+    for name, text in shown.items():
+        print(f"{name}: {text}")
 
 
 def run_cancel(arguments: argparse.Namespace) -> None:

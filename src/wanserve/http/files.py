@@ -1,4 +1,4 @@
-"""Sends stored files: to authenticated clients, and videos to whoever has a signed link."""
+"""Sends stored files: to authenticated clients, and videos to clients with a signed link."""
 
 import os
 from dataclasses import dataclass

@@ -41,7 +41,7 @@ def wan(config: ChildConfig) -> Engine:
         from wanserve.engine.wan.engine import WanEngine  # noqa: PLC0415
     except ImportError as error:
         raise SetupError(
-            f"the wan engine lacks a library: {error}; install with pip install 'wanserve[wan]'"
+            f"a library of the wan engine is missing: {error}; install it by pip install 'wanserve[wan]'"
         ) from error
     return WanEngine(config.cards, config.gpus)
 
@@ -57,7 +57,7 @@ MACHINE_ERRNOS: Final = frozenset(
 
 
 def result_of(job: Callable[[], Result]) -> Result | Crashed:
-    """Run the job and tell how it ended: the outermost frame of this process, which no error leaves."""
+    """Run the job and return the event of its end. The outermost frame of this process: no error leaves it."""
     try:
         return job()
     except Canceled as error:

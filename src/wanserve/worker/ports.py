@@ -72,7 +72,7 @@ class Child(Protocol):
         """For how many seconds the answer to `ping` is overdue; 0 where none is expected."""
 
     def send(self, command: Command) -> None:
-        """Send a command. A process that has ended takes none; `next_event` then tells."""
+        """Send a command. Where the process has ended, `next_event` returns a Crashed afterwards."""
 
     def next_event(self, timeout_s: float) -> Event | None:
         """What the process sends within `timeout_s` seconds, or None. Its death is a Crashed, once."""
