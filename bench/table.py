@@ -21,7 +21,7 @@ from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, State, Task, Video
 from wanserve.metrics import Metrics
 from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
-from wanserve.store.sqlite.statements import PERIOD_MS
+from wanserve.store.listing import PERIOD_MS
 from wanserve.tasks import file_key
 
 FINISHED = 100_000

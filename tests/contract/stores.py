@@ -5,13 +5,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from tests import needs
 from wanserve.domain.ports import Clock, KeyStore, TaskStore
 from wanserve.store.memory import MemoryKeys, MemoryTasks
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
 from wanserve.store.sqlite.tasks import SqliteTasks
 
-STORES = ("memory", "sqlite")
+STORES = ("memory", "sqlite", pytest.param("postgres", marks=pytest.mark.thorough))
 
 
 @dataclass(frozen=True)
@@ -28,5 +31,23 @@ def opened(name: str, folder: Path, clock: Clock) -> Iterator[Stores]:
     if name == "memory":
         yield Stores(MemoryTasks(clock), MemoryKeys(clock))
         return
+    if name == "postgres":
+        with postgres_stores(clock) as stores:
+            yield stores
+        return
     with closing(Database(folder / "tasks.db")) as database:
         yield Stores(SqliteTasks(database, clock), SqliteKeys(database, clock))
+
+
+@contextmanager
+def postgres_stores(clock: Clock) -> Iterator[Stores]:
+    """The stores on a real server, which starts when they are asked for the first time. Skips without it."""
+    needs.library("psycopg")
+    # Imported here, because a test run without the extra `postgres` has neither the driver nor this store.
+    from tests.postgres import shared_database
+    from wanserve.store.postgres.database import PostgresDatabase
+    from wanserve.store.postgres.keys import PostgresKeys
+    from wanserve.store.postgres.tasks import PostgresTasks
+
+    with closing(PostgresDatabase(shared_database())) as database, closing(PostgresTasks(database, clock)) as tasks:
+        yield Stores(tasks, PostgresKeys(database, clock))

@@ -1,23 +1,14 @@
 """Brings the schema of a database up to this version's."""
 
-import re
 import sqlite3
-from importlib.resources import files
-from typing import Final
 
 from wanserve.domain.errors import SetupError
-
-_NUMBERED: Final = re.compile(r"(\d{4})_\w+\.sql")
+from wanserve.store.migrations import read_migrations
 
 
 def migrations() -> dict[int, str]:
     """Every migration's SQL by its number, from 1 without a gap."""
-    found = {
-        int(match[1]): file.read_text(encoding="utf-8")
-        for file in files("wanserve.store.sqlite").joinpath("migrations").iterdir()
-        if (match := _NUMBERED.fullmatch(file.name))
-    }
-    return dict(sorted(found.items()))
+    return read_migrations("wanserve.store.sqlite")
 
 
 def migrate(database: sqlite3.Connection, steps: dict[int, str]) -> None:

@@ -120,10 +120,6 @@ def count_tasks(search: Search, account: str) -> str:
     return f"SELECT count(*) {_found(search, account)}"
 
 
-PERIOD_MS: Final = 600_000
-"""The length of a period of the table `period_counts`, in milliseconds: ten minutes, as in its migration."""
-
-
 def count_by_period(search: Search) -> str:
     """The number of the account's tasks with the search's states and model, for each period from :first to :last."""
     conditions = {

@@ -5,23 +5,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
-from wanserve.domain.task import NewTask, Task
+from wanserve.domain.task import Task
+from wanserve.store.listing import PERIOD_MS
 from wanserve.store.refusals import key_of_a_forgotten_task, key_of_another_request
 from wanserve.store.rows import Row, new_row, read_task
 from wanserve.store.sqlite import statements as sql
-
-
-class PendingSubmit(NamedTuple):
-    """A task to add, or the error to answer with where there was no earlier submit. See TaskStore.add, find_earlier."""
-
-    account: str
-    new: NewTask | WanserveError
-    max_queued: int
-    identity: SubmitIdentity | None
+from wanserve.store.submits import PendingSubmit
 
 
 def add_all(connection: sqlite3.Connection, submits: Sequence[PendingSubmit], now_ms: int) -> list[Task | Exception]:
@@ -59,7 +52,7 @@ class _Batch:
         if not self._has_place(task, submit.max_queued):
             return QueueFull(f"the queue for {task.generation.model} is full: wait for a task to end")
         self.tasks.append(new_row(task))
-        self.periods[task.account, task.submitted_ms // sql.PERIOD_MS, task.generation.model] += 1
+        self.periods[task.account, task.submitted_ms // PERIOD_MS, task.generation.model] += 1
         if isinstance(identity, KeyedSubmit):
             self.keyed[task.account, identity.key] = identity, task
         elif identity is not None:

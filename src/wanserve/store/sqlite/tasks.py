@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
@@ -11,11 +12,12 @@ from wanserve.domain.ports import Clock, StateCount
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
+from wanserve.store.listing import Listing
 from wanserve.store.rows import Value, life_row, read_task, read_usage, read_worker, usage_row, worker_row
 from wanserve.store.sqlite import statements as sql
 from wanserve.store.sqlite.database import Database
-from wanserve.store.sqlite.listing import Listing, search_values
-from wanserve.store.sqlite.submits import PendingSubmit, add_all
+from wanserve.store.sqlite.submits import add_all
+from wanserve.store.submits import PendingSubmit
 
 
 class SqliteTasks:
@@ -51,14 +53,14 @@ class SqliteTasks:
     def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
         if account is not None:
-            rows = Listing(self._database.read, account, search).page()
+            rows = self._listing(account, search).page()
         else:
             rows = self._database.read(sql.search_tasks(search, None), search_values(search, None))
         return [read_task(row) for row in rows]
 
     def count(self, account: str, search: Search) -> int:
         """See TaskStore."""
-        return Listing(self._database.read, account, search).total()
+        return self._listing(account, search).total()
 
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """See TaskStore."""
@@ -179,3 +181,11 @@ class SqliteTasks:
 
     def _add_all(self, connection: sqlite3.Connection, submits: Sequence[PendingSubmit]) -> list[Task | Exception]:
         return add_all(connection, submits, self._clock())
+
+    def _listing(self, account: str, search: Search) -> Listing:
+        return Listing(self._database.read, sql, search_values, account, search)
+
+
+def search_values(search: Search, account: str | None) -> dict[str, Value]:
+    """The values for the statements of a search."""
+    return asdict(search) | {"account": account, "states": json.dumps(list(search.states))}

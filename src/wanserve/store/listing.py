@@ -4,19 +4,22 @@ Whole periods are skipped and summed by their counts. So a late page, a rare sta
 table: only the tasks of the periods with the page's rows are read.
 """
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple, Protocol
 
 from wanserve.domain.search import Search
 from wanserve.domain.task import State
-from wanserve.store.rows import Fetched, Value
-from wanserve.store.sqlite import statements as sql
-from wanserve.store.sqlite.statements import PERIOD_MS
+from wanserve.store.rows import Fetched
 
-Read = Callable[[str, dict[str, Value]], list[Fetched]]
+Values = dict[str, Any]
+"""The named values of a statement, as the database's driver takes them."""
+
+Read = Callable[[str, Values], list[Fetched]]
 """Runs one SELECT with named values."""
+
+PERIOD_MS: Final = 600_000
+"""The length of a period of the table `period_counts`, in milliseconds: ten minutes, as in the migrations."""
 
 LAST_PERIOD: Final = 2**62 // PERIOD_MS
 
@@ -29,11 +32,26 @@ class _Period(NamedTuple):
     exact: bool
 
 
+class ListingStatements(Protocol):
+    """The SELECTs of a listing in the SQL of one database."""
+
+    def search_tasks(self, search: Search, account: str | None, /) -> str:
+        """One page of the search."""
+
+    def count_tasks(self, search: Search, account: str, /) -> str:
+        """The number of rows that the search finds."""
+
+    def count_by_period(self, search: Search, /) -> str:
+        """The number of tasks in each period from `first` to `last`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One search among the tasks of one account."""
+    """One search among the tasks of one account. `values` gives the values of a search for the statements."""
 
     read: Read
+    sql: ListingStatements
+    values: Callable[[Search, str], Values]
     account: str
     search: Search
 
@@ -77,8 +95,8 @@ class Listing:
         search = self.search
         first = 0 if search.since_ms is None else max(0, search.since_ms // PERIOD_MS)
         last = LAST_PERIOD if search.until_ms is None else (search.until_ms - 1) // PERIOD_MS
-        values = search_values(search, self.account) | {"first": first, "last": last}
-        for number, tasks in self.read(sql.count_by_period(search), values):
+        values = self.values(search, self.account) | {"first": first, "last": last}
+        for number, tasks in self.read(self.sql.count_by_period(search), values):
             begin_ms = number * PERIOD_MS
             exact = (
                 begin_ms >= (search.since_ms or 0)
@@ -99,14 +117,9 @@ class Listing:
         )
 
     def _rows(self, search: Search) -> list[Fetched]:
-        return self.read(sql.search_tasks(search, self.account), search_values(search, self.account))
+        return self.read(self.sql.search_tasks(search, self.account), self.values(search, self.account))
 
     def _count(self, search: Search) -> int:
         counted = replace(search, after=None)
-        rows = self.read(sql.count_tasks(counted, self.account), search_values(counted, self.account))
+        rows = self.read(self.sql.count_tasks(counted, self.account), self.values(counted, self.account))
         return sum(count for (count,) in rows)
-
-
-def search_values(search: Search, account: str | None) -> dict[str, Value]:
-    """The values for the statements of a search."""
-    return asdict(search) | {"account": account, "states": json.dumps(list(search.states))}

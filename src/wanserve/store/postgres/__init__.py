@@ -1,0 +1,1 @@
+"""The stores on a PostgreSQL database, which several machines share."""

@@ -1,0 +1,281 @@
+"""Every SQL statement of the PostgreSQL store, except for migrations.
+
+A parameter `now_ms` is NULL in a server, where the database's clock applies; tests give an instant.
+"""
+
+from typing import Final
+
+from wanserve.domain.search import Search
+from wanserve.domain.task import State
+from wanserve.store.rows import (
+    ACCOUNT_COLUMNS,
+    KEY_COLUMNS,
+    LIFE_COLUMNS,
+    NEW_COLUMNS,
+    TASK_COLUMNS,
+    USAGE_COLUMNS,
+    WORKER_COLUMNS,
+)
+
+WAKE_CHANNEL: Final = "wanserve_wake"
+"""The channel of notifications that a task may be waiting."""
+
+
+def _marks(columns: str) -> str:
+    return ", ".join("%s" for _ in columns.split(","))
+
+
+def _of(row: str, columns: str) -> str:
+    return ", ".join(f"{row}.{column.strip()}" for column in columns.split(","))
+
+
+NOW: Final = "SELECT wanserve_now_ms(%(now_ms)s)"
+NOTIFY: Final = f"NOTIFY {WAKE_CHANNEL}"
+LISTEN: Final = f"LISTEN {WAKE_CHANNEL}"
+
+# In the transaction that adds tasks, first: the accounts are made where they are new, and locked in the order of their
+# ids, so that no two submits take the same place or the same idempotency key.
+ADD_ACCOUNTS: Final = """
+    INSERT INTO accounts (id, created_ms) SELECT id, %(now_ms)s FROM unnest(%(accounts)s::text[]) WITH ORDINALITY AS new (id, n)
+    ORDER BY n ON CONFLICT (id) DO NOTHING
+"""
+LOCK_ACCOUNTS: Final = """
+    SELECT id, max_queued FROM accounts WHERE id = ANY(%(accounts)s) ORDER BY id FOR UPDATE
+"""
+WAITING_COUNTS: Final = """
+    SELECT account, model, tasks FROM lane_counts WHERE account = ANY(%(accounts)s) AND state = 'PENDING'
+"""
+FIND_KEYED: Final = """
+    SELECT kept.account, kept.key, kept.fingerprint, kept.task_id, kept.created_ms
+    FROM idempotency_keys AS kept JOIN unnest(%(accounts)s::text[], %(keys)s::text[]) AS asked (account, key)
+        ON kept.account = asked.account AND kept.key = asked.key
+"""
+
+# Gives this try the task of an earlier try of the same submit. No other try gets it from then on.
+TAKE_COUNTED: Final = """
+    UPDATE counted_submits SET retries = %(retries)s WHERE task_id = (
+        SELECT task_id FROM counted_submits
+        WHERE account = %(account)s AND fingerprint = %(fingerprint)s AND retries = %(follows)s AND sent_ms >= %(since_ms)s
+        ORDER BY sent_ms LIMIT 1
+    )
+    RETURNING task_id
+"""
+ADD_TASK: Final = f"INSERT INTO tasks ({NEW_COLUMNS}) VALUES ({_marks(NEW_COLUMNS)})"
+COUNT_ACCOUNT: Final = "UPDATE accounts SET waiting = waiting + %s WHERE id = %s"
+COUNT_LANE: Final = """
+    INSERT INTO lane_counts (account, model, state, tasks) VALUES (%s, %s, 'PENDING', %s)
+    ON CONFLICT (account, model, state) DO UPDATE SET tasks = lane_counts.tasks + excluded.tasks
+"""
+COUNT_PERIOD: Final = """
+    INSERT INTO period_counts (account, period, model, state, tasks) VALUES (%s, %s, %s, 'PENDING', %s)
+    ON CONFLICT (account, period, model, state) DO UPDATE SET tasks = period_counts.tasks + excluded.tasks
+"""
+# It replaces a key that has expired.
+KEEP_KEYED: Final = """
+    INSERT INTO idempotency_keys (account, key, fingerprint, task_id, created_ms) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (account, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, task_id = excluded.task_id, created_ms = excluded.created_ms
+"""
+KEEP_COUNTED: Final = """
+    INSERT INTO counted_submits (task_id, account, fingerprint, retries, sent_ms) VALUES (%s, %s, %s, %s, %s)
+"""
+
+# With the account as a condition, so that the id of another account's task finds no row.
+GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = %(task_id)s AND account = %(account)s"
+FIND_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ANY(%(ids)s)"
+
+
+def _found(search: Search, account: str | None) -> str:
+    """The FROM and WHERE of a search, with no more conditions than it has, so that PostgreSQL uses the account's index."""
+    newest_first = "<" if not search.oldest_first else ">"
+    place = "(submitted_ms, seq)" if account is not None else "seq"
+    conditions = {
+        "account = %(account)s": account,
+        "id = %(task_id)s": search.task_id,
+        "model = %(model)s": search.model,
+        "submitted_ms >= %(since_ms)s": search.since_ms,
+        "submitted_ms < %(until_ms)s": search.until_ms,
+        "(ended_ms IS NULL OR ended_ms >= %(ended_since_ms)s)": search.ended_since_ms,
+        "state = ANY(%(states)s)": None if set(search.states) == set(State) else True,
+        f"{place} {newest_first} (SELECT {place.strip('()')} FROM tasks WHERE id = %(after)s)": search.after,
+    }
+    asked = " AND ".join(condition for condition, value in conditions.items() if value is not None)
+    return f"FROM tasks WHERE {asked or 'TRUE'}"
+
+
+def search_tasks(search: Search, account: str | None) -> str:
+    """One page of the search: the tasks of an account in the order of their submits, else in the order of acceptance."""
+    way = "ASC" if search.oldest_first else "DESC"
+    order = f"submitted_ms {way}, seq {way}" if account is not None else f"seq {way}"
+    return f"SELECT {TASK_COLUMNS} {_found(search, account)} ORDER BY {order} LIMIT %(limit)s OFFSET %(skip)s"
+
+
+def count_tasks(search: Search, account: str) -> str:
+    """The number of the account's rows that the search finds. PostgreSQL reads each of them."""
+    return f"SELECT count(*) {_found(search, account)}"
+
+
+def count_by_period(search: Search) -> str:
+    """The number of the account's tasks with the search's states and model, for each period from `first` to `last`."""
+    conditions = {
+        "model = %(model)s": search.model,
+        "state = ANY(%(states)s)": None if set(search.states) == set(State) else True,
+    }
+    asked = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
+    return f"""
+        SELECT period, sum(tasks)::bigint FROM period_counts
+        WHERE account = %(account)s AND period BETWEEN %(first)s AND %(last)s{asked}
+        GROUP BY period ORDER BY period {"ASC" if search.oldest_first else "DESC"}
+    """
+
+
+CLAIM_TASK: Final = f"""
+    SELECT busy, {_of("(claimed)", TASK_COLUMNS)}
+    FROM claim_task(%(worker_id)s, %(models)s::text[], %(lease_ms)s, %(max_running)s, %(now_ms)s)
+"""
+
+# The models that have a task which may run now, in the order in which claims would take them.
+WAITING_MODELS: Final = """
+    SELECT asked.model
+    FROM unnest(%(models)s::text[]) AS asked (model), LATERAL (
+        SELECT running, served, seq, head_of_lane(id, asked.model, max_running, %(max_running)s) AS head
+        FROM accounts WHERE waiting > 0 AND head_of_lane(id, asked.model, max_running, %(max_running)s) IS NOT NULL
+        ORDER BY running, served, seq LIMIT 1
+    ) AS first
+    ORDER BY first.running, first.served, first.seq, first.head
+"""
+
+# The heartbeat. It changes no row where the attempt has lost the task or the task was canceled.
+RENEW_TASK: Final = """
+    UPDATE tasks SET
+        lease_until_ms = wanserve_now_ms(%(now_ms)s) + %(lease_ms)s, progress = greatest(progress, %(progress)s)
+    WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = 'RUNNING'
+"""
+
+# The columns of LIFE_COLUMNS whose new values do not come from the settled task alone.
+_BY_THE_TABLE: Final = {
+    "progress": "greatest(progress, %(progress)s)",
+    "ended_ms": "CASE WHEN %(ended)s THEN greatest(wanserve_now_ms(%(now_ms)s), coalesce(started_ms, submitted_ms)) END",
+}
+_LIFE: Final = ", ".join(
+    f"{name} = {_BY_THE_TABLE.get(name, f'%({name})s')}" for name in map(str.strip, LIFE_COLUMNS.split(","))
+)
+
+# Ends an attempt; a success adds its ledger row in the same statement. An attempt that is not the newest, or that has
+# lost the task, changes no row.
+SETTLE_TASK: Final = f"""
+    WITH settled AS (
+        UPDATE tasks SET {_LIFE}
+        WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = 'RUNNING'
+            AND (NOT %(expired_only)s OR lease_until_ms < wanserve_now_ms(%(now_ms)s))
+        RETURNING *
+    ), billed AS (
+        INSERT INTO ledger ({USAGE_COLUMNS})
+        SELECT id, account, model, width, height, frames::float / fps, engine, ended_ms
+        FROM settled WHERE state = 'SUCCEEDED'
+    ), told AS (
+        SELECT pg_notify('{WAKE_CHANNEL}', '') FROM settled
+    )
+    SELECT count(*) FROM settled LEFT JOIN told ON TRUE
+"""
+
+# Needs no attempt and no lease.
+CANCEL_TASK: Final = f"""
+    UPDATE tasks SET
+        state = 'CANCELED', ended_ms = greatest(wanserve_now_ms(%(now_ms)s), coalesce(started_ms, submitted_ms)),
+        lease_until_ms = NULL
+    WHERE id = %(task_id)s AND account = %(account)s AND state = ANY(%(states)s)
+    RETURNING {TASK_COLUMNS}
+"""
+
+# The next heartbeat of a worker that runs the task changes no row, and the worker stops.
+REMOVE_TASK: Final = "DELETE FROM tasks WHERE id = %(task_id)s AND account = %(account)s"
+
+EXPIRED_TASKS: Final = f"""
+    SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND lease_until_ms < wanserve_now_ms(%(now_ms)s)
+"""
+
+# The tasks that the installation's workers ran, and those that were claimed before workers had ids.
+ABANDONED_TASKS: Final = f"""
+    SELECT {TASK_COLUMNS} FROM tasks
+    WHERE state = 'RUNNING'
+        AND (worker_id IS NULL OR worker_id IN (SELECT id FROM workers WHERE installation = %(installation)s))
+"""
+
+SAVE_WORKER: Final = f"""
+    INSERT INTO workers ({WORKER_COLUMNS})
+    VALUES ({_marks(WORKER_COLUMNS).removesuffix("%s")}wanserve_now_ms(%s))
+    ON CONFLICT (id) DO UPDATE SET
+        {", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in WORKER_COLUMNS.split(",")[1:])}
+"""
+
+# Keeps the row of a worker that still has a RUNNING task: the next start takes that task back.
+REMOVE_WORKERS: Final = """
+    DELETE FROM workers
+    WHERE installation = %(installation)s
+        AND id NOT IN (SELECT worker_id FROM tasks WHERE state = 'RUNNING' AND worker_id IS NOT NULL)
+"""
+SEEN_WORKERS: Final = f"""
+    SELECT {WORKER_COLUMNS} FROM workers
+    WHERE seen_ms >= wanserve_now_ms(%(now_ms)s) - %(within_ms)s ORDER BY id COLLATE "C"
+"""
+
+# Leaves the ledger as it is: it tells what was used, not what is kept. The accounts are locked first, like everywhere.
+LOCK_FORGOTTEN: Final = """
+    SELECT id FROM accounts WHERE id IN (
+        SELECT account FROM tasks WHERE seq IN (
+            SELECT seq FROM tasks WHERE ended_ms < %(before_ms)s ORDER BY ended_ms LIMIT %(limit)s
+        )
+    ) ORDER BY id FOR UPDATE
+"""
+FORGET_TASKS: Final = f"""
+    DELETE FROM tasks WHERE seq IN (
+        SELECT seq FROM tasks
+        WHERE ended_ms < %(before_ms)s AND account = ANY(%(accounts)s) ORDER BY ended_ms LIMIT %(limit)s
+    )
+    RETURNING {TASK_COLUMNS}
+"""
+FORGET_KEYS: Final = """
+    DELETE FROM idempotency_keys WHERE (account, key) IN (
+        SELECT account, key FROM idempotency_keys
+        WHERE created_ms < wanserve_now_ms(%(now_ms)s) - %(ttl_ms)s ORDER BY created_ms LIMIT %(limit)s
+    )
+"""
+
+# Reads the counts that the triggers keep. The oldest waiting task of a model is the oldest of one of its accounts.
+STATE_COUNTS: Final = """
+    SELECT model, state, sum(tasks)::bigint, min(CASE state WHEN 'PENDING' THEN (
+        SELECT submitted_ms FROM tasks
+        WHERE state = 'PENDING' AND account = lane.account AND model = lane.model ORDER BY seq LIMIT 1
+    ) END)
+    FROM lane_counts AS lane WHERE tasks > 0 GROUP BY model, state
+"""
+
+# Writes as many bytes as a submit with the longest prompts and its indexes does, and others each time.
+PROBE: Final = """
+    INSERT INTO probe (id, content) VALUES (1, %(content)s) ON CONFLICT (id) DO UPDATE SET content = excluded.content
+"""
+
+LEDGER: Final = f"""
+    SELECT {USAGE_COLUMNS} FROM ledger WHERE %(account)s::text IS NULL OR account = %(account)s
+    ORDER BY ended_ms, task_id COLLATE "C"
+"""
+
+FIND_KEY: Final = f"SELECT {KEY_COLUMNS} FROM keys JOIN accounts ON accounts.id = keys.account WHERE sha256 = %s"
+ALL_KEYS: Final = f"""
+    SELECT {KEY_COLUMNS} FROM keys JOIN accounts ON accounts.id = keys.account
+    ORDER BY keys.created_ms, keys.name COLLATE "C"
+"""
+ALL_ACCOUNTS: Final = f'SELECT {ACCOUNT_COLUMNS} FROM accounts ORDER BY created_ms, id COLLATE "C"'
+LIMIT_ACCOUNT: Final = """
+    UPDATE accounts SET (submit_rps, query_rps, max_queued, max_running) = (%s, %s, %s, %s) WHERE id = %s
+"""
+ADD_ACCOUNT: Final = """
+    INSERT INTO accounts (id, created_ms) VALUES (%s, wanserve_now_ms(%s)) ON CONFLICT (id) DO NOTHING
+"""
+ADD_KEY: Final = """
+    INSERT INTO keys (sha256, name, account, created_ms, models) VALUES (%s, %s, %s, wanserve_now_ms(%s), %s)
+    ON CONFLICT (name) DO NOTHING
+"""
+RESTRICT_KEY: Final = "UPDATE keys SET models = %s WHERE name = %s"
+REVOKE_KEY: Final = "UPDATE keys SET revoked_ms = coalesce(revoked_ms, wanserve_now_ms(%s)) WHERE name = %s"

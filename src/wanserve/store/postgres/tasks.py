@@ -1,0 +1,225 @@
+"""The task table on a PostgreSQL database."""
+
+import secrets
+import threading
+from collections.abc import Collection
+from concurrent.futures import Future
+from dataclasses import asdict
+from typing import Final
+
+from wanserve.domain.errors import StoreUnavailable, WanserveError
+from wanserve.domain.idempotency import SubmitIdentity
+from wanserve.domain.ports import Clock, StateCount
+from wanserve.domain.search import Search
+from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
+from wanserve.domain.worker import WorkerRow
+from wanserve.store.listing import Listing
+from wanserve.store.postgres import statements as sql
+from wanserve.store.postgres.database import Connection, PostgresDatabase, monotonic_ms
+from wanserve.store.postgres.submits import Submitter
+from wanserve.store.rows import LIFE_COLUMNS, life_row, read_task, read_usage, read_worker, worker_row
+from wanserve.store.submits import PendingSubmit
+
+CLOCK_MS: Final = 60_000
+"""How long a reading of the server's clock is carried on by this machine's monotonic clock."""
+
+CLAIM_TRIES: Final = 5
+"""How often a claim is tried while other transactions hold the accounts whose turn it may be."""
+
+PROBE_BYTES: Final = 16_384
+
+
+class PostgresTasks:
+    """The TaskStore on a PostgresDatabase. `clock` replaces the server's clock in tests."""
+
+    def __init__(self, database: PostgresDatabase, clock: Clock | None = None) -> None:
+        self._database = database
+        self._clock = clock
+        self._submitter = Submitter(database, clock)
+        self._read_clock: tuple[int, int] | None = None
+        """A reading of the monotonic clock, and of the server's at that moment, both in milliseconds."""
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Finish the queued submits. The store must not be used afterwards."""
+        self._submitter.close()
+
+    def now_ms(self) -> int:
+        """See TaskStore."""
+        if self._clock is not None:
+            return self._clock()
+        with self._lock:
+            known, now = self._read_clock, monotonic_ms()
+            if known is None or now - known[0] >= CLOCK_MS:
+                try:
+                    server_ms: int = self._database.read(sql.NOW, {"now_ms": None})[0][0]
+                except StoreUnavailable:
+                    if known is None:
+                        raise
+                else:
+                    known = self._read_clock = monotonic_ms(), server_ms
+            return known[1] + now - known[0]
+
+    def add(self, new: NewTask, max_queued: int, identity: SubmitIdentity | None = None) -> Future[Task]:
+        """See TaskStore."""
+        return self._submitter.submit(PendingSubmit(new.account, new, max_queued, identity))
+
+    def find_earlier(self, account: str, identity: SubmitIdentity, refusal: WanserveError) -> Future[Task]:
+        """See TaskStore."""
+        return self._submitter.submit(PendingSubmit(account, refusal, 0, identity))
+
+    def get(self, account: str, task_id: str) -> Task | None:
+        """See TaskStore."""
+        rows = self._database.read(sql.GET_TASK, {"task_id": task_id, "account": account})
+        return read_task(rows[0]) if rows else None
+
+    def find(self, task_id: str) -> Task | None:
+        """See TaskStore."""
+        rows = self._database.read(sql.FIND_TASKS, {"ids": [task_id]})
+        return read_task(rows[0]) if rows else None
+
+    def search(self, account: str | None, search: Search) -> list[Task]:
+        """See TaskStore."""
+        if account is not None:
+            rows = self._listing(account, search).page()
+        else:
+            rows = self._database.read(sql.search_tasks(search, None), search_values(search, None))
+        return [read_task(row) for row in rows]
+
+    def count(self, account: str, search: Search) -> int:
+        """See TaskStore."""
+        return self._listing(account, search).total()
+
+    def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
+        """See TaskStore."""
+        values = {"models": list(models), "max_running": max_running}
+        return [model for (model,) in self._database.read(sql.WAITING_MODELS, values)]
+
+    def claim(
+        self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
+    ) -> Task | None:
+        """See TaskStore."""
+        values = self._now() | {
+            "worker_id": worker_id,
+            "models": list(models),
+            "lease_ms": round(lease_seconds * 1000),
+            "max_running": max_running,
+        }
+
+        def take(connection: Connection) -> tuple[bool, Task | None]:
+            row = connection.execute(sql.CLAIM_TASK, values).fetchone()
+            assert row is not None, "a function has a value"
+            busy, *task = row
+            return busy, None if task[0] is None else read_task(tuple(task))
+
+        for _ in range(CLAIM_TRIES):
+            busy, task = self._database.run(take)
+            if task is not None or not busy:
+                return task
+        return None
+
+    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
+        """See TaskStore."""
+        values = {"lease_ms": round(lease_seconds * 1000), "progress": progress, "task_id": task.id}
+        return self._database.change(sql.RENEW_TASK, self._now() | values | {"attempt": task.attempt}) == 1
+
+    def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
+        """See TaskStore."""
+        # The time of the end is the table's to write: this one only says whether there is an end.
+        moved = task.settled(settlement, 0)
+        life = dict(zip(map(str.strip, LIFE_COLUMNS.split(",")), life_row(moved), strict=True))
+        values = (
+            self._now()
+            | life
+            | {
+                "ended": moved.ended_ms is not None,
+                "task_id": task.id,
+                "attempt": task.attempt,
+                "expired_only": expired_only,
+            }
+        )
+        # The attempt of a settled task is the task's own.
+        settled = self._database.run(lambda connection: connection.execute(sql.SETTLE_TASK, values).fetchone()) == (1,)
+        if settled:
+            self._database.wakeup.wake()
+        return settled
+
+    def cancel(self, account: str, task_id: str, states: Collection[State]) -> Task | None:
+        """See TaskStore."""
+        values = self._now() | {"task_id": task_id, "account": account, "states": list(states)}
+        rows = self._database.read(sql.CANCEL_TASK, values)
+        return read_task(rows[0]) if rows else None
+
+    def remove(self, account: str, task_id: str) -> bool:
+        """See TaskStore."""
+        return self._database.change(sql.REMOVE_TASK, {"task_id": task_id, "account": account}) == 1
+
+    def expired(self) -> list[Task]:
+        """See TaskStore."""
+        return [read_task(row) for row in self._database.read(sql.EXPIRED_TASKS, self._now())]
+
+    def abandoned(self, installation: str) -> list[Task]:
+        """See TaskStore."""
+        rows = self._database.read(sql.ABANDONED_TASKS, {"installation": installation})
+        return [read_task(row) for row in rows]
+
+    def usage(self, account: str | None) -> list[Usage]:
+        """See TaskStore."""
+        return [read_usage(row) for row in self._database.read(sql.LEDGER, {"account": account})]
+
+    def forget(self, ended_before_ms: int, limit: int) -> list[Task]:
+        """See TaskStore."""
+        values: dict[str, object] = {"before_ms": ended_before_ms, "limit": limit}
+
+        def forget(connection: Connection) -> list[Task]:
+            accounts = [account for (account,) in connection.execute(sql.LOCK_FORGOTTEN, values).fetchall()]
+            rows = connection.execute(sql.FORGET_TASKS, values | {"accounts": accounts}).fetchall()
+            return [read_task(row) for row in rows]
+
+        return self._database.transact(forget)
+
+    def forget_keys(self, ttl_ms: int, limit: int) -> int:
+        """See TaskStore."""
+        return self._database.change(sql.FORGET_KEYS, self._now() | {"ttl_ms": ttl_ms, "limit": limit})
+
+    def save_worker(self, worker: WorkerRow) -> None:
+        """See TaskStore."""
+        *row, _ = worker_row(worker, 0)
+        self._database.change(sql.SAVE_WORKER, [*row, self._now()["now_ms"]])
+
+    def remove_workers(self, installation: str) -> None:
+        """See TaskStore."""
+        self._database.change(sql.REMOVE_WORKERS, {"installation": installation})
+
+    def workers(self, seen_within_seconds: float) -> list[WorkerRow]:
+        """See TaskStore."""
+        values = self._now() | {"within_ms": round(seen_within_seconds * 1000)}
+        return [read_worker(row) for row in self._database.read(sql.SEEN_WORKERS, values)]
+
+    def wait(self, seen: int, timeout_s: float) -> int:
+        """See TaskStore."""
+        return self._database.wakeup.wait(seen, timeout_s)
+
+    def wake(self) -> None:
+        """See TaskStore."""
+        self._database.wakeup.wake()
+
+    def state_counts(self) -> list[StateCount]:
+        """See TaskStore."""
+        rows = self._database.read(sql.STATE_COUNTS, ())
+        return [StateCount(model, State(state), count, oldest_ms) for model, state, count, oldest_ms in rows]
+
+    def check_writable(self) -> None:
+        """See TaskStore."""
+        self._database.change(sql.PROBE, {"content": secrets.token_bytes(PROBE_BYTES)})
+
+    def _now(self) -> dict[str, object]:
+        return {"now_ms": None if self._clock is None else self._clock()}
+
+    def _listing(self, account: str, search: Search) -> Listing:
+        return Listing(self._database.read, sql, search_values, account, search)
+
+
+def search_values(search: Search, account: str | None) -> dict[str, object]:
+    """The values for the statements of a search."""
+    return asdict(search) | {"account": account, "states": list(search.states)}
