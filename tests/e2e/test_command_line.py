@@ -187,7 +187,7 @@ def test_an_address_that_is_no_wanserve_is_said_plainly(tmp_path: Path, answer: 
         done = wanserve("generate", "a cat", "--url", url, "--key", "k", "-o", str(tmp_path / "x.mp4"))
         thread.join()
     assert done.returncode == 1
-    assert "is this address a wanserve?" in done.stderr
+    assert "is there a wanserve at this address?" in done.stderr
     assert "Traceback" not in done.stderr
 
 
