@@ -14,7 +14,7 @@ FILL = re.compile(r'fill="(#[0-9a-fA-F]{3,6})"')
 PAINTS = re.compile(r'(fill|stroke|stop-color)="(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3})"')
 PAINTED_GROUP = re.compile(r"<g[^>]*\bfill=")
 UNPAINTED = re.compile(r"<(path|circle|ellipse|rect|polygon)(?![^>]*\bfill=)")
-SOLID = re.compile(r'(fill|stroke)="(?!none)[^"]*"')
+PAINT = re.compile(r'(fill|stroke)="(?!none)[^"]*"')
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" width="128" height="128" viewBox="0 0 128 128">'
 
 
@@ -85,7 +85,7 @@ class Art:
     def silhouette(self, color: Color) -> str:
         """Its outline filled with one colour."""
         body = self._painted()
-        return f"{HEAD}{SOLID.sub(lambda m: _paint(m, color), body)}</svg>"
+        return f"{HEAD}{PAINT.sub(lambda m: _paint(m, color), body)}</svg>"
 
     def lit(self, light: Light, mirrored: bool, tint: Color | None = None) -> str:
         """Lit from one side: each plain colour becomes a gradient across the whole picture.
@@ -155,7 +155,7 @@ def _dyed(color: Color, tint: Color | None) -> Color:
     light = sum(color[:3]) / 3
     if spread < 40:
         return color
-    toned = tint.scaled(light / 150) if light < 150 else tint.mixed(WHITE, (light - 150) / 190)
+    toned = tint.brightened(light / 150) if light < 150 else tint.mixed(WHITE, (light - 150) / 190)
     return toned.mixed(BLACK, 0.04)
 
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.color import BLACK, WHITE, Color
-from wanserve.engine.animatic.drawing import KAPPA, Affine, Mark, Path, Point, down
+from wanserve.engine.animatic.drawing import KAPPA, Affine, FilledPath, Path, Point, vertical_gradient
 
 
 @dataclass(frozen=True)
 class Limb:
     """A part of a body that turns about `joint`, `gain` radians at full swing; 0 for what keeps still."""
 
-    mark: Mark
+    shape: FilledPath
     joint: Point
     gain: float = 0.0
 
 
 @dataclass(frozen=True)
-class Build:
+class DrawnBody:
     """A way to be built: the limbs behind the head, where the head sits and how tall it is."""
 
     limbs: tuple[Limb, ...]
@@ -28,7 +28,7 @@ class Build:
     width: float
 
 
-def build(kind: str, coat: Color, legs: Color, light: Light) -> Build:
+def draw_body(kind: str, coat: Color, legs: Color, light: Light) -> DrawnBody:
     """The body of that kind, `beast` or `figure`, lit from above."""
     return _figure(coat, light) if kind == "figure" else _beast(coat, legs, light)
 
@@ -42,12 +42,14 @@ def capsule(x: float, top: float, bottom: float, half: float) -> Path:
     return path.curve((x - k, bottom), (x - half, bottom - half + k), (x - half, bottom - half)).close()
 
 
-def _shaded(path: Path, color: Color, light: Light, top: float, bottom: float) -> Mark:
+def _shaded(path: Path, color: Color, light: Light, top: float, bottom: float) -> FilledPath:
     middle = light.lit.mixed(light.shade, 0.45)
-    return Mark(path, down(top, bottom, color.times(light.lit), color.times(middle), color.times(light.shade)))
+    return FilledPath(
+        path, vertical_gradient(top, bottom, color.times(light.lit), color.times(middle), color.times(light.shade))
+    )
 
 
-def _beast(coat: Color, legs: Color, light: Light) -> Build:
+def _beast(coat: Color, legs: Color, light: Light) -> DrawnBody:
     """On four legs: far legs, tail, trunk, near legs."""
     far, near = legs.mixed(BLACK, 0.26), legs.mixed(BLACK, 0.06)
     limbs = [
@@ -66,10 +68,10 @@ def _beast(coat: Color, legs: Color, light: Light) -> Build:
         Limb(_shaded(capsule(x, -0.34, 0.0, 0.066), near, light, -0.34, 0), (x, -0.27), gain)
         for x, gain in ((-0.06, 0.5), (0.4, -0.5))
     ]
-    return Build(tuple(limbs), Affine(a=0.62, e=0.62, c=-0.13, f=-0.36), 0.96)
+    return DrawnBody(tuple(limbs), Affine(a=0.62, e=0.62, c=-0.13, f=-0.36), 0.96)
 
 
-def _figure(coat: Color, light: Light) -> Build:
+def _figure(coat: Color, light: Light) -> DrawnBody:
     """Upright: far arm and leg, trunk, near leg and arm."""
     far, trim = coat.mixed(BLACK, 0.24), coat.mixed(WHITE, 0.12)
     limbs = [
@@ -79,4 +81,4 @@ def _figure(coat: Color, light: Light) -> Build:
         Limb(_shaded(capsule(0.0, -0.47, -0.13, 0.155), coat, light, -0.47, -0.13), (0, 0)),
         Limb(_shaded(capsule(-0.15, -0.45, -0.2, 0.052), trim, light, -0.45, -0.2), (-0.15, -0.41), -0.55),
     ]
-    return Build(tuple(limbs), Affine(a=0.6, e=0.6, c=0.0, f=-0.4), 0.66)
+    return DrawnBody(tuple(limbs), Affine(a=0.6, e=0.6, c=0.0, f=-0.4), 0.66)

@@ -1,7 +1,7 @@
 """Knows the drawing library, ThorVG, and is alone in the engine in that: puts drawings on pixels.
 
 A `Painter` is made once a process. It makes layers (drawn once) and stages (drawn each frame). ThorVG owns what was
-added to a stage and frees it with the stage, so a stage must be closed, and its parts not used after that.
+added to a stage and frees it with the canvas, so a stage must be closed, and its parts not used after that.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ from thorvg_python.paint.shape import Shape
 from wanserve.domain.errors import EngineExhausted, EngineFailed
 from wanserve.domain.ports import Frame
 from wanserve.engine.animatic.color import Color
-from wanserve.engine.animatic.drawing import Affine, Fill, Item, Linear, Mark, Path, Radial
+from wanserve.engine.animatic.drawing import Affine, Fill, FilledPath, Item, Linear, Path, Radial
 
 RGBA = Colorspace.ABGR8888
 """ThorVG names colour spaces from the highest byte of a little-endian word: this one is R, G, B, A in memory."""
@@ -62,7 +62,7 @@ class Band:
 
 
 class Part:
-    """Something on a stage that can be moved, faded and hidden from frame to frame.
+    """Something on a stage that can be translation, faded and hidden from frame to frame.
 
     ThorVG as bundled leaves a gradient where it was when only its shape's place changes (mended upstream in pull
     request 4528). Any change of opacity makes it look again, so a part that is `shaded` changes it there and back.
@@ -99,11 +99,11 @@ class Painter:
 
     def layer(self, width: int, height: int, items: Iterable[tuple[Item, float]], top: float = 0.0) -> Layer:
         """Draw the items, each shifted right by its number, on `width` x `height` clear pixels from y = `top` down."""
-        with Stage(self, width, height) as stage:
+        with Canvas(self, width, height) as canvas:
             for item, right in items:
-                stage.item(item, Affine(c=right, f=-top))
-            stage.draw(clear=True)
-            return Layer(bytes(stage.pixels), width, height)
+                canvas.add_item(item, Affine(c=right, f=-top))
+            canvas.draw(clear=True)
+            return Layer(bytes(canvas.pixels), width, height)
 
     def shape(self, path: Path, fill: Fill) -> Shape:
         """A filled outline as ThorVG has it."""
@@ -134,7 +134,7 @@ class Painter:
         return gradient
 
 
-class Stage:
+class Canvas:
     """A canvas of `width` x `height` pixels and the parts on it, drawn in the order in which they were added."""
 
     def __init__(self, painter: Painter, width: int, height: int, bands: Sequence[Band] = ()) -> None:
@@ -159,20 +159,20 @@ class Stage:
         self.close()
 
     def close(self) -> None:
-        """Free the canvas and all parts on it, as also happens to a forgotten stage. Closing twice is not an error."""
+        """Free the canvas and all parts on it, as also happens to a forgotten canvas. Closing twice is not an error."""
         self._free()
 
-    def mark(self, path: Path, fill: Fill) -> Part:
+    def add_path(self, path: Path, fill: Fill) -> Part:
         """Add a filled outline."""
         return self._add(self.painter.shape(path, fill), not isinstance(fill, Color))
 
-    def image(self, layer: Layer) -> Part:
+    def add_layer(self, layer: Layer) -> Part:
         """Add a layer; it is fastest where it is only shifted."""
         picture = Picture(self.painter.engine)
         picture.load_raw(layer.pixels, layer.width, layer.height, RGBA, True)
         return self._add(picture, shaded=False)
 
-    def art(self, svg: str, clip: Path | None = None) -> Part:
+    def add_art(self, svg: str, clip: Path | None = None) -> Part:
         """Add a piece of art from its SVG text, cut to `clip` in its own units."""
         picture = self.painter.picture(svg)
         if clip is None:
@@ -182,14 +182,14 @@ class Stage:
         scene.add(picture)
         return self._add(scene, "Gradient" in svg)
 
-    def item(self, item: Item, shift: Affine) -> Part:
+    def add_item(self, item: Item, shift: Affine) -> Part:
         """Add a drawing that will not move again."""
-        if isinstance(item, Mark):
-            part = self.mark(item.path, item.fill)
+        if isinstance(item, FilledPath):
+            part = self.add_path(item.path, item.fill)
             part.place(shift)
             return part
         svg, fit = self.painter.art(item.art, item.light, item.mirrored)
-        part = self.art(svg)
+        part = self.add_art(svg)
         stand = Affine(a=-item.height if item.mirrored else item.height, e=item.height, c=item.x, f=item.y)
         part.place(fit.then(stand).then(shift))
         return part

@@ -26,12 +26,12 @@ class Color(NamedTuple):
         r, g, b = (round(x * y / 255) for x, y in zip(self[:3], light[:3], strict=True))
         return Color(r, g, b, self.a)
 
-    def scaled(self, factor: float) -> "Color":
+    def brightened(self, factor: float) -> "Color":
         """Brighter (over 1) or darker (under 1), held to the range."""
         r, g, b = (min(255, round(x * factor)) for x in self[:3])
         return Color(r, g, b, self.a)
 
-    def turned(self, degrees: float) -> "Color":
+    def hue_shifted(self, degrees: float) -> "Color":
         """The same lightness with the hue turned, in degrees of the colour circle."""
         h, light, s = colorsys.rgb_to_hls(self.r / 255, self.g / 255, self.b / 255)
         r, g, b = colorsys.hls_to_rgb((h + degrees / 360) % 1.0, light, s)

@@ -43,23 +43,23 @@ class Affine(NamedTuple):
         return self.a * x + self.b * y + self.c, self.d * x + self.e * y + self.f
 
 
-def moved(x: float, y: float) -> Affine:
+def translation(x: float, y: float) -> Affine:
     """A shift."""
     return Affine(c=x, f=y)
 
 
-def scaled(x: float, y: float) -> Affine:
+def scaling(x: float, y: float) -> Affine:
     """A scaling about the origin; a negative x mirrors."""
     return Affine(a=x, e=y)
 
 
-def turned(radians: float) -> Affine:
+def rotation(radians: float) -> Affine:
     """A turn about the origin, clockwise on the screen."""
     cos, sin = math.cos(radians), math.sin(radians)
     return Affine(cos, -sin, 0.0, sin, cos, 0.0)
 
 
-def leaned(x: float, y: float = 0.0) -> Affine:
+def shear(x: float, y: float = 0.0) -> Affine:
     """A shear: x grows by `x` a unit of y, y by `y` a unit of x."""
     return Affine(b=x, d=y)
 
@@ -168,7 +168,7 @@ Fill = Color | Linear | Radial
 
 
 @dataclass(frozen=True)
-class Mark:
+class FilledPath:
     """A filled outline."""
 
     path: Path
@@ -195,20 +195,20 @@ class Sticker:
         return self.x - self.height, self.x + self.height
 
 
-Item = Mark | Sticker
+Item = FilledPath | Sticker
 
 
-def down(top: float, bottom: float, *colors: Color) -> Linear:
+def vertical_gradient(top: float, bottom: float, *colors: Color) -> Linear:
     """A vertical gradient through evenly spread colours."""
     last = max(1, len(colors) - 1)
     return Linear((0.0, top), (0.0, bottom), tuple(Stop(i / last, c) for i, c in enumerate(colors)))
 
 
-def glow(x: float, y: float, r: float, color: Color, strength: float) -> Mark:
+def glow(x: float, y: float, r: float, color: Color, strength: float) -> FilledPath:
     """A soft round light that fades out at radius `r`; `strength` is its alpha at the middle."""
     fades = ((0.0, 1.0), (0.2, 0.68), (0.45, 0.3), (0.7, 0.09), (1.0, 0.0))
     stops = tuple(Stop(at, color.alpha(strength * part)) for at, part in fades)
-    return Mark(Path().circle(x, y, r), Radial((x, y), r, stops))
+    return FilledPath(Path().circle(x, y, r), Radial((x, y), r, stops))
 
 
 def _slopes(line: Sequence[Point]) -> list[float]:

@@ -5,9 +5,9 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Report
 from wanserve.engine.animatic.art import ArtPack, load_pack
 from wanserve.engine.animatic.canvas import Painter
-from wanserve.engine.animatic.plot import plot
-from wanserve.engine.animatic.stage import Show
-from wanserve.engine.animatic.words import Lexicon, load_lexicon
+from wanserve.engine.animatic.clip_renderer import ClipRenderer
+from wanserve.engine.animatic.interpreter import make_storyboard
+from wanserve.engine.animatic.lexicon import Lexicon, load_lexicon
 
 
 class AnimaticEngine:
@@ -31,8 +31,8 @@ class AnimaticEngine:
         """Draw the generation; the frames share their memory. Raises SetupError before `load`."""
         if self._painter is None or self._pack is None or self._lexicon is None:
             raise SetupError("the animatic engine was asked to draw before it was loaded")
-        board = plot(self._lexicon, generation.prompt, generation.negative_prompt)
-        show = Show(self._painter, self._pack, board, generation)
+        board = make_storyboard(self._lexicon, generation.prompt, generation.negative_prompt)
+        show = ClipRenderer(self._painter, self._pack, board, generation)
         return Clip(show.frames(report), board.notes)
 
     def clean_up(self) -> None:

@@ -57,7 +57,7 @@ class Time(StrEnum):
 
 
 class Rig(StrEnum):
-    """How a subject's art is moved: what its legs, wings or wheels do."""
+    """How a subject's art is translation: what its legs, wings or wheels do."""
 
     LEGS = "legs"
     GALLOP = "gallop"
@@ -103,7 +103,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class SubjectGroup:
     """A subject of this story, how many of it, and its colour's name where the prompt gives one."""
 
     subject: Subject
@@ -118,7 +118,7 @@ class Storyboard:
     `without` names what the scenery must leave out; `notes` are sentences for the user.
     """
 
-    casts: tuple[Cast, ...]
+    groups: tuple[SubjectGroup, ...]
     setting: Setting
     motion: Motion
     direction: tuple[int, int]

@@ -81,7 +81,9 @@ def palette(setting: Setting, time: Time, hue: float) -> Palette:
     light = PLACE_LIGHTS.get(setting, LIGHTS[time])
     fixed = setting in (Setting.UNDERWATER, Setting.INDOORS, Setting.SPACE)
     stain = WHITE if setting is Setting.SPACE else STAINS[time]
-    land = [_at(time if setting is not Setting.SPACE else Time.DAY, c).turned(hue) for c in (far, middle, near, front)]
+    land = [
+        _at(time if setting is not Setting.SPACE else Time.DAY, c).hue_shifted(hue) for c in (far, middle, near, front)
+    ]
     if fixed:
         sky = tuple(_at(time if setting is not Setting.SPACE else Time.DAY, c) for c in _colors(SKIES[setting]))
         light = light if time is Time.DAY or setting is Setting.SPACE else _dimmed(light, time)
@@ -90,7 +92,7 @@ def palette(setting: Setting, time: Time, hue: float) -> Palette:
         sky = tuple(_colors(text))
     rim = PLACE_RIMS.get(setting, RIMS[time])
     return Palette(
-        tuple(c.turned(hue * 0.6) for c in sky), land[0], land[1], land[2], land[3], accent, light, rim, stain
+        tuple(c.hue_shifted(hue * 0.6) for c in sky), land[0], land[1], land[2], land[3], accent, light, rim, stain
     )
 
 

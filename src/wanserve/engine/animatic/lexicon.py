@@ -27,7 +27,7 @@ IRREGULAR = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class Match:
     """A word of the lexicon found in a text.
 
     `meanings` are (table, name) pairs, none for a word that the lexicon knows to mean nothing; `negated` where a "no"
@@ -45,15 +45,15 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedText:
     """A text as read: hits in their order, with the unknown words between them as plain strings."""
 
-    parts: tuple[Hit | str, ...]
+    parts: tuple[Match | str, ...]
 
     @property
-    def hits(self) -> list[Hit]:
+    def hits(self) -> list[Match]:
         """Only what was found, without what a "no" takes away."""
-        return [p for p in self.parts if isinstance(p, Hit) and not p.negated]
+        return [p for p in self.parts if isinstance(p, Match) and not p.negated]
 
     def names(self, table: str) -> list[str]:
         """All names of that table, in the order of the text, each once."""
@@ -68,10 +68,10 @@ class Lexicon:
     words: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     plurals: set[str] = field(default_factory=set)
 
-    def read(self, text: str) -> Reading:
+    def read(self, text: str) -> ParsedText:
         """Find the words of the lexicon in a text. Any text at all is read without an error."""
         tokens = TOKEN.findall(_plain(text))
-        parts: list[Hit | str] = []
+        parts: list[Match | str] = []
         at = 0
         while at < len(tokens):
             if "\u3400" <= tokens[at][0] <= "\u9fff":
@@ -81,22 +81,22 @@ class Lexicon:
             hit, used = self._english(tokens, at)
             parts.append(hit if hit is not None else tokens[at])
             at += used
-        return Reading(tuple(_negate(parts)))
+        return ParsedText(tuple(_negate(parts)))
 
-    def _english(self, tokens: list[str], at: int) -> tuple[Hit | None, int]:
+    def _english(self, tokens: list[str], at: int) -> tuple[Match | None, int]:
         for count in range(LONGEST, 0, -1):
             words = " ".join(t.removesuffix("'s") for t in tokens[at : at + count])
             if words in self.words and at + count <= len(tokens):
-                return Hit(words, self.words[words], words in self.plurals), count
+                return Match(words, self.words[words], words in self.plurals), count
         return None, 1
 
-    def _chinese(self, run: str) -> list[Hit | str]:
-        parts: list[Hit | str] = []
+    def _chinese(self, run: str) -> list[Match | str]:
+        parts: list[Match | str] = []
         at = 0
         while at < len(run):
             count = next((n for n in range(LONGEST, 0, -1) if run[at : at + n] in self.words), 0)
             word = run[at : at + max(1, count)]
-            parts.append(Hit(word, self.words[word]) if count else word)
+            parts.append(Match(word, self.words[word]) if count else word)
             at += len(word)
         return parts
 
@@ -162,13 +162,13 @@ def _plural(phrase: str) -> str:
     return " ".join((*head, many))
 
 
-def _negate(parts: list[Hit | str]) -> list[Hit | str]:
-    """Mark each hit that directly follows a "no"; in Chinese or English."""
-    done: list[Hit | str] = []
+def _negate(parts: list[Match | str]) -> list[Match | str]:
+    """FilledPath each hit that directly follows a "no"; in Chinese or English."""
+    done: list[Match | str] = []
     negating = False
     for part in parts:
-        if isinstance(part, Hit):
-            hit = Hit(part.word, part.meanings, part.plural, negated=True) if negating and part.meanings else part
+        if isinstance(part, Match):
+            hit = Match(part.word, part.meanings, part.plural, negated=True) if negating and part.meanings else part
             negating = hit.name("negations") is not None
             done.append(hit)
             continue

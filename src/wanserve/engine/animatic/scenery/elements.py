@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.color import Color
-from wanserve.engine.animatic.drawing import Fill, Item, Mark, Path, Point
+from wanserve.engine.animatic.drawing import Fill, FilledPath, Item, Path, Point
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.storyboard import Setting, Time
 
@@ -15,7 +15,7 @@ GLINT = Color(255, 255, 255, 150)
 
 
 @dataclass
-class Strip:
+class ScrollingStrip:
     """A layer from y = `top` to `bottom`, as wide as the period, repeated sideways.
 
     `depth` is its speed in parts of the ground's: 0 stands still, 1 goes with the subjects, more is nearer than they.
@@ -41,10 +41,10 @@ class Star:
 
 
 @dataclass(frozen=True)
-class Swayer:
+class SwayingShape:
     """A drawing that rocks about (x, y): weeds, rays of light. `swing` is radians, `pace` turns a second."""
 
-    mark: Mark
+    shape: FilledPath
     x: float
     y: float
     swing: float
@@ -64,7 +64,7 @@ class Glint:
 
 
 @dataclass(frozen=True)
-class Shower:
+class ParticleLayer:
     """Many small things of one kind at one distance: their outline, fill, and speed in pixels a second.
 
     `sway` is how far all of them swing sideways, `depth` how much the camera's way shifts them.
@@ -85,17 +85,17 @@ class Shower:
 
 
 @dataclass
-class Plan:
+class Scenery:
     """A place, ready to be drawn. Strips are in order from far to near."""
 
     light: Light
     rim: Color | None
     base: list[Item] = field(default_factory=list)
-    strips: list[Strip] = field(default_factory=list)
+    strips: list[ScrollingStrip] = field(default_factory=list)
     stars: list[Star] = field(default_factory=list)
-    swayers: list[Swayer] = field(default_factory=list)
+    swaying_shapes: list[SwayingShape] = field(default_factory=list)
     glints: list[Glint] = field(default_factory=list)
-    showers: list[Shower] = field(default_factory=list)
+    particle_layers: list[ParticleLayer] = field(default_factory=list)
     """What moves behind all strips."""
     glint_color: Color = GLINT
     shadow: float = 0.38
@@ -105,13 +105,13 @@ class Plan:
 
 
 @dataclass
-class Site:
-    """What a place is planned with: the frame, the light's time, the dice, and what to leave out."""
+class SceneryContext:
+    """What a place is planned with: the frame, the light's time, the rng, and what to leave out."""
 
     geometry: Geometry
     setting: Setting
     time: Time
-    dice: random.Random
+    rng: random.Random
     without: frozenset[str]
     afloat: bool = False
 
@@ -121,12 +121,12 @@ class Site:
 
     def around(self, value: float, part: float) -> float:
         """The value, give or take that part of it."""
-        return value * self.dice.uniform(1 - part, 1 + part)
+        return value * self.rng.uniform(1 - part, 1 + part)
 
     def ridge(self, base: float, swell: float, waves: tuple[int, ...], points: int = 48) -> list[Point]:
         """A line of hills one period wide whose ends meet: sines of these whole frequencies about y = `base`."""
         period = self.geometry.period
-        phases = [self.dice.uniform(0, math.tau) for _ in waves]
+        phases = [self.rng.uniform(0, math.tau) for _ in waves]
         sizes = [swell / (i + 1) for i in range(len(waves))]
         line = []
         for i in range(points + 1):
@@ -139,7 +139,7 @@ class Site:
         """`count` places across one period, evenly but not too evenly, in pixels."""
         step = self.geometry.period / count
         for i in range(count):
-            yield (i + 0.5 + self.dice.uniform(-jitter, jitter)) * step
+            yield (i + 0.5 + self.rng.uniform(-jitter, jitter)) * step
 
 
 def height_at(line: list[Point], x: float) -> float:
