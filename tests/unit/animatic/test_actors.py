@@ -1,4 +1,4 @@
-"""Casting: everybody fits on the canvas, in order, and keeps its size among the others."""
+"""Placement: all subjects fit in the frame, in order, and keep their relative sizes."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""The art pack: it holds what the lexicon names, all of it draws, and light changes it as light does."""
+"""The art pack: it has the art that the lexicon names, all of it can be drawn, and light changes its colours."""
 
 import re
 
@@ -32,7 +32,7 @@ def drawn(painter: Painter, svg: str, size: int = 64) -> Layer:
 
 
 def mean(layer: Layer, left: float, right: float) -> tuple[float, float, float]:
-    """The mean colour of the solid pixels between two columns, in parts of the width."""
+    """The mean colour of the opaque pixels between two columns, as fractions of the width."""
     at = range(0, len(layer.pixels), 4)
     solid = [i for i in at if layer.pixels[i + 3] == 255 and left <= (i // 4 % layer.width) / layer.width < right]
     assert solid
@@ -147,7 +147,7 @@ def test_a_stage_too_large_for_memory_is_refused(painter: Painter) -> None:
 
 @pytest.mark.parametrize("cut", [False, True])
 def test_light_goes_with_what_it_falls_on(painter: Painter, cut: bool) -> None:
-    """A translation picture looks like one drawn there at once."""
+    """A picture that was moved looks like one that was drawn there from the start."""
     art = PACK["frog"]
     svg, clip = art.lit(Light(Color(60, 60, 60), WHITE, 0, -1), mirrored=False), art.cut(0, 0, 1, 0.7) if cut else None
 

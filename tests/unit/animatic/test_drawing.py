@@ -1,4 +1,4 @@
-"""The pure parts of drawing: colours, places, outlines, weather that never runs out."""
+"""The pure parts of drawing: colours, transforms, paths, weather that covers the frame at all times."""
 
 import random
 

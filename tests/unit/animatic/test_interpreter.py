@@ -1,4 +1,4 @@
-"""Plotting: what a prompt and its negative prompt become."""
+"""The storyboard that is made of a prompt and its negative prompt."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""ParsedText: every word of the lexicon is found in both languages, and nothing that only looks like one."""
+"""Parsing: every word of the lexicon is found in both languages, and nothing that only looks like one."""
 
 import json
 from importlib import resources

@@ -1,4 +1,4 @@
-"""Moving: every subject stays in the picture, keeps its feet on the ground, and its legs go with its way."""
+"""Motion: every subject stays in the frame, keeps its feet on the ground, and its legs move with its speed."""
 
 import math
 
@@ -111,7 +111,7 @@ def test_legs_swing_both_ways_while_running() -> None:
 
 
 def test_the_gait_goes_with_the_distance() -> None:
-    """As many steps as strides fit into the way, whatever the size."""
+    """The number of steps is the distance divided by the stride, for every size."""
     for size in (0.2, 0.4, 0.6):
         one = actor(Rig.LEGS, Motion.WALK, size)
         steps = path(one)[-1].step - one.phase

@@ -40,7 +40,7 @@ def place_actors(board: Storyboard, geometry: Geometry, rng: random.Random, pack
 
 
 def _new_actor(group: SubjectGroup, nth: int, board: Storyboard, geometry: Geometry, rng: random.Random) -> PlacedActor:
-    """The nth actor of a group, not yet placed. Only the first has full size. Small subjects are drawn a little larger."""
+    """The nth actor of a group, not yet placed. Only the first has full size. Small subjects are enlarged a little."""
     growth = 1.0 if nth == 0 else rng.uniform(0.82, 0.96)
     size = 0.98 * geometry.unit * group.subject.size**0.85 * growth
     return PlacedActor(Actor(group.subject, board.motion, size, 0.0, 1, rng.random(), board.direction), group.color)

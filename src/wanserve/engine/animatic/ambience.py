@@ -1,4 +1,4 @@
-"""Knows what stirs in a scene besides the subjects: stars, rays, weeds, glints, weather, lightning."""
+"""Moves what moves in a scene besides the subjects: stars, light rays, weeds, glints, weather, lightning."""
 
 import math
 import random
@@ -15,7 +15,7 @@ from wanserve.engine.animatic.weather import Flash, bubbles, flashes, particle_l
 
 
 class Ambience:
-    """The small moving parts of a stage. Made before the strips; near things and weather are added after them."""
+    """The small moving parts of a clip. It is made before the strips; near parts and weather are added after them."""
 
     def __init__(self, canvas: Canvas, scenery: Scenery, geometry: Geometry) -> None:
         self.canvas, self.geometry = canvas, geometry
@@ -32,13 +32,13 @@ class Ambience:
         self.sheet_lightning: Part | None = None
 
     def add_near(self, scenery: Scenery) -> None:
-        """What sways beside the subjects."""
+        """Add the swaying shapes that are as near as the subjects."""
         self.swaying_shapes += [
             (s, self.canvas.add_path(s.shape.path, s.shape.fill)) for s in scenery.swaying_shapes if s.depth >= 1
         ]
 
     def add_weather(self, board: Storyboard, rng: random.Random, seconds: float) -> None:
-        """What falls before everything else."""
+        """Add the weather in front of everything else."""
         geo = self.geometry
         falling: list[ParticleLayer] = []
         if board.setting not in WITHOUT_SKY:
@@ -53,7 +53,7 @@ class Ambience:
             )
 
     def draw(self, t: float, scroll: float) -> None:
-        """Put everything where it is at time t."""
+        """Move everything to its position at time t."""
         for star, part in self.stars:
             bright = 0.5 + 0.5 * math.sin(math.tau * (t / 2.6 + star.phase))
             part.place(scaling(0.35 + 0.65 * bright, 0.35 + 0.65 * bright).then(translation(star.x, star.y)))

@@ -1,6 +1,6 @@
-"""Knows how to draw a body for art that is only a head: four legs or two, in one coat, with limbs that swing. Pure.
+"""Draws a body for art that is only a head: on four legs or two, in one colour, with limbs that swing. Pure.
 
-Lengths are parts of the whole height; the feet's middle is the origin, y down, the head looks left.
+Lengths are fractions of the whole height. The middle of the feet is the origin, y points down, the head looks left.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from wanserve.engine.animatic.drawing import KAPPA, Affine, FilledPath, Path, Po
 
 @dataclass(frozen=True)
 class Limb:
-    """A part of a body that turns about `joint`, `gain` radians at full swing; 0 for what keeps still."""
+    """A part of a body that rotates about `joint` by `gain` radians at full swing; 0 for a part that does not move."""
 
     shape: FilledPath
     joint: Point
@@ -21,7 +21,7 @@ class Limb:
 
 @dataclass(frozen=True)
 class DrawnBody:
-    """A way to be built: the limbs behind the head, where the head sits and how tall it is."""
+    """A drawn body: the limbs behind the head, the transform of the head, and the width of the body."""
 
     limbs: tuple[Limb, ...]
     head: Affine
@@ -29,12 +29,12 @@ class DrawnBody:
 
 
 def draw_body(kind: str, coat: Color, legs: Color, light: Light) -> DrawnBody:
-    """The body of that kind, `beast` or `figure`, lit from above."""
+    """Draw a body of this kind, `beast` or `figure`, lit from above."""
     return _figure(coat, light) if kind == "figure" else _beast(coat, legs, light)
 
 
 def capsule(x: float, top: float, bottom: float, half: float) -> Path:
-    """An upright bar with round ends."""
+    """The outline of an upright bar with round ends."""
     k = half * KAPPA
     path = Path().move(x - half, top + half).curve((x - half, top + half - k), (x - k, top), (x, top))
     path.curve((x + k, top), (x + half, top + half - k), (x + half, top + half)).line(x + half, bottom - half)
@@ -50,7 +50,7 @@ def _shaded(path: Path, color: Color, light: Light, top: float, bottom: float) -
 
 
 def _beast(coat: Color, legs: Color, light: Light) -> DrawnBody:
-    """On four legs: far legs, tail, trunk, near legs."""
+    """A body on four legs: far legs, tail, trunk, near legs."""
     far, near = legs.mixed(BLACK, 0.26), legs.mixed(BLACK, 0.06)
     limbs = [
         Limb(_shaded(capsule(x, -0.32, -0.005, 0.058), far, light, -0.32, 0), (x, -0.26), gain)
@@ -72,7 +72,7 @@ def _beast(coat: Color, legs: Color, light: Light) -> DrawnBody:
 
 
 def _figure(coat: Color, light: Light) -> DrawnBody:
-    """Upright: far arm and leg, trunk, near leg and arm."""
+    """An upright body: far arm and leg, trunk, near leg and arm."""
     far, trim = coat.mixed(BLACK, 0.24), coat.mixed(WHITE, 0.12)
     limbs = [
         Limb(_shaded(capsule(0.13, -0.44, -0.2, 0.05), far, light, -0.44, -0.2), (0.13, -0.4), 0.55),

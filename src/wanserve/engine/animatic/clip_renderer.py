@@ -1,4 +1,4 @@
-"""Knows how one clip is staged: layers drawn once, actors cast, then frame after frame translation and drawn."""
+"""Renders one clip: draws the layers of the scenery once, then moves everything and draws frame after frame."""
 
 import math
 import random
@@ -21,7 +21,7 @@ from wanserve.engine.animatic.storyboard import Storyboard
 
 
 class ClipRenderer:
-    """One clip, ready to be drawn. Parts are added to the canvas in the order in which they are drawn."""
+    """Renders one clip. Parts are added to the canvas in the order in which they are drawn."""
 
     def __init__(self, painter: Painter, pack: ArtPack, board: Storyboard, generation: Generation) -> None:
         self.generation = generation
@@ -30,19 +30,19 @@ class ClipRenderer:
         self.placed_actors = place_actors(board, geo, _rng(generation, "cast"), pack)
         self.context = _motion_context(self.placed_actors, scenery, geo, generation.seconds)
         self.bands = [Band(painter.layer(geo.width, geo.height, [(i, 0.0) for i in scenery.base]), 0)]
-        sheets = [self._sheet(painter, s) for s in _trimmed(scenery.strips)]
+        drawn_strips = [self._draw_strip(painter, s) for s in _trim(scenery.strips)]
         self.canvas = Canvas(painter, geo.width, geo.height, self.bands)
         self.ambience = Ambience(self.canvas, scenery, geo)
-        self.strips = [self._images(s, layer) for s, layer in sheets if s.depth <= 1]
+        self.strips = [self._images(s, layer) for s, layer in drawn_strips if s.depth <= 1]
         self.ambience.add_near(scenery)
         self.puppets = [
             Puppet(self.canvas, pack[art_name(p.actor)], p.actor, scenery, p.color) for p in self.placed_actors
         ]
-        self.strips += [self._images(s, layer) for s, layer in sheets if s.depth > 1]
+        self.strips += [self._images(s, layer) for s, layer in drawn_strips if s.depth > 1]
         self.ambience.add_weather(board, _rng(generation, "weather"), generation.seconds)
 
-    def _sheet(self, painter: Painter, strip: ScrollingStrip) -> tuple[ScrollingStrip, Layer]:
-        """Draw a strip's layer; the solid rows of the nearest ground become a band, copied instead of blended."""
+    def _draw_strip(self, painter: Painter, strip: ScrollingStrip) -> tuple[ScrollingStrip, Layer]:
+        """Draw a strip's layer. The opaque rows of the nearest ground become a band, which is copied, not blended."""
         period, width = self.geometry.period, self.geometry.width
         top, bottom = max(0, int(strip.top)), min(self.geometry.height, math.ceil(strip.bottom))
         solid = min(bottom, math.ceil(min(strip.solid, bottom)))
@@ -59,7 +59,7 @@ class ClipRenderer:
         return strip, self.canvas.add_layer(layer), self.canvas.add_layer(layer)
 
     def frames(self, report: Report) -> Iterator[Frame]:
-        """Draw frame after frame; closes the canvas at the end, and when it is left early."""
+        """Draw frame after frame. Closes the canvas at the end, and where the iterator is closed early."""
         with self.canvas:
             for k in range(self.generation.frames):
                 report(k / self.generation.frames)
@@ -80,14 +80,14 @@ class ClipRenderer:
 
 
 def _rng(generation: Generation, purpose: str) -> random.Random:
-    """Dice of their own for each purpose, so that taking a subject away moves no hill and no raindrop."""
+    """A random generator for each purpose, so that a subject less does not change the hills or the rain."""
     return random.Random(f"{generation.seed} {purpose}")
 
 
 def _motion_context(
     placed_actors: list[PlacedActor], scenery: Scenery, geometry: Geometry, seconds: float
 ) -> MotionContext:
-    """What the actors share; the camera follows the first of them."""
+    """What the motions of all actors depend on. The camera follows the first actor."""
     ground, aloft = (geometry.ground, 0.36) if scenery.floor is None else (scenery.floor, 0.05)
     if not placed_actors:
         return MotionContext(geometry, seconds, 0.0, 1, ground, aloft)
@@ -95,17 +95,17 @@ def _motion_context(
     return MotionContext(geometry, seconds, follow_speed(lead, geometry), lead.facing, ground, aloft)
 
 
-def _trimmed(strips: list[ScrollingStrip]) -> list[ScrollingStrip]:
-    """The strips cut off where a nearer one hides them."""
-    done: list[ScrollingStrip] = []
+def _trim(strips: list[ScrollingStrip]) -> list[ScrollingStrip]:
+    """Cut off the part of each strip that a nearer strip hides."""
+    trimmed: list[ScrollingStrip] = []
     for i, strip in enumerate(strips):
         hidden = min((s.solid for s in strips[i + 1 :]), default=math.inf)
-        done.append(replace(strip, bottom=max(strip.top + 1, min(strip.bottom, hidden))))
-    return done
+        trimmed.append(replace(strip, bottom=max(strip.top + 1, min(strip.bottom, hidden))))
+    return trimmed
 
 
 def _repeated(items: Iterable[Item], period: int, extra: int) -> Iterator[tuple[Item, float]]:
-    """Each item at every shift by a period at which it shows on a layer of `period + extra` columns."""
+    """Yield each item with every shift by a period at which it is visible on `period + extra` columns."""
     for item in items:
         left, right = item.span()
         for shift in (-period, 0, period):

@@ -1,4 +1,4 @@
-"""Knows how an actor is put on the canvas: its art lit and cut into moving parts, its shadow, rim and dust."""
+"""Draws an actor: lights its art, cuts it into moving pieces, and adds shadow, rim light, halo and dust."""
 
 import math
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ DUST_RAISING = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER, Rig.WHEELS, Rig.HEAD
 DUST_PUFFS = 5
 SELF_LIT = Light(Color(226, 214, 224), WHITE)
 HIP = {Rig.LEGS: 0.72, Rig.WALKER: 0.58}
-"""Where the legs begin, in parts of the height from the top."""
+"""Where the legs begin, as a fraction of the height from the top."""
 
 LEG_SWING = {Rig.LEGS: 0.34, Rig.WALKER: 0.3}
-"""How far the legs swing at full strength: a shear."""
+"""The shear of the legs at full swing."""
 
 TINTS = {
     "red": "#e5484d",
@@ -49,7 +49,7 @@ TINTS = {
 
 
 class Swing(Enum):
-    """How a piece answers the swing of its pose."""
+    """How a piece moves with the swing of the pose."""
 
     STILL = "still"
     LEAN = "lean"
@@ -59,10 +59,10 @@ class Swing(Enum):
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a puppet: `fit` puts it into the puppet's own units (1 tall, feet at the origin).
+    """A moving piece of a puppet. `fit` transforms it to the puppet's units (1 tall, feet at the origin).
 
-    It answers the swing about `joint`, in those units: by a shear along x (a leg of the art), a shear along y (a tail)
-    or a turn (a drawn limb).
+    It swings about `joint`, in these units: by a shear along x (a leg of the art), a shear along y (a tail) or a
+    rotation (a drawn limb).
     """
 
     part: Part
@@ -72,7 +72,7 @@ class Piece:
     gain: float = 0.0
 
     def placed(self, swing: float) -> Affine:
-        """Where it is, in the puppet's units, at that swing, -1 to 1."""
+        """The transform to the puppet's units at this swing, -1 to 1."""
         if self.swing is Swing.STILL:
             return self.fit
         amount = self.gain * swing
@@ -82,7 +82,7 @@ class Piece:
 
 
 def art_name(actor: Actor) -> str:
-    """The name of the actor's art; a person is drawn by what it does."""
+    """The name of the actor's art. That of a person depends on the motion."""
     name = actor.subject.art
     if not name.startswith("@"):
         return name
@@ -91,7 +91,7 @@ def art_name(actor: Actor) -> str:
 
 
 class Puppet:
-    """One actor's parts on a stage. Made in drawing order: its shadow first."""
+    """The parts of one actor on a canvas. They are added in drawing order, the shadow first."""
 
     def __init__(self, canvas: Canvas, art: Art, actor: Actor, scenery: Scenery, color: str) -> None:
         self.art, self.actor, self.scenery = art, actor, scenery
@@ -119,7 +119,7 @@ class Puppet:
         )
 
     def _rim_light(self, canvas: Canvas) -> Piece | None:
-        """The rim of light around what does not swing, the last of the cuts; None where the light is even."""
+        """Add the rim light around the piece that does not swing, the last cut; None where the light has no rim."""
         if self.scenery.rim is None or self.halo is not None:
             return None
         svg = self.art.silhouette(self.scenery.rim)
@@ -129,14 +129,14 @@ class Puppet:
         return Piece(canvas.add_art(svg, cuts(self.actor, self.art)[-1].clip), self.art.fit())
 
     def _halo(self, canvas: Canvas) -> Part | None:
-        """The light around what shines."""
+        """Add the light around a subject that shines; None for the others."""
         if not self.actor.subject.glow:
             return None
         soft = glow(0.0, 0.0, 1.1 * self.actor.size, rgb(self.actor.subject.glow), 0.6)
         return canvas.add_path(soft.path, soft.fill)
 
     def _body_pieces(self, canvas: Canvas, svg: str, tint: Color | None) -> list[Piece]:
-        """A drawn body with the art as its head."""
+        """Add a drawn body with the art as its head."""
         subject = self.actor.subject
         coat, legs = (rgb(c) for c in (subject.coat.split() * 2)[:2])
         whole = draw_body(subject.body, tint or coat, tint or legs, self.scenery.light)
@@ -153,7 +153,7 @@ class Puppet:
         return [*limbs, Piece(canvas.add_art(svg), self.art.fit().then(whole.head))]
 
     def draw(self, pose: Pose, context: MotionContext, t: float) -> None:
-        """Put all parts where the pose says."""
+        """Move all parts to the pose."""
         body = self._body(pose)
         for piece in self.pieces:
             piece.part.place(piece.placed(pose.swing).then(body))
@@ -180,7 +180,7 @@ class Puppet:
         self._draw_dust(pose, context, t)
 
     def _draw_dust(self, pose: Pose, context: MotionContext, t: float) -> None:
-        """Dust behind the feet: one puff for each half step, growing and fading as the ground carries it off."""
+        """Draw dust behind the feet: a puff for each half step, which grows, fades and stays behind with the ground."""
         moving = context.speed > 0.22 * context.geometry.width and pose.step > 0
         for i, puff in enumerate(self.puffs):
             age = (pose.step * 2 + i / DUST_PUFFS * 2) % 2.0 / 2
@@ -193,7 +193,7 @@ class Puppet:
                 puff.fade(0.55 * (1 - age) ** 1.3)
 
     def _body(self, pose: Pose) -> Affine:
-        """From the puppet's units to the screen."""
+        """The transform from the puppet's units to the screen."""
         size, wide = self.actor.size, pose.wide
         if self.actor.subject.rig is Rig.WINGS and pose.lift > 0:
             wide *= 0.8 + 0.2 * pose.swing
@@ -210,7 +210,7 @@ class Puppet:
 
 @dataclass(frozen=True)
 class Cut:
-    """A piece that art is cut into: its outline in the art's units (None: all of it), and how it swings."""
+    """How one piece is cut out of the art: its outline in the art's units (None: all of the art), and how it swings."""
 
     clip: Path | None = None
     swing: Swing = Swing.STILL
@@ -219,7 +219,7 @@ class Cut:
 
 
 def cuts(actor: Actor, art: Art) -> list[Cut]:
-    """How the actor's art is cut: legs and the rest, or tail and body, or not at all. What is still is last."""
+    """How the actor's art is cut: into legs and the rest, tail and body, or not at all. The still piece is the last."""
     rig = actor.subject.rig
     if rig in HIP and "standing" not in art.name:
         hip = HIP[rig]
@@ -236,7 +236,7 @@ def cuts(actor: Actor, art: Art) -> list[Cut]:
 
 
 def relative_width(actor: Actor, art: Art) -> float:
-    """How wide the actor is, in parts of its height."""
+    """The actor's width as a fraction of its height."""
     if actor.subject.body:
         return draw_body(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width
     return art.width / art.height

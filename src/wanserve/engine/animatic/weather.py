@@ -1,6 +1,6 @@
-"""Knows what falls and blows: rain, snow, leaves, fog, lightning, and the bubbles under water. Pure.
+"""Draws the weather: rain, snow, leaves, gusts, fog, lightning, and the bubbles under water. Pure.
 
-A layer is one outline that repeats in both directions, so that moving it by its speed never runs out.
+A particle layer is one path that repeats in both directions, so that it can move at its speed without end.
 """
 
 import math
@@ -16,7 +16,7 @@ from wanserve.engine.animatic.storyboard import Weather
 
 DROPS = ((0.5, 70, 0.25), (0.75, 50, 0.34), (1.15, 26, 0.42))
 FLAKES = ((0.4, 90, 0.75), (0.7, 60, 0.85), (1.1, 34, 0.95), (1.8, 12, 0.8))
-"""Nearness, how many, and how solid, from far to near."""
+"""The nearness, the number and the alpha of each layer, from far to near."""
 
 LEAVES = ("#d98a3a", "#c65f3a", "#e0b040")
 
@@ -30,7 +30,7 @@ class Flash:
 
 
 def particle_layers(weather: Weather, geometry: Geometry, rng: random.Random) -> list[ParticleLayer]:
-    """What falls or blows in that weather, from far to near."""
+    """The particles of this weather, from far to near."""
     if weather in (Weather.RAIN, Weather.STORM):
         heavy = 1.5 if weather is Weather.STORM else 1.0
         slant = (0.34 if weather is Weather.STORM else 0.14) * rng.choice((-1, 1))
@@ -48,12 +48,12 @@ def particle_layers(weather: Weather, geometry: Geometry, rng: random.Random) ->
 
 
 def bubbles(geometry: Geometry, rng: random.Random) -> list[ParticleLayer]:
-    """Rising air under water."""
+    """Bubbles that rise under water."""
     return [_rising(geometry, rng, *kind) for kind in ((0.004, 26, 0.1), (0.009, 14, 0.16), (0.016, 5, 0.22))]
 
 
 def fog(geometry: Geometry, rng: random.Random, air: Color) -> list[ScrollingStrip]:
-    """Banks of mist, before and behind the subjects."""
+    """Banks of fog, in front of and behind the subjects."""
     u = geometry.unit
     banks = []
     for depth, y, alpha, drift in (
@@ -72,7 +72,7 @@ def fog(geometry: Geometry, rng: random.Random, air: Color) -> list[ScrollingStr
 
 
 def flashes(geometry: Geometry, rng: random.Random, seconds: float) -> list[Flash]:
-    """Lightning about every two seconds, at places of its own."""
+    """A flash of lightning about every two seconds, at random places."""
     found: list[Flash] = []
     at = rng.uniform(0.4, 1.2)
     while at < seconds and len(found) < 200:
@@ -84,7 +84,7 @@ def flashes(geometry: Geometry, rng: random.Random, seconds: float) -> list[Flas
 def scatter(
     geometry: Geometry, rng: random.Random, count: int, draw: Callable[[float, float], Path]
 ) -> tuple[Path, float, float]:
-    """`count` things over a tile a little larger than the frame, again right and below; and the tile's size."""
+    """Draw `count` particles in a tile larger than the frame, repeated to the right and below. Returns its size too."""
     wide, tall = geometry.width * 1.1, geometry.height * 1.1
     path = Path()
     for _ in range(count):
@@ -143,7 +143,7 @@ def _disc(x: float, y: float, r: float) -> Path:
 
 
 def _bubble(x: float, y: float, r: float) -> Path:
-    """A ring with a gleam."""
+    """A ring with a highlight."""
     return Path().circle(x, y, r).ellipse(x, y, -r * 0.8, r * 0.8).circle(x - r * 0.35, y - r * 0.35, r * 0.2)
 
 

@@ -1,4 +1,4 @@
-"""Knows what people build: the city with its street, and a room."""
+"""Draws the settings that people built: the city and a room."""
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, glow, vertical_gradient
@@ -58,7 +58,7 @@ def _skyline(
 def _windows(
     context: SceneryContext, path: Path, x: float, y: float, w: float, h: float, size: float, lit: float
 ) -> None:
-    """A grid of windows on a wall, each there with chance `lit`."""
+    """Add a grid of windows to the path; each window is there with probability `lit`."""
     columns, rows = max(1, int(w / (size * 2.4))), max(1, min(26, int(h / (size * 2.9))))
     gap_x, gap_y = w / columns, h / rows
     for row in range(rows):
@@ -68,7 +68,7 @@ def _windows(
 
 
 def _houses(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Shops and houses along the far pavement, each with its own front."""
+    """Shops and houses along the far pavement, each with another front."""
     geo, rng = context.geometry, context.rng
     foot = geo.ground - 0.065 * geo.unit
     strip = ScrollingStrip(0.45, foot, float(geo.height), solid=foot)

@@ -1,4 +1,4 @@
-"""Knows open country: meadow, the hills of night and sunset."""
+"""Draws open country: the meadow, and the hills at night and at sunset."""
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color
 from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, vertical_gradient
@@ -12,7 +12,7 @@ FLOWERS = ("tulip", "sunflower", "blossom", "hibiscus", "cherry-blossom", "rose"
 def hills(
     context: SceneryContext, scenery: Scenery, colors: Palette, depth: float, rise: float, swell: float, color: Color
 ) -> list[tuple[float, float]]:
-    """One range of hills whose middle is `rise` units above the horizon; returns its line."""
+    """Add a range of hills whose middle is `rise` units above the horizon. Returns its line."""
     geo = context.geometry
     line = context.ridge(geo.horizon - rise * geo.unit, swell * geo.unit, (2, 3, 5))
     top = min(y for _, y in line)
@@ -24,7 +24,7 @@ def hills(
 
 
 def ground(context: SceneryContext, scenery: Scenery, colors: Palette) -> ScrollingStrip:
-    """The ground that the subjects stand on; returns its strip for what grows on it."""
+    """Add the ground on which the subjects stand. Returns its strip, for what grows on it."""
     geo = context.geometry
     line = context.ridge(geo.ground - 0.09 * geo.unit, 0.012 * geo.unit, (2, 5))
     strip = ScrollingStrip(
@@ -41,7 +41,7 @@ def ground(context: SceneryContext, scenery: Scenery, colors: Palette) -> Scroll
 
 
 def grass(context: SceneryContext, strip: ScrollingStrip, colors: Palette, count: int = 70) -> None:
-    """Tufts all over the ground, larger towards the front."""
+    """Add tufts all over the ground, larger towards the front."""
     if not context.has("grass"):
         return
     geo, rng = context.geometry, context.rng
@@ -55,7 +55,7 @@ def grass(context: SceneryContext, strip: ScrollingStrip, colors: Palette, count
 
 
 def flowers(context: SceneryContext, strip: ScrollingStrip, colors: Palette, count: int = 26) -> None:
-    """Flowers in the grass, in rows from far to near."""
+    """Add flowers in the grass, from far to near."""
     if not context.has("flowers"):
         return
     geo, rng = context.geometry, context.rng
@@ -75,7 +75,7 @@ def trees_on(
     count: int,
     size: float,
 ) -> None:
-    """Trees along the last strip's ridge."""
+    """Add trees along the ridge of the last strip."""
     if not context.has("trees"):
         return
     strip, geo = scenery.strips[-1], context.geometry
@@ -88,7 +88,7 @@ def trees_on(
 
 
 def front_grass(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Tall blades at the very front, dark and passing fast."""
+    """Add tall, dark blades at the very front."""
     if not context.has("grass"):
         return
     geo, rng = context.geometry, context.rng

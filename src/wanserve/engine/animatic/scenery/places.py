@@ -1,4 +1,4 @@
-"""Knows which planner draws which setting."""
+"""Builds the scenery of a storyboard, with the function that draws its setting."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ BUILDERS: Mapping[Setting, SceneryBuilder] = {
     Setting.INDOORS: built.indoors,
 }
 WITHOUT_SKY = frozenset({Setting.UNDERWATER, Setting.SPACE, Setting.INDOORS})
-"""Where there is no sky, and so no weather."""
+"""The settings without a sky, and so without weather."""
 
 HIDDEN_BY_WEATHER: Mapping[Weather, set[str]] = {
     Weather.RAIN: {"sun", "stars"},
@@ -35,13 +35,13 @@ HIDDEN_BY_WEATHER: Mapping[Weather, set[str]] = {
     Weather.FOG: {"sun", "stars"},
     Weather.STORM: {"sun", "stars", "moon"},
 }
-"""What a closed sky hides."""
+"""What the weather hides."""
 
 DUSTY_SETTINGS = frozenset({Setting.DESERT, Setting.BEACH, Setting.SNOW, Setting.SUNSET, Setting.NIGHT})
 
 
 def build_scenery(board: Storyboard, geometry: Geometry, rng: random.Random) -> Scenery:
-    """The place of a storyboard; other rng give other hills, stars and colours."""
+    """Build the scenery of a storyboard. Other random numbers give other hills, stars and colours."""
     weather = Weather.CLEAR if board.setting in WITHOUT_SKY else board.weather
     without = board.without | HIDDEN_BY_WEATHER.get(weather, set())
     context = SceneryContext(geometry, board.setting, board.time, rng, without, _afloat(board))

@@ -1,4 +1,4 @@
-"""Knows the sky: its gradient, moon and sun with their glow, stars, clouds."""
+"""Draws the sky: its gradient, moon and sun with their glow, stars, clouds."""
 
 import math
 
@@ -21,7 +21,7 @@ CRATERS = (
 
 
 def paint_sky(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """The still part of the sky, and the light's direction from where the moon or sun stands."""
+    """Add the still part of the sky, and set the direction of the light from the position of the moon or the sun."""
     geo = context.geometry
     bottom = float(geo.height) if context.setting is Setting.SPACE else geo.horizon + 0.08 * geo.unit
     scenery.base.append(FilledPath(Path().rect(0, 0, geo.width, geo.height), vertical_gradient(0, bottom, *colors.sky)))
@@ -42,7 +42,7 @@ def paint_sky(context: SceneryContext, scenery: Scenery, colors: Palette) -> Non
 
 
 def add_stars(context: SceneryContext, scenery: Scenery) -> None:
-    """Many still points, denser towards the top, and a few that twinkle."""
+    """Add many still stars, more of them towards the top, and a few that twinkle."""
     geo, rng = context.geometry, context.rng
     floor = geo.height if context.setting is Setting.SPACE else geo.horizon
     fine = geo.unit / 1080
@@ -57,14 +57,14 @@ def add_stars(context: SceneryContext, scenery: Scenery) -> None:
 
 
 def star_path(star: Star) -> Path:
-    """A four-pointed sparkle about the origin."""
+    """The path of a four-pointed star about the origin."""
     long, short = star.r * 2.6, star.r * 0.42
     reach = [(long if k % 2 == 0 else short, math.tau * k / 8) for k in range(8)]
     return Path().polygon([(r * math.cos(angle), r * math.sin(angle)) for r, angle in reach])
 
 
 def moon(context: SceneryContext, scenery: Scenery, x: float, y: float) -> None:
-    """A large full moon with seas, shaded at one side, in its glow."""
+    """Add a large full moon with dark spots, shaded on one side, and its glow."""
     r = 0.105 * context.geometry.unit * context.rng.uniform(0.95, 1.2)
     scenery.base += [glow(x, y, r * 7.5, rgb("#8fb0ff"), 0.42), glow(x, y, r * 2.6, rgb("#e8efff"), 0.55)]
     body = Radial(
@@ -83,7 +83,7 @@ def moon(context: SceneryContext, scenery: Scenery, x: float, y: float) -> None:
 
 
 def sun(context: SceneryContext, scenery: Scenery, x: float, colors: Palette) -> None:
-    """The sun with its glow: high and white by day, low, large and golden at sunset."""
+    """Add the sun with its glow: high and white by day, low, large and golden at sunset."""
     geo = context.geometry
     low = context.time is Time.SUNSET
     y = geo.horizon - 0.06 * geo.unit if low else geo.height * context.rng.uniform(0.14, 0.2)
@@ -100,13 +100,13 @@ def sun(context: SceneryContext, scenery: Scenery, x: float, colors: Palette) ->
 
 
 def face_light(context: SceneryContext, scenery: Scenery, x: float) -> None:
-    """Let the subjects be lit from where the moon or sun stands."""
+    """Light the subjects from the side of the moon or the sun."""
     side = -0.75 if x < context.geometry.width / 2 else 0.75
     scenery.light = type(scenery.light)(scenery.light.shade, scenery.light.lit, side, -0.75)
 
 
 def clouds(context: SceneryContext, scenery: Scenery, colors: Palette, count: int = 6, speed: float = 0.006) -> None:
-    """Soft heaps that drift; each a row of round puffs over a flat foot."""
+    """Add clouds that drift."""
     if not context.has("clouds"):
         return
     geo, rng = context.geometry, context.rng
@@ -130,7 +130,7 @@ def clouds(context: SceneryContext, scenery: Scenery, colors: Palette, count: in
 
 
 def heap(context: SceneryContext, x: float, y: float, size: float) -> Path:
-    """The outline of a cloud: three to five puffs on a flat foot at `y`, its ends rounded."""
+    """The path of a cloud: three to five puffs over a flat base at `y`, with rounded ends."""
     puffs = context.rng.randint(3, 5)
     half = (puffs - 1) / 2
     wide, thick = size * (half * 1.05 + 0.55), size * 0.3
@@ -144,7 +144,7 @@ def heap(context: SceneryContext, x: float, y: float, size: float) -> Path:
 
 
 def dome(path: Path, x: float, y: float, r: float) -> None:
-    """The upper half of a circle a little drawn out upwards, on its foot at y."""
+    """Add the upper half of a circle, a little stretched upwards, with its base at y."""
     k, tall = r * KAPPA, 1.2 * r
     path.move(x - r, y).curve((x - r, y - tall * KAPPA), (x - k, y - tall), (x, y - tall))
     path.curve((x + k, y - tall), (x + r, y - tall * KAPPA), (x + r, y)).close()

@@ -1,4 +1,4 @@
-"""Knows space: nebulae, planets, stars near and far."""
+"""Draws outer space: nebulae, planets, stars near and far."""
 
 from wanserve.engine.animatic.color import rgb
 from wanserve.engine.animatic.drawing import Path, Sticker, glow

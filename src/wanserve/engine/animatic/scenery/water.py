@@ -1,4 +1,4 @@
-"""Knows water: the beach, the open sea, and what is under it."""
+"""Draws water: the beach, the open sea, and the world under water."""
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import FilledPath, Linear, Path, Sticker, Stop, vertical_gradient
@@ -111,7 +111,7 @@ def _sand(context: SceneryContext, strip: ScrollingStrip, colors: Palette) -> No
 
 
 def _palms(context: SceneryContext, scenery: Scenery, strip: ScrollingStrip, colors: Palette) -> None:
-    """Palms at the back of the beach; they go with the ground but stand in a strip of their own."""
+    """Palms at the back of the beach, in a strip of their own that moves almost with the ground."""
     geo, rng = context.geometry, context.rng
     foot = geo.ground - 0.05 * geo.unit
     grove = ScrollingStrip(0.92, foot, foot + 2)
@@ -123,7 +123,7 @@ def _palms(context: SceneryContext, scenery: Scenery, strip: ScrollingStrip, col
 
 
 def underwater(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Blue depth with rays from above, reefs, weeds that sway, corals on the sand."""
+    """Blue water with rays of light, reefs, weeds that sway, corals on the sand."""
     geo, rng = context.geometry, context.rng
     _rays(context, scenery)
     for depth, rise, mix in ((0.1, 0.1, 0.3), (0.28, 0.0, 0.62)):
@@ -199,7 +199,7 @@ def _weed(context: SceneryContext, scenery: Scenery, x: float, y: float, colors:
 
 
 def _shoal(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Small fish far away, all going one way."""
+    """Small fish far away that swim in one direction."""
     geo, rng = context.geometry, context.rng
     way = rng.choice((-1, 1))
     strip = ScrollingStrip(0.2, geo.height, 0.0, drift=way * 0.018)

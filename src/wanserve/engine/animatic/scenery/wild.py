@@ -1,4 +1,4 @@
-"""Knows rough country: forest, snow, desert, mountains."""
+"""Draws the wilderness: forest, snow, desert, mountains."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from wanserve.engine.animatic.storyboard import Time
 
 
 def forest(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Ranks of trees paling into the distance, trunks close by, mushrooms and herbs, shafts of light."""
+    """Rows of trees that pale into the distance, near trunks, mushrooms and herbs, shafts of light."""
     hills(context, scenery, colors, 0.08, 0.16, 0.04, colors.far.mixed(colors.sky[-1], 0.3))
     _rank(context, scenery, colors, 0.14, 0.06, 0.26, 20, 0.62)
     _rank(context, scenery, colors, 0.3, 0.0, 0.36, 14, 0.36)
@@ -36,7 +36,7 @@ def _rank(
     count: int,
     haze: float,
 ) -> None:
-    """One row of trees on its own ground, `haze` of the way to the colour of the air."""
+    """Add a row of trees on its own ground. `haze`, 0.0 to 1.0, mixes in the colour of the air."""
     land = colors.middle.mixed(colors.far, haze)
     line = hills(context, scenery, colors, depth, rise, 0.012, land)
     if not context.has("trees"):
@@ -52,7 +52,7 @@ def _rank(
 
 
 def _shafts(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Slanting light that breathes."""
+    """Add slanting shafts of light that sway."""
     geo, rng = context.geometry, context.rng
     side = rng.choice((-1, 1))
     warm = rgb("#fff3c0") if context.time is Time.DAY else rgb("#ffb870")
@@ -78,7 +78,7 @@ def _undergrowth(context: SceneryContext, strip: ScrollingStrip, colors: Palette
 
 
 def snow(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """White hills, snowy firs, drifts that shine."""
+    """White hills, snowy firs, glittering snow drifts."""
     clouds(context, scenery, colors, 5, 0.004)
     if context.has("mountains"):
         peaks(context, scenery, colors, 0.08, 0.46, 7, colors.far, 0.8)
@@ -103,7 +103,7 @@ def snow(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
 def _firs(
     context: SceneryContext, scenery: Scenery, colors: Palette, line: list[Point], count: int, size: float
 ) -> None:
-    """Fir trees with snow on their shoulders."""
+    """Add fir trees with snow on their branches."""
     before = len(scenery.strips[-1].items)
     trees_on(context, scenery, colors, line, ("evergreen-tree",), count, size)
     strip = scenery.strips[-1]
@@ -134,7 +134,7 @@ def peaks(
     color: Color,
     snowy: float,
 ) -> None:
-    """A range of pointed mountains: a lit and a shaded face each, snow on the upper `snowy` part of them."""
+    """Add a range of pointed mountains, each with a lit and a shaded face. The upper fraction `snowy` has snow."""
     geo, rng = context.geometry, context.rng
     foot = geo.horizon + 0.05 * geo.unit
     strip = ScrollingStrip(depth, foot, float(geo.height), solid=foot)
@@ -165,7 +165,7 @@ def peaks(
 
 
 def _cap(strip: ScrollingStrip, x: float, top: float, wide: float, h: float, part: float, white: Color) -> None:
-    """The snow on one peak, its lower edge in zigzags."""
+    """Add the snow on one peak, with a zigzag lower edge."""
     if part < 0.1:
         return
     y, w = top + part * h, part * wide
@@ -262,7 +262,7 @@ def _mesas(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
 
 
 def _lee(strip: ScrollingStrip, line: list[Point], color: Color, floor: float) -> None:
-    """Shade the falling side of each dune."""
+    """Shade the side of each dune that falls to the right."""
     falling = [(a, b) for a, b in itertools.pairwise(line) if b[1] > a[1]]
     path = Path()
     for (x0, y0), (x1, y1) in falling:
