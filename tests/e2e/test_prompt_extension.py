@@ -1,4 +1,4 @@
-"""Prompt extension end to end: the child asks a chat endpoint on the loopback interface, and a poll has the new prompt."""
+"""Prompt extension end to end: the child asks a chat endpoint on the loopback interface; a poll has the new prompt."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A model hub on the loopback interface, with the part of the protocol that huggingface_hub uses to list and fetch files.
+"""A model hub on the loopback interface, with what huggingface_hub needs to list and fetch files.
 
 Large files are sent by another host name, because the real hub sends them from a content delivery network.
 """
@@ -42,9 +42,9 @@ class HubRequest:
 class Hub:
     """The repositories by hub id, each a folder. What a test changes takes effect at the next request.
 
-    `cut_after` and `stall_after` are numbers of bytes of a file after which the connection is closed, or nothing more is
-    sent, once. `listed_sizes` are wrong sizes in the listing, `sent_instead` are wrong contents, and `refusals` are the
-    statuses and error codes with which the hub refuses a repository.
+    `cut_after` and `stall_after` are numbers of bytes of a file after which the connection is closed, or nothing more
+    is sent, once. `listed_sizes` are wrong sizes in the listing, `sent_instead` are wrong contents, and `refusals` are
+    the statuses and error codes with which the hub refuses a repository.
     """
 
     repositories: dict[str, Path]
