@@ -18,7 +18,7 @@ from pathlib import Path
 
 from wanserve.domain.generation import Generation
 from wanserve.engine.animatic.art import Art
-from wanserve.engine.animatic.canvas import Painter, Stage
+from wanserve.engine.animatic.canvas import Canvas, Painter
 from wanserve.engine.animatic.drawing import Affine
 from wanserve.engine.animatic.engine import AnimaticEngine
 
@@ -66,9 +66,9 @@ def icons() -> dict[str, str]:
 def measured(painter: Painter, name: str, body: str) -> dict[str, object]:
     """A picture for the pack: its SVG body, what it really covers, and where to part its legs."""
     size = 128 * SCALE
-    with Stage(painter, size, size) as stage:
-        stage.art(Art(name, body, (0, 0, 128, 128)).svg()).place(Affine(a=SCALE, e=SCALE))
-        alpha = bytes(stage.draw(clear=True).cast("B"))[3::4]
+    with Canvas(painter, size, size) as canvas:
+        canvas.add_art(Art(name, body, (0, 0, 128, 128)).svg()).place(Affine(a=SCALE, e=SCALE))
+        alpha = bytes(canvas.draw(clear=True).cast("B"))[3::4]
     rows = [y for y in range(size) if max(alpha[y * size : (y + 1) * size]) > 24]
     columns = [x for x in range(size) if max(alpha[x::size]) > 24]
     left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1

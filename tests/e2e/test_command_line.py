@@ -71,7 +71,7 @@ def test_generate_says_plainly_what_is_wrong(server: Server, tmp_path: Path) -> 
     assert "there is no folder" in refused("generate", "a cat", *through, "-o", str(tmp_path / "no" / "x.mp4"))
     assert "Is a directory" in wanserve("generate", "a cat", *through, "--size", "640*480", "-o", str(tmp_path)).stderr
     nowhere = ("--url", "http://127.0.0.1:1", "--key", "k")
-    assert "did not answer" in wanserve("generate", "a cat", *nowhere, *out).stderr
+    assert "the request failed" in wanserve("generate", "a cat", *nowhere, *out).stderr
     wrong_key = wanserve("generate", "a cat", "--url", server.url, "--key", "k", *out)
     assert wrong_key.returncode == 1
     assert "Invalid or missing authentication" in wrong_key.stderr
@@ -187,7 +187,7 @@ def test_an_address_that_is_no_wanserve_is_said_plainly(tmp_path: Path, answer: 
         done = wanserve("generate", "a cat", "--url", url, "--key", "k", "-o", str(tmp_path / "x.mp4"))
         thread.join()
     assert done.returncode == 1
-    assert "is this address a wanserve?" in done.stderr
+    assert "is there a wanserve at this address?" in done.stderr
     assert "Traceback" not in done.stderr
 
 

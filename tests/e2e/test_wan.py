@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "tests" / "assets"
 TURBO, PLUS = "wanx2.1-t2v-turbo", "wan2.2-t2v-plus"
 
-# Three steps: with two, the authors' flow shift leaves the second expert nothing to do.
+# Three steps, because with two the second expert has no step at the authors' flow shift.
 SETTINGS = f"""
 engine = "wan"
 [models."{TURBO}"]
@@ -42,7 +42,7 @@ SCALED = "drawn at 1280*720, scaled to 1920*1080"
 
 @dataclass(frozen=True)
 class Made:
-    """A task that has SUCCEEDED: what a poll and `tasks show` tell of it, and its video."""
+    """A task that has SUCCEEDED: the output of a poll and of `tasks show`, and the file of its video."""
 
     output: dict[str, Any]
     shown: dict[str, Any]
@@ -51,7 +51,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Batch:
-    """Tasks of two models that were submitted in turns, by what they generate; and what happened meanwhile."""
+    """Tasks of two models that were submitted alternately, by their generations, and what happened while they ran."""
 
     made: dict[Generation, Made]
     started: list[str]
@@ -61,11 +61,11 @@ class Batch:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server with the wan engine for all tests here: a child of it takes its time to load torch."""
+    """One server with the wan engine for all tests, because a child process takes seconds to import torch."""
     folder = tmp_path_factory.mktemp("wan")
     (folder / "wanserve.toml").write_text(SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
-        # An empty cache, so that the third model is not served; and no GPU: whatever there is on this machine.
+        # An empty cache, so that the third model is not served, and no GPU, even if this machine has one.
         patch.setenv("HF_HOME", str(folder / "cache"))
         patch.setenv("CUDA_VISIBLE_DEVICES", "")
         with running(folder / "data", cwd=folder, submit_rps="1000", query_rps="10000") as wan:
@@ -74,7 +74,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def batch(server: Server) -> Batch:
-    """Tasks of both models, all submitted before the first is done."""
+    """Tasks of both models, all submitted before the first one ends."""
     folder = server.data_dir.parent
     log_before, loads_before = len(entries(server)), len(loaded_models(server))
     ids = {each: submit(server, each) for each in (LARGE, KITTEN, TWO_EXPERTS)}
@@ -90,17 +90,17 @@ def batch(server: Server) -> Batch:
         output = server.wait(task_id, "SUCCEEDED")
         made[asked] = Made(output, shown(server, task_id), folder / f"{number}.mp4")
         made[asked].file.write_bytes(download(server, output))
-    said = [entry["message"] for entry in entries(server)[log_before:]]
+    messages = [entry["message"] for entry in entries(server)[log_before:]]
     return Batch(
         made,
-        started=[line.removeprefix("attempt 1 starts: ") for line in said if line.startswith("attempt 1 starts: ")],
+        started=[line.removeprefix("attempt 1 starts: ") for line in messages if line.startswith("attempt 1 starts: ")],
         loaded=loaded_models(server)[loads_before:],
         readiness=readiness,
     )
 
 
 def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Look again and again until it is so."""
+    """Wait until the condition is true."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
@@ -115,8 +115,8 @@ def entries(server: Server) -> list[dict[str, str]]:
 def loaded_models(server: Server) -> list[str]:
     """The models that were loaded, in order."""
     ready = "the engine is ready for "
-    said = [entry["message"] for entry in entries(server)]
-    return [message.removeprefix(ready) for message in said if message.startswith(ready)]
+    messages = [entry["message"] for entry in entries(server)]
+    return [message.removeprefix(ready) for message in messages if message.startswith(ready)]
 
 
 def submit(server: Server, asked: Generation) -> str:
@@ -176,13 +176,13 @@ def test_only_the_child_loads_torch(server: Server, batch: Batch) -> None:
 
 
 def descendants(pid: int) -> set[int]:
-    """The process and all below it."""
+    """The process, its children, their children and so on."""
     children = {int(child) for each in Path(f"/proc/{pid}/task").iterdir() for child in read(each / "children").split()}
     return {pid}.union(*(descendants(child) for child in children))
 
 
 def read(file: Path) -> str:
-    """The file's text, empty where its process or thread has gone meanwhile."""
+    """The text of a file in /proc; empty where its process or thread has ended."""
     try:
         return file.read_text()
     except FileNotFoundError:
@@ -193,21 +193,23 @@ def test_a_model_without_weights_is_refused_as_the_document_says(server: Server)
     body = {"model": "wanx2.1-t2v-plus", "input": {"prompt": "a cat"}, "parameters": {"size": "1280*720"}}
     refused = server.post(SUBMIT, body)
     assert refused.status_code == 400
-    said = refused.json()
-    assert said.pop("request_id")
-    assert said == {
+    answer = refused.json()
+    assert answer.pop("request_id")
+    assert answer == {
         "error": "Invalid request parameters",
         "statusCode": 400,
         "message": f"model: must be one of {PLUS}, {TURBO}",
         "code": "InvalidParameter",
     }
-    told = "model wanx2.1-t2v-plus is not served: the weights Wan-AI/Wan2.1-T2V-14B-Diffusers are not on this machine"
-    assert [entry for entry in entries(server) if entry["message"].startswith(told)]
+    expected = (
+        "model wanx2.1-t2v-plus is not served: the weights Wan-AI/Wan2.1-T2V-14B-Diffusers are not on this machine"
+    )
+    assert [entry for entry in entries(server) if entry["message"].startswith(expected)]
 
 
 def test_a_cancel_while_the_prompt_is_read_leaves_the_child_fit(server: Server, batch: Batch) -> None:
-    # Stopped before it has the task, so that the text encoder's first layer finds the cancel.
-    with child_that_goes_on_fit(server, batch) as child, stopped(child):
+    # The child is stopped before it has the task, so that the cancel is found at the text encoder's first layer.
+    with child_stays_usable(server, batch) as child, stopped(child):
         task_id = submit(server, CANCELED)
         until(lambda: server.poll(task_id)["task_status"] == "RUNNING")
         cancel(server, task_id)
@@ -215,7 +217,7 @@ def test_a_cancel_while_the_prompt_is_read_leaves_the_child_fit(server: Server, 
 
 @pytest.mark.parametrize(("begin", "end"), [(0.03, 0.92), (0.92, 0.96)], ids=["denoise", "decode"])
 def test_a_cancel_in_the_middle_leaves_the_child_fit(server: Server, batch: Batch, begin: float, end: float) -> None:
-    with child_that_goes_on_fit(server, batch) as child:
+    with child_stays_usable(server, batch) as child:
         for _ in range(5):
             task_id = submit(server, CANCELED)
             reach(server, task_id, begin)
@@ -223,14 +225,14 @@ def test_a_cancel_in_the_middle_leaves_the_child_fit(server: Server, batch: Batc
                 if begin <= settled_progress(server, task_id) < end:
                     cancel(server, task_id)
                     return
-            # It was too quick, and makes its video: another one then.
+            # The task has left this stage already, and makes its video. Try another one.
             server.wait(task_id, "SUCCEEDED")
         raise AssertionError("no task was found in that stage")
 
 
 @contextlib.contextmanager
-def child_that_goes_on_fit(server: Server, batch: Batch) -> Iterator[int]:
-    """The child's process id. After what is done in the block it lives on, and makes the video that it made before."""
+def child_stays_usable(server: Server, batch: Batch) -> Iterator[int]:
+    """Yield the child's process id. After the block, the same child must make the same video as before."""
     if loaded_models(server)[-1] != CANCELED.model:
         server.wait(submit(server, KITTEN), "SUCCEEDED")
     child, files_before = server.child_pid(), files(server)
@@ -245,7 +247,7 @@ def child_that_goes_on_fit(server: Server, batch: Batch) -> Iterator[int]:
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """The process stands still in the block, so that what it does meanwhile is known: nothing."""
+    """Stop the process by SIGSTOP within the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -254,20 +256,20 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def cancel(server: Server, task_id: str) -> None:
-    """Cancel a running task, and wait until its child has been told."""
+    """Cancel a running task, and wait until the command was sent to its child."""
     assert wanserve("tasks", "cancel", task_id, "--data-dir", str(server.data_dir)).returncode == 0
     assert server.poll(task_id)["task_status"] == "CANCELED"
-    told = "attempt 1 stops: canceled, or its lease was lost"
-    until(lambda: any(entry["message"] == told and entry["task"] == task_id for entry in entries(server)))
+    expected = "attempt 1 stops: canceled, or its lease was lost"
+    until(lambda: any(entry["message"] == expected and entry["task"] == task_id for entry in entries(server)))
 
 
 def reach(server: Server, task_id: str, fraction: float) -> None:
-    """Wait until this much of the task is done."""
+    """Wait until the task has made this much progress."""
     until(lambda: row(server, task_id)[0] >= fraction, seconds=120)
 
 
 def settled_progress(server: Server, task_id: str) -> float:
-    """The progress of a task whose child is stopped, once all that the child told before is in the table."""
+    """The progress of a task whose child is stopped, after all earlier progress has been written to the table."""
     leases: set[int | None] = set()
 
     def renewed_twice() -> bool:
@@ -279,7 +281,7 @@ def settled_progress(server: Server, task_id: str) -> float:
 
 
 def row(server: Server, task_id: str) -> tuple[float, int | None]:
-    """The task's progress and lease, from the table itself: a command that asks it would take time from the child."""
+    """The task's progress and lease, read directly from the table: a command would take CPU time from the child."""
     with contextlib.closing(sqlite3.connect(server.data_dir / "wanserve.db")) as database:
         found: tuple[float, int | None] = database.execute(
             "SELECT progress, lease_until_ms FROM tasks WHERE id = ?", (task_id,)
@@ -320,7 +322,7 @@ def test_generate_makes_a_video_of_a_folder_alone(tmp_path: Path) -> None:
 
 
 def test_each_gpu_has_a_worker_and_a_child_of_its_own(tmp_path: Path) -> None:
-    # Two children on this machine's CPU: what they would compute on is what they are told that they may see.
+    # Both children compute on the CPU. The test reads which GPUs each of them would see.
     settings = f'engine = "wan"\ndevices = "0, 3"\n[models."{TURBO}"]\nweights = "{ASSETS / "tiny-wan"}"\nsteps = 1\nframes = 1\n'
     (tmp_path / "wanserve.toml").write_text(settings)
     with running(tmp_path / "data", cwd=tmp_path) as pair:

@@ -1,4 +1,4 @@
-"""The weights of the wan engine as their owner meets them: set, pulled, listed, examined, and refused in one line."""
+"""The weights of the wan engine for its operator: set, pulled, listed, examined, and refused with one line."""
 
 import json
 import re
@@ -26,7 +26,7 @@ TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a command runs: no weights in any cache, no GPU, and yet no wanserve.toml."""
+    """The folder in which a command runs, without cached weights, without a GPU, and without a wanserve.toml."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def torch() -> None:
-    """What the wan engine runs on."""
+    """Skips the test where torch is not installed."""
     needs.library("torch")
 
 
@@ -53,7 +53,7 @@ def weights(path: Path) -> str:
 
 
 def refused(folder: Path, *arguments: str) -> str:
-    """The one line of a command that fails, and that has touched nothing."""
+    """Run a command that must fail and change no file. Returns its one line on stderr."""
     before = sorted(folder.rglob("*"))
     done = wanserve(*arguments, cwd=folder)
     assert (done.returncode, done.stdout) == (1, "")
@@ -66,8 +66,8 @@ def start_refused(folder: Path) -> str:
     return refused(folder, "serve", "--port", "0", "--data-dir", str(folder / "data"))
 
 
-def told(folder: Path, *arguments: str) -> Any:
-    """What a command that goes well prints as JSON."""
+def json_of(folder: Path, *arguments: str) -> Any:
+    """Run a command that must succeed. Returns the JSON that it prints."""
     done = wanserve(*arguments, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -81,7 +81,7 @@ def until(condition: Callable[[], object], seconds: float = 90) -> None:
 
 
 def cut_short(folder: Path) -> str:
-    """Weights of which one file is not whole; the file."""
+    """Make weights of which one file is cut short. Returns the file."""
     shutil.copytree(TINY, folder)
     file = folder / TRANSFORMER
     file.write_bytes(file.read_bytes()[:-10])
@@ -186,7 +186,7 @@ def test_flags_of_generate_are_held_to_the_same_rules(folder: Path) -> None:
 
 
 def test_what_is_found_at_loading_is_told_by_name_and_the_task_waits(folder: Path, torch: None) -> None:
-    # A kernel that runs on GPUs only. It is missed only when the model is loaded.
+    # A kernel that runs on GPUs only. That it is missing is found when the model is loaded.
     configure(folder, turbo=f'{weights(TINY)}\nattention = "_flash_3"')
     with running(folder / "data", cwd=folder, ready=False) as server:
         until(lambda: len(failures(server)) >= 1)
@@ -202,13 +202,13 @@ def test_what_is_found_at_loading_is_told_by_name_and_the_task_waits(folder: Pat
 
 
 def failures(server: Server) -> list[str]:
-    """The log's lines of loads that failed."""
+    """The lines of the log about loads that failed."""
     return re.findall(rf"the engine did not load {TURBO}: .*", server.log.read_text())
 
 
 def test_models_tell_the_authors_settings_and_what_is_set_otherwise(folder: Path) -> None:
     configure(folder, turbo=weights(TINY), plus=weights(TINY22), plus_2_1=weights(TINY))
-    rows = {row["name"]: row for row in told(folder, "models")}
+    rows = {row["name"]: row for row in json_of(folder, "models")}
     authors = {
         TURBO: (50, 6.0, None, 8.0, None),
         PLUS_2_1: (50, 5.0, None, 5.0, None),
@@ -227,7 +227,7 @@ def test_models_tell_the_authors_settings_and_what_is_set_otherwise(folder: Path
     own = "steps = 30\nguidance_scale = 3.5\nguidance_scale_2 = 2\nflow_shift = 7\nboundary_ratio = 0.9\n"
     more = 'frames = 49\nnegative_prompt = "fog"\nprofile = "balanced"\nlarge_sizes = "native"'
     configure(folder, plus=f"{weights(TINY22)}\n{own}{more}")
-    rows = {row["name"]: row for row in told(folder, "models")}
+    rows = {row["name"]: row for row in json_of(folder, "models")}
     assert tuple(rows[PLUS][column] for column in columns) == (30, 3.5, 2.0, 7.0, 0.9)
     assert [rows[PLUS][name] for name in ("frames", "negative_prompt", "profile")] == [49, "fog", "balanced"]
     assert rows[PLUS]["sizes"]["1920*1080"] == "drawn at 1920*1088, cut to 1920*1080"
@@ -237,7 +237,7 @@ def test_models_tell_the_authors_settings_and_what_is_set_otherwise(folder: Path
 
 def test_doctor_tells_of_each_model_what_is_there_and_what_is_missing(folder: Path, torch: None) -> None:
     configure(folder, turbo=weights(TINY))
-    findings = {finding["about"]: finding for finding in told(folder, "doctor", "--data-dir", str(folder / "data"))}
+    findings = {finding["about"]: finding for finding in json_of(folder, "doctor", "--data-dir", str(folder / "data"))}
     assert findings["engine"]["says"] == "wan: it is the setting"
     assert f"a trial clip of 5 frames of {TURBO} was drawn" in findings["video"]["says"]
     assert findings["device"]["says"].startswith("no GPU; the CPU has ")
@@ -272,8 +272,8 @@ def test_what_was_pulled_is_served_with_no_weights_set(
         assert "has no Wan-AI/Wan2.2-T2V-A14B-Diffusers" in unknown.stderr
         pulled = wanserve("models", "pull", TURBO, *data, cwd=folder)
         assert pulled.returncode == 0, pulled.stderr
-    # The hub is gone: what was pulled is all that is needed.
-    rows = {row["name"]: row for row in told(folder, "models", *data)}
+    # The hub is stopped: what was pulled is enough.
+    rows = {row["name"]: row for row in json_of(folder, "models", *data)}
     assert {name: row["engine"] for name, row in rows.items()} == {TURBO: "wan", PLUS: None, PLUS_2_1: None}
     assert rows[TURBO]["weights"] == TURBO_ID
     with running(folder / "data", cwd=folder) as server:
@@ -286,5 +286,5 @@ def test_what_was_pulled_is_served_with_no_weights_set(
 
 def test_a_folder_is_not_pulled(folder: Path) -> None:
     configure(folder, turbo=weights(TINY))
-    told_why = f"the weights of {TURBO} are set to the folder {TINY}: there is nothing to fetch"
-    assert refused(folder, "models", "pull", TURBO, "--data-dir", str(folder / "data")) == told_why
+    message = f"the weights of {TURBO} are set to the folder {TINY}: there is nothing to fetch"
+    assert refused(folder, "models", "pull", TURBO, "--data-dir", str(folder / "data")) == message

@@ -1,6 +1,6 @@
-"""A model hub on loopback: as much of the protocol as huggingface_hub asks for to list and fetch a model's files.
+"""A model hub on the loopback interface, with what huggingface_hub needs to list and fetch files.
 
-Large files are sent by another host name, as the real hub sends them from a content network.
+Large files are sent by another host name, because the real hub sends them from a content delivery network.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that came."""
+class HubRequest:
+    """A request that the hub received."""
 
     method: str
     path: str
@@ -28,49 +28,49 @@ class Asked:
     begin: int
 
     @property
-    def content(self) -> bool:
-        """Whether the content network was asked, and not the hub."""
+    def is_to_content_host(self) -> bool:
+        """Whether the request went to the content delivery network, and not to the hub."""
         return self.host.startswith("localhost")
 
     @property
     def name(self) -> str:
-        """The repository's file that was asked for; empty for any other request."""
+        """The file of the repository that is requested; empty for any other request."""
         return self.path.partition(f"/{REVISION}/")[2]
 
 
 @dataclass(slots=True)
 class Hub:
-    """Repositories by hub id, each a folder. What a test changes of them holds from the next request on.
+    """The repositories by hub id, each a folder. What a test changes takes effect at the next request.
 
-    `cuts` and `stalls` are bytes of a file after which, once, its connection is closed or nothing more comes. `claims`
-    are sizes that the listing tells instead of the true ones, `lies` contents that are sent instead of them, and
-    `refuses` are the statuses and error codes with which a repository is denied.
+    `cut_after` and `stall_after` are numbers of bytes of a file after which the connection is closed, or nothing more
+    is sent, once. `listed_sizes` are wrong sizes in the listing, `sent_instead` are wrong contents, and `refusals` are
+    the statuses and error codes with which the hub refuses a repository.
     """
 
     repositories: dict[str, Path]
-    cuts: dict[str, int] = field(default_factory=dict)
-    stalls: dict[str, int] = field(default_factory=dict)
-    claims: dict[str, int] = field(default_factory=dict)
-    lies: dict[str, bytes] = field(default_factory=dict)
-    refuses: dict[str, tuple[int, str]] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    cut_after: dict[str, int] = field(default_factory=dict)
+    stall_after: dict[str, int] = field(default_factory=dict)
+    listed_sizes: dict[str, int] = field(default_factory=dict)
+    sent_instead: dict[str, bytes] = field(default_factory=dict)
+    refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
+    requests: list[HubRequest] = field(default_factory=list)
     port: int = 0
     stalled: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
-        """What HF_ENDPOINT must be."""
+        """The value of HF_ENDPOINT for this hub."""
         return f"http://127.0.0.1:{self.port}"
 
     def fetched(self) -> list[str]:
-        """The files that were sent since the last call, by name."""
-        names = sorted(one.name for one in self.asked if one.name and is_large(one.name) == one.content)
-        self.asked.clear()
+        """The names of the files that were sent since the last call."""
+        names = sorted(one.name for one in self.requests if one.name and is_large(one.name) == one.is_to_content_host)
+        self.requests.clear()
         return names
 
     def listing(self, hub_id: str) -> dict[str, Any]:
-        """The repository as the hub tells of it."""
+        """The hub's description of the repository."""
         folder = self.repositories[hub_id]
         return {
             "id": hub_id,
@@ -81,18 +81,18 @@ class Hub:
 
     def _sibling(self, folder: Path, file: Path) -> dict[str, Any]:
         name, content = str(file.relative_to(folder)), file.read_bytes()
-        told: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "rfilename": name,
-            "size": self.claims.get(name, len(content)),
+            "size": self.listed_sizes.get(name, len(content)),
             "blobId": hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest(),
         }
         if is_large(name):
-            told["lfs"] = {"size": told["size"], "sha256": hashlib.sha256(content).hexdigest(), "pointerSize": 134}
-        return told
+            entry["lfs"] = {"size": entry["size"], "sha256": hashlib.sha256(content).hexdigest(), "pointerSize": 134}
+        return entry
 
 
 def is_large(name: str) -> bool:
-    """Whether the hub keeps the file beside git."""
+    """Whether the hub stores the file in LFS."""
     return not name.endswith(".json")
 
 
@@ -103,20 +103,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         begin = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").split("-")[0])
-        asked = Asked("GET", path, str(self.headers["Host"]), self.headers.get("Authorization"), begin)
-        self.hub.asked.append(asked)
+        request = HubRequest("GET", path, str(self.headers["Host"]), self.headers.get("Authorization"), begin)
+        self.hub.requests.append(request)
         if path.startswith("/api/models/"):
-            self._tell(path.removeprefix("/api/models/").partition("/revision/")[0])
-        elif not asked.name:
+            self._send_listing(path.removeprefix("/api/models/").partition("/revision/")[0])
+        elif not request.name:
             self._answer(404, b"")
-        elif is_large(path) and not asked.content:
+        elif is_large(path) and not request.is_to_content_host:
             self._answer(302, b"", Location=f"http://localhost:{self.hub.port}{path}")
         else:
-            self._send(asked)
+            self._send(request)
 
-    def _tell(self, hub_id: str) -> None:
-        if hub_id in self.hub.refuses:
-            status, code = self.hub.refuses[hub_id]
+    def _send_listing(self, hub_id: str) -> None:
+        if hub_id in self.hub.refusals:
+            status, code = self.hub.refusals[hub_id]
             self._answer(
                 status, b"", **({"X-Error-Code": code} if code else {"X-Error-Message": "Invalid credentials"})
             )
@@ -125,17 +125,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, json.dumps(self.hub.listing(hub_id)).encode())
 
-    def _send(self, asked: Asked) -> None:
-        hub_id = asked.path.removeprefix("/").partition("/resolve/")[0]
-        whole = self.hub.lies.get(asked.name) or (self.hub.repositories[hub_id] / asked.name).read_bytes()
-        self.send_response(206 if asked.begin else 200)
-        if asked.begin:
-            self.send_header("Content-Range", f"bytes {asked.begin}-{len(whole) - 1}/{len(whole)}")
-        self.send_header("Content-Length", str(len(whole) - asked.begin))
+    def _send(self, request: HubRequest) -> None:
+        hub_id = request.path.removeprefix("/").partition("/resolve/")[0]
+        whole = self.hub.sent_instead.get(request.name) or (self.hub.repositories[hub_id] / request.name).read_bytes()
+        self.send_response(206 if request.begin else 200)
+        if request.begin:
+            self.send_header("Content-Range", f"bytes {request.begin}-{len(whole) - 1}/{len(whole)}")
+        self.send_header("Content-Length", str(len(whole) - request.begin))
         self.end_headers()
-        stalls = asked.name in self.hub.stalls
-        end = self.hub.stalls.pop(asked.name, None) or self.hub.cuts.pop(asked.name, None)
-        self.wfile.write(whole[asked.begin : end])
+        stalls = request.name in self.hub.stall_after
+        end = self.hub.stall_after.pop(request.name, None) or self.hub.cut_after.pop(request.name, None)
+        self.wfile.write(whole[request.begin : end])
         if stalls:
             self.hub.stalled.set()
             self.hub.ended.wait()
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(repositories: dict[str, Path]) -> Iterator[Hub]:
-    """The hub, answering on a free port until the block ends."""
+    """Run a hub on a free port within the block."""
     hub = Hub(repositories)
     handler = type("Handler", (_Handler,), {"hub": hub})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

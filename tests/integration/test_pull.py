@@ -1,4 +1,4 @@
-"""The pull of a model: the real command against a hub on loopback, cut, stalled, refused, damaged and killed."""
+"""The pull of a model: the real command with a hub on the loopback interface that cuts, stalls, refuses and damages."""
 
 import errno
 import json
@@ -25,19 +25,19 @@ TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
 ENCODER = "text_encoder/model.safetensors"
 WEIGHTS = [ENCODER, TRANSFORMER, "vae/diffusion_pytorch_model.safetensors"]
 CHUNK = 10 * 2**20
-"""Bytes that huggingface_hub reads before it writes any."""
+"""How many bytes huggingface_hub reads before it writes them."""
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
-    """A hub with two models, and a third that the test may change."""
+    """A hub with two models, and a third one that a test may change."""
     own = Path(shutil.copytree(ASSETS / "tiny-wan", tmp_path / "own"))
     with serving({TINY: ASSETS / "tiny-wan", TINY_22: ASSETS / "tiny-wan22", OWN: own}) as hub:
         yield hub
 
 
 class Puller:
-    """Runs the command, each time as a process of its own, with a home in which nothing is."""
+    """Runs the command, each time in a new process, with an empty home directory."""
 
     def __init__(self, hub: Hub, home: Path) -> None:
         self.models = home / "models"
@@ -48,22 +48,22 @@ class Puller:
     def start(
         self, hub_id: str = TINY, *more: str, first: tuple[str, ...] = (sys.executable,)
     ) -> subprocess.Popen[str]:
-        """Begin to pull into `folder`."""
+        """Start to pull into `folder`."""
         command = [*first, "-m", "wanserve.models.download", hub_id, str(self.folder), *more]
         return subprocess.Popen(
             command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
         )
 
     def __call__(self, hub_id: str = TINY, *more: str, first: tuple[str, ...] = (sys.executable,)) -> str:
-        """Pull to the end; what was said on stderr."""
+        """Pull, and wait until the command ends. Returns what it wrote to stderr."""
         with self.start(hub_id, *more, first=first) as process:
-            said, problem = process.communicate(timeout=120)
-        assert said == ""
+            output, problem = process.communicate(timeout=120)
+        assert output == ""
         assert process.returncode == bool(problem), problem
         return problem
 
     def fails(self, hub_id: str = TINY, *more: str) -> str:
-        """Pull, which must fail with one line and leave no folder; the line."""
+        """Pull, which must fail with one line on stderr and leave no folder. Returns the line."""
         problem = self(hub_id, *more)
         assert problem.count("\n") == 1, problem
         assert not self.folder.exists()
@@ -80,7 +80,7 @@ def files(folder: Path) -> list[str]:
 
 
 def rewrite(file: Path, names: dict[str, str], grown: dict[str, int] | None = None) -> None:
-    """Give tensors other names, and for a name in `grown` as many bytes of zeros in their place."""
+    """Rename tensors. A tensor in `grown` is replaced by this many bytes of zeros."""
     content, tensors = file.read_bytes(), read_header(file)
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     data = b""
@@ -97,7 +97,7 @@ def rewrite(file: Path, names: dict[str, str], grown: dict[str, int] | None = No
 
 
 def make_large(hub: Hub) -> int:
-    """Let the transformer of `OWN` come in several chunks; its bytes."""
+    """Make the transformer of `OWN` larger than one chunk. Returns its size in bytes."""
     file = hub.repositories[OWN] / TRANSFORMER
     rewrite(file, {}, {"blocks.0.ffn.net.0.proj.bias": 3 * CHUNK})
     return file.stat().st_size
@@ -109,7 +109,7 @@ def test_what_the_pipeline_needs_is_fetched_once_and_made_ready(hub: Hub, pull: 
     for name in ("README.md", "text_encoder/pytorch_model.bin", "transformer/diffusion_pytorch_model.fp16.safetensors"):
         (own / name).write_bytes(b"unwanted")
     assert pull(OWN) == ""
-    tokens = {asked.content: asked.token for asked in hub.asked if asked.name}
+    tokens = {asked.is_to_content_host: asked.token for asked in hub.requests if asked.name}
     assert tokens == {False: "Bearer hf_secret", True: None}, "the content network is another host"
     tiny = files(ASSETS / "tiny-wan")
     assert hub.fetched() == tiny
@@ -136,10 +136,10 @@ def test_a_model_of_two_experts_is_pulled_as_one(hub: Hub, pull: Puller) -> None
 
 def test_a_cut_connection_is_taken_up_where_it_was_cut(hub: Hub, pull: Puller) -> None:
     size = make_large(hub)
-    hub.cuts[TRANSFORMER] = 2 * CHUNK + 5
+    hub.cut_after[TRANSFORMER] = 2 * CHUNK + 5
     with pull.start(OWN) as process:
         assert "Trying to resume download" in process.communicate(timeout=60)[1]
-    asked = [one.begin for one in hub.asked if one.name == TRANSFORMER and one.content]
+    asked = [one.begin for one in hub.requests if one.name == TRANSFORMER and one.is_to_content_host]
     assert asked == [0, 2 * CHUNK]
     assert (pull.folder / TRANSFORMER).stat().st_size == size
     assert (pull.folder / TRANSFORMER).read_bytes() == (hub.repositories[OWN] / TRANSFORMER).read_bytes()
@@ -148,7 +148,7 @@ def test_a_cut_connection_is_taken_up_where_it_was_cut(hub: Hub, pull: Puller) -
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_what_a_stopped_pull_has_fetched_is_not_fetched_again(hub: Hub, pull: Puller, end: signal.Signals) -> None:
     make_large(hub)
-    hub.stalls[TRANSFORMER] = 2 * CHUNK + 5
+    hub.stall_after[TRANSFORMER] = 2 * CHUNK + 5
     part = pull.partial / f"{TRANSFORMER}.part"
     with pull.start(OWN) as process:
         assert hub.stalled.wait(60)
@@ -163,25 +163,25 @@ def test_what_a_stopped_pull_has_fetched_is_not_fetched_again(hub: Hub, pull: Pu
     here = {name for name in files(pull.partial) if not name.endswith(".part")}
     hub.fetched()
     assert pull(OWN) == ""
-    begins = [asked.begin for asked in hub.asked if asked.name == TRANSFORMER and asked.content]
+    begins = [asked.begin for asked in hub.requests if asked.name == TRANSFORMER and asked.is_to_content_host]
     assert begins == [2 * CHUNK]
     assert not here & set(hub.fetched())
     assert (pull.folder / TRANSFORMER).read_bytes() == (hub.repositories[OWN] / TRANSFORMER).read_bytes()
 
 
 def test_a_pull_keeps_to_the_revision_that_it_began_with(hub: Hub, pull: Puller) -> None:
-    hub.lies[TRANSFORMER] = bytes((ASSETS / "tiny-wan" / TRANSFORMER).stat().st_size)
+    hub.sent_instead[TRANSFORMER] = bytes((ASSETS / "tiny-wan" / TRANSFORMER).stat().st_size)
     pull.fails()
-    hub.asked.clear()
-    hub.lies.clear()
+    hub.requests.clear()
+    hub.sent_instead.clear()
     pull()
-    assert f"/api/models/{TINY}/revision/{REVISION}" in [asked.path for asked in hub.asked]
+    assert f"/api/models/{TINY}/revision/{REVISION}" in [asked.path for asked in hub.requests]
     pull.folder.rename(pull.partial)
     assert f"turbo.partial holds a part of {TINY}: remove it to fetch {OWN}" in pull.fails(OWN)
 
 
 def test_only_one_process_fetches_into_a_folder(hub: Hub, pull: Puller) -> None:
-    hub.stalls[TRANSFORMER] = 1
+    hub.stall_after[TRANSFORMER] = 1
     with pull.start() as first:
         assert hub.stalled.wait(60)
         assert f"another process is fetching into {pull.partial}" in pull.fails()
@@ -198,7 +198,7 @@ def test_a_repository_that_the_hub_denies_is_one_line(hub: Hub, pull: Puller) ->
         (500, "Down"): "failed: HfHubHTTPError",
     }
     for denial, told in denials.items():
-        hub.refuses[TINY] = denial
+        hub.refusals[TINY] = denial
         assert told in pull.fails()
 
 
@@ -207,7 +207,7 @@ def test_no_network_no_name_and_no_packages_are_one_line_each(hub: Hub, pull: Pu
     assert "http://127.0.0.1" in pull.fails("no/such"), "which also tells where it was looked for"
     pull.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
     assert "from http://127.0.0.1:9 failed: ConnectError" in pull.fails()
-    # Without site packages: where the extra is not installed.
+    # Without site packages, as where the extra is not installed.
     pull.environ["PYTHONPATH"] = str(Path(__file__).parents[2] / "src")
     assert pull(first=(sys.executable, "-S")).endswith("is not installed: pip install 'wanserve[wan]'\n")
 
@@ -225,13 +225,13 @@ def test_a_foreign_repository_is_refused_before_its_weights_are_fetched(hub: Hub
 
 def test_a_file_that_arrives_damaged_is_fetched_anew(hub: Hub, pull: Puller) -> None:
     right = (ASSETS / "tiny-wan" / TRANSFORMER).read_bytes()
-    hub.lies[TRANSFORMER] = right[:-1] + b"?"
+    hub.sent_instead[TRANSFORMER] = right[:-1] + b"?"
     assert f"{TRANSFORMER} of {TINY} arrived damaged: run this again" in pull.fails()
-    hub.lies = {TRANSFORMER: right[:-1]}
+    hub.sent_instead = {TRANSFORMER: right[:-1]}
     assert "failed: OSError: Consistency check failed" in pull.fails()
-    hub.lies = {TRANSFORMER: right + b"more"}
+    hub.sent_instead = {TRANSFORMER: right + b"more"}
     assert "failed: " in pull.fails()
-    hub.lies.clear()
+    hub.sent_instead.clear()
     assert pull() == ""
     assert (pull.folder / TRANSFORMER).read_bytes() == right
 
@@ -243,11 +243,11 @@ def test_weights_that_are_broken_on_the_hub_do_not_become_a_folder(hub: Hub, pul
 
 
 def test_a_disk_without_room_is_told_before_and_a_full_one_keeps_what_it_has(hub: Hub, pull: Puller) -> None:
-    hub.claims[TRANSFORMER] = 10**15
+    hub.listed_sizes[TRANSFORMER] = 10**15
     assert f"GB free, and fetching {TINY} takes 1000001." in pull.fails()
     assert not set(hub.fetched()) & set(WEIGHTS)
-    hub.claims.clear()
-    # The kernel refuses to let a file grow beyond 300 kB, and says so in the words of another error than a full disk's.
+    hub.listed_sizes.clear()
+    # The kernel does not let a file grow beyond 300 kB. Its error is not that of a full disk.
     limited = ("bash", "-c", 'ulimit -f 300; exec "$0" "$@"', sys.executable)
     assert "failed: OSError: [Errno 27] File too large; what was downloaded is kept" in pull(first=limited)
     assert explain(OSError(errno.ENOSPC, "No space left"), TINY).startswith(

@@ -1,4 +1,4 @@
-"""What is offered on this machine, as far as no weights and no GPU are needed to tell it."""
+"""The availability of models, as far as it can be tested without weights and without a GPU."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_what_is_told_is_what_is_in_force(tmp_path: Path) -> None:
     sizes = told[PLUS]["sizes"]
     assert isinstance(sizes, dict)
     assert sizes["832*480"] == "native"
-    # Not served here, and told as it would be made.
+    # The model is not served here; its description says how it would be generated.
     assert sizes["1920*1080"] == "drawn at 1280*720, scaled to 1920*1080"
 
 

@@ -1,4 +1,4 @@
-"""What is served: by the workers that are registered, or by the settings where none is."""
+"""Which models are served: those of the registered workers, or of the settings where no worker is registered."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""The machine's GPUs, as drivers show them in the file system."""
+"""Finding the GPUs of the machine by what their drivers show in the file system."""
 
 from pathlib import Path
 

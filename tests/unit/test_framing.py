@@ -1,4 +1,4 @@
-"""How each size is drawn: as asked where the models were trained, scaled or cut above, always in steps of 16."""
+"""How each size is generated: as requested up to the trained size, scaled or cut above it, always in steps of 16."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The log's lines: JSON, with the task's id, and with nothing of a prompt."""
+"""The lines of the log: JSON, with the id of the task, and without any part of a prompt."""
 
 import json
 import logging
@@ -39,8 +39,8 @@ def test_a_line_tells_its_task_within_the_block_only(log: logging.Logger, lines:
     assert "task" not in outside
 
 
-def said(prompt: str) -> list[str]:
-    """A prompt as libraries write it: whole, quoted, in part, and in other words."""
+def variants(prompt: str) -> list[str]:
+    """The prompt in the forms in which libraries write it: whole, quoted, in part, changed."""
     return [prompt, repr(prompt), ascii(prompt), prompt[3:9], prompt.upper(), f"a beautiful {prompt}, 4k", prompt[::-1]]
 
 
@@ -49,7 +49,7 @@ def fail(text: str) -> None:
 
 
 def raised(text: str, kind: type[Exception] = ValueError) -> Exception:
-    """An error with this text, and one that led to it."""
+    """An error with this text, and a cause with the same text."""
     try:
         try:
             fail(text)
@@ -61,7 +61,7 @@ def raised(text: str, kind: type[Exception] = ValueError) -> Exception:
     raise AssertionError
 
 
-@pytest.mark.parametrize("text", said(PROMPT))
+@pytest.mark.parametrize("text", variants(PROMPT))
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError, OSError, ArithmeticError])
 def test_no_text_of_an_error_is_in_a_line_only_what_it_is_and_where(
     log: logging.Logger, lines: StringIO, text: str, kind: type[Exception]
@@ -78,7 +78,7 @@ def test_no_text_of_an_error_is_in_a_line_only_what_it_is_and_where(
     assert "(errno 28: No space left on device)" in group["trace"]
 
 
-@pytest.mark.parametrize("text", said(PROMPT))
+@pytest.mark.parametrize("text", variants(PROMPT))
 def test_no_text_of_a_library_is_in_a_line_only_where_it_was_logged(lines: StringIO, text: str) -> None:
     library = logging.getLogger("diffusers.pipelines.wan")
     handler = logging.StreamHandler(lines)
@@ -91,9 +91,9 @@ def test_no_text_of_a_library_is_in_a_line_only_where_it_was_logged(lines: Strin
         library.removeHandler(handler)
     assert text not in lines.getvalue()
     for line in lines.getvalue().splitlines():
-        told = json.loads(line)
-        assert told["logger"] == "diffusers.pipelines.wan"
-        assert told["message"].startswith("a library logged at test_telemetry.py:")
+        entry = json.loads(line)
+        assert entry["logger"] == "diffusers.pipelines.wan"
+        assert entry["message"].startswith("a library logged at test_telemetry.py:")
 
 
 def test_a_process_whose_lines_another_one_logs_tells_the_same() -> None:
@@ -135,5 +135,5 @@ start_logging("info")
     assert "kitten" not in ended.stderr
     assert ended.stderr.strip()
     for line in ended.stderr.splitlines():
-        told = json.loads(line)
-        assert told["level"] in ("critical", "error", "warning")
+        entry = json.loads(line)
+        assert entry["level"] in ("critical", "error", "warning")

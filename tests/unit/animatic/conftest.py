@@ -1,4 +1,4 @@
-"""The loaded engine, once for all tests here, and a short way to ask it for pictures."""
+"""Provides the loaded engine, once for all tests, and a function that draws a prompt."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import pytest
 from tests.unit.animatic.pictures import Picture
 from wanserve.domain.generation import Generation
 from wanserve.engine.animatic.engine import AnimaticEngine
-from wanserve.engine.animatic.words import Lexicon, load_lexicon
+from wanserve.engine.animatic.lexicon import Lexicon, load_lexicon
 
 Draw = Callable[..., list[Picture]]
 
@@ -26,7 +26,7 @@ def lexicon() -> Lexicon:
 
 @pytest.fixture(scope="session")
 def draw(engine: AnimaticEngine) -> Draw:
-    """What draws a prompt: (prompt, negative="", width=160, height=96, frames=2, fps=8, seed=3): the frames as pictures."""
+    """A function that draws a prompt and returns its frames as pictures."""
 
     def frames(
         prompt: str,

@@ -1,4 +1,4 @@
-"""The art pack: it holds what the lexicon names, all of it draws, and light changes it as light does."""
+"""The art pack: it has the art that the lexicon names, all of it can be drawn, and light changes its colours."""
 
 import re
 
@@ -6,14 +6,14 @@ import pytest
 
 from wanserve.domain.errors import EngineExhausted, EngineFailed
 from wanserve.engine.animatic.art import Art, ArtPack, Light, load_pack
-from wanserve.engine.animatic.body import build
-from wanserve.engine.animatic.canvas import Layer, Painter, Stage
+from wanserve.engine.animatic.body import draw_body
+from wanserve.engine.animatic.canvas import Canvas, Layer, Painter
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
-from wanserve.engine.animatic.drawing import Affine, Mark, Path, Sticker, down
+from wanserve.engine.animatic.drawing import Affine, FilledPath, Path, Sticker, vertical_gradient
+from wanserve.engine.animatic.lexicon import Lexicon
 from wanserve.engine.animatic.motion import Actor
-from wanserve.engine.animatic.puppet import figure
+from wanserve.engine.animatic.puppet import art_name
 from wanserve.engine.animatic.storyboard import Motion
-from wanserve.engine.animatic.words import Lexicon
 
 PACK = load_pack()
 NOON = Light(Color(120, 120, 120), WHITE, -1.0, 0.0)
@@ -25,14 +25,14 @@ def painter() -> Painter:
 
 
 def drawn(painter: Painter, svg: str, size: int = 64) -> Layer:
-    with Stage(painter, size, size) as stage:
-        stage.art(svg).place(Affine(a=size / 128, e=size / 128))
-        stage.draw(clear=True)
-        return Layer(bytes(stage.pixels), size, size)
+    with Canvas(painter, size, size) as canvas:
+        canvas.add_art(svg).place(Affine(a=size / 128, e=size / 128))
+        canvas.draw(clear=True)
+        return Layer(bytes(canvas.pixels), size, size)
 
 
 def mean(layer: Layer, left: float, right: float) -> tuple[float, float, float]:
-    """The mean colour of the solid pixels between two columns, in parts of the width."""
+    """The mean colour of the opaque pixels between two columns, as fractions of the width."""
     at = range(0, len(layer.pixels), 4)
     solid = [i for i in at if layer.pixels[i + 3] == 255 and left <= (i // 4 % layer.width) / layer.width < right]
     assert solid
@@ -42,7 +42,7 @@ def mean(layer: Layer, left: float, right: float) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("motion", list(Motion))
 def test_every_subject_has_art_for_every_motion(lexicon: Lexicon, motion: Motion) -> None:
-    lacking = [s.name for s in lexicon.subjects.values() if figure(Actor(s, motion, 100.0, 0.0, -1, 0.0)) not in PACK]
+    lacking = [s.name for s in lexicon.subjects.values() if art_name(Actor(s, motion, 100.0, 0.0, -1, 0.0)) not in PACK]
     assert lacking == []
 
 
@@ -92,10 +92,10 @@ def test_a_silhouette_has_one_colour(painter: Painter) -> None:
 
 def test_cutting_art_leaves_only_what_is_inside(painter: Painter) -> None:
     art = PACK["horse"]
-    with Stage(painter, 128, 128) as stage:
-        stage.art(art.svg(), art.cut(0, 0, 1, 0.5)).place(Affine())
-        stage.draw(clear=True)
-        alpha = bytes(stage.pixels)[3::4]
+    with Canvas(painter, 128, 128) as canvas:
+        canvas.add_art(art.svg(), art.cut(0, 0, 1, 0.5)).place(Affine())
+        canvas.draw(clear=True)
+        alpha = bytes(canvas.pixels)[3::4]
     middle = int((art.box[1] + art.box[3]) / 2)
     assert max(alpha[: (middle - 2) * 128]) == 255
     assert max(alpha[(middle + 2) * 128 :]) == 0
@@ -110,15 +110,15 @@ def test_art_that_inherits_its_colour_is_not_painted_black() -> None:
 
 @pytest.mark.parametrize("kind", ["beast", "figure"])
 def test_a_drawn_body_stands_on_the_ground_below_its_head(kind: str) -> None:
-    made = build(kind, rgb("#855c52"), BLACK, NOON)
-    lowest = max(y for limb in made.limbs for _, y in limb.mark.path.points)
+    made = draw_body(kind, rgb("#855c52"), BLACK, NOON)
+    lowest = max(y for limb in made.limbs for _, y in limb.shape.path.points)
     assert lowest == pytest.approx(0.0, abs=0.01)
     assert made.head.at(0, -1)[1] == pytest.approx(-1.0, abs=0.03)
     assert {limb.gain > 0 for limb in made.limbs if limb.gain} == {True, False}
 
 
 def test_a_layer_holds_what_was_drawn_on_it(painter: Painter) -> None:
-    square = Mark(Path().rect(2, 2, 4, 4), Color(255, 0, 0))
+    square = FilledPath(Path().rect(2, 2, 4, 4), Color(255, 0, 0))
     layer = painter.layer(8, 8, [(square, 0.0)], top=1)
     at = [layer.pixels[(y * 8 + 3) * 4 : (y * 8 + 3) * 4 + 4] for y in range(8)]
     assert [p == b"\xff\x00\x00\xff" for p in at] == [False, True, True, True, True, False, False, False]
@@ -136,39 +136,39 @@ def test_a_mirrored_sticker_is_the_mirror_image(painter: Painter) -> None:
 
 
 def test_what_is_no_picture_is_refused(painter: Painter) -> None:
-    with Stage(painter, 8, 8) as stage, pytest.raises(EngineFailed):
-        stage.art("no picture at all")
+    with Canvas(painter, 8, 8) as canvas, pytest.raises(EngineFailed):
+        canvas.add_art("no picture at all")
 
 
 def test_a_stage_too_large_for_memory_is_refused(painter: Painter) -> None:
     with pytest.raises(EngineExhausted):
-        Stage(painter, 2**31 - 1, 2**20)
+        Canvas(painter, 2**31 - 1, 2**20)
 
 
 @pytest.mark.parametrize("cut", [False, True])
 def test_light_goes_with_what_it_falls_on(painter: Painter, cut: bool) -> None:
-    """A moved picture looks like one drawn there at once."""
+    """A picture that was moved looks like one that was drawn there from the start."""
     art = PACK["frog"]
     svg, clip = art.lit(Light(Color(60, 60, 60), WHITE, 0, -1), mirrored=False), art.cut(0, 0, 1, 0.7) if cut else None
 
     def after(*places: float) -> bytes:
-        with Stage(painter, 128, 300) as stage:
-            part = stage.art(svg, clip)
+        with Canvas(painter, 128, 300) as canvas:
+            part = canvas.add_art(svg, clip)
             for y in places:
                 part.place(Affine(f=y))
-                stage.draw(clear=True)
-            return bytes(stage.pixels)
+                canvas.draw(clear=True)
+            return bytes(canvas.pixels)
 
     assert after(0, 70, 150) == after(150)
 
 
 def test_a_faded_gradient_moves_and_stays_faded(painter: Painter) -> None:
-    with Stage(painter, 64, 64) as stage:
-        part = stage.mark(Path().rect(0, 0, 64, 64), down(0, 64, BLACK, WHITE))
+    with Canvas(painter, 64, 64) as canvas:
+        part = canvas.add_path(Path().rect(0, 0, 64, 64), vertical_gradient(0, 64, BLACK, WHITE))
         part.fade(0.5)
         for y in (0, 10):
             part.place(Affine(f=y))
-            frame = bytes(stage.draw(clear=True))
+            frame = bytes(canvas.draw(clear=True))
     assert frame[(40 * 64 + 5) * 4 + 3] == 128
     assert frame[(10 * 64 + 5) * 4] < 8
 

@@ -1,4 +1,4 @@
-"""The pure parts of drawing: colours, places, outlines, weather that never runs out."""
+"""The pure parts of drawing: colours, transforms, paths, weather that covers the frame at all times."""
 
 import random
 
@@ -7,11 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
-from wanserve.engine.animatic.drawing import Affine, Mark, Path, Radial, Sticker, glow, leaned, moved, scaled, turned
+from wanserve.engine.animatic.drawing import (
+    Affine,
+    FilledPath,
+    Path,
+    Radial,
+    Sticker,
+    glow,
+    rotation,
+    scaling,
+    shear,
+    translation,
+)
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.scenery.plan import height_at
+from wanserve.engine.animatic.scenery.elements import height_at
 from wanserve.engine.animatic.storyboard import Weather
-from wanserve.engine.animatic.weather import bubbles, flashes, fog, showers
+from wanserve.engine.animatic.weather import bubbles, flashes, fog, particle_layers
 
 CHANNEL = st.integers(0, 255)
 COLORS = st.builds(Color, CHANNEL, CHANNEL, CHANNEL, CHANNEL)
@@ -23,7 +34,13 @@ NUMBER = st.floats(-1000, 1000)
 def test_every_colour_made_of_colours_is_a_colour(
     one: Color, other: Color, part: float, factor: float, hue: float
 ) -> None:
-    for made in (one.mixed(other, part), one.times(other), one.scaled(factor), one.turned(hue), one.alpha(part)):
+    for made in (
+        one.mixed(other, part),
+        one.times(other),
+        one.brightened(factor),
+        one.hue_shifted(hue),
+        one.alpha(part),
+    ):
         assert all(0 <= channel <= 255 for channel in made)
     assert one.mixed(other, part).a == one.a
 
@@ -38,10 +55,10 @@ def test_colours_are_read_and_written_as_svg_has_them() -> None:
 @settings(deadline=None)
 @given(NUMBER, NUMBER)
 def test_places_go_one_after_the_other(x: float, y: float) -> None:
-    where = scaled(2, 3).then(moved(10, 20))
+    where = scaling(2, 3).then(translation(10, 20))
     assert where.at(x, y) == pytest.approx((2 * x + 10, 3 * y + 20))
-    assert turned(1.0).then(turned(-1.0)).at(x, y) == pytest.approx((x, y), abs=1e-6)
-    assert leaned(0.5).at(x, 2) == pytest.approx((x + 1, 2))
+    assert rotation(1.0).then(rotation(-1.0)).at(x, y) == pytest.approx((x, y), abs=1e-6)
+    assert shear(0.5).at(x, 2) == pytest.approx((x + 1, 2))
     assert Affine().at(x, y) == (x, y)
 
 
@@ -49,7 +66,7 @@ def test_an_outline_knows_how_wide_it_is() -> None:
     assert Path().span() == (0.0, 0.0)
     assert Path().circle(10, 0, 4).span() == (6, 14)
     assert Path().rect(1, 2, 3, 4).add(Path().rect(0, 0, 1, 1), 20).span() == (1, 21)
-    assert Mark(Path().rect(1, 2, 3, 4), WHITE).span() == (1, 4)
+    assert FilledPath(Path().rect(1, 2, 3, 4), WHITE).span() == (1, 4)
     assert Sticker("cat", 50, 0, 20).span() == (30, 70)
 
 
@@ -76,12 +93,12 @@ GEOMETRY = Geometry(640, 360)
 @settings(deadline=None)
 @given(st.sampled_from(Weather), st.integers(0, 999), st.floats(0, 600), st.floats(-9000, 9000))
 def test_falling_things_always_cover_the_frame(weather: Weather, seed: int, t: float, scroll: float) -> None:
-    for shower in [*showers(weather, GEOMETRY, random.Random(seed)), *bubbles(GEOMETRY, random.Random(seed))]:
-        x, y = shower.place(t, scroll)
-        assert -shower.wide <= x <= 0
-        assert -shower.tall <= y <= 0
-        assert x + 2 * shower.wide >= GEOMETRY.width
-        assert y + 2 * shower.tall >= GEOMETRY.height
+    for layer in [*particle_layers(weather, GEOMETRY, random.Random(seed)), *bubbles(GEOMETRY, random.Random(seed))]:
+        x, y = layer.place(t, scroll)
+        assert -layer.wide <= x <= 0
+        assert -layer.tall <= y <= 0
+        assert x + 2 * layer.wide >= GEOMETRY.width
+        assert y + 2 * layer.tall >= GEOMETRY.height
 
 
 @pytest.mark.parametrize(
@@ -89,7 +106,7 @@ def test_falling_things_always_cover_the_frame(weather: Weather, seed: int, t: f
     [(Weather.CLEAR, 0), (Weather.FOG, 0), (Weather.RAIN, 3), (Weather.SNOW, 4), (Weather.WIND, 3)],
 )
 def test_each_weather_has_depth(weather: Weather, kinds: int) -> None:
-    assert len(showers(weather, GEOMETRY, random.Random(1))) == kinds
+    assert len(particle_layers(weather, GEOMETRY, random.Random(1))) == kinds
 
 
 def test_fog_lies_before_and_behind_the_subjects() -> None:

@@ -1,4 +1,4 @@
-"""The engine as the worker sees it: frames of the right shape, the same bytes for the same seed, and what they show."""
+"""The engine as the worker uses it: the frames' shape and content, and the same bytes for the same seed."""
 
 import ast
 import subprocess
@@ -206,7 +206,7 @@ def test_a_subject_has_a_shadow_on_the_ground(draw: Draw) -> None:
 
 @pytest.mark.parametrize("prompt", ["a whale swimming underwater", "a cat running at night", "a fox standing at night"])
 def test_nothing_of_a_subject_is_left_in_the_corner(draw: Draw, prompt: str) -> None:
-    """All parts of a puppet are put somewhere: what the subject changes begins well inside the frame."""
+    """All parts of a puppet are placed: the pixels that the subject changes begin well inside the frame."""
     subject = prompt.split()[1]
     spots = draw(prompt, width=320, height=180)[1].changed(draw(prompt, negative=subject, width=320, height=180)[1], 4)
     assert not [spot for spot in spots if spot[0] < 40 and spot[1] < 40]

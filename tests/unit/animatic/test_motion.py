@@ -1,4 +1,4 @@
-"""Moving: every subject stays in the picture, keeps its feet on the ground, and its legs go with its way."""
+"""Motion: every subject stays in the frame, keeps its feet on the ground, and its legs move with its speed."""
 
 import math
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor, Pose, Score, follow_speed, pose
+from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, follow_speed, pose
 from wanserve.engine.animatic.storyboard import Motion, Rig, Setting, Subject
 
 GEOMETRY = Geometry(1920, 1080)
@@ -28,12 +28,12 @@ def actor(
     return Actor(subject, motion, size * GEOMETRY.unit, GEOMETRY.width / 2, facing, phase, direction)
 
 
-def score(lead: Actor) -> Score:
-    return Score(GEOMETRY, SECONDS, follow_speed(lead, GEOMETRY), lead.facing, GEOMETRY.ground)
+def context(lead: Actor) -> MotionContext:
+    return MotionContext(GEOMETRY, SECONDS, follow_speed(lead, GEOMETRY), lead.facing, GEOMETRY.ground)
 
 
 def path(lead: Actor, steps: int = 150) -> list[Pose]:
-    shared = score(lead)
+    shared = context(lead)
     return [pose(lead, shared, SECONDS * k / steps) for k in range(steps)]
 
 
@@ -51,7 +51,7 @@ def test_whatever_moves_stays_in_the_picture(
     rig: Rig, motion: Motion, size: float, facing: int, up: int, phase: float, t: float
 ) -> None:
     one = actor(rig, motion, size, facing, (0, up), phase)
-    found = pose(one, score(one), t)
+    found = pose(one, context(one), t)
     middle = found.y - one.size / 2
     assert 0.2 * GEOMETRY.width <= found.x <= 0.8 * GEOMETRY.width
     assert 0 < middle < GEOMETRY.height
@@ -100,8 +100,8 @@ def test_houses_do_not_run() -> None:
 
 
 def test_the_camera_goes_the_way_of_the_actor() -> None:
-    assert score(actor(Rig.LEGS, Motion.RUN, facing=-1)).scroll(1.0) < 0
-    assert score(actor(Rig.LEGS, Motion.RUN, facing=1)).scroll(1.0) > 0
+    assert context(actor(Rig.LEGS, Motion.RUN, facing=-1)).scroll(1.0) < 0
+    assert context(actor(Rig.LEGS, Motion.RUN, facing=1)).scroll(1.0) > 0
 
 
 def test_legs_swing_both_ways_while_running() -> None:
@@ -111,11 +111,11 @@ def test_legs_swing_both_ways_while_running() -> None:
 
 
 def test_the_gait_goes_with_the_distance() -> None:
-    """As many steps as strides fit into the way, whatever the size."""
+    """The number of steps is the distance divided by the stride, for every size."""
     for size in (0.2, 0.4, 0.6):
         one = actor(Rig.LEGS, Motion.WALK, size)
         steps = path(one)[-1].step - one.phase
-        way = score(one).speed * SECONDS * 149 / 150
+        way = context(one).speed * SECONDS * 149 / 150
         assert steps == pytest.approx(way / (0.55 * one.size))
 
 

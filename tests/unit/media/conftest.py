@@ -1,4 +1,4 @@
-"""Small clips to write and to break: a generation, and pictures whose every frame is another."""
+"""Provides a small generation, and frames that all differ."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def generation() -> Generation:
 
 @pytest.fixture
 def draw() -> Draw:
-    """A maker of frames: a noisy ground (so that the file is not all index) with a bar that moves."""
+    """A function that draws frames: a bar that moves over noise, so that the file is not mostly index."""
 
     def frames(generation: Generation, count: int | None = None, channels: int = 4) -> Iterator[Frame]:
         width, height = generation.width, generation.height
@@ -36,7 +36,7 @@ def draw() -> Draw:
 
 @pytest.fixture
 def open_files() -> Callable[[], list[str]]:
-    """What this process holds open, to be compared before and after."""
+    """A function that lists the files that this process has open."""
     descriptors = Path("/proc/self/fd")
     if not descriptors.is_dir():
         pytest.skip("this system does not list a process's open files")

@@ -1,4 +1,4 @@
-"""What is written is a clip that players read, or there is no file."""
+"""Encoding: the file is a clip that players read, or there is no file."""
 
 import gc
 import json
@@ -23,7 +23,7 @@ Draw = Callable[..., Iterator[Frame]]
 
 
 def flat(generation: Generation, colour: tuple[int, ...]) -> Iterator[Frame]:
-    """Frames of one colour that all share their memory, as an engine's may."""
+    """Frames of one colour that share their memory, as those of an engine may."""
     pixels = bytes(colour) * (generation.width * generation.height)
     frame = memoryview(pixels).cast("B", (generation.height, generation.width, len(colour)))
     for _ in range(generation.frames):
@@ -73,7 +73,7 @@ def test_an_independent_reader_agrees(tmp_path: Path, generation: Generation, dr
 
 
 def test_the_index_comes_first(tmp_path: Path, generation: Generation, draw: Draw) -> None:
-    """A player can begin before the whole file is there."""
+    """A player can start before the whole file is downloaded."""
     path = tmp_path / "clip.mp4"
     mp4.write(path, Clip(draw(generation)), generation, {})
     data = path.read_bytes()
@@ -81,7 +81,7 @@ def test_the_index_comes_first(tmp_path: Path, generation: Generation, draw: Dra
 
 
 def test_the_prompt_stays_private(tmp_path: Path, generation: Generation, draw: Draw) -> None:
-    """The tags name the engine, never what was asked."""
+    """The tags name the engine, and do not contain the prompt."""
     path = tmp_path / "clip.mp4"
     mp4.write(path, Clip(draw(generation)), generation, mp4.provenance("animatic", generation))
     assert b"kitten" not in path.read_bytes()
@@ -100,7 +100,7 @@ def test_the_prompt_stays_private(tmp_path: Path, generation: Generation, draw: 
 def test_colours_are_bt709_limited(
     tmp_path: Path, generation: Generation, width: int, colour: tuple[int, ...], expected: tuple[int, int, int]
 ) -> None:
-    """Widths whose rows FFmpeg pads (40 and 50) come out as straight as those it does not."""
+    """Also with widths whose rows FFmpeg pads (40 and 50)."""
     asked = replace(generation, width=width, frames=2)
     path = tmp_path / "clip.mp4"
     mp4.write(path, Clip(flat(asked, colour)), asked, {})
@@ -125,7 +125,7 @@ def test_frames_may_share_their_memory(tmp_path: Path, generation: Generation) -
 
 
 def test_same_frames_same_bytes(tmp_path: Path, generation: Generation, draw: Draw) -> None:
-    """With three or four bytes a pixel, today or tomorrow, as long as the tags are the same too."""
+    """With three or four bytes a pixel, at any time, as long as the tags are the same too."""
     paths = [tmp_path / name for name in ("one.mp4", "two.mp4", "three.mp4", "four.mp4")]
     mp4.write(paths[0], Clip(draw(generation)), generation, {"title": "a"})
     mp4.write(paths[1], Clip(draw(generation)), generation, {"title": "a"})
@@ -136,7 +136,7 @@ def test_same_frames_same_bytes(tmp_path: Path, generation: Generation, draw: Dr
 
 
 def test_memory_is_free_at_once(tmp_path: Path, generation: Generation, draw: Draw) -> None:
-    """Nothing of the encoder waits for Python to look for circles: it weighs tens of megabytes."""
+    """No part of the encoder, which takes tens of megabytes, waits for the garbage collector."""
     gc.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
@@ -165,14 +165,14 @@ def test_one_frame_is_a_video(tmp_path: Path, generation: Generation, draw: Draw
 
 @pytest.mark.parametrize("given", [0, 1, 9])
 def test_too_few_frames(tmp_path: Path, generation: Generation, draw: Draw, given: int) -> None:
-    """The numbers are named and no file is left."""
+    """The message has both numbers, and no file is left."""
     with pytest.raises(MediaFailed, match=f"gave {given} frames instead of 10"):
         mp4.write(tmp_path / "clip.mp4", Clip(draw(generation, given)), generation, {})
     assert not any(tmp_path.iterdir())
 
 
 def test_too_many_frames(tmp_path: Path, generation: Generation, draw: Draw) -> None:
-    """An engine that never stops is left at the first frame too many."""
+    """An engine that does not stop is closed at the first frame too many."""
     endless = draw(generation, 10**9)
     with pytest.raises(MediaFailed, match="more than 10 frames"):
         mp4.write(tmp_path / "clip.mp4", Clip(endless), generation, {})
@@ -190,7 +190,7 @@ def test_too_many_frames(tmp_path: Path, generation: Generation, draw: Draw) -> 
     ],
 )
 def test_a_wrong_frame(tmp_path: Path, generation: Generation, frame: Frame, told: str) -> None:
-    """What is wrong with it is named, and no file is left."""
+    """The message says what is wrong, and no file is left."""
     with pytest.raises(MediaFailed, match=told):
         mp4.write(tmp_path / "clip.mp4", Clip(iter([frame])), generation, {})
     assert not any(tmp_path.iterdir())
@@ -209,7 +209,7 @@ def test_the_engines_errors_pass_through(
     error: BaseException,
     after: int,
 ) -> None:
-    """Unchanged, also those that look like a media error; the half file is closed and gone."""
+    """They are unchanged, also those that look like a media error. The unfinished file is closed and deleted."""
 
     def failing() -> Iterator[Frame]:
         yield from draw(generation, after)
@@ -224,7 +224,7 @@ def test_the_engines_errors_pass_through(
 
 
 def test_a_path_that_cannot_be_written(tmp_path: Path, generation: Generation) -> None:
-    """It is known before the first frame is drawn."""
+    """The error is raised before the first frame is drawn."""
     drawn = count()
 
     def frames() -> Iterator[Frame]:
@@ -243,7 +243,7 @@ def test_a_disk_that_fills_up(
     open_files: Callable[[], list[str]],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A limit on the file's size stands in for the full disk: the same failure, at any byte of the file."""
+    """A limit on the file's size replaces the full disk: the same failure, at any byte of the file."""
     path = tmp_path / "clip.mp4"
     mp4.write(path, Clip(draw(generation)), generation, {})
     whole = path.stat().st_size
@@ -263,7 +263,7 @@ def test_a_disk_that_fills_up(
 
 
 def test_a_size_that_the_codec_cannot_do(tmp_path: Path, generation: Generation) -> None:
-    """Half a chroma sample is refused at once."""
+    """A size with half a chroma sample is refused at once."""
     with pytest.raises(MediaFailed, match=r"cannot write clip\.mp4"):
         mp4.write(tmp_path / "clip.mp4", Clip(iter(())), replace(generation, width=63), {})
     assert not any(tmp_path.iterdir())
@@ -276,7 +276,7 @@ def test_odd_names_and_tags(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A relative name that looks like a protocol, text beyond ASCII, half a surrogate pair; and not a word on stderr."""
+    """A relative name that looks like a URL, non-ASCII text, half a surrogate pair; and nothing on stderr."""
     monkeypatch.chdir(tmp_path)
     path = Path("http:猫 %d.mp4")
     mp4.write(path, Clip(draw(generation)), generation, {"title": "月光の猫", "comment": "broken \ud83d here"})
@@ -287,7 +287,7 @@ def test_odd_names_and_tags(
 
 
 def test_every_tag_is_kept(tmp_path: Path, generation: Generation, draw: Draw) -> None:
-    """Each one of TAGS reads back as it was given, and no other is there."""
+    """Each tag of TAGS reads back as it was given, and there are no others."""
     tags = {name: f"the {name}" for name in mp4.TAGS}
     mp4.write(
         tmp_path / "clip.mp4", Clip(draw(generation)), generation, {**tags, "software": "lost", "encoder": "lost"}
@@ -298,7 +298,7 @@ def test_every_tag_is_kept(tmp_path: Path, generation: Generation, draw: Draw) -
 
 
 def test_frames_of_another_size_are_scaled_smoothly(tmp_path: Path, generation: Generation) -> None:
-    """Twice as wide and high, a sharp edge becomes a ramp: no pixel is just repeated."""
+    """At twice the width and height a sharp edge becomes a ramp: pixels are not only repeated."""
     asked = replace(generation, width=64, height=32, frames=1)
     pixels = bytearray(32 * 16 * 3)
     for y in range(16):

@@ -1,4 +1,4 @@
-"""A file is believed only when all of it reads back."""
+"""Reading back: a file is accepted only when all of it can be read."""
 
 import random
 import struct
@@ -19,7 +19,7 @@ Draw = Callable[..., Iterator[Frame]]
 
 @pytest.fixture
 def clip(tmp_path: Path, generation: Generation, draw: Draw) -> Path:
-    """A sound file of the generation."""
+    """An undamaged file of the generation."""
     path = tmp_path / "clip.mp4"
     mp4.write(path, Clip(draw(generation)), generation, {"title": "a title"})
     return path
@@ -41,7 +41,7 @@ def foreign(path: Path, codec: str, pixel_format: str = "yuv420p") -> None:
 
 
 def test_the_facts(clip: Path, generation: Generation) -> None:
-    """A sound file is described as it is, and passes."""
+    """An undamaged file is described correctly, and passes."""
     facts = probe.check(clip, generation)
     assert facts == probe.read(clip)
     assert (facts.width, facts.height, facts.frames, facts.fps) == (64, 48, 10, 30.0)
@@ -60,13 +60,13 @@ def test_the_facts(clip: Path, generation: Generation) -> None:
     ],
 )
 def test_not_what_was_asked(clip: Path, generation: Generation, changed: dict[str, int], told: str) -> None:
-    """Each thing that differs is named with both values."""
+    """The message has each difference, with both values."""
     with pytest.raises(MediaFailed, match=told):
         probe.check(clip, replace(generation, **changed))  # type: ignore[arg-type]  # all of these are numbers
 
 
 def test_a_foreign_file(tmp_path: Path, generation: Generation) -> None:
-    """It reads, as it is whole; it does not pass, as players differ on it."""
+    """It can be read, because it is complete. It does not pass, because some players do not support it."""
     path = tmp_path / "clip.mp4"
     foreign(path, "mpeg4")
     assert not probe.read(path).faststart
@@ -78,7 +78,7 @@ def test_a_foreign_file(tmp_path: Path, generation: Generation) -> None:
 
 
 def test_every_cut_is_seen(clip: Path) -> None:
-    """Whatever the byte at which the file ends too early, with the index at its front or at its end."""
+    """At whichever byte the file ends too early, with the index at its front or at its end."""
     whole = clip.read_bytes()
     foreign(clip, "libx264")
     for data in (whole, clip.read_bytes()):
@@ -110,7 +110,7 @@ def test_zeros_for_an_end_are_seen(clip: Path, fraction: float) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_scribbled_pages_are_seen(clip: Path, seed: int) -> None:
-    """One page of the file is somebody else's."""
+    """One page of the file has other data."""
     data = bytearray(clip.read_bytes())
     chance = random.Random(seed)
     start = chance.randrange(len(data) - 4096)
@@ -121,7 +121,7 @@ def test_scribbled_pages_are_seen(clip: Path, seed: int) -> None:
 
 
 def test_a_large_box_is_no_damage(clip: Path) -> None:
-    """A box may give its size in eight bytes, if they tell the truth."""
+    """A box may have its size in eight bytes, if the size is correct."""
     whole = clip.read_bytes()
     clip.write_bytes(whole + struct.pack(">I4sQ", 1, b"free", 20) + b"1234")
     assert probe.read(clip).frames == 10
@@ -141,7 +141,7 @@ def test_a_large_box_is_no_damage(clip: Path) -> None:
     ],
 )
 def test_no_video_at_all(tmp_path: Path, data: bytes, told: str) -> None:
-    """One clear line that names the file."""
+    """The message is one line that names the file."""
     path = tmp_path / "clip.mp4"
     path.write_bytes(data)
     with pytest.raises(MediaFailed, match=rf"clip\.mp4 .*{told}"):
@@ -171,7 +171,7 @@ def test_no_file_at_all(tmp_path: Path, name: str) -> None:
 
 
 def test_nothing_stays_open(clip: Path, open_files: Callable[[], list[str]], generation: Generation) -> None:
-    """Neither after a sound file nor after a broken one."""
+    """Neither after an undamaged file nor after a damaged one."""
     data = clip.read_bytes()
     before = open_files()
     probe.check(clip, generation)

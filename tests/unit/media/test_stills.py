@@ -1,4 +1,4 @@
-"""The stills are of the frames that they should be, in the right places, sizes and colours."""
+"""Stills: the right frames, in the right places, sizes and colours."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ COLOURS = (
 
 
 def greys(generation: Generation) -> Iterator[Frame]:
-    """Each frame one grey, the lighter the later: the first is black, the last white."""
+    """Frames of one grey each, from black to white."""
     width, height = generation.width, generation.height
     for number in range(generation.frames):
         light = 255 * number // max(1, generation.frames - 1)
@@ -32,7 +32,7 @@ def greys(generation: Generation) -> Iterator[Frame]:
 
 
 def bars(generation: Generation) -> Iterator[Frame]:
-    """Each frame the same upright bars, one of each colour."""
+    """Frames with the same upright bars, one of each colour."""
     width, height = generation.width, generation.height
     row = b"".join(bytes(COLOURS[x * len(COLOURS) // width]) for x in range(width))
     for _ in range(generation.frames):
@@ -40,7 +40,7 @@ def bars(generation: Generation) -> Iterator[Frame]:
 
 
 def made(folder: Path, generation: Generation, frames: Iterator[Frame]) -> tuple[Path, Path]:
-    """The thumbnail and the sheet of a clip of these frames."""
+    """Write the thumbnail and the sprite sheet of a clip of these frames."""
     thumbnail, sheet = folder / "still.webp", folder / "still.jpg"
     stills = Stills(generation)
     mp4.write(folder / "clip.mp4", Clip(frames), generation, {}, stills.add)
@@ -55,7 +55,7 @@ def size_of(file: Path) -> Size:
 
 
 def lightness(file: Path, columns: int, rows: int) -> list[int]:
-    """How light each cell of the picture is in its middle, 0 to 255, row by row."""
+    """The lightness in the middle of each cell of the picture, 0 to 255, row by row."""
     with av.open(str(file)) as container:
         picture = next(container.decode(video=0)).reformat(format="rgb24")
     plane = picture.planes[0]
@@ -69,8 +69,8 @@ def lightness(file: Path, columns: int, rows: int) -> list[int]:
     ]
 
 
-def told_by_ffmpeg(file: Path, *filters: str) -> list[tuple[int, ...]]:
-    """The colours in the middle of each bar, as FFmpeg's own program has them: no library of ours."""
+def colours_by_ffmpeg(file: Path, *filters: str) -> list[tuple[int, ...]]:
+    """The colours in the middle of each bar, as the program ffmpeg decodes them, without this project's libraries."""
     scaled = ",".join([*filters, f"scale={len(COLOURS) * 10}:10:flags=neighbor", "format=rgb24"])
     command = [
         needs.program("ffmpeg"),
@@ -91,8 +91,8 @@ def told_by_ffmpeg(file: Path, *filters: str) -> list[tuple[int, ...]]:
     return [tuple(pixels[5 * row + bar * 30 + 15 : 5 * row + bar * 30 + 18]) for bar in range(len(COLOURS))]
 
 
-def far(found: Sequence[tuple[int, ...]]) -> int:
-    """By how much the found colours are off at most."""
+def max_error(found: Sequence[tuple[int, ...]]) -> int:
+    """The largest difference between the found colours and the right ones."""
     return max(abs(a - b) for got, want in zip(found, COLOURS, strict=True) for a, b in zip(got, want, strict=True))
 
 
@@ -100,13 +100,13 @@ def far(found: Sequence[tuple[int, ...]]) -> int:
 def test_the_sheet_has_evenly_spaced_frames_in_reading_order(
     tmp_path: Path, generation: Generation, frames: int, grid: int
 ) -> None:
-    """And the thumbnail is the frame in the middle."""
+    """The thumbnail is the frame in the middle."""
     asked = replace(generation, frames=frames)
     thumbnail, sheet = made(tmp_path, asked, greys(asked))
     assert size_of(sheet) == (64 * grid, 48 * grid)
     found = lightness(sheet, grid, grid)
     step = 255 / max(1, frames - 1)
-    # The middle of each of so many equal parts of the clip.
+    # The middle frame of each of the equal parts of the clip.
     expected = [step * int((cell + 0.5) * frames / grid**2) for cell in range(grid**2)]
     assert found == pytest.approx(expected, abs=2.5)
     assert found == sorted(found)
@@ -135,7 +135,7 @@ def test_they_are_small_and_keep_the_aspect(
 
 
 def test_they_are_a_whole_webp_and_a_whole_jpeg(tmp_path: Path, generation: Generation) -> None:
-    """As their first bytes and their lengths or last bytes tell."""
+    """By their first bytes, and their lengths or last bytes."""
     thumbnail, sheet = (file.read_bytes() for file in made(tmp_path, generation, bars(generation)))
     assert (thumbnail[:4], thumbnail[8:12]) == (b"RIFF", b"WEBP")
     assert int.from_bytes(thumbnail[4:8], "little") == len(thumbnail) - 8
@@ -147,16 +147,16 @@ def test_they_are_a_whole_webp_and_a_whole_jpeg(tmp_path: Path, generation: Gene
 
 @pytest.mark.parametrize("size", [(1280, 720), (320, 240)])
 def test_their_colours_are_the_frames_own(tmp_path: Path, generation: Generation, size: Size) -> None:
-    """To a few units, scaled or not; the sheet's are those of its one cell."""
+    """The colours are right to a few units, scaled or not, also on a sheet of one cell."""
     asked = replace(generation, width=size[0], height=size[1], frames=1)
     thumbnail, sheet = made(tmp_path, asked, bars(asked))
-    assert far(told_by_ffmpeg(tmp_path / "clip.mp4", "scale=in_color_matrix=bt709")) <= 6
-    assert far(told_by_ffmpeg(thumbnail)) <= 6
-    assert far(told_by_ffmpeg(sheet)) <= 6
+    assert max_error(colours_by_ffmpeg(tmp_path / "clip.mp4", "scale=in_color_matrix=bt709")) <= 6
+    assert max_error(colours_by_ffmpeg(thumbnail)) <= 6
+    assert max_error(colours_by_ffmpeg(sheet)) <= 6
 
 
 def test_they_carry_the_mark(tmp_path: Path, generation: Generation) -> None:
-    """In the corner of the thumbnail and of each cell."""
+    """The watermark is in the corner of the thumbnail and of each cell."""
     asked = replace(generation, width=640, height=480, frames=4, watermark=True)
     black = memoryview(bytes(640 * 480 * 3)).cast("B", (480, 640, 3))
     thumbnail, sheet = made(tmp_path, asked, iter([black] * 4))
@@ -178,22 +178,22 @@ def test_they_carry_the_mark(tmp_path: Path, generation: Generation) -> None:
 
 
 def test_same_pictures_same_bytes(tmp_path: Path, generation: Generation) -> None:
-    """On any machine with the same libraries: nothing depends on the number of its cores."""
+    """Nothing depends on the number of cores of the machine."""
     first = [file.read_bytes() for file in made(tmp_path, generation, bars(generation))]
     assert [file.read_bytes() for file in made(tmp_path, generation, bars(generation))] == first
-    # A JPEG that was cut into slices for several threads has marks where they meet.
+    # A JPEG that was split into slices for several threads has restart markers between them.
     assert b"\xff\xdd" not in first[1]
 
 
 def test_the_video_does_not_change_by_being_looked_at(tmp_path: Path, generation: Generation) -> None:
-    """Its bytes are those of a clip without stills."""
+    """The video's bytes are those of a clip without stills."""
     made(tmp_path, generation, bars(generation))
     mp4.write(tmp_path / "alone.mp4", Clip(bars(generation)), generation, {})
     assert (tmp_path / "clip.mp4").read_bytes() == (tmp_path / "alone.mp4").read_bytes()
 
 
 def test_no_picture_is_kept_at_its_full_size(tmp_path: Path, generation: Generation) -> None:
-    """Not even one that needs no scaling: the clip may be long and its pictures large."""
+    """Not even where no scaling is needed: the clip may be long and its pictures large."""
     stills = Stills(generation)
     seen = []
 
@@ -208,7 +208,7 @@ def test_no_picture_is_kept_at_its_full_size(tmp_path: Path, generation: Generat
 
 @pytest.mark.parametrize("name", ["still.webp", "still.jpg"])
 def test_what_cannot_be_written_is_told(tmp_path: Path, generation: Generation, name: str) -> None:
-    """With the file's name and the system's reason."""
+    """The message has the file's name and the system's reason."""
     (tmp_path / name).mkdir()
     with pytest.raises(MediaFailed, match=f"cannot write {name}: Is a directory"):
         made(tmp_path, generation, bars(generation))

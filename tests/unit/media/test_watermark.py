@@ -1,4 +1,4 @@
-"""The mark is where it belongs on every picture that asks for it, reads on any ground, and is nowhere else."""
+"""The watermark: it is readable and in its place on every picture that should have it, and on no others."""
 
 import gc
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def plain(size: Size, colour: tuple[int, int, int], count: int) -> Iterator[Fram
 
 
 def planes(picture: VideoFrame) -> list[list[bytes]]:
-    """The rows of the brightness and of the two colours."""
+    """The rows of the luma plane and of the two chroma planes."""
     found = []
     for plane in picture.planes:
         data, line = bytes(plane), plane.line_size
@@ -49,7 +49,7 @@ def shown(
 
 
 def covered(rows: list[bytes]) -> tuple[int, int, int, int]:
-    """What differs from the ground, which is the first pixel's: left, top, right, bottom."""
+    """The bounds of what differs from the first pixel: left, top, right, bottom."""
     ground = rows[0][:1]
     touched = [y for y, row in enumerate(rows) if row.strip(ground)]
     left = min(len(rows[y]) - len(rows[y].lstrip(ground)) for y in touched)
@@ -59,13 +59,13 @@ def covered(rows: list[bytes]) -> tuple[int, int, int, int]:
 
 @pytest.fixture
 def marked(generation: Generation) -> Generation:
-    """Three frames that ask for the mark."""
+    """Three frames with a watermark."""
     return replace(generation, width=640, height=480, frames=3, watermark=True)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_it_stands_at_the_bottom_right_of_every_frame(tmp_path: Path, marked: Generation, size: Size) -> None:
-    """Not nearer to an edge than a fiftieth of the shorter side, a twentieth of that side high, and alike on all frames."""
+    """At least a fiftieth of the shorter side from an edge, a twentieth of that side high, and equal on all frames."""
     width, height = size
     pictures = shown(tmp_path, replace(marked, width=width, height=height), (90, 90, 90))
     left, top, right, bottom = covered(pictures[0][0])
@@ -79,7 +79,7 @@ def test_it_stands_at_the_bottom_right_of_every_frame(tmp_path: Path, marked: Ge
 
 
 def test_players_see_it(tmp_path: Path, marked: Generation) -> None:
-    """It is in the file, on the first frame and the last, and the rest of the picture is as it was."""
+    """It is in the file, on the first frame and the last, and the rest of the picture is unchanged."""
     shown(tmp_path, marked, (0, 0, 0))
     with av.open(str(tmp_path / "clip.mp4")) as container:
         brightness = [planes(frame)[0] for frame in container.decode(video=0)]
@@ -92,7 +92,7 @@ def test_players_see_it(tmp_path: Path, marked: Generation) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_it_reads_on_black_and_on_white(tmp_path: Path, marked: Generation, size: Size) -> None:
-    """White letters, and around them an outline that is much darker than a white ground; neither has a colour."""
+    """White characters, with an outline that is much darker than a white background; neither has a colour."""
     asked = replace(marked, width=size[0], height=size[1], frames=1)
     ((on_black, *colours),) = shown(tmp_path, asked, (0, 0, 0))
     assert 190 < max(max(row) for row in on_black) < 235, "white, and a little of the ground shines through"
@@ -105,7 +105,7 @@ def test_it_reads_on_black_and_on_white(tmp_path: Path, marked: Generation, size
 
 
 def test_a_coloured_ground_keeps_its_colour_around_it(tmp_path: Path, marked: Generation) -> None:
-    """The colours change only where the brightness does, and under the letters they are almost gone."""
+    """The chroma changes only where the luma does, and is almost neutral under the characters."""
     ((brightness, blue, red),) = shown(tmp_path, replace(marked, frames=1), (200, 30, 30))
     left, top, right, bottom = covered(brightness)
     for rows in (blue, red):
@@ -131,12 +131,12 @@ def test_it_is_four_letters(tmp_path: Path, marked: Generation) -> None:
 
 
 def test_it_comes_after_the_scaling(tmp_path: Path, marked: Generation) -> None:
-    """It is as large and as sharp on a clip that was drawn at half the size."""
+    """It is as large and sharp on a clip that was drawn at half the size."""
     assert shown(tmp_path, marked, (90, 90, 90), (320, 240)) == shown(tmp_path, marked, (90, 90, 90))
 
 
 def test_where_it_is_not_asked_for_nothing_is_changed(tmp_path: Path, marked: Generation) -> None:
-    """Every picture is all ground."""
+    """Every picture is uniform."""
     for brightness, blue, red in shown(tmp_path, replace(marked, watermark=False), (90, 90, 90)):
         for rows in (brightness, blue, red):
             assert len(set(rows)) == 1
@@ -144,7 +144,7 @@ def test_where_it_is_not_asked_for_nothing_is_changed(tmp_path: Path, marked: Ge
 
 
 def test_same_frames_same_bytes(tmp_path: Path, marked: Generation) -> None:
-    """With the mark as without, and those two are not the same."""
+    """With and without a watermark, and the two files differ."""
     files = []
     for asked in (marked, marked, replace(marked, watermark=False)):
         shown(tmp_path, asked, (90, 120, 90))
@@ -153,13 +153,13 @@ def test_same_frames_same_bytes(tmp_path: Path, marked: Generation) -> None:
 
 
 def test_a_picture_smaller_than_any_model_makes_has_it_too(tmp_path: Path, marked: Generation) -> None:
-    """There it is too small to read, and no error."""
+    """It is too small to read there, which is not an error."""
     for width, height in ((64, 48), (16, 16), (2, 2)):
         assert len(shown(tmp_path, replace(marked, width=width, height=height), (0, 0, 0))) == 3
 
 
 def test_memory_is_free_at_once(tmp_path: Path, marked: Generation) -> None:
-    """Nothing of it waits for Python to look for circles."""
+    """No part of it waits for the garbage collector."""
     shown(tmp_path, marked, (0, 0, 0))
     gc.collect()
     gc.disable()
@@ -180,7 +180,7 @@ def test_memory_is_free_at_once(tmp_path: Path, marked: Generation) -> None:
 
 
 def test_a_damaged_installation_is_told(tmp_path: Path, marked: Generation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A video without the mark that was asked for would be worse than none."""
+    """A video without the requested watermark would be worse than no video."""
     (tmp_path / "watermark.svg").write_text("no drawing")
     monkeypatch.setattr(resources, "files", lambda _package: tmp_path)
     with pytest.raises(MediaFailed, match="the watermark cannot be drawn"):

@@ -1,71 +1,79 @@
-"""Knows what stirs in a scene besides the subjects: stars, rays, weeds, glints, weather, lightning."""
+"""Moves what moves in a scene besides the subjects: stars, light rays, weeds, glints, weather, lightning."""
 
 import math
 import random
 
-from wanserve.engine.animatic.canvas import Part, Stage
+from wanserve.engine.animatic.canvas import Canvas, Part
 from wanserve.engine.animatic.color import WHITE, rgb
-from wanserve.engine.animatic.drawing import Path, moved, scaled, turned
+from wanserve.engine.animatic.drawing import Path, rotation, scaling, translation
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.scenery.places import ROOFED
-from wanserve.engine.animatic.scenery.plan import Glint, Plan, Shower, Star, Swayer
+from wanserve.engine.animatic.scenery.elements import Glint, ParticleLayer, Scenery, Star, SwayingShape
+from wanserve.engine.animatic.scenery.places import WITHOUT_SKY
 from wanserve.engine.animatic.scenery.sky import star_path
 from wanserve.engine.animatic.storyboard import Setting, Storyboard, Weather
-from wanserve.engine.animatic.weather import Flash, bubbles, flashes, showers
+from wanserve.engine.animatic.weather import Flash, bubbles, flashes, particle_layers
 
 
 class Ambience:
-    """The small moving parts of a stage. Made before the strips; near things and weather are added after them."""
+    """The small moving parts of a clip. It is made before the strips; near parts and weather are added after them."""
 
-    def __init__(self, stage: Stage, plan: Plan, geometry: Geometry) -> None:
-        self.stage, self.geometry = stage, geometry
-        self.stars: list[tuple[Star, Part]] = [(s, stage.mark(star_path(s), WHITE)) for s in plan.stars]
-        self.glints: list[tuple[Glint, Part]] = [(g, stage.mark(_streak(g), plan.glint_color)) for g in plan.glints]
-        self.behind = [(s, stage.mark(s.path, s.fill)) for s in plan.showers]
-        self.swayers = [(s, stage.mark(s.mark.path, s.mark.fill)) for s in plan.swayers if s.depth < 1]
-        self.showers: list[tuple[Shower, Part]] = []
+    def __init__(self, canvas: Canvas, scenery: Scenery, geometry: Geometry) -> None:
+        self.canvas, self.geometry = canvas, geometry
+        self.stars: list[tuple[Star, Part]] = [(s, canvas.add_path(star_path(s), WHITE)) for s in scenery.stars]
+        self.glints: list[tuple[Glint, Part]] = [
+            (g, canvas.add_path(_streak(g), scenery.glint_color)) for g in scenery.glints
+        ]
+        self.behind = [(s, canvas.add_path(s.path, s.fill)) for s in scenery.particle_layers]
+        self.swaying_shapes = [
+            (s, canvas.add_path(s.shape.path, s.shape.fill)) for s in scenery.swaying_shapes if s.depth < 1
+        ]
+        self.particle_layers: list[tuple[ParticleLayer, Part]] = []
         self.flashes: list[tuple[Flash, Part]] = []
         self.sheet_lightning: Part | None = None
 
-    def add_near(self, plan: Plan) -> None:
-        """What sways beside the subjects."""
-        self.swayers += [(s, self.stage.mark(s.mark.path, s.mark.fill)) for s in plan.swayers if s.depth >= 1]
+    def add_near(self, scenery: Scenery) -> None:
+        """Add the swaying shapes that are as near as the subjects."""
+        self.swaying_shapes += [
+            (s, self.canvas.add_path(s.shape.path, s.shape.fill)) for s in scenery.swaying_shapes if s.depth >= 1
+        ]
 
-    def add_weather(self, board: Storyboard, dice: random.Random, seconds: float) -> None:
-        """What falls before everything else."""
+    def add_weather(self, board: Storyboard, rng: random.Random, seconds: float) -> None:
+        """Add the weather in front of everything else."""
         geo = self.geometry
-        falling: list[Shower] = []
-        if board.setting not in ROOFED:
-            falling = showers(board.weather, geo, dice)
+        falling: list[ParticleLayer] = []
+        if board.setting not in WITHOUT_SKY:
+            falling = particle_layers(board.weather, geo, rng)
         elif board.setting is Setting.UNDERWATER and "bubbles" not in board.without:
-            falling = bubbles(geo, dice)
-        self.showers = [(s, self.stage.mark(s.path, s.fill)) for s in falling]
-        if board.weather is Weather.STORM and board.setting not in ROOFED:
-            self.flashes = [(f, self.stage.mark(f.bolt, rgb("#fff8d8"))) for f in flashes(geo, dice, seconds)]
-            self.sheet_lightning = self.stage.mark(Path().rect(0, 0, geo.width, geo.height), rgb("#e6ecff").alpha(0.5))
+            falling = bubbles(geo, rng)
+        self.particle_layers = [(s, self.canvas.add_path(s.path, s.fill)) for s in falling]
+        if board.weather is Weather.STORM and board.setting not in WITHOUT_SKY:
+            self.flashes = [(f, self.canvas.add_path(f.bolt, rgb("#fff8d8"))) for f in flashes(geo, rng, seconds)]
+            self.sheet_lightning = self.canvas.add_path(
+                Path().rect(0, 0, geo.width, geo.height), rgb("#e6ecff").alpha(0.5)
+            )
 
     def draw(self, t: float, scroll: float) -> None:
-        """Put everything where it is at time t."""
+        """Move everything to its position at time t."""
         for star, part in self.stars:
             bright = 0.5 + 0.5 * math.sin(math.tau * (t / 2.6 + star.phase))
-            part.place(scaled(0.35 + 0.65 * bright, 0.35 + 0.65 * bright).then(moved(star.x, star.y)))
+            part.place(scaling(0.35 + 0.65 * bright, 0.35 + 0.65 * bright).then(translation(star.x, star.y)))
         for glint, part in self.glints:
             swell = 0.5 + 0.5 * math.sin(math.tau * (t / 2.2 + glint.phase))
             drift = 0.2 * glint.length * math.sin(math.tau * (t / 5 + glint.phase))
-            part.place(scaled(0.15 + 0.85 * swell, 0.4 + 0.6 * swell).then(moved(glint.x + drift, glint.y)))
-        for swayer, part in self.swayers:
-            self._sway(swayer, part, t, scroll)
-        for shower, part in (*self.behind, *self.showers):
-            part.place(moved(*shower.place(t, scroll)))
+            part.place(scaling(0.15 + 0.85 * swell, 0.4 + 0.6 * swell).then(translation(glint.x + drift, glint.y)))
+        for swaying, part in self.swaying_shapes:
+            self._sway(swaying, part, t, scroll)
+        for layer, part in (*self.behind, *self.particle_layers):
+            part.place(translation(*layer.place(t, scroll)))
         self._strike(t)
 
-    def _sway(self, swayer: Swayer, part: Part, t: float, scroll: float) -> None:
-        angle = swayer.swing * math.sin(math.tau * (t * swayer.pace + swayer.phase))
+    def _sway(self, swaying: SwayingShape, part: Part, t: float, scroll: float) -> None:
+        angle = swaying.swing * math.sin(math.tau * (t * swaying.pace + swaying.phase))
         period = self.geometry.period
-        x = swayer.x - scroll * swayer.depth
+        x = swaying.x - scroll * swaying.depth
         margin = 0.15 * self.geometry.width
-        x = (x + margin) % period - margin if swayer.depth >= 1 else x
-        part.place(moved(-swayer.x, -swayer.y).then(turned(angle)).then(moved(x, swayer.y)))
+        x = (x + margin) % period - margin if swaying.depth >= 1 else x
+        part.place(translation(-swaying.x, -swaying.y).then(rotation(angle)).then(translation(x, swaying.y)))
 
     def _strike(self, t: float) -> None:
         light = 0.0

@@ -1,4 +1,4 @@
-"""Knows the art pack: Noto Emoji pictures as SVG, and how a scene's light changes their colours."""
+"""Reads the art pack, Noto Emoji pictures as SVG, and changes their colours by the light of the scene."""
 
 import json
 import lzma
@@ -14,13 +14,13 @@ FILL = re.compile(r'fill="(#[0-9a-fA-F]{3,6})"')
 PAINTS = re.compile(r'(fill|stroke|stop-color)="(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3})"')
 PAINTED_GROUP = re.compile(r"<g[^>]*\bfill=")
 UNPAINTED = re.compile(r"<(path|circle|ellipse|rect|polygon)(?![^>]*\bfill=)")
-SOLID = re.compile(r'(fill|stroke)="(?!none)[^"]*"')
+PAINT = re.compile(r'(fill|stroke)="(?!none)[^"]*"')
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" width="128" height="128" viewBox="0 0 128 128">'
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """What falls on a subject: the stain of the shaded side and of the lit side, and where the light comes from.
+    """The light on a subject: the colours that multiply its shaded and its lit side, and where the light comes from.
 
     `from_x` and `from_y` are a direction on the screen, -1 to 1, y down: (-1, -1) is the upper left.
     """
@@ -33,9 +33,9 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Art:
-    """One picture: its SVG body in a box of 128 units, and what it really covers: left, top, right, bottom.
+    """One picture: its SVG body in a box of 128 units, and its bounds in the box: left, top, right, bottom.
 
-    `split` is where its fore legs end and its hind legs begin, in parts of its width.
+    `split` is where the fore legs end and the hind legs begin, as a fraction of the width.
     """
 
     name: str
@@ -45,21 +45,21 @@ class Art:
 
     @property
     def width(self) -> float:
-        """In its own units."""
+        """In the picture's own units."""
         return self.box[2] - self.box[0]
 
     @property
     def height(self) -> float:
-        """In its own units."""
+        """In the picture's own units."""
         return self.box[3] - self.box[1]
 
     def fit(self) -> Affine:
-        """Puts the middle of its feet at the origin and makes it 1 tall."""
+        """The transform that moves the middle of the feet to the origin and scales the height to 1."""
         k = 1 / self.height
         return Affine(a=k, e=k, c=-k * (self.box[0] + self.box[2]) / 2, f=-k * self.box[3])
 
     def cut(self, left: float, top: float, right: float, bottom: float) -> Path:
-        """A rectangle of its box in parts, 0.0 to 1.0, a little over the edge where it is at the edge."""
+        """A rectangle in fractions of the bounds, 0.0 to 1.0. A side at an edge of the bounds is moved outwards."""
         x0, y0 = self.box[0] + left * self.width, self.box[1] + top * self.height
         x1, y1 = self.box[0] + right * self.width, self.box[1] + bottom * self.height
         grow = 20.0
@@ -68,29 +68,29 @@ class Art:
         return Path().rect(x0, y0, x1 - x0, y1 - y0)
 
     def _painted(self) -> str:
-        """Its body with the colour written out where SVG's default, black, is meant."""
+        """The SVG body with an explicit colour where it uses SVG's default, black."""
         if PAINTED_GROUP.search(self.body):
             return self.body
         return UNPAINTED.sub(r'<\1 fill="#000000"', self.body)
 
     def svg(self) -> str:
-        """As drawn by Noto."""
+        """The SVG in the original colours."""
         return f"{HEAD}{self.body}</svg>"
 
     def stained(self, light: Color) -> str:
-        """Evenly lit by a light of that colour."""
+        """The SVG under an even light of this colour."""
         body = self._painted()
         return f"{HEAD}{PAINTS.sub(lambda m: _paint(m, _under(rgb(m[2]), light)), body)}</svg>"
 
     def silhouette(self, color: Color) -> str:
-        """Its outline filled with one colour."""
+        """The SVG with every colour replaced by this one."""
         body = self._painted()
-        return f"{HEAD}{SOLID.sub(lambda m: _paint(m, color), body)}</svg>"
+        return f"{HEAD}{PAINT.sub(lambda m: _paint(m, color), body)}</svg>"
 
     def lit(self, light: Light, mirrored: bool, tint: Color | None = None) -> str:
-        """Lit from one side: each plain colour becomes a gradient across the whole picture.
+        """The SVG lit from one side: each plain colour becomes a gradient across the whole picture.
 
-        `mirrored` says that the picture will be drawn flipped, so that the light stays on its side of the screen.
+        `mirrored`: the picture will be drawn mirrored, so the gradient is mirrored too. `tint` dyes the picture.
         """
         body = self._painted()
         x = -light.from_x if mirrored else light.from_x
@@ -116,7 +116,7 @@ class Art:
 
 
 class ArtPack:
-    """All pictures, by name."""
+    """The pictures by name."""
 
     def __init__(self, arts: dict[str, Art]) -> None:
         self.arts = arts
@@ -128,7 +128,7 @@ class ArtPack:
         return self.arts[name]
 
     def sticker(self, name: str, light: Color | None, mirrored: bool) -> tuple[str, Affine]:
-        """What `canvas.Painter` asks for when it draws a sticker."""
+        """The SVG and the transform of a picture, as `canvas.ArtLookup` describes them."""
         art = self.arts[name]
         return (art.svg() if light is None else art.stained(light)), art.fit()
 
@@ -148,19 +148,19 @@ def _paint(match: re.Match[str], color: Color) -> str:
 
 
 def _dyed(color: Color, tint: Color | None) -> Color:
-    """The colour dyed: its lightness stays, so eyes stay dark and teeth white."""
+    """The colour dyed with the tint. The lightness stays, so that eyes stay dark and teeth white."""
     if tint is None:
         return color
     spread = max(color[:3]) - min(color[:3])
     light = sum(color[:3]) / 3
     if spread < 40:
         return color
-    toned = tint.scaled(light / 150) if light < 150 else tint.mixed(WHITE, (light - 150) / 190)
+    toned = tint.brightened(light / 150) if light < 150 else tint.mixed(WHITE, (light - 150) / 190)
     return toned.mixed(BLACK, 0.04)
 
 
 def _under(color: Color, light: Color) -> Color:
-    """The colour under that light; a cold light takes much of the colour away, as moonlight does to the eye."""
+    """The colour under this light. A bluish light also reduces the saturation, as moonlight does."""
     chill = min(0.26, max(0.0, (light.b - light.r) / 255 * 1.2))
     gray = round(0.3 * color.r + 0.59 * color.g + 0.11 * color.b)
     return color.mixed(Color(gray, gray, gray), chill).times(light)

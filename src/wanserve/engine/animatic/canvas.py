@@ -1,7 +1,7 @@
-"""Knows the drawing library, ThorVG, and is alone in the engine in that: puts drawings on pixels.
+"""Rasterises drawings with ThorVG. The only module of the engine that uses the drawing library.
 
-A `Painter` is made once a process. It makes layers (drawn once) and stages (drawn each frame). ThorVG owns what was
-added to a stage and frees it with the stage, so a stage must be closed, and its parts not used after that.
+A process makes one `Painter`. It draws layers, each of them once; a `Canvas` is drawn for each frame. ThorVG owns what
+was added to a canvas and frees it with the canvas, so a canvas must be closed, and its parts not used after that.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ from thorvg_python.paint.shape import Shape
 from wanserve.domain.errors import EngineExhausted, EngineFailed
 from wanserve.domain.ports import Frame
 from wanserve.engine.animatic.color import Color
-from wanserve.engine.animatic.drawing import Affine, Fill, Item, Linear, Mark, Path, Radial
+from wanserve.engine.animatic.drawing import Affine, Fill, FilledPath, Item, Linear, Path, Radial
 
 RGBA = Colorspace.ABGR8888
 """ThorVG names colour spaces from the highest byte of a little-endian word: this one is R, G, B, A in memory."""
@@ -30,31 +30,31 @@ RGBA = Colorspace.ABGR8888
 VERBS = (PathCommand.CLOSE, PathCommand.MOVE_TO, PathCommand.LINE_TO, PathCommand.CUBIC_TO)
 
 ArtLookup = Callable[[str, Color | None, bool], tuple[str, Affine]]
-"""(name, light, mirrored) to the art's SVG text and the place that puts its feet at the origin, 1 pixel tall."""
+"""From (name, light, mirrored) to the art's SVG, and the transform to 1 pixel of height with its feet at the origin."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Pixels drawn once, R, G, B, A with alpha multiplied in; `width` x `height` x 4 bytes."""
+    """Pixels that were drawn once: R, G, B, A with premultiplied alpha, `width` x `height` x 4 bytes."""
 
     pixels: bytes
     width: int
     height: int
 
     def rows(self, top: int, bottom: int) -> "Layer":
-        """A horizontal slice of it."""
+        """A horizontal slice of the layer."""
         line = self.width * 4
         return Layer(self.pixels[top * line : bottom * line], self.width, bottom - top)
 
     @property
     def address(self) -> int:
-        """Where its pixels are in memory, for as long as the layer lives."""
+        """The address of the pixels, valid as long as the layer exists."""
         return ctypes.cast(ctypes.c_char_p(self.pixels), ctypes.c_void_p).value or 0
 
 
 @dataclass
 class Band:
-    """Solid rows copied under everything else, from pixel row `top` on. `x` is the first column that shows."""
+    """Opaque rows that are copied under everything else, from pixel row `top` on. `x` is the first visible column."""
 
     layer: Layer
     top: int
@@ -62,10 +62,10 @@ class Band:
 
 
 class Part:
-    """Something on a stage that can be moved, faded and hidden from frame to frame.
+    """Something on a canvas that can be moved, faded and hidden from frame to frame.
 
-    ThorVG as bundled leaves a gradient where it was when only its shape's place changes (mended upstream in pull
-    request 4528). Any change of opacity makes it look again, so a part that is `shaded` changes it there and back.
+    The bundled ThorVG does not move a gradient when only the transform of its shape changes (fixed upstream in pull
+    request 4528). A change of the opacity makes it update, so a part that is `shaded` changes it there and back.
     """
 
     def __init__(self, paint: Shape | Picture | Scene, shaded: bool) -> None:
@@ -74,39 +74,39 @@ class Part:
         self._opacity = 255
 
     def place(self, where: Affine) -> None:
-        """Put it there; replaces the last place."""
+        """Set the transform."""
         self.paint.set_transform(Matrix(*where, 0.0, 0.0, 1.0))
         if self._shaded:
             self.paint.set_opacity(self._opacity ^ 1)
             self.paint.set_opacity(self._opacity)
 
     def fade(self, alpha: float) -> None:
-        """Make it see-through: 0.0 clear, 1.0 solid."""
+        """Set the opacity: 0.0 transparent, 1.0 opaque."""
         self._opacity = round(255 * min(1.0, max(0.0, alpha)))
         self.paint.set_opacity(self._opacity)
 
     def show(self, visible: bool) -> None:
-        """Draw it or leave it out."""
+        """Show or hide the part."""
         self.paint.set_visible(visible)
 
 
 class Painter:
-    """Makes layers and stages. `art` finds the SVG of a sticker."""
+    """Draws layers, and makes the shapes and pictures of a canvas. `art` finds the SVG of a sticker."""
 
     def __init__(self, art: ArtLookup) -> None:
         self.engine = Engine(threads=0)
         self.art = art
 
     def layer(self, width: int, height: int, items: Iterable[tuple[Item, float]], top: float = 0.0) -> Layer:
-        """Draw the items, each shifted right by its number, on `width` x `height` clear pixels from y = `top` down."""
-        with Stage(self, width, height) as stage:
+        """Draw the items, each shifted right by its number, on `width` x `height` pixels from y = `top` down."""
+        with Canvas(self, width, height) as canvas:
             for item, right in items:
-                stage.item(item, Affine(c=right, f=-top))
-            stage.draw(clear=True)
-            return Layer(bytes(stage.pixels), width, height)
+                canvas.add_item(item, Affine(c=right, f=-top))
+            canvas.draw(clear=True)
+            return Layer(bytes(canvas.pixels), width, height)
 
     def shape(self, path: Path, fill: Fill) -> Shape:
-        """A filled outline as ThorVG has it."""
+        """Make a filled path."""
         shape = Shape(self.engine)
         _trace(shape, path)
         if isinstance(fill, Color):
@@ -116,7 +116,7 @@ class Painter:
         return shape
 
     def picture(self, svg: str) -> Picture:
-        """A piece of art from its SVG text."""
+        """Make a picture from SVG text."""
         picture = Picture(self.engine)
         if picture.load_data(svg.encode(), "svg", None, True) != Result.SUCCESS:
             raise EngineFailed("the art pack holds a picture that cannot be drawn")
@@ -134,8 +134,8 @@ class Painter:
         return gradient
 
 
-class Stage:
-    """A canvas of `width` x `height` pixels and the parts on it, drawn in the order in which they were added."""
+class Canvas:
+    """`width` x `height` pixels and the parts on them, which are drawn in the order in which they were added."""
 
     def __init__(self, painter: Painter, width: int, height: int, bands: Sequence[Band] = ()) -> None:
         self.painter = painter
@@ -159,21 +159,21 @@ class Stage:
         self.close()
 
     def close(self) -> None:
-        """Free the canvas and all parts on it, as also happens to a forgotten stage. Closing twice is not an error."""
+        """Free the canvas and its parts; the garbage collector does the same. Closing twice is not an error."""
         self._free()
 
-    def mark(self, path: Path, fill: Fill) -> Part:
-        """Add a filled outline."""
+    def add_path(self, path: Path, fill: Fill) -> Part:
+        """Add a filled path."""
         return self._add(self.painter.shape(path, fill), not isinstance(fill, Color))
 
-    def image(self, layer: Layer) -> Part:
-        """Add a layer; it is fastest where it is only shifted."""
+    def add_layer(self, layer: Layer) -> Part:
+        """Add a layer. It is fastest where it is only translated."""
         picture = Picture(self.painter.engine)
         picture.load_raw(layer.pixels, layer.width, layer.height, RGBA, True)
         return self._add(picture, shaded=False)
 
-    def art(self, svg: str, clip: Path | None = None) -> Part:
-        """Add a piece of art from its SVG text, cut to `clip` in its own units."""
+    def add_art(self, svg: str, clip: Path | None = None) -> Part:
+        """Add a picture from SVG text, clipped to `clip` in the picture's units."""
         picture = self.painter.picture(svg)
         if clip is None:
             return self._add(picture, "Gradient" in svg)
@@ -182,20 +182,20 @@ class Stage:
         scene.add(picture)
         return self._add(scene, "Gradient" in svg)
 
-    def item(self, item: Item, shift: Affine) -> Part:
-        """Add a drawing that will not move again."""
-        if isinstance(item, Mark):
-            part = self.mark(item.path, item.fill)
+    def add_item(self, item: Item, shift: Affine) -> Part:
+        """Add an item that will not move."""
+        if isinstance(item, FilledPath):
+            part = self.add_path(item.path, item.fill)
             part.place(shift)
             return part
         svg, fit = self.painter.art(item.art, item.light, item.mirrored)
-        part = self.art(svg)
+        part = self.add_art(svg)
         stand = Affine(a=-item.height if item.mirrored else item.height, e=item.height, c=item.x, f=item.y)
         part.place(fit.then(stand).then(shift))
         return part
 
     def draw(self, clear: bool = False) -> Frame:
-        """Draw all parts over the bands; the frame is overwritten by the next draw."""
+        """Draw all parts over the bands. The next draw overwrites the frame that is returned."""
         for band in self._bands:
             self._copy(band)
         self._canvas.update()
@@ -204,7 +204,7 @@ class Stage:
         return self.frame
 
     def _copy(self, band: Band) -> None:
-        """One row at a time, or all at once where the band is just as wide as the frame."""
+        """Copy a band row by row, or all at once where it is as wide as the frame."""
         line = self.width * 4
         target = ctypes.addressof(self.pixels) + band.top * line
         source, stride = band.layer.address + band.x * 4, band.layer.width * 4

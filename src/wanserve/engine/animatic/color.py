@@ -1,11 +1,11 @@
-"""Knows colours: how they mix, how a scene's light stains them. Channels are 0 to 255."""
+"""Defines colours and their operations. Channels are 0 to 255."""
 
 import colorsys
 from typing import NamedTuple
 
 
 class Color(NamedTuple):
-    """An sRGB colour with alpha; all four 0 to 255."""
+    """An sRGB colour with alpha; all four channels are 0 to 255."""
 
     r: int
     g: int
@@ -13,33 +13,33 @@ class Color(NamedTuple):
     a: int = 255
 
     def alpha(self, a: float) -> "Color":
-        """The same colour at `a`, 0.0 (clear) to 1.0 (solid)."""
+        """The same colour with this alpha, 0.0 (transparent) to 1.0 (opaque)."""
         return Color(self.r, self.g, self.b, round(255 * min(1.0, max(0.0, a))))
 
     def mixed(self, other: "Color", part: float) -> "Color":
-        """`part` of the way, 0.0 to 1.0, from this colour to the other; keeps this alpha."""
+        """Interpolate between this colour (`part` 0.0) and the other (1.0). Keeps this colour's alpha."""
         r, g, b = (round(x + (y - x) * part) for x, y in zip(self[:3], other[:3], strict=True))
         return Color(r, g, b, self.a)
 
     def times(self, light: "Color") -> "Color":
-        """What this colour looks like under a light of that colour."""
+        """This colour under a light of that colour: the product of the channels."""
         r, g, b = (round(x * y / 255) for x, y in zip(self[:3], light[:3], strict=True))
         return Color(r, g, b, self.a)
 
-    def scaled(self, factor: float) -> "Color":
-        """Brighter (over 1) or darker (under 1), held to the range."""
+    def brightened(self, factor: float) -> "Color":
+        """The colour made brighter (factor over 1) or darker (under 1), clamped to the range."""
         r, g, b = (min(255, round(x * factor)) for x in self[:3])
         return Color(r, g, b, self.a)
 
-    def turned(self, degrees: float) -> "Color":
-        """The same lightness with the hue turned, in degrees of the colour circle."""
+    def hue_shifted(self, degrees: float) -> "Color":
+        """The colour with its hue shifted by degrees of the colour circle, and the same lightness."""
         h, light, s = colorsys.rgb_to_hls(self.r / 255, self.g / 255, self.b / 255)
         r, g, b = colorsys.hls_to_rgb((h + degrees / 360) % 1.0, light, s)
         return Color(round(r * 255), round(g * 255), round(b * 255), self.a)
 
     @property
     def hex(self) -> str:
-        """As SVG writes it, without alpha."""
+        """The colour as SVG writes it, without alpha."""
         return f"#{self.r:02x}{self.g:02x}{self.b:02x}"
 
 

@@ -1,6 +1,6 @@
-"""Knows what a picture is made of: paths, fills, pieces of art and where they stand. Pure.
+"""Describes drawings: paths, fills, pieces of art and transforms. Pure.
 
-`canvas.py` puts it on pixels. Lengths are pixels of the frame, x to the right, y down.
+`canvas.py` rasterises them. Lengths are pixels of the frame, x to the right, y down.
 """
 
 import math
@@ -11,13 +11,13 @@ from typing import NamedTuple
 from wanserve.engine.animatic.color import Color
 
 KAPPA = 0.5522847498
-"""How far a circle's Bézier handles reach, in radii: 4/3 * (sqrt(2) - 1)."""
+"""The length of a circle's Bézier handles, in radii: 4/3 * (sqrt(2) - 1)."""
 
 Point = tuple[float, float]
 
 
 class Affine(NamedTuple):
-    """x' = a x + b y + c, y' = d x + e y + f."""
+    """An affine transform: x' = a x + b y + c, y' = d x + e y + f."""
 
     a: float = 1.0
     b: float = 0.0
@@ -27,7 +27,7 @@ class Affine(NamedTuple):
     f: float = 0.0
 
     def then(self, outer: "Affine") -> "Affine":
-        """This, and `outer` after it."""
+        """This transform, and `outer` after it."""
         o = outer
         return Affine(
             o.a * self.a + o.b * self.d,
@@ -39,28 +39,28 @@ class Affine(NamedTuple):
         )
 
     def at(self, x: float, y: float) -> Point:
-        """Where the point lands."""
+        """Transform the point."""
         return self.a * x + self.b * y + self.c, self.d * x + self.e * y + self.f
 
 
-def moved(x: float, y: float) -> Affine:
-    """A shift."""
+def translation(x: float, y: float) -> Affine:
+    """A translation."""
     return Affine(c=x, f=y)
 
 
-def scaled(x: float, y: float) -> Affine:
+def scaling(x: float, y: float) -> Affine:
     """A scaling about the origin; a negative x mirrors."""
     return Affine(a=x, e=y)
 
 
-def turned(radians: float) -> Affine:
-    """A turn about the origin, clockwise on the screen."""
+def rotation(radians: float) -> Affine:
+    """A rotation about the origin, clockwise on the screen."""
     cos, sin = math.cos(radians), math.sin(radians)
     return Affine(cos, -sin, 0.0, sin, cos, 0.0)
 
 
-def leaned(x: float, y: float = 0.0) -> Affine:
-    """A shear: x grows by `x` a unit of y, y by `y` a unit of x."""
+def shear(x: float, y: float = 0.0) -> Affine:
+    """A shear: x grows by `x` for each unit of y, and y by `y` for each unit of x."""
     return Affine(b=x, d=y)
 
 
@@ -78,34 +78,34 @@ class Path:
         return self
 
     def line(self, x: float, y: float) -> "Path":
-        """A straight line to there."""
+        """Add a straight line to this point."""
         self.verbs.append(2)
         self.points.append((x, y))
         return self
 
     def curve(self, a: Point, b: Point, end: Point) -> "Path":
-        """A cubic Bézier with handles `a` and `b`."""
+        """Add a cubic Bézier curve with handles `a` and `b`."""
         self.verbs.append(3)
         self.points += (a, b, end)
         return self
 
     def close(self) -> "Path":
-        """Back to the start of the sub-path."""
+        """Close the sub-path."""
         self.verbs.append(0)
         return self
 
     def polygon(self, points: Iterable[Point]) -> "Path":
-        """A closed sub-path of straight lines."""
+        """Add a closed sub-path of straight lines."""
         for i, (x, y) in enumerate(points):
             self.line(x, y) if i else self.move(x, y)
         return self.close()
 
     def rect(self, x: float, y: float, w: float, h: float) -> "Path":
-        """A rectangle from its upper left corner."""
+        """Add a rectangle, given by its upper left corner."""
         return self.polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
 
     def ellipse(self, x: float, y: float, rx: float, ry: float) -> "Path":
-        """An ellipse about its centre."""
+        """Add an ellipse, given by its centre."""
         kx, ky = rx * KAPPA, ry * KAPPA
         self.move(x + rx, y)
         self.curve((x + rx, y + ky), (x + kx, y + ry), (x, y + ry))
@@ -115,11 +115,11 @@ class Path:
         return self.close()
 
     def circle(self, x: float, y: float, r: float) -> "Path":
-        """A circle about its centre."""
+        """Add a circle, given by its centre."""
         return self.ellipse(x, y, r, r)
 
     def ridge(self, line: Sequence[Point], floor: float) -> "Path":
-        """A smooth line through the points, filled down to y = `floor`."""
+        """Add a smooth line through the points, closed down to y = `floor`."""
         self.move(line[0][0], floor).line(*line[0])
         slopes = _slopes(line)
         for (x0, y0), (x1, y1), s0, s1 in zip(line, line[1:], slopes, slopes[1:], strict=False):
@@ -128,19 +128,19 @@ class Path:
         return self.line(line[-1][0], floor).close()
 
     def add(self, other: "Path", x: float = 0.0, y: float = 0.0) -> "Path":
-        """All of another outline, shifted."""
+        """Add all of another path, shifted."""
         self.verbs += other.verbs
         self.points += [(px + x, py + y) for px, py in other.points]
         return self
 
     def span(self) -> tuple[float, float]:
-        """Leftmost and rightmost x of its points; handles count."""
+        """The leftmost and rightmost x of the points, handles included."""
         xs = [x for x, _ in self.points]
         return (min(xs), max(xs)) if xs else (0.0, 0.0)
 
 
 class Stop(NamedTuple):
-    """A colour at a place, 0.0 to 1.0, of a gradient."""
+    """A colour stop of a gradient, at 0.0 to 1.0."""
 
     at: float
     color: Color
@@ -168,20 +168,20 @@ Fill = Color | Linear | Radial
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A filled outline."""
+class FilledPath:
+    """A path with its fill."""
 
     path: Path
     fill: Fill
 
     def span(self) -> tuple[float, float]:
-        """Leftmost and rightmost x."""
+        """The leftmost and rightmost x."""
         return self.path.span()
 
 
 @dataclass(frozen=True)
 class Sticker:
-    """A piece of art, by its name in the pack, standing with its feet at (x, y), `height` pixels tall."""
+    """A piece of art, by its name in the pack, `height` pixels tall, with its feet at (x, y)."""
 
     art: str
     x: float
@@ -191,28 +191,28 @@ class Sticker:
     light: Color | None = None
 
     def span(self) -> tuple[float, float]:
-        """Leftmost and rightmost x, generously: no art is wider than twice its height."""
+        """At least the leftmost and rightmost x: no art is wider than twice its height."""
         return self.x - self.height, self.x + self.height
 
 
-Item = Mark | Sticker
+Item = FilledPath | Sticker
 
 
-def down(top: float, bottom: float, *colors: Color) -> Linear:
+def vertical_gradient(top: float, bottom: float, *colors: Color) -> Linear:
     """A vertical gradient through evenly spread colours."""
     last = max(1, len(colors) - 1)
     return Linear((0.0, top), (0.0, bottom), tuple(Stop(i / last, c) for i, c in enumerate(colors)))
 
 
-def glow(x: float, y: float, r: float, color: Color, strength: float) -> Mark:
-    """A soft round light that fades out at radius `r`; `strength` is its alpha at the middle."""
+def glow(x: float, y: float, r: float, color: Color, strength: float) -> FilledPath:
+    """A soft round light that fades out at radius `r`. `strength` is its alpha in the middle."""
     fades = ((0.0, 1.0), (0.2, 0.68), (0.45, 0.3), (0.7, 0.09), (1.0, 0.0))
     stops = tuple(Stop(at, color.alpha(strength * part)) for at, part in fades)
-    return Mark(Path().circle(x, y, r), Radial((x, y), r, stops))
+    return FilledPath(Path().circle(x, y, r), Radial((x, y), r, stops))
 
 
 def _slopes(line: Sequence[Point]) -> list[float]:
-    """The slope at each point of a line: that between its neighbours."""
+    """The slope at each point of a line: the slope between its two neighbours."""
     last = len(line) - 1
     ends = [(line[max(0, i - 1)], line[min(last, i + 1)]) for i in range(last + 1)]
     return [(b[1] - a[1]) / max(1e-6, b[0] - a[0]) for a, b in ends]

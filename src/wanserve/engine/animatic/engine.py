@@ -1,13 +1,13 @@
-"""Knows the animatic engine: reads the prompt, stages it, draws it. A preview; it is not a diffusion model."""
+"""The animatic engine: reads the prompt and draws it as a cartoon. It is a preview, not a diffusion model."""
 
 from wanserve.domain.errors import SetupError
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Report
 from wanserve.engine.animatic.art import ArtPack, load_pack
 from wanserve.engine.animatic.canvas import Painter
-from wanserve.engine.animatic.plot import plot
-from wanserve.engine.animatic.stage import Show
-from wanserve.engine.animatic.words import Lexicon, load_lexicon
+from wanserve.engine.animatic.clip_renderer import ClipRenderer
+from wanserve.engine.animatic.interpreter import make_storyboard
+from wanserve.engine.animatic.lexicon import Lexicon, load_lexicon
 
 
 class AnimaticEngine:
@@ -21,19 +21,19 @@ class AnimaticEngine:
         self._painter: Painter | None = None
 
     def load(self, model: str) -> None:
-        """Read the words and the art, the same for every model; a tenth of a second. Loading twice is not an error."""
+        """Read the lexicon and the art, the same for all models. Takes a tenth of a second; a second call does nothing."""
         if self._painter is None:
             self._lexicon = load_lexicon()
             self._pack = load_pack()
             self._painter = Painter(self._pack.sticker)
 
     def generate(self, generation: Generation, report: Report) -> Clip:
-        """Draw the generation; the frames share their memory. Raises SetupError before `load`."""
+        """See Engine. The frames share their memory. Raises SetupError before `load`."""
         if self._painter is None or self._pack is None or self._lexicon is None:
             raise SetupError("the animatic engine was asked to draw before it was loaded")
-        board = plot(self._lexicon, generation.prompt, generation.negative_prompt)
-        show = Show(self._painter, self._pack, board, generation)
-        return Clip(show.frames(report), board.notes)
+        board = make_storyboard(self._lexicon, generation.prompt, generation.negative_prompt)
+        renderer = ClipRenderer(self._painter, self._pack, board, generation)
+        return Clip(renderer.frames(report), board.notes)
 
     def clean_up(self) -> None:
-        """See Engine. A clip keeps nothing beyond its frames."""
+        """See Engine. Nothing remains of a clip after its frames."""

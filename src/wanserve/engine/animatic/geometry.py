@@ -1,4 +1,4 @@
-"""Knows how a frame is laid out: where the ground is, how long a unit, how wide a layer repeats. Lengths are pixels."""
+"""Computes the layout of a frame: the ground, the unit of lengths, the period of a layer. Lengths are pixels."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,25 @@ class Geometry:
 
     @property
     def unit(self) -> float:
-        """What sizes are measured in: the height, or less where the frame is narrow."""
+        """The unit of sizes: the height, or the width where that is less."""
         return min(float(self.height), self.width)
 
     @property
     def foot(self) -> float:
-        """How much ground lies before the scene; a tall frame has more of it."""
+        """How much ground there is in front of the scene. A tall frame has more of it."""
         return 0.22 * max(0.0, self.height - 1.1 * self.unit)
 
     @property
     def horizon(self) -> float:
-        """Where the far ground meets the sky."""
+        """The y of the line between the far ground and the sky."""
         return self.height - 0.36 * self.unit - self.foot
 
     @property
     def ground(self) -> float:
-        """Where the subjects' feet stand."""
+        """The y of the subjects' feet."""
         return self.height - 0.14 * self.unit - self.foot
 
     @property
     def period(self) -> int:
-        """How wide a layer is before it repeats."""
+        """The width after which a layer repeats."""
         return round(1.35 * self.width)

@@ -1,6 +1,6 @@
-"""Knows how subjects move: where each is at a time, how it leans, stretches and swings its legs. Pure.
+"""Computes the motion of the subjects: position, lean, stretch and swing of the legs at each time. Pure.
 
-Lengths are pixels, times seconds, angles radians. A gait runs with the distance travelled, so feet do not slide.
+Lengths are pixels, times seconds, angles radians. A gait advances with the distance travelled, so feet do not slide.
 """
 
 import math
@@ -12,17 +12,17 @@ from wanserve.engine.animatic.storyboard import Motion, Rig, Subject
 
 TAU = math.tau
 STRIDE = {Motion.RUN: 1.15, Motion.WALK: 0.55}
-"""How far one whole step carries, in heights of the subject."""
+"""The length of one whole step, as a multiple of the subject's height."""
 
 PACE = {Motion.RUN: 1.75, Motion.WALK: 1.05}
-"""Whole steps a second of a subject 0.4 units tall; smaller ones step faster."""
+"""Whole steps a second of a subject that is 0.4 units tall. Smaller subjects step faster."""
 
 ROLLERS = frozenset({Rig.WHEELS, Rig.GLIDE, Rig.BOAT, Rig.CRAFT})
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One subject on the stage: its height, where on the screen it starts, its own beat (`phase`, 0 to 1)."""
+    """One subject in the clip: its height, its first x, and its offset in periodic motions (`phase`, 0 to 1)."""
 
     subject: Subject
     motion: Motion
@@ -35,11 +35,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where an actor is and how it holds itself.
+    """The position and pose of an actor.
 
-    (x, y) is the middle of its feet on the screen, `lift` how high they are over the ground. `turn` rotates it about
-    its middle, `lean` shears its head forward in parts of its height, `wide` and `tall` stretch it. `swing` is the
-    legs', tail's or wings' place in their cycle, -1 to 1. `step` counts gait cycles, for dust at each footfall.
+    (x, y) is the middle of its feet on the screen, `lift` their height over the ground. `turn` rotates the actor about
+    its middle, `lean` shears its head forward by a fraction of its height, `wide` and `tall` stretch it. `swing` is the
+    position of legs, tail or wings in their cycle, -1 to 1. `step` counts gait cycles, for the dust at each footfall.
     """
 
     x: float
@@ -55,10 +55,10 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """What all actors share: the frame, how long it plays, how fast the camera follows and which way, the ground.
+class MotionContext:
+    """What all motions depend on: the frame, the clip's length, the camera's speed and direction, the ground.
 
-    `aloft` is how high flying things are over the ground, in units.
+    `aloft` is the height of flying subjects over the ground, in units.
     """
 
     geometry: Geometry
@@ -69,14 +69,14 @@ class Score:
     aloft: float = 0.36
 
     def scroll(self, t: float) -> float:
-        """How far the camera has come at time t; a still scene drifts a little."""
+        """How far the camera has moved at time t. Without a moving subject it drifts a little."""
         if self.speed:
             return self.way * self.speed * t
         return self.geometry.width * 0.018 * math.sin(TAU * t / 11)
 
 
 def follow_speed(actor: Actor, geometry: Geometry) -> float:
-    """How fast the camera must follow that actor, in pixels a second; 0 where it stays in view by itself."""
+    """The camera's speed to follow the actor, in pixels a second; 0 where the actor stays in view without it."""
     motion, rig = actor.motion, actor.subject.rig
     if motion not in (Motion.RUN, Motion.WALK, Motion.FLY, Motion.SWIM) or rig is Rig.TALL:
         return 0.0
@@ -92,14 +92,14 @@ def pace(actor: Actor, geometry: Geometry) -> float:
     return PACE.get(actor.motion, 1.0) * min(1.5, max(0.75, math.pow(0.4 / size, 0.4)))
 
 
-def pose(actor: Actor, score: Score, t: float) -> Pose:
-    """How the actor is at time t of the clip."""
-    rest = Pose(actor.x, score.ground, facing=actor.facing)
-    return MOVES[actor.motion](actor, score, t, rest)
+def pose(actor: Actor, context: MotionContext, t: float) -> Pose:
+    """The actor's pose at time t of the clip."""
+    rest = Pose(actor.x, context.ground, facing=actor.facing)
+    return MOVES[actor.motion](actor, context, t, rest)
 
 
 def gait(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
-    """The rest pose walked on to gait cycle `step`, each rig its own way. `strength` is 1 for a run."""
+    """The pose at gait cycle `step`, as the actor's rig walks. `strength` is 1 for a run."""
     angle = TAU * step
     bounce = abs(math.sin(angle))
     size, rig = actor.size, actor.subject.rig
@@ -130,7 +130,7 @@ def gait(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
 
 
 def _hop(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
-    """In arcs, squashed at each landing."""
+    """Hop in arcs; the actor is squashed at each landing."""
     part = step % 1.0
     air = max(0.0, math.sin(math.pi * part))
     land = max(0.0, 1 - min(part, 1 - part) * 7)
@@ -146,33 +146,33 @@ def _hop(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
     return replace(rest, y=rest.y - lift, lift=lift, turn=roll, tall=1 + stretch, wide=1 - 0.8 * stretch, step=step)
 
 
-def _travel(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Run or walk: the camera follows while the actor gains a little ground on it."""
+def _travel(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Run or walk. The camera follows, and the actor is a little faster than the camera."""
     if actor.subject.rig is Rig.TALL:
-        return _stand(actor, score, t, rest)
+        return _stand(actor, context, t, rest)
     strength = 1.0 if actor.motion is Motion.RUN else 0.42
-    gain = 0.10 * score.geometry.width * actor.facing * _eased(t / max(0.1, score.seconds))
-    sway = 0.012 * score.geometry.width * math.sin(TAU * (t / 3.1 + actor.phase))
+    gain = 0.10 * context.geometry.width * actor.facing * _eased(t / max(0.1, context.seconds))
+    sway = 0.012 * context.geometry.width * math.sin(TAU * (t / 3.1 + actor.phase))
     stride = STRIDE[actor.motion] * actor.size * (0.8 if actor.subject.rig in ROLLERS else 1.0)
-    step = min(score.speed * t / stride, 3.2 * t) + actor.phase
+    step = min(context.speed * t / stride, 3.2 * t) + actor.phase
     return gait(actor, step, replace(rest, x=rest.x + gain + sway), strength)
 
 
-def _jump(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """A crouch, a leap, a squashed landing, over and over."""
+def _jump(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Jump repeatedly: a crouch, a leap, a squashed landing."""
     if actor.subject.rig is Rig.TALL:
-        return _stand(actor, score, t, rest)
+        return _stand(actor, context, t, rest)
     beat = (t / 1.15 + actor.phase) % 1.0
     if beat < 0.24:
         crouch = 0.2 * math.sin(math.pi * beat / 0.24)
         return replace(rest, tall=1 - crouch, wide=1 + 0.7 * crouch, step=math.floor(t / 1.15 + actor.phase))
     air = (beat - 0.24) / 0.76
     rise = 4 * air * (1 - air)
-    lift = min(0.28 * score.geometry.unit + 0.25 * actor.size, _ceiling(actor, score)) * rise
+    lift = min(0.28 * context.geometry.unit + 0.25 * actor.size, _ceiling(actor, context)) * rise
     speed = 1 - 2 * air
     return replace(
         rest,
-        x=rest.x + 0.03 * score.geometry.width * math.sin(TAU * (t / 4.6 + actor.phase)),
+        x=rest.x + 0.03 * context.geometry.width * math.sin(TAU * (t / 4.6 + actor.phase)),
         y=rest.y - lift,
         lift=lift,
         tall=1 + 0.09 * abs(speed) * rise,
@@ -183,13 +183,13 @@ def _jump(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     )
 
 
-def _fly(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Aloft, bobbing on the air; up or down across the clip where so asked."""
-    geo = score.geometry
-    part = _eased(t / max(0.1, score.seconds))
-    level = score.aloft + {-1: 0.5 * part - 0.26, 0: 0.0, 1: 0.24 - 0.5 * part}[actor.direction[1]]
+def _fly(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Fly and bob; rise or sink during the clip where the prompt says so."""
+    geo = context.geometry
+    part = _eased(t / max(0.1, context.seconds))
+    level = context.aloft + {-1: 0.5 * part - 0.26, 0: 0.0, 1: 0.24 - 0.5 * part}[actor.direction[1]]
     bob = 0.035 * math.sin(TAU * (t / 2.3 + actor.phase)) + 0.012 * math.sin(TAU * (t / 0.9 + actor.phase))
-    lift = min(max(0.02, level + bob) * geo.unit, _ceiling(actor, score))
+    lift = min(max(0.02, level + bob) * geo.unit, _ceiling(actor, context))
     climb = math.cos(TAU * (t / 2.3 + actor.phase)) * 0.07 + 0.12 * actor.direction[1] * -1
     gain = 0.08 * geo.width * actor.facing * part if actor.direction[1] == 0 else 0.0
     wings = math.sin(TAU * t * _flap_rate(actor))
@@ -206,25 +206,25 @@ def _fly(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     )
 
 
-def _ceiling(actor: Actor, score: Score) -> float:
+def _ceiling(actor: Actor, context: MotionContext) -> float:
     """The highest lift at which the actor's head is still in the frame."""
-    return max(0.0, score.ground - 1.06 * actor.size)
+    return max(0.0, context.ground - 1.06 * actor.size)
 
 
 def _flap_rate(actor: Actor) -> float:
     return {Rig.WINGS: 3.4, Rig.BIRD: 2.2}.get(actor.subject.rig, 0.8)
 
 
-def _swim(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Through the water, or on it for boats, with a wave through the body."""
-    geo = score.geometry
+def _swim(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Swim through the water, with a wave through the body; boats float on it."""
+    geo = context.geometry
     if actor.subject.rig is Rig.BOAT:
         heave = 0.012 * geo.unit * math.sin(TAU * (t / 2.1 + actor.phase))
         return replace(rest, y=rest.y + heave, turn=0.045 * math.sin(TAU * (t / 2.7 + actor.phase)), swing=0.0)
     bob = 0.05 * math.sin(TAU * (t / 2.9 + actor.phase))
     lift = (0.2 + bob) * geo.unit + 0.04 * geo.unit * math.sin(TAU * actor.phase * 3)
     wave = TAU * (t * 1.7 + actor.phase)
-    gain = 0.12 * geo.width * actor.facing * _eased(t / max(0.1, score.seconds))
+    gain = 0.12 * geo.width * actor.facing * _eased(t / max(0.1, context.seconds))
     return replace(
         rest,
         x=rest.x + gain,
@@ -236,12 +236,12 @@ def _swim(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     )
 
 
-def _fall(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Down from above the middle, tumbling, then bounces to rest, once for each 3.5 seconds."""
-    geo = score.geometry
+def _fall(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Tumble down from above, bounce and come to rest, every 3.5 seconds."""
+    geo = context.geometry
     cycle = (t + 0.25 * actor.phase) % 3.5
     down = cycle / 1.7
-    height = score.ground - 0.78 * actor.size
+    height = context.ground - 0.78 * actor.size
     if down < 1:
         lift = height * (1 - (0.3 * down + 0.7 * down * down))
         return replace(
@@ -261,33 +261,30 @@ def _fall(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     return replace(rest, y=rest.y - lift, lift=lift, tall=1 - squash, wide=1 + 0.8 * squash, step=1.0)
 
 
-def _spin(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Round and round about its middle, a little over the ground.
-
-    `aloft` is how high flying things are over the ground, in units.
-    """
+def _spin(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Spin about the middle, a little over the ground."""
     turns = t / 1.9 + 0.06 * math.sin(TAU * t / 1.9)
-    lift = 0.05 * score.geometry.unit * (1 + math.sin(TAU * (t / 2.4 + actor.phase)))
+    lift = 0.05 * context.geometry.unit * (1 + math.sin(TAU * (t / 2.4 + actor.phase)))
     return replace(
         rest, y=rest.y - lift, lift=lift, turn=TAU * turns * (-actor.facing or 1), swing=0.2 * math.sin(TAU * t)
     )
 
 
-def _grow(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """From small to large in soft surges."""
-    part = min(1.0, t / max(0.1, 0.86 * score.seconds))
+def _grow(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Grow from small to large in soft surges."""
+    part = min(1.0, t / max(0.1, 0.86 * context.seconds))
     surge = 0.025 * math.sin(TAU * t / 0.9) * (1 - part)
     size = 0.34 + 0.96 * _eased(part) + surge
     return replace(rest, wide=size - surge, tall=size + surge, turn=0.02 * math.sin(TAU * t / 1.8))
 
 
-def _float(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Hovering, with slow bob and drift; up or down where so asked."""
-    geo = score.geometry
-    part = _eased(t / max(0.1, score.seconds))
-    level = 0.62 * score.aloft + {-1: 0.44 * part - 0.1, 0: 0.0, 1: 0.3 - 0.42 * part}[actor.direction[1]]
+def _float(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Hover, with a slow bob and drift; rise or sink where the prompt says so."""
+    geo = context.geometry
+    part = _eased(t / max(0.1, context.seconds))
+    level = 0.62 * context.aloft + {-1: 0.44 * part - 0.1, 0: 0.0, 1: 0.3 - 0.42 * part}[actor.direction[1]]
     bob = 0.04 * math.sin(TAU * (t / 3.4 + actor.phase))
-    lift = min(max(0.01, level + bob) * geo.unit, _ceiling(actor, score))
+    lift = min(max(0.01, level + bob) * geo.unit, _ceiling(actor, context))
     pulse = math.sin(TAU * (t / 1.7 + actor.phase))
     x = (
         rest.x
@@ -306,15 +303,15 @@ def _float(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     )
 
 
-def _stand(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Breathing, with its weight shifting now and then; trees and houses only sway."""
+def _stand(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Breathe, and shift the weight now and then; trees and houses only sway."""
     breath = math.sin(TAU * (t / 2.2 + actor.phase))
     if actor.subject.rig is Rig.TALL:
-        return replace(rest, x=rest.x - score.scroll(t), lean=0.006 * breath)
+        return replace(rest, x=rest.x - context.scroll(t), lean=0.006 * breath)
     nod = max(0.0, math.sin(TAU * (t / 3.7 + actor.phase))) ** 6
     return replace(
         rest,
-        x=rest.x - score.scroll(t),
+        x=rest.x - context.scroll(t),
         tall=1 + 0.018 * breath,
         wide=1 - 0.012 * breath,
         lean=0.03 * math.sin(TAU * (t / 4.3 + actor.phase)),
@@ -322,16 +319,16 @@ def _stand(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
     )
 
 
-def _dance(actor: Actor, score: Score, t: float, rest: Pose) -> Pose:
-    """Two hops to the left, two to the right, arms in the air."""
+def _dance(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Dance: two hops to the left, two to the right, arms in the air."""
     beat = t * 1.9 + actor.phase
     hop = abs(math.sin(math.pi * beat))
     side = math.sin(TAU * beat / 4)
     squash = 0.09 * (1 - hop) ** 3
-    lift = 0.05 * score.geometry.unit * hop
+    lift = 0.05 * context.geometry.unit * hop
     return replace(
         rest,
-        x=rest.x + 0.035 * score.geometry.width * side,
+        x=rest.x + 0.035 * context.geometry.width * side,
         y=rest.y - lift,
         lift=lift,
         lean=0.12 * side,
@@ -349,7 +346,7 @@ def _eased(part: float) -> float:
     return part * part * (3 - 2 * part)
 
 
-Move = Callable[[Actor, Score, float, Pose], Pose]
+Move = Callable[[Actor, MotionContext, float, Pose], Pose]
 MOVES: Mapping[Motion, Move] = {
     Motion.RUN: _travel,
     Motion.WALK: _travel,

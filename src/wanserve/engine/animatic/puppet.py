@@ -1,26 +1,37 @@
-"""Knows how an actor is put on the stage: its art lit and cut into moving parts, its shadow, rim and dust."""
+"""Draws an actor: lights its art, cuts it into moving pieces, and adds shadow, rim light, halo and dust."""
 
 import math
 from dataclasses import dataclass
 from enum import Enum
 
 from wanserve.engine.animatic.art import Art, Light
-from wanserve.engine.animatic.body import build
-from wanserve.engine.animatic.canvas import Part, Stage
+from wanserve.engine.animatic.body import draw_body
+from wanserve.engine.animatic.canvas import Canvas, Part
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
-from wanserve.engine.animatic.drawing import Affine, Path, Point, Radial, Stop, glow, leaned, moved, scaled, turned
-from wanserve.engine.animatic.motion import Actor, Pose, Score
-from wanserve.engine.animatic.scenery.plan import Plan
+from wanserve.engine.animatic.drawing import (
+    Affine,
+    Path,
+    Point,
+    Radial,
+    Stop,
+    glow,
+    rotation,
+    scaling,
+    shear,
+    translation,
+)
+from wanserve.engine.animatic.motion import Actor, MotionContext, Pose
+from wanserve.engine.animatic.scenery.elements import Scenery
 from wanserve.engine.animatic.storyboard import Motion, Rig
 
-DUSTING = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER, Rig.WHEELS, Rig.HEAD, Rig.GLIDE})
-PUFFS = 5
+DUST_RAISING = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER, Rig.WHEELS, Rig.HEAD, Rig.GLIDE})
+DUST_PUFFS = 5
 SELF_LIT = Light(Color(226, 214, 224), WHITE)
 HIP = {Rig.LEGS: 0.72, Rig.WALKER: 0.58}
-"""Where the legs begin, in parts of the height from the top."""
+"""Where the legs begin, as a fraction of the height from the top."""
 
-REACH = {Rig.LEGS: 0.34, Rig.WALKER: 0.3}
-"""How far the legs swing at full strength: a shear."""
+LEG_SWING = {Rig.LEGS: 0.34, Rig.WALKER: 0.3}
+"""The shear of the legs at full swing."""
 
 TINTS = {
     "red": "#e5484d",
@@ -38,7 +49,7 @@ TINTS = {
 
 
 class Swing(Enum):
-    """How a piece answers the swing of its pose."""
+    """How a piece moves with the swing of the pose."""
 
     STILL = "still"
     LEAN = "lean"
@@ -48,10 +59,10 @@ class Swing(Enum):
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a puppet: `fit` puts it into the puppet's own units (1 tall, feet at the origin).
+    """A moving piece of a puppet. `fit` transforms it to the puppet's units (1 tall, feet at the origin).
 
-    It answers the swing about `joint`, in those units: by a shear along x (a leg of the art), a shear along y (a tail)
-    or a turn (a drawn limb).
+    It swings about `joint`, in these units: by a shear along x (a leg of the art), a shear along y (a tail) or a
+    rotation (a drawn limb).
     """
 
     part: Part
@@ -61,17 +72,17 @@ class Piece:
     gain: float = 0.0
 
     def placed(self, swing: float) -> Affine:
-        """Where it is, in the puppet's units, at that swing, -1 to 1."""
+        """The transform to the puppet's units at this swing, -1 to 1."""
         if self.swing is Swing.STILL:
             return self.fit
         amount = self.gain * swing
-        move = {Swing.LEAN: leaned(amount), Swing.WAG: leaned(0, amount), Swing.TURN: turned(amount)}[self.swing]
+        move = {Swing.LEAN: shear(amount), Swing.WAG: shear(0, amount), Swing.TURN: rotation(amount)}[self.swing]
         x, y = self.joint
-        return self.fit.then(moved(-x, -y)).then(move).then(moved(x, y))
+        return self.fit.then(translation(-x, -y)).then(move).then(translation(x, y))
 
 
-def figure(actor: Actor) -> str:
-    """The name of the actor's art; a person is drawn by what it does."""
+def art_name(actor: Actor) -> str:
+    """The name of the actor's art. That of a person depends on the motion."""
     name = actor.subject.art
     if not name.startswith("@"):
         return name
@@ -80,58 +91,58 @@ def figure(actor: Actor) -> str:
 
 
 class Puppet:
-    """One actor's parts on a stage. Made in drawing order: its shadow first."""
+    """The parts of one actor on a canvas. They are added in drawing order, the shadow first."""
 
-    def __init__(self, stage: Stage, art: Art, actor: Actor, plan: Plan, color: str) -> None:
-        self.art, self.actor, self.plan = art, actor, plan
-        width = figure_width(actor, art)
+    def __init__(self, canvas: Canvas, art: Art, actor: Actor, scenery: Scenery, color: str) -> None:
+        self.art, self.actor, self.scenery = art, actor, scenery
+        width = relative_width(actor, art)
         reach = actor.size * (0.16 + 0.36 * width)
         dark = rgb("#10122a")
         fades = ((0.0, 1.0), (0.5, 0.66), (0.8, 0.2), (1.0, 0.0))
-        stops = tuple(Stop(at, dark.alpha(plan.shadow * part)) for at, part in fades)
-        self.shadow = stage.mark(Path().circle(0, 0, reach), Radial((0.0, 0.0), reach, stops))
+        stops = tuple(Stop(at, dark.alpha(scenery.shadow * part)) for at, part in fades)
+        self.shadow = canvas.add_path(Path().circle(0, 0, reach), Radial((0.0, 0.0), reach, stops))
         self.puffs = (
-            [stage.mark(Path().circle(0, 0, 1), plan.dust) for _ in range(PUFFS)]
-            if plan.dust and actor.subject.rig in DUSTING
+            [canvas.add_path(Path().circle(0, 0, 1), scenery.dust) for _ in range(DUST_PUFFS)]
+            if scenery.dust and actor.subject.rig in DUST_RAISING
             else []
         )
         tint = rgb(TINTS[color]) if color in TINTS else None
         mirrored = actor.facing != actor.subject.faces
-        self.halo = self._halo(stage)
-        self.rim = self._edge(stage)
-        light = SELF_LIT if self.halo is not None else plan.light
+        self.halo = self._halo(canvas)
+        self.rim = self._rim_light(canvas)
+        light = SELF_LIT if self.halo is not None else scenery.light
         svg = art.lit(light, mirrored, tint)
         self.pieces = (
-            self._built(stage, svg, tint)
+            self._body_pieces(canvas, svg, tint)
             if actor.subject.body
-            else [Piece(stage.art(svg, c.clip), art.fit(), c.swing, c.joint, c.gain) for c in cuts(actor, art)]
+            else [Piece(canvas.add_art(svg, c.clip), art.fit(), c.swing, c.joint, c.gain) for c in cuts(actor, art)]
         )
 
-    def _edge(self, stage: Stage) -> Piece | None:
-        """The rim of light around what does not swing, the last of the cuts; None where the light is even."""
-        if self.plan.rim is None or self.halo is not None:
+    def _rim_light(self, canvas: Canvas) -> Piece | None:
+        """Add the rim light around the piece that does not swing, the last cut; None where the light has no rim."""
+        if self.scenery.rim is None or self.halo is not None:
             return None
-        svg = self.art.silhouette(self.plan.rim)
+        svg = self.art.silhouette(self.scenery.rim)
         if self.actor.subject.body:
-            head = build(self.actor.subject.body, BLACK, BLACK, self.plan.light).head
-            return Piece(stage.art(svg), self.art.fit().then(head))
-        return Piece(stage.art(svg, cuts(self.actor, self.art)[-1].clip), self.art.fit())
+            head = draw_body(self.actor.subject.body, BLACK, BLACK, self.scenery.light).head
+            return Piece(canvas.add_art(svg), self.art.fit().then(head))
+        return Piece(canvas.add_art(svg, cuts(self.actor, self.art)[-1].clip), self.art.fit())
 
-    def _halo(self, stage: Stage) -> Part | None:
-        """The light around what shines."""
+    def _halo(self, canvas: Canvas) -> Part | None:
+        """Add the light around a subject that shines; None for the others."""
         if not self.actor.subject.glow:
             return None
         soft = glow(0.0, 0.0, 1.1 * self.actor.size, rgb(self.actor.subject.glow), 0.6)
-        return stage.mark(soft.path, soft.fill)
+        return canvas.add_path(soft.path, soft.fill)
 
-    def _built(self, stage: Stage, svg: str, tint: Color | None) -> list[Piece]:
-        """A drawn body with the art as its head."""
+    def _body_pieces(self, canvas: Canvas, svg: str, tint: Color | None) -> list[Piece]:
+        """Add a drawn body with the art as its head."""
         subject = self.actor.subject
         coat, legs = (rgb(c) for c in (subject.coat.split() * 2)[:2])
-        whole = build(subject.body, tint or coat, tint or legs, self.plan.light)
+        whole = draw_body(subject.body, tint or coat, tint or legs, self.scenery.light)
         limbs = [
             Piece(
-                stage.mark(limb.mark.path, limb.mark.fill),
+                canvas.add_path(limb.shape.path, limb.shape.fill),
                 Affine(),
                 Swing.TURN if limb.gain else Swing.STILL,
                 limb.joint,
@@ -139,22 +150,22 @@ class Puppet:
             )
             for limb in whole.limbs
         ]
-        return [*limbs, Piece(stage.art(svg), self.art.fit().then(whole.head))]
+        return [*limbs, Piece(canvas.add_art(svg), self.art.fit().then(whole.head))]
 
-    def draw(self, pose: Pose, score: Score, t: float) -> None:
-        """Put all parts where the pose says."""
+    def draw(self, pose: Pose, context: MotionContext, t: float) -> None:
+        """Move all parts to the pose."""
         body = self._body(pose)
         for piece in self.pieces:
             piece.part.place(piece.placed(pose.swing).then(body))
-        light = self.plan.light
+        light = self.scenery.light
         edge = max(1.0, self.actor.size * 0.008)
         if self.rim is not None:
-            aside = moved(light.from_x * edge, light.from_y * edge)
+            aside = translation(light.from_x * edge, light.from_y * edge)
             self.rim.part.place(self.rim.fit.then(body).then(aside))
         if self.halo is not None:
             flicker = 1 + 0.04 * math.sin(23 * t) * math.sin(7.3 * t)
             middle = pose.y - 0.5 * self.actor.size * pose.tall
-            self.halo.place(scaled(flicker * pose.wide, flicker * pose.tall).then(moved(pose.x, middle)))
+            self.halo.place(scaling(flicker * pose.wide, flicker * pose.tall).then(translation(pose.x, middle)))
         height = min(1.0, pose.lift / (self.actor.size * 1.6 + 1))
         spread = pose.wide * (1 - 0.45 * height)
         self.shadow.place(
@@ -162,44 +173,44 @@ class Puppet:
                 a=spread,
                 e=0.2 * spread,
                 c=pose.x - light.from_x * pose.lift * 0.25,
-                f=score.ground + self.actor.size * 0.012,
+                f=context.ground + self.actor.size * 0.012,
             )
         )
         self.shadow.fade((1 - height) ** 1.5)
-        self._kick_up(pose, score, t)
+        self._draw_dust(pose, context, t)
 
-    def _kick_up(self, pose: Pose, score: Score, t: float) -> None:
-        """Dust behind the feet: one puff for each half step, growing and fading as the ground carries it off."""
-        moving = score.speed > 0.22 * score.geometry.width and pose.step > 0
+    def _draw_dust(self, pose: Pose, context: MotionContext, t: float) -> None:
+        """Draw dust behind the feet: a puff for each half step, which grows, fades and stays behind with the ground."""
+        moving = context.speed > 0.22 * context.geometry.width and pose.step > 0
         for i, puff in enumerate(self.puffs):
-            age = (pose.step * 2 + i / PUFFS * 2) % 2.0 / 2
+            age = (pose.step * 2 + i / DUST_PUFFS * 2) % 2.0 / 2
             shown = moving and t > age * 0.5
             puff.show(shown)
             if shown:
                 r = self.actor.size * (0.02 + 0.07 * age)
-                back = score.way * (0.22 + 0.75 * age) * self.actor.size
-                puff.place(Affine(a=r * 1.3, e=r, c=pose.x - back, f=score.ground - r * 0.8))
+                back = context.way * (0.22 + 0.75 * age) * self.actor.size
+                puff.place(Affine(a=r * 1.3, e=r, c=pose.x - back, f=context.ground - r * 0.8))
                 puff.fade(0.55 * (1 - age) ** 1.3)
 
     def _body(self, pose: Pose) -> Affine:
-        """From the puppet's units to the screen."""
+        """The transform from the puppet's units to the screen."""
         size, wide = self.actor.size, pose.wide
         if self.actor.subject.rig is Rig.WINGS and pose.lift > 0:
             wide *= 0.8 + 0.2 * pose.swing
         flip = -1.0 if pose.facing != self.actor.subject.faces else 1.0
         middle = -0.5 * size * pose.tall
         return (
-            scaled(size * wide * flip, size * pose.tall)
-            .then(leaned(-pose.lean * pose.facing))
-            .then(moved(0, -middle))
-            .then(turned(pose.turn))
-            .then(moved(pose.x, pose.y + middle))
+            scaling(size * wide * flip, size * pose.tall)
+            .then(shear(-pose.lean * pose.facing))
+            .then(translation(0, -middle))
+            .then(rotation(pose.turn))
+            .then(translation(pose.x, pose.y + middle))
         )
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A piece that art is cut into: its outline in the art's units (None: all of it), and how it swings."""
+    """How one piece is cut out of the art: its outline in the art's units (None: all of the art), and how it swings."""
 
     clip: Path | None = None
     swing: Swing = Swing.STILL
@@ -208,14 +219,14 @@ class Cut:
 
 
 def cuts(actor: Actor, art: Art) -> list[Cut]:
-    """How the actor's art is cut: legs and the rest, or tail and body, or not at all. What is still is last."""
+    """How the actor's art is cut: into legs and the rest, tail and body, or not at all. The still piece is the last."""
     rig = actor.subject.rig
     if rig in HIP and "standing" not in art.name:
         hip = HIP[rig]
         joint = (0.0, hip - 1)
         return [
-            Cut(art.cut(art.split, hip, 1, 1), Swing.LEAN, joint, -REACH[rig]),
-            Cut(art.cut(0, hip, art.split, 1), Swing.LEAN, joint, REACH[rig]),
+            Cut(art.cut(art.split, hip, 1, 1), Swing.LEAN, joint, -LEG_SWING[rig]),
+            Cut(art.cut(0, hip, art.split, 1), Swing.LEAN, joint, LEG_SWING[rig]),
             Cut(art.cut(0, 0, 1, hip + 0.008)),
         ]
     if rig is Rig.FISH:
@@ -224,8 +235,8 @@ def cuts(actor: Actor, art: Art) -> list[Cut]:
     return [Cut()]
 
 
-def figure_width(actor: Actor, art: Art) -> float:
-    """How wide the actor is, in parts of its height."""
+def relative_width(actor: Actor, art: Art) -> float:
+    """The actor's width as a fraction of its height."""
     if actor.subject.body:
-        return build(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width
+        return draw_body(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width
     return art.width / art.height

@@ -1,11 +1,11 @@
-"""Knows what a prompt asks to see: who, where, doing what, in which weather and light. Pure data."""
+"""Describes what a prompt asks to see: the subjects, what they do, the place, the weather and the light. Pure data."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Setting(StrEnum):
-    """Where it happens."""
+    """The place."""
 
     NIGHT = "night"
     SUNSET = "sunset"
@@ -38,7 +38,7 @@ class Motion(StrEnum):
 
 
 class Weather(StrEnum):
-    """What falls or blows."""
+    """The weather."""
 
     CLEAR = "clear"
     RAIN = "rain"
@@ -49,7 +49,7 @@ class Weather(StrEnum):
 
 
 class Time(StrEnum):
-    """What light there is."""
+    """The time of day, which decides the light."""
 
     DAY = "day"
     SUNSET = "sunset"
@@ -57,7 +57,7 @@ class Time(StrEnum):
 
 
 class Rig(StrEnum):
-    """How a subject's art is moved: what its legs, wings or wheels do."""
+    """How a subject's art is animated: what its legs, wings or wheels do."""
 
     LEGS = "legs"
     GALLOP = "gallop"
@@ -85,10 +85,10 @@ class Rig(StrEnum):
 class Subject:
     """A kind of thing that can be drawn.
 
-    `art` is its name in the art pack; `@man` and the like stand for a figure drawn by what it does. `size` is its
-    height in parts of the stage's unit, `faces` the way its art looks: -1 left, 1 right. Art that is only a head has
-    a `body`, `beast` or `figure`, drawn in the colour `coat` (a second colour is for its legs). What shines has the
-    colour of its `glow`.
+    `art` is its name in the art pack; a name like `@man` stands for a person, whose art depends on the motion. `size`
+    is its height as a multiple of `Geometry.unit`. `faces` is the direction in which its art looks: -1 left, 1 right.
+    Art that is only a head has a `body`, `beast` or `figure`, in the colour `coat` (a second colour is for its legs). A
+    subject that shines has the colour of its `glow`.
     """
 
     name: str
@@ -103,8 +103,8 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """A subject of this story, how many of it, and its colour's name where the prompt gives one."""
+class SubjectGroup:
+    """A subject of the prompt, how many of it, and the name of its colour where the prompt gives one."""
 
     subject: Subject
     count: int = 1
@@ -113,12 +113,12 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Storyboard:
-    """All that the drawing needs to know. `direction` is (x, y), each -1, 0 or 1, y down.
+    """Everything that is drawn. `direction` is (x, y), each -1, 0 or 1, y down.
 
-    `without` names what the scenery must leave out; `notes` are sentences for the user.
+    `without` names what must not be drawn. `notes` are sentences for the user.
     """
 
-    casts: tuple[Cast, ...]
+    groups: tuple[SubjectGroup, ...]
     setting: Setting
     motion: Motion
     direction: tuple[int, int]

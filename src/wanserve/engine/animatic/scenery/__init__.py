@@ -1,1 +1,1 @@
-"""The places: each setting as layers of drawings, in the light of its time of day."""
+"""Draws the places: each setting as layers, in the light of the time of day."""

@@ -1,4 +1,4 @@
-"""Knows the colours of each place by day, and what dusk and night do to them."""
+"""Chooses the colours of each place by day, at sunset and at night, and under a closed sky."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from wanserve.engine.animatic.storyboard import Setting, Time, Weather
 
 @dataclass(frozen=True)
 class Palette:
-    """Sky from top to horizon, then the ground from far to near; `accent` is what stands out."""
+    """The colours of the sky from top to horizon, and of the ground from far to near. `accent` contrasts with them."""
 
     sky: tuple[Color, ...]
     far: Color
@@ -20,9 +20,9 @@ class Palette:
     light: Light
     rim: Color | None
     stain: Color
-    """What falls on stickers of the scenery."""
+    """The colour of the light on the scenery's stickers."""
     veil: float = 0.0
-    """How much of the sky is closed, 0.0 to 1.0."""
+    """How much of the sky is overcast, 0.0 to 1.0."""
 
 
 GROUNDS = {
@@ -72,16 +72,18 @@ OVERCAST = {
     Weather.RAIN: (rgb("#8b98a8"), 0.68), Weather.STORM: (rgb("#4d5668"), 0.8), Weather.FOG: (rgb("#d3dae0"), 0.62),
     Weather.SNOW: (rgb("#c3cedd"), 0.45), Weather.WIND: (WHITE, 0.0), Weather.CLEAR: (WHITE, 0.0),
 }  # fmt: skip
-"""The colour of a closed sky, and how much of it there is."""
+"""The colour of an overcast sky, and how overcast it is, 0.0 to 1.0."""
 
 
 def palette(setting: Setting, time: Time, hue: float) -> Palette:
-    """The colours of a place at a time of day; `hue` turns the sky and the land a little, in degrees."""
+    """The colours of a place at a time of day. `hue` shifts those of the sky and the land, in degrees."""
     far, middle, near, front, accent = _colors(GROUNDS[setting])
     light = PLACE_LIGHTS.get(setting, LIGHTS[time])
     fixed = setting in (Setting.UNDERWATER, Setting.INDOORS, Setting.SPACE)
     stain = WHITE if setting is Setting.SPACE else STAINS[time]
-    land = [_at(time if setting is not Setting.SPACE else Time.DAY, c).turned(hue) for c in (far, middle, near, front)]
+    land = [
+        _at(time if setting is not Setting.SPACE else Time.DAY, c).hue_shifted(hue) for c in (far, middle, near, front)
+    ]
     if fixed:
         sky = tuple(_at(time if setting is not Setting.SPACE else Time.DAY, c) for c in _colors(SKIES[setting]))
         light = light if time is Time.DAY or setting is Setting.SPACE else _dimmed(light, time)
@@ -90,12 +92,12 @@ def palette(setting: Setting, time: Time, hue: float) -> Palette:
         sky = tuple(_colors(text))
     rim = PLACE_RIMS.get(setting, RIMS[time])
     return Palette(
-        tuple(c.turned(hue * 0.6) for c in sky), land[0], land[1], land[2], land[3], accent, light, rim, stain
+        tuple(c.hue_shifted(hue * 0.6) for c in sky), land[0], land[1], land[2], land[3], accent, light, rim, stain
     )
 
 
 def overcast(colors: Palette, weather: Weather, time: Time) -> Palette:
-    """The same place under a closed sky: greyer and flatter; nothing changes where the weather is clear."""
+    """The colours in this weather: greyer under an overcast sky, and unchanged in clear weather."""
     gray, part = OVERCAST.get(weather, (WHITE, 0.0))
     gray = gray.times(STAINS[time]) if time is not Time.DAY else gray
     if not part:
@@ -116,7 +118,7 @@ def _colors(text: str) -> list[Color]:
 
 
 def _at(time: Time, color: Color) -> Color:
-    """A day colour as it looks at that time."""
+    """A day colour as it looks at this time."""
     if time is Time.NIGHT:
         return color.times(Color(66, 88, 140)).mixed(Color(12, 20, 58), 0.30)
     if time is Time.SUNSET:

@@ -1,4 +1,4 @@
-"""Reading: every word of the lexicon is found in both languages, and nothing that only looks like one."""
+"""Parsing: every word of the lexicon is found in both languages, and nothing that only looks like one."""
 
 import json
 from importlib import resources
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wanserve.engine.animatic.words import Lexicon, load_lexicon
+from wanserve.engine.animatic.lexicon import Lexicon, load_lexicon
 
 TABLES = json.loads((resources.files("wanserve.engine.animatic") / "lexicon.json").read_text(encoding="utf-8"))
 LEXICON = load_lexicon()

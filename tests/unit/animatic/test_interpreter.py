@@ -1,18 +1,18 @@
-"""Plotting: what a prompt and its negative prompt become."""
+"""The storyboard that is made of a prompt and its negative prompt."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wanserve.engine.animatic.plot import MAX_COUNT, MAX_SUBJECTS, plot
+from wanserve.engine.animatic.interpreter import MAX_COUNT, MAX_SUBJECTS, make_storyboard
+from wanserve.engine.animatic.lexicon import load_lexicon
 from wanserve.engine.animatic.storyboard import Motion, Setting, Storyboard, Time, Weather
-from wanserve.engine.animatic.words import load_lexicon
 
 LEXICON = load_lexicon()
 
 
 def board(prompt: str, negative: str = "") -> Storyboard:
-    return plot(LEXICON, prompt, negative)
+    return make_storyboard(LEXICON, prompt, negative)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_what_is_not_said_suits_the_subject(prompt: str, setting: Setting, motio
 )
 def test_subjects_are_counted(prompt: str, counts: dict[str, int]) -> None:
     found = board(prompt)
-    assert {c.subject.name: c.count for c in found.casts} == counts
-    assert len(found.casts) <= MAX_SUBJECTS
+    assert {c.subject.name: c.count for c in found.groups} == counts
+    assert len(found.groups) <= MAX_SUBJECTS
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_directions_are_read(prompt: str, direction: tuple[int, int]) -> None:
     ("prompt", "color"), [("a red car", "red"), ("蓝色的汽车", "blue"), ("a car under a blue sky", "")]
 )
 def test_a_colour_belongs_to_the_subject_after_it(prompt: str, color: str) -> None:
-    assert board(prompt).casts[0].color == color
+    assert board(prompt).groups[0].color == color
 
 
 def test_up_and_down_matter_only_in_the_air() -> None:
@@ -148,8 +148,8 @@ def test_up_and_down_matter_only_in_the_air() -> None:
 
 
 def test_an_orange_is_a_fruit_only_when_nothing_else_is_orange() -> None:
-    assert board("an orange").casts[0].subject.name == "orange"
-    assert [(c.subject.name, c.color) for c in board("an orange cat").casts] == [("cat", "orange")]
+    assert board("an orange").groups[0].subject.name == "orange"
+    assert [(c.subject.name, c.color) for c in board("an orange cat").groups] == [("cat", "orange")]
 
 
 def test_time_of_day_is_told_apart_from_the_place() -> None:
@@ -184,7 +184,7 @@ def test_the_negative_prompt_takes_things_away_in_both_languages(negative: str, 
 
 def test_naming_the_only_subject_leaves_the_scene_and_says_so() -> None:
     found = board("a cat in a meadow", "cats")
-    assert found.casts == ()
+    assert found.groups == ()
     assert found.setting is Setting.MEADOW
     assert found.notes == ('left out "cat": the negative prompt names it',)
 
@@ -210,7 +210,7 @@ def test_the_negative_prompts_that_come_with_the_models_take_nothing_away(negati
 
 
 def test_people_in_the_negative_prompt_bar_every_person() -> None:
-    assert [c.subject.name for c in board("a woman, a man and a dog", "people").casts] == ["dog"]
+    assert [c.subject.name for c in board("a woman, a man and a dog", "people").groups] == ["dog"]
 
 
 def test_weather_in_the_negative_prompt_does_not_happen() -> None:
@@ -232,14 +232,14 @@ def test_weather_in_the_negative_prompt_does_not_happen() -> None:
 )
 def test_an_unknown_subject_is_said_and_stood_in_for(prompt: str, thing: str) -> None:
     found = board(prompt)
-    assert [c.subject.name for c in found.casts] == ["paper star"]
+    assert [c.subject.name for c in found.groups] == ["paper star"]
     assert found.notes == (f"no picture for {thing}: drew a paper star in its place",)
 
 
 @pytest.mark.parametrize("prompt", ["a kitten with a zorgblatt", "a zorgblatt beside the cat", "a cat, a zorgblatt"])
 def test_an_unknown_thing_beside_a_known_one_is_left_out_and_said(prompt: str) -> None:
     found = board(prompt)
-    assert [c.subject.name for c in found.casts] == ["cat"]
+    assert [c.subject.name for c in found.groups] == ["cat"]
     assert found.notes == ('no picture for "zorgblatt": left it out',)
 
 
@@ -263,11 +263,11 @@ def test_what_is_all_known_has_no_note(prompt: str) -> None:
 )
 def test_a_view_needs_no_subject_and_no_note(prompt: str) -> None:
     found = board(prompt)
-    assert (found.casts, found.notes) == ((), ())
+    assert (found.groups, found.notes) == ((), ())
 
 
 @settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=100))
 def test_any_two_texts_make_a_storyboard(prompt: str, negative: str) -> None:
     found = board(prompt, negative)
-    assert all(1 <= c.count <= MAX_COUNT for c in found.casts)
+    assert all(1 <= c.count <= MAX_COUNT for c in found.groups)

@@ -1,4 +1,4 @@
-"""Knows what a place consists of: a still sky, strips that the camera passes, and small moving things."""
+"""Defines the elements of a scenery: a still sky, strips that the camera passes, and small moving shapes."""
 
 import math
 import random
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.color import Color
-from wanserve.engine.animatic.drawing import Fill, Item, Mark, Path, Point
+from wanserve.engine.animatic.drawing import Fill, FilledPath, Item, Path, Point
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.storyboard import Setting, Time
 
@@ -15,11 +15,11 @@ GLINT = Color(255, 255, 255, 150)
 
 
 @dataclass
-class Strip:
-    """A layer from y = `top` to `bottom`, as wide as the period, repeated sideways.
+class ScrollingStrip:
+    """A parallax layer from y = `top` to `bottom`, one period wide, which repeats sideways.
 
-    `depth` is its speed in parts of the ground's: 0 stands still, 1 goes with the subjects, more is nearer than they.
-    `drift` is a motion of its own, in widths a second. From y = `solid` down it hides all behind it.
+    `depth` is its speed as a multiple of the ground's: 0 stands still, 1 moves with the ground, more is nearer than the
+    subjects. `drift` is an additional speed, in widths a second. From y = `solid` down it hides everything behind it.
     """
 
     depth: float
@@ -32,7 +32,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """A star that twinkles: its place, its radius and when in its period it is brightest, 0.0 to 1.0."""
+    """A star that twinkles: its position, its radius, and when in its period it is brightest, 0.0 to 1.0."""
 
     x: float
     y: float
@@ -41,10 +41,10 @@ class Star:
 
 
 @dataclass(frozen=True)
-class Swayer:
-    """A drawing that rocks about (x, y): weeds, rays of light. `swing` is radians, `pace` turns a second."""
+class SwayingShape:
+    """A shape that swings about (x, y): weeds, rays of light. `swing` is in radians, `pace` in periods a second."""
 
-    mark: Mark
+    shape: FilledPath
     x: float
     y: float
     swing: float
@@ -55,7 +55,7 @@ class Swayer:
 
 @dataclass(frozen=True, slots=True)
 class Glint:
-    """A streak of light on water that swells and fades."""
+    """A streak of light on water that grows and shrinks."""
 
     x: float
     y: float
@@ -64,10 +64,10 @@ class Glint:
 
 
 @dataclass(frozen=True)
-class Shower:
-    """Many small things of one kind at one distance: their outline, fill, and speed in pixels a second.
+class ParticleLayer:
+    """Many particles of one kind at one distance: their path, their fill, and their speed in pixels a second.
 
-    `sway` is how far all of them swing sideways, `depth` how much the camera's way shifts them.
+    `sway` is how far they swing sideways, `depth` how much the camera's motion shifts them, as for a strip.
     """
 
     path: Path
@@ -79,39 +79,42 @@ class Shower:
     depth: float = 0.5
 
     def place(self, t: float, scroll: float) -> Point:
-        """Where its upper left corner is at time t."""
+        """The upper left corner at time t."""
         x = self.speed[0] * t + self.sway * math.sin(math.tau * t / 3.3 + self.depth * 9) - scroll * self.depth
         return x % self.wide - self.wide, self.speed[1] * t % self.tall - self.tall
 
 
 @dataclass
-class Plan:
-    """A place, ready to be drawn. Strips are in order from far to near."""
+class Scenery:
+    """Everything that is drawn of a place. Strips are in order from far to near."""
 
     light: Light
     rim: Color | None
     base: list[Item] = field(default_factory=list)
-    strips: list[Strip] = field(default_factory=list)
+    strips: list[ScrollingStrip] = field(default_factory=list)
     stars: list[Star] = field(default_factory=list)
-    swayers: list[Swayer] = field(default_factory=list)
+    swaying_shapes: list[SwayingShape] = field(default_factory=list)
     glints: list[Glint] = field(default_factory=list)
-    showers: list[Shower] = field(default_factory=list)
-    """What moves behind all strips."""
+    particle_layers: list[ParticleLayer] = field(default_factory=list)
+    """The particles behind all strips."""
     glint_color: Color = GLINT
     shadow: float = 0.38
     dust: Color | None = None
     floor: float | None = None
-    """Where the feet stand, where that is not the geometry's ground."""
+    """The y of the subjects' feet; None: the geometry's ground."""
 
 
 @dataclass
-class Site:
-    """What a place is planned with: the frame, the light's time, the dice, and what to leave out."""
+class SceneryContext:
+    """What a scenery depends on: the frame, the setting, the time, the random numbers, and what to leave out.
+
+    `afloat`: the beach is seen from the open sea.
+    """
 
     geometry: Geometry
     setting: Setting
     time: Time
-    dice: random.Random
+    rng: random.Random
     without: frozenset[str]
     afloat: bool = False
 
@@ -120,13 +123,13 @@ class Site:
         return not self.without.intersection(names)
 
     def around(self, value: float, part: float) -> float:
-        """The value, give or take that part of it."""
-        return value * self.dice.uniform(1 - part, 1 + part)
+        """The value, randomly changed by at most this fraction of it."""
+        return value * self.rng.uniform(1 - part, 1 + part)
 
     def ridge(self, base: float, swell: float, waves: tuple[int, ...], points: int = 48) -> list[Point]:
-        """A line of hills one period wide whose ends meet: sines of these whole frequencies about y = `base`."""
+        """A line of hills about y = `base`, one period wide, whose ends meet: sines of these whole frequencies."""
         period = self.geometry.period
-        phases = [self.dice.uniform(0, math.tau) for _ in waves]
+        phases = [self.rng.uniform(0, math.tau) for _ in waves]
         sizes = [swell / (i + 1) for i in range(len(waves))]
         line = []
         for i in range(points + 1):
@@ -136,14 +139,14 @@ class Site:
         return line
 
     def spread(self, count: int, jitter: float = 0.35) -> Iterator[float]:
-        """`count` places across one period, evenly but not too evenly, in pixels."""
+        """`count` positions across one period, in pixels, at roughly equal distances."""
         step = self.geometry.period / count
         for i in range(count):
-            yield (i + 0.5 + self.dice.uniform(-jitter, jitter)) * step
+            yield (i + 0.5 + self.rng.uniform(-jitter, jitter)) * step
 
 
 def height_at(line: list[Point], x: float) -> float:
-    """The y of a ridge at x, by straight lines between its points."""
+    """The y of a ridge at x, by linear interpolation."""
     step = line[1][0] - line[0][0]
     place = min(max(x / step, 0.0), len(line) - 1.001)
     i = int(place)
@@ -151,7 +154,7 @@ def height_at(line: list[Point], x: float) -> float:
 
 
 def tuft(x: float, y: float, size: float, lean: float) -> Path:
-    """Three blades of grass."""
+    """The path of three blades of grass."""
     path = Path()
     for k, tall in ((-0.5, 0.75), (0.0, 1.0), (0.5, 0.8)):
         tip = (x + (k + lean) * size * 0.7, y - size * tall)
