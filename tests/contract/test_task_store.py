@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.contract.stores import STORES, opened, postgres_stores
 from tests.samples import VIDEO, unaccepted
 from wanserve.domain.attempt import Fault
 from wanserve.domain.catalogue import MODELS as CATALOGUE
@@ -419,22 +420,32 @@ class SqliteContract(TaskStoreContract):
             self.folder.cleanup()
 
 
+class PostgresContract(TaskStoreContract):
+    @initialize()
+    def open_store(self) -> None:
+        super().open_store()
+        self.opened = postgres_stores(lambda: self.now)
+        self.store = self.opened.__enter__().tasks
+
+    def teardown(self) -> None:
+        if hasattr(self, "opened"):
+            self.opened.__exit__(None, None, None)
+
+
 PROFILE = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TestMemory = MemoryContract.TestCase
 TestMemory.settings = PROFILE
 TestSqlite = SqliteContract.TestCase
 TestSqlite.settings = PROFILE
+TestPostgres = pytest.mark.thorough(PostgresContract.TestCase)
+TestPostgres.settings = PROFILE
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TaskStore]:
     """Each store in turn, empty."""
-    if request.param == "memory":
-        yield MemoryTasks(now_ms)
-        return
-    database = Database(tmp_path / "tasks.db")
-    yield SqliteTasks(database, now_ms)
-    database.close()
+    with opened(request.param, tmp_path, now_ms) as stores:
+        yield stores.tasks
 
 
 def test_an_account_at_its_running_limit_waits_and_does_not_hold_up_others(store: TaskStore) -> None:
