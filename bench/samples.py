@@ -11,6 +11,8 @@ from wanserve.domain.account import Key
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.settings import Settings
+from wanserve.store.sqlite.database import Database
+from wanserve.store.sqlite.tasks import SqliteTasks
 from wanserve.tasks import file_key
 
 SUBMIT_PATH: Final = "/wan-video/v1/generateTextToVideoRequest"
@@ -38,6 +40,13 @@ def opened(data_dir: Path) -> Iterator[Core]:
         yield core
     finally:
         core.close()
+
+
+def database_of(core: Core) -> Database:
+    """The SQLite database of the core."""
+    store = core.tasks.store
+    assert isinstance(store, SqliteTasks), "the benches' data directories are on SQLite"
+    return store._database  # noqa: SLF001  # what it writes to is what is measured
 
 
 def owner(core: Core, account: str) -> tuple[str, Key]:

@@ -15,7 +15,7 @@ from typing import Any
 from bench.load import Load, drive, post
 from bench.processes import wanserve
 from bench.result import Result, Target, ratio
-from bench.samples import KEY_HEADER, REQUEST, SUBMIT_BODY, SUBMIT_PATH, UNLIMITED, opened, owner
+from bench.samples import KEY_HEADER, REQUEST, SUBMIT_BODY, SUBMIT_PATH, UNLIMITED, database_of, opened, owner
 from wanserve.core import Core
 from wanserve.domain.account import Key
 from wanserve.domain.task import Task
@@ -64,7 +64,7 @@ def run(folder: Path) -> Result:
 def _use_case(core: Core) -> tuple[float, float, list[Row]]:
     """Submits a second, submits in a commit on average, and the rows that were written."""
     keys = [owner(core, f"account-{index}")[1] for index in range(ACCOUNTS)]
-    commits = _counted_commits(core.database.writer)
+    commits = _counted_commits(database_of(core).writer)
     start = time.perf_counter()
     rows = _submit_all(core, keys)
     seconds = time.perf_counter() - start
@@ -110,7 +110,7 @@ def _inserts(core: Core, rows: list[Row], group: int) -> float:
 
 
 def _connect(core: Core) -> Callable[[], sqlite3.Connection]:
-    return core.database._connect  # noqa: SLF001  # the same pragmas, whatever they come to be
+    return database_of(core)._connect  # noqa: SLF001  # the same pragmas, whatever they come to be
 
 
 def _over_http(data_dir: Path) -> float:

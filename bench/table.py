@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.result import Result, Target, ratio
-from bench.samples import MODEL, REQUEST, finished_task, opened, owner
+from bench.samples import MODEL, REQUEST, database_of, finished_task, opened, owner
 from wanserve.core import Core
 from wanserve.domain.account import Key
 from wanserve.domain.generation import Generation
@@ -20,8 +20,8 @@ from wanserve.domain.rules import check
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, State, Task, Video
 from wanserve.metrics import Metrics
-from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
 from wanserve.store.listing import PERIOD_MS
+from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
 from wanserve.tasks import file_key
 
 FINISHED = 100_000
@@ -148,7 +148,7 @@ def _insert(core: Core, tasks: Iterator[Task]) -> None:
         for statement in RECOUNT:
             connection.execute(statement)
 
-    core.database.write(insert)
+    database_of(core).write(insert)
 
 
 def fill(core: Core) -> None:

@@ -51,6 +51,9 @@ from wanserve.worker.supervisor import Supervisor
 from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
 
 DAY_MS: Final = 86_400_000
+READ_THREADS: Final = 8
+"""How many reads of PostgreSQL run at the same time."""
+
 LIST_THREADS: Final = 2
 """How many lists are read at the same time. Further lists wait; other requests do not wait for them."""
 
@@ -193,9 +196,10 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     authenticator = Authenticator(core.keys)
     rate_limiter = TokenBuckets(settings.submit_rps, settings.query_rps, time.monotonic)
     body_budget = BodyBudget()
-    # A read of SQLite takes some ten microseconds, less than a thread switch. Lists have threads of their own, so that
-    # no cancel or delete waits for a slow one.
-    runners = Runners(on_event_loop, InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists")))
+    # A read of SQLite takes some ten microseconds, less than a thread switch; a read of PostgreSQL takes a round trip.
+    reads = InThreads(ThreadPoolExecutor(READ_THREADS, "reads")) if core.reads_block else on_event_loop
+    # Lists have threads of their own, so that no cancel or delete waits for a slow one.
+    runners = Runners(reads, InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists")))
     dialects, poll_ms = all_dialects(retention_ms), core.catalogue.poll_ms
     endpoints = [
         Endpoint(

@@ -6,6 +6,7 @@ It is apart from app.py so that a command which only reads the database loads no
 import random
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final
 
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import SetupError
+from wanserve.domain.ports import KeyStore, TaskStore
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
 from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
@@ -34,16 +36,20 @@ UUIDS_AT_ONCE: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The use cases on an opened database: what the server and the command line share."""
+    """The use cases on an opened database: what the server and the command line share.
 
-    database: Database
+    `reads_block`: a read of the store takes a round trip over a network, and must not run on the event loop.
+    """
+
     tasks: Tasks
     keys: Keys
     catalogue: Catalogue
+    reads_block: bool
+    _close: Callable[[], None]
 
     def close(self) -> None:
         """Finish the queued writes. The core must not be used afterwards."""
-        self.database.close()
+        self._close()
 
 
 def make_folders(settings: Settings) -> None:
@@ -62,6 +68,8 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
     without the lock the schema is not changed while a server runs, which may be an older version.
     """
     make_folders(settings)
+    if settings.database_url is not None:
+        return _open_postgres(settings, settings.database_url.get_secret_value(), served, owner=owner)
     lock = lock_file(settings.data_dir)
     # Where the lock file is deleted, a second server can start: then this one writes nothing more.
     database = Database(
@@ -69,7 +77,37 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
         nullcontext() if owner else lock_for_migration(settings.data_dir),
         [lock] if owner else [],
     )
-    store = SqliteTasks(database, now_ms)
+    store, keys = SqliteTasks(database, now_ms), SqliteKeys(database, now_ms)
+    return _core(settings, store, keys, served, database.close, reads_block=False)
+
+
+def _open_postgres(settings: Settings, url: str, served: Served, *, owner: bool) -> Core:
+    # Imported here, because the driver is an extra, and takes longer to import than most commands take to run.
+    try:
+        from wanserve.store.postgres.database import PostgresDatabase  # noqa: PLC0415
+        from wanserve.store.postgres.keys import PostgresKeys  # noqa: PLC0415
+        from wanserve.store.postgres.tasks import PostgresTasks  # noqa: PLC0415
+    except ImportError as error:
+        raise SetupError(f"database_url: {error.name} is not installed: pip install 'wanserve[postgres]'") from None
+    database = PostgresDatabase(url, owner=owner)
+    store = PostgresTasks(database)
+
+    def close() -> None:
+        store.close()
+        database.close()
+
+    return _core(settings, store, PostgresKeys(database), served, close, reads_block=True)
+
+
+def _core(
+    settings: Settings,
+    store: TaskStore,
+    key_store: KeyStore,
+    served: Served,
+    close: Callable[[], None],
+    *,
+    reads_block: bool,
+) -> Core:
     catalogue = Catalogue(store, served, time.monotonic)
     tasks = Tasks(
         store=store,
@@ -79,12 +117,14 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
         policy=settings.policy(),
         retention_clock=RetentionClock(store.now_ms, uptime_ms),
     )
-    keys = Keys(SqliteKeys(database, now_ms), MODELS, lambda: f"sk-{secrets.token_hex(24)}")
-    return Core(database, tasks, keys, catalogue)
+    keys = Keys(key_store, MODELS, lambda: f"sk-{secrets.token_hex(24)}")
+    return Core(tasks, keys, catalogue, reads_block, close)
 
 
 def back_up_database(settings: Settings, target: Path) -> None:
     """Copy the database to a new file, also while a server writes to it. Raises SetupError."""
+    if settings.database_url is not None:
+        raise SetupError("the tasks are in PostgreSQL: back it up by pg_dump, or by its own continuous archiving")
     back_up(settings.database_file, target)
 
 

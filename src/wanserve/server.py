@@ -10,6 +10,7 @@ from typing import Final
 
 from wanserve.app import Parts, build
 from wanserve.core import make_folders, open_core
+from wanserve.domain.errors import InvalidRequest
 from wanserve.fleet import Fleet
 from wanserve.http.listener import ConnectionTimeouts, bind_socket, serve_app, start_listening
 from wanserve.keys import Keys
@@ -69,7 +70,11 @@ def make_first_key(keys: Keys) -> None:
     """Create a key where there is none, and print it once, on stderr."""
     if keys.all():
         return
-    secret = keys.create(FIRST_KEY, FIRST_KEY)
+    try:
+        secret = keys.create(FIRST_KEY, FIRST_KEY)
+    except InvalidRequest:
+        # Another server on the same database has just made it.
+        return
     print(f"The key of account {FIRST_KEY}, shown only now: {secret}", file=sys.stderr, flush=True)
 
 

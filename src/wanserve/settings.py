@@ -98,7 +98,7 @@ class Settings(BaseModel):
     data_dir: Path = Path("~/.local/share/wanserve")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    database_url: str | None = None
+    database_url: SecretStr | None = None
     blob_url: str | None = None
     engine: Literal["auto", "animatic", "wan"] = "auto"
     public_url: str | None = None
@@ -129,11 +129,18 @@ class Settings(BaseModel):
     def _home(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("database_url", "blob_url")
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or unset for SQLite")
+        return url
+
+    @field_validator("blob_url")
     @classmethod
     def _not_yet(cls, url: str | None) -> str | None:
         if url is not None:
-            raise ValueError("this version keeps tasks and files in the data directory only: leave it unset")
+            raise ValueError("this version keeps files in the data directory only: leave it unset")
         return url
 
     @field_validator("public_url")

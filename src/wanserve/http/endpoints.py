@@ -93,7 +93,7 @@ class Endpoint:
                 task = await self._find_or_cancel(operation, key, request)
                 answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
                 if isinstance(operation, Query) and operation.poll_header is not None:
-                    headers = ((operation.poll_header, str(self.poll_ms())),)
+                    headers = ((operation.poll_header, str(await self.runners.read(self.poll_ms))),)
             case Submit() | Remix():
                 task = await self._submit(operation, key, request)
                 # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
@@ -121,7 +121,8 @@ class Endpoint:
             # The client's retry is then a new submit, and not the repetition of an earlier task with the same body.
             self.tasks.note_refused(key.account, video, idempotency)
             raise
-        return await asyncio.wrap_future(self.tasks.submit(key, video, idempotency))
+        submit = partial(self.tasks.submit, key, video, idempotency)
+        return await asyncio.wrap_future(await self.runners.read(submit))
 
     async def _find_or_cancel(self, operation: Query | CancelTask, key: Key, request: DialectRequest) -> Task:
         match operation:
@@ -147,7 +148,8 @@ class Endpoint:
                 return operation.write(task_id, context)
             case ListModels():
                 name = operation.read(request)
-                cards = [card for card in self.tasks.catalogue().values() if name in (None, card.name)]
+                served = await self.runners.read(self.tasks.catalogue)
+                cards = [card for card in served.values() if name in (None, card.name)]
                 if not cards:
                     raise ModelNotFound(f"there is no model {name}")
                 return operation.write([card for card in cards if key.may_use(card.name)], context)

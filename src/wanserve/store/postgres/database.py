@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -30,10 +31,11 @@ POOL_SECONDS: Final = 5.0
 
 POOL_SIZE: Final = 12
 
-RETRIES: Final = 5
-"""How often a transaction is tried that another one has made fail: a deadlock, or a connection that was lost."""
-
 PAUSES_SECONDS: Final = (0.05, 0.2, 0.5, 1.0)
+"""The pauses between the tries of a transaction that failed by a deadlock or a lost connection."""
+
+CLOCK_SECONDS: Final = 60.0
+"""How long a reading of the server's clock is used."""
 
 LISTEN_SECONDS: Final = 1.0
 """How long the listener waits for notifications before it looks whether it is to end."""
@@ -45,14 +47,15 @@ _CONFLICT: Final = (pg.SerializationFailure, pg.DeadlockDetected)
 class PostgresDatabase:
     """One database, which several processes on several machines share. Its methods may be called from any thread."""
 
-    def __init__(self, url: str) -> None:
-        """Open the pool, and migrate the schema. Raises SetupError, which never contains the password."""
+    def __init__(self, url: str, *, owner: bool = True) -> None:
+        """Open the pool, and migrate the schema; see `migrate`. Raises SetupError, which never has the password."""
         self.wakeup = Wakeup()
         self._closing = threading.Event()
         settings: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_SECONDS}
         try:
             with psycopg.connect(url, **settings) as first:
-                migrate(first)
+                migrate(first, owner=owner)
+                self._read_clock(first)
         except psycopg.Error as error:
             raise SetupError(f"the database cannot be opened: {_reason(error)}") from error
         self._url, self._settings = url, settings
@@ -61,6 +64,10 @@ class PostgresDatabase:
         )
         self._listener = threading.Thread(target=self._listen, name="store-listener", daemon=True)
         self._listener.start()
+
+    def now_ms(self) -> int:
+        """The server's clock, in milliseconds since 1970: its last reading, carried on by the monotonic clock."""
+        return _monotonic_ms() + self._ahead_ms
 
     def read(self, statement: str, values: Values) -> list[Fetched]:
         """The rows of one SELECT. Raises StoreUnavailable."""
@@ -77,57 +84,60 @@ class PostgresDatabase:
     def run(self, work: Callable[[Connection], T]) -> T:
         """Run the work on a connection of the pool, and again where a conflict or a lost connection ended it.
 
-        Only work that may run twice: each statement commits by itself, and finds by its own conditions that it has
-        happened. Raises StoreUnavailable once it has failed for some seconds.
+        Only for work that may run twice: each statement commits by itself, and its own conditions tell whether it has
+        run before. Raises StoreUnavailable once it has failed for some seconds.
         """
-        for number in range(RETRIES):
-            try:
-                with self._pool.connection() as connection:
-                    return work(connection)
-            except (*_CONFLICT, *_CONNECTION_LOST) as error:
-                problem: psycopg.Error = error
-            except psycopg.Error as error:
-                raise StoreUnavailable(f"the task table cannot be used: {_reason(error)}") from error
-            if self._closing.is_set() or number == RETRIES - 1 or self._closing.wait(PAUSES_SECONDS[number]):
-                break
-        raise StoreUnavailable(f"the task table cannot be reached: {_reason(problem)}") from problem
+        return self._with_retries(work, self._once)
 
     def transact(self, work: Callable[[Connection], T]) -> T:
-        """Run the work in one transaction, again after a conflict.
+        """Run the work in one transaction, and again where a conflict or a lost connection ended it before the commit.
 
         Raises StoreUnavailable where nothing was stored, and StoreUncertain where the connection was lost while the
         transaction was committed.
         """
-        for number in range(RETRIES):
-            committing = False
+        return self._with_retries(work, self._transaction)
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        with self._pool.connection() as connection:
+            return work(connection)
+
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
+        with self._pool.connection() as connection:
+            connection.execute("BEGIN")
             try:
-                with self._pool.connection() as connection:
-                    connection.execute("BEGIN")
-                    try:
-                        result = work(connection)
-                    except BaseException:
-                        if not connection.closed:
-                            connection.rollback()
-                        raise
-                    committing = True
-                    connection.execute("COMMIT")
-                    return result
-            except _CONFLICT as error:
-                problem: psycopg.Error = error
+                result = work(connection)
+            except BaseException:
+                if not connection.closed:
+                    connection.rollback()
+                raise
+            try:
+                connection.execute("COMMIT")
+            except _CONFLICT:
+                raise
             except psycopg.Error as error:
-                if committing:
-                    raise StoreUncertain(f"a write to the task table may be lost: {_reason(error)}") from error
-                problem = error
-                if not isinstance(error, _CONNECTION_LOST):
-                    raise StoreUnavailable(f"the task table cannot be written: {_reason(error)}") from error
-            if number == RETRIES - 1 or self._closing.wait(PAUSES_SECONDS[number]):
-                break
-        raise StoreUnavailable(f"the task table cannot be reached: {_reason(problem)}") from problem
+                raise StoreUncertain(f"a write to the task table may be lost: {_reason(error)}") from error
+            return result
+
+    def _with_retries(self, work: Callable[[Connection], T], run: Callable[[Callable[[Connection], T]], T]) -> T:
+        for pause_s in (*PAUSES_SECONDS, None):
+            try:
+                return run(work)
+            except (UnicodeEncodeError, pg.DataError):
+                raise
+            except (*_CONFLICT, *_CONNECTION_LOST) as error:
+                if pause_s is None or self._closing.wait(pause_s):
+                    raise StoreUnavailable(f"the task table cannot be reached: {_reason(error)}") from error
+            except psycopg.Error as error:
+                raise StoreUnavailable(f"the task table cannot be used: {_reason(error)}") from error
+        raise AssertionError("the last try returns or raises")
 
     def close(self) -> None:
         """Close every connection. The database must not be used afterwards."""
         self._closing.set()
         self.wakeup.wake()
+        with suppress(psycopg.Error), self._pool.connection() as connection:
+            # The listener hears it too, and ends.
+            connection.execute(sql.NOTIFY)
         self._listener.join()
         self._pool.close()
 
@@ -138,15 +148,25 @@ class PostgresDatabase:
             try:
                 with psycopg.connect(self._url, **self._settings) as connection:
                     connection.execute(sql.LISTEN)
+                    self._read_clock(connection)
                     # Something may have come while nobody listened.
                     self.wakeup.wake()
                     pause_s = 0.0
                     while not self._closing.is_set():
                         for _ in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
                             self.wakeup.wake()
+                        if time.monotonic() - self._clock_read_s > CLOCK_SECONDS:
+                            self._read_clock(connection)
             except psycopg.Error as error:
                 log.warning("the connection for notifications was lost, and is opened again: %s", _reason(error))
                 pause_s = 1.0
+
+    def _read_clock(self, connection: Connection) -> None:
+        before_ms = _monotonic_ms()
+        row = connection.execute(sql.NOW, {"now_ms": None}).fetchone()
+        assert row is not None, "a function has a value"
+        self._ahead_ms: int = row[0] - (before_ms + _monotonic_ms()) // 2
+        self._clock_read_s = time.monotonic()
 
 
 def _reason(error: psycopg.Error) -> str:
@@ -154,6 +174,5 @@ def _reason(error: psycopg.Error) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def monotonic_ms() -> int:
-    """A reading of the monotonic clock, in milliseconds."""
+def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000

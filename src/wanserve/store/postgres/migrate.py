@@ -13,8 +13,12 @@ LOCK: Final = 0x77616E
 VERSION: Final = "CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)"
 
 
-def migrate(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-    """Bring the schema up to the newest migration, all steps in one transaction. Raises SetupError, psycopg.Error."""
+def migrate(connection: "psycopg.Connection[tuple[object, ...]]", *, owner: bool) -> None:
+    """Bring the schema up to the newest migration, all steps in one transaction. Raises SetupError, psycopg.Error.
+
+    Only an `owner`, which is a server, changes an older schema: a command could change it under servers of an older
+    version. An empty database gets its schema from everybody.
+    """
     steps = read_migrations("wanserve.store.postgres")
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
@@ -25,6 +29,10 @@ def migrate(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
             raise SetupError(
                 f"the database has schema {version}, and this version of wanserve knows schemas up to {max(steps)}: "
                 "use a newer wanserve"
+            )
+        if 0 < version < max(steps) and not owner:
+            raise SetupError(
+                f"the database has schema {version}, and this version needs {max(steps)}: start a server of this version"
             )
         for number in range(version + 1, max(steps) + 1):
             # The SQL of our own package, which psycopg's type for statements does not know to be safe.

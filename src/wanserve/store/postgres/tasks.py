@@ -1,13 +1,12 @@
 """The task table on a PostgreSQL database."""
 
 import secrets
-import threading
 from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Final
 
-from wanserve.domain.errors import StoreUnavailable, WanserveError
+from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
 from wanserve.domain.ports import Clock, StateCount
 from wanserve.domain.search import Search
@@ -15,13 +14,10 @@ from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.listing import Listing
 from wanserve.store.postgres import statements as sql
-from wanserve.store.postgres.database import Connection, PostgresDatabase, monotonic_ms
+from wanserve.store.postgres.database import Connection, PostgresDatabase
 from wanserve.store.postgres.submits import Submitter
 from wanserve.store.rows import LIFE_COLUMNS, life_row, read_task, read_usage, read_worker, worker_row
 from wanserve.store.submits import PendingSubmit
-
-CLOCK_MS: Final = 60_000
-"""How long a reading of the server's clock is carried on by this machine's monotonic clock."""
 
 CLAIM_TRIES: Final = 5
 """How often a claim is tried while other transactions hold the accounts whose turn it may be."""
@@ -36,9 +32,6 @@ class PostgresTasks:
         self._database = database
         self._clock = clock
         self._submitter = Submitter(database, clock)
-        self._read_clock: tuple[int, int] | None = None
-        """A reading of the monotonic clock, and of the server's at that moment, both in milliseconds."""
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Finish the queued submits. The store must not be used afterwards."""
@@ -46,19 +39,7 @@ class PostgresTasks:
 
     def now_ms(self) -> int:
         """See TaskStore."""
-        if self._clock is not None:
-            return self._clock()
-        with self._lock:
-            known, now = self._read_clock, monotonic_ms()
-            if known is None or now - known[0] >= CLOCK_MS:
-                try:
-                    server_ms: int = self._database.read(sql.NOW, {"now_ms": None})[0][0]
-                except StoreUnavailable:
-                    if known is None:
-                        raise
-                else:
-                    known = self._read_clock = monotonic_ms(), server_ms
-            return known[1] + now - known[0]
+        return self._database.now_ms() if self._clock is None else self._clock()
 
     def add(self, new: NewTask, max_queued: int, identity: SubmitIdentity | None = None) -> Future[Task]:
         """See TaskStore."""
