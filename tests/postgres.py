@@ -36,11 +36,16 @@ def run(*command: str | Path, folder: Path) -> None:
 
 
 @lru_cache(maxsize=1)
+def _folder() -> str:
+    return tempfile.mkdtemp(prefix="wanserve-postgres-")
+
+
+@lru_cache(maxsize=1)
 def server() -> str:
     """The URL of a running server without its database's name. It ends with this process."""
     needs.library("psycopg")
     programs = binaries()
-    folder = Path(tempfile.mkdtemp(prefix="wanserve-postgres-"))
+    folder = Path(_folder())
     data = folder / "data"
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
@@ -58,6 +63,14 @@ def server() -> str:
 
     atexit.register(stop)
     return f"postgresql://{USER}@{quote(str(folder), safe='')}"
+
+
+def restart() -> None:
+    """Stop the server as a crash would, and start it again."""
+    server()
+    folder = Path(_folder())
+    programs, data = binaries(), folder / "data"
+    run(programs / "pg_ctl", "restart", "--wait", "--mode=immediate", "-D", data, "-l", folder / "log", folder=folder)
 
 
 def database(name: str) -> str:

@@ -44,7 +44,7 @@ def test_variables_of_the_clients_are_no_settings() -> None:
         ("RETENTION_HOURS", "-1", "retention_hours"),
         ("ENGINE", "wan9", "engine"),
         ("PUBLIC_URL", "ftp://x", "public_url"),
-        ("DATABASE_URL", "postgresql://x", "database_url .* leave it unset"),
+        ("DATABASE_URL", "mysql://x", "database_url .* must be postgresql://"),
         ("BLOB_URL", "s3://x", "blob_url .* leave it unset"),
         ("LOG_LEVEL", "loud", "log_level"),
     ],

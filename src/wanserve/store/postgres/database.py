@@ -1,6 +1,7 @@
 """A PostgreSQL database: a pool of connections, short transactions, and notifications."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +41,8 @@ CLOCK_SECONDS: Final = 60.0
 LISTEN_SECONDS: Final = 1.0
 """How long the listener waits for notifications before it looks whether it is to end."""
 
+_PASSWORD: Final = re.compile(r"(://[^:/@\s]*:|\bpassword=)[^@&\s\"]*")
+
 _CONNECTION_LOST: Final = (pg.OperationalError, PoolTimeout)
 _CONFLICT: Final = (pg.SerializationFailure, pg.DeadlockDetected)
 
@@ -57,7 +60,7 @@ class PostgresDatabase:
                 migrate(first, owner=owner)
                 self._read_clock(first)
         except psycopg.Error as error:
-            raise SetupError(f"the database cannot be opened: {_reason(error)}") from error
+            raise SetupError(f"database_url (WANSERVE_DATABASE_URL) cannot be opened: {_reason(error)}") from error
         self._url, self._settings = url, settings
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url, kwargs=settings, min_size=1, max_size=POOL_SIZE, timeout=POOL_SECONDS, name="wanserve", open=True
@@ -170,8 +173,9 @@ class PostgresDatabase:
 
 
 def _reason(error: psycopg.Error) -> str:
-    """The first line of the error's message. libpq's messages have hosts and user names, and never a password."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """The first line of the error's message, without a password: some of libpq's messages repeat the URL."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return _PASSWORD.sub(r"\1***", line)
 
 
 def _monotonic_ms() -> int:
