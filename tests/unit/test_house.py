@@ -13,8 +13,8 @@ READ_THE_ENVIRONMENT = {"settings.py"}
 """Everybody else is handed settings."""
 
 SET_FOR_OTHERS = {
-    "engine/wan/library_logging.py",  # torch and its fellows read their variables when they are imported
-    "engine/wan/ranks.py",  # NCCL and gloo read theirs when a group is made
+    "engine/wan/library_logging.py",  # torch and other libraries read their variables when they are imported
+    "engine/wan/ranks.py",  # NCCL and gloo read theirs when a process group is made
 }
 """These hand the environment on to a library or to a child process. None of them reads a setting of ours."""
 
