@@ -28,7 +28,7 @@ from wanserve.engine.wan.denoise import denoise  # noqa: E402
 from wanserve.engine.wan.loading import has_bf16_units, read_pipeline, use_channels_last  # noqa: E402
 from wanserve.engine.wan.memory import BlockFormat  # noqa: E402
 from wanserve.engine.wan.profiles import quantise  # noqa: E402
-from wanserve.models.framing import framing  # noqa: E402
+from wanserve.models.framing import framing_for  # noqa: E402
 from wanserve.models.sampling import SHAPE_1_3B, WAN_MODELS, SamplingSettings  # noqa: E402
 
 MODEL: Final = "wanx2.1-t2v-turbo"
@@ -77,7 +77,7 @@ def _step_seconds(pipe: Any, sampling: SamplingSettings) -> float:
         pipe,
         sampling,
         CLIP,
-        framing((CLIP.width, CLIP.height), sampling.large_sizes),
+        framing_for((CLIP.width, CLIP.height), sampling.large_sizes),
         (embeddings[0], embeddings[1]),
         note,
     )
@@ -128,7 +128,7 @@ def peak(folder: Path, frames: str) -> dict[str, Any]:  # noqa: ARG001 - every p
 
 def _decode(vae: Any, latents: torch.Tensor) -> int:
     height, width = latents.shape[3] * 8, latents.shape[4] * 8
-    made = framing((width, height), WAN_MODELS[MODEL].sampling.large_sizes)
+    made = framing_for((width, height), WAN_MODELS[MODEL].sampling.large_sizes)
     return sum(1 for each in decode_latents(vae, denormalise(vae, latents)) for _ in to_frames(each, made))
 
 

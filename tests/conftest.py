@@ -27,6 +27,7 @@ THOROUGH = (
     "e2e/test_behind_nginx.py",
     "e2e/test_browser.py",
     "e2e/test_examples.py",
+    "e2e/test_postgres.py",
     "e2e/test_prompt_extension.py",
     "e2e/test_soak.py",
     "e2e/test_wan.py",
@@ -34,8 +35,11 @@ THOROUGH = (
 )
 """What `make test` leaves to `make test-all` as a whole. Single tests carry the marker `thorough` themselves."""
 
-WITH_TORCH = ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py")
-"""What cannot even be imported without the libraries of the wan engine."""
+NEEDED_LIBRARIES = {
+    "torch": ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py"),
+    "psycopg": ("e2e/test_postgres.py",),
+}
+"""What cannot even be imported without a library of an extra."""
 
 # The same examples in every run, on however busy a machine; fresh ones are drawn by `make fuzz`.
 settings.register_profile(
@@ -54,10 +58,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> pytest.CollectReport | None:
     """Skip by its name what needs a library that is not installed."""
-    if find_spec("torch") is not None or not _within(collector.path, WITH_TORCH):
-        return None
-    reason = "Skipped: torch is not installed: `make wan` installs it"
-    return pytest.CollectReport(collector.nodeid, "skipped", (str(collector.path), 0, reason), [])
+    for library, places in NEEDED_LIBRARIES.items():
+        if _within(collector.path, places) and find_spec(library) is None:
+            reason = f"Skipped: {library} is not installed: CONTRIBUTING.md says what installs it"
+            return pytest.CollectReport(collector.nodeid, "skipped", (str(collector.path), 0, reason), [])
+    return None
 
 
 class NothingSkipped:

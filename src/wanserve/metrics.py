@@ -47,11 +47,11 @@ class Metrics:
         self._leases = Counter("wanserve_leases_lost", "Attempts whose lease ran out.", registry=self._registry)
         self._bytes = Counter("wanserve_stored_bytes", "Bytes of the videos made.", ["model"], registry=self._registry)
         self._ready = Gauge(
-            "wanserve_ready", "1 while the next request would be accepted, as /readyz tells.", registry=self._registry
+            "wanserve_ready", "1 while the next request would be accepted, as /readyz reports.", registry=self._registry
         )
         self._workers_ready = Gauge(
             "wanserve_workers_ready",
-            "1 while the next task would be made, as /readyz/workers tells.",
+            "1 while the next task would be made, as /readyz/workers reports.",
             registry=self._registry,
         )
         self._registry.register(_AnswerCollector(self.answers))

@@ -10,8 +10,6 @@ from tests import postgres
 from tests.e2e.faults.harness import rig, until
 from tests.e2e.server import POLL, SUBMIT, running, wanserve
 
-pytestmark = pytest.mark.thorough
-
 
 def test_a_video_is_made_and_every_command_works_beside_the_server(tmp_path: Path) -> None:
     url = postgres.database("one")

@@ -73,6 +73,14 @@ def test_a_write_that_hangs_is_told_and_not_joined_by_others() -> None:
     assert counted.writes == 1
 
 
+def test_no_answer_may_be_cached() -> None:
+    counted = CountedSubmit()
+    counted.go.set()
+    paths = ["/", "/healthz", "/readyz", "/readyz/workers", "/metrics", "/openapi.json", "/docs"]
+    answers = asked(routes(counted, [WELL]), *paths)
+    assert {answer.headers.get("cache-control") for answer in answers} == {"no-store"}
+
+
 def test_each_question_has_its_own_answer() -> None:
     counted = CountedSubmit()
     counted.go.set()

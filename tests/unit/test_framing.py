@@ -3,7 +3,7 @@
 import pytest
 
 from wanserve.domain.catalogue import MODELS, TIER_1080P, Size
-from wanserve.models.framing import STEP, framing
+from wanserve.models.framing import STEP, framing_for
 from wanserve.models.sampling import LargeSizes
 
 SIZES = sorted({size for card in MODELS.values() for size in card.sizes})
@@ -12,7 +12,7 @@ SIZES = sorted({size for card in MODELS.values() for size in card.sizes})
 @pytest.mark.parametrize("large_sizes", list(LargeSizes))
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_of_the_catalogue_can_be_drawn(size: Size, large_sizes: LargeSizes) -> None:
-    made = framing(size, large_sizes)
+    made = framing_for(size, large_sizes)
     assert made.requested == size
     assert made.width % STEP == made.height % STEP == 0
     assert 0 <= made.width - made.cut_width < STEP
@@ -33,13 +33,13 @@ def test_every_size_of_the_catalogue_can_be_drawn(size: Size, large_sizes: Large
     ],
 )
 def test_large_sizes_are_scaled_by_one_and_a_half(size: Size, drawn: Size) -> None:
-    made = framing(size, LargeSizes.SCALE)
+    made = framing_for(size, LargeSizes.SCALE)
     assert (made.width, made.height) == (made.cut_width, made.cut_height) == drawn
     assert made.description == "drawn at {}*{}, scaled to {}*{}".format(*drawn, *size)
 
 
 def test_native_1080p_is_drawn_eight_rows_too_high_and_cut() -> None:
-    made = framing((1920, 1080), LargeSizes.NATIVE)
+    made = framing_for((1920, 1080), LargeSizes.NATIVE)
     assert (made.width, made.height, made.cut_width, made.cut_height) == (1920, 1088, 1920, 1080)
     assert made.description == "drawn at 1920*1088, cut to 1920*1080"
-    assert framing((1440, 1440), LargeSizes.NATIVE).description == "native"
+    assert framing_for((1440, 1440), LargeSizes.NATIVE).description == "native"

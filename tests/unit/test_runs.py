@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import HERE, THOROUGH, WITH_TORCH
+from tests.conftest import HERE, NEEDED_LIBRARIES, THOROUGH
 from tests.fuzz.asgi import hammer
 
 OPTIONS = f"-p tests.conftest -p no:cacheprovider -c {os.devnull} --continue-on-collection-errors".split()
@@ -67,8 +67,9 @@ def test_the_same_examples_are_drawn_in_every_run() -> None:
 
 
 def test_each_place_that_is_left_out_or_needs_torch_is_there() -> None:
-    assert [place for place in THOROUGH + WITH_TORCH if not (HERE / place).exists()] == []
-    assert set(WITH_TORCH) <= set(THOROUGH), "`make test` installs no torch"
+    needing = tuple(place for places in NEEDED_LIBRARIES.values() for place in places)
+    assert [place for place in THOROUGH + needing if not (HERE / place).exists()] == []
+    assert set(needing) <= set(THOROUGH), "`make test` installs none of these libraries"
 
 
 @pytest.mark.parametrize(

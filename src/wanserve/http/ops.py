@@ -29,6 +29,9 @@ STATIC_TYPES: Final = {
 }
 """The media types of the files that are served, by name."""
 
+NO_STORE: Final = {"cache-control": "no-store"}
+"""For every answer of these routes except the static files."""
+
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _PAGE: Final = """<!doctype html>
@@ -96,7 +99,7 @@ class Ops:
     async def home(self, request: Request) -> Response:
         """Redirects from the root to the documents."""
         # Relative, like the links in the page, so that a proxy may serve all this under a prefix.
-        return RedirectResponse("docs")
+        return RedirectResponse("docs", headers=NO_STORE)
 
     async def metrics_page(self, request: Request) -> Response:
         """The metrics, for Prometheus."""
@@ -106,20 +109,20 @@ class Ops:
                 page = partial(self.metrics, ready=ready == 200, workers_ready=workers_ready == 200)
                 content = await asyncio.get_running_loop().run_in_executor(self.threads, page)
                 self._page = time.monotonic(), content
-            return Response(self._page[1], media_type=METRICS_TYPE)
+            return Response(self._page[1], headers=NO_STORE, media_type=METRICS_TYPE)
 
     async def openapi(self, request: Request) -> Response:
         """This document."""
-        return JSONResponse(self.document)
+        return JSONResponse(self.document, headers=NO_STORE)
 
     async def docs(self, request: Request) -> Response:
         """A page to read and to try the API."""
-        return HTMLResponse(_PAGE)
+        return HTMLResponse(_PAGE, headers=NO_STORE)
 
 
 async def _send_health(health: Health, check: HealthCheck, request: Request) -> Response:
     status, answer = await check(health)
-    return JSONResponse(answer, status)
+    return JSONResponse(answer, status, NO_STORE)
 
 
 HEALTH_CHECKS: Final[Mapping[str, HealthCheck]] = {

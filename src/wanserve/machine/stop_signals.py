@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,6 @@ class StopSignals:
     on_stop: Callable[[], None]
     on_abort: Callable[[], None]
     exit_process: Callable[[int], None] = os._exit
-    requested: threading.Event = field(default_factory=threading.Event, init=False)
-    """Set at the first signal."""
 
     def handle(self, numbers: socket.socket) -> None:
         """Handle the signals whose numbers arrive as bytes on the socket, until its other end is closed."""
@@ -68,7 +66,6 @@ class StopSignals:
         """Act on the first, second or third signal. Returns in how many seconds the process must have ended."""
         if count == 1:
             log.info("stopping: running tasks may end within the drain time, no new one is claimed")
-            self.requested.set()
             self.on_stop()
             return self.drain_s + GRACE_SECONDS
         if count == 2:

@@ -12,7 +12,7 @@ from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import has_gpu
-from wanserve.models.framing import framing
+from wanserve.models.framing import framing_for
 from wanserve.models.sampling import WAN_MODELS, SamplingSettings, TransformerShape, WanModelCard
 from wanserve.models.weights import check_weights, find_weights
 from wanserve.settings import ModelSettings, Settings
@@ -139,7 +139,7 @@ def describe(model: ModelAvailability) -> dict[str, object]:
 
 def describe_size(model: ModelAvailability, size: Size) -> str:
     """How a video of this size is made, for the user: `native`, or how the drawn frames are cut and scaled."""
-    return "native" if model.engine == "animatic" else framing(size, model.card.sampling.large_sizes).description
+    return "native" if model.engine == "animatic" else framing_for(size, model.card.sampling.large_sizes).description
 
 
 def _machine_problem() -> str | None:

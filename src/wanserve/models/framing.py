@@ -35,7 +35,7 @@ class Framing:
         return text
 
 
-def framing(requested: Size, large_sizes: LargeSizes) -> Framing:
+def framing_for(requested: Size, large_sizes: LargeSizes) -> Framing:
     """How a video of this size is generated.
 
     Up to `TRAINED_PIXELS` a video is generated at the requested size. A larger one is generated at two thirds of it and

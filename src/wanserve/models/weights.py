@@ -191,7 +191,7 @@ def check_part(part: Path, spec: PartSpec) -> PartWeights:
     for tensor in tensors.values():
         sizes[tensor.dtype] += tensor.end - tensor.begin
     if not sizes:
-        raise SetupError(f"{part} holds no tensor: {FETCH_AGAIN}")
+        raise SetupError(f"{part} has no tensor: {FETCH_AGAIN}")
     return PartWeights(size, sum(math.prod(tensor.shape) for tensor in tensors.values()), sizes.most_common(1)[0][0])
 
 

@@ -221,7 +221,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no tensor": (
         lambda one: write_tensors(one / "vae/diffusion_pytorch_model.safetensors", {}),
-        "vae holds no tensor",
+        "vae has no tensor",
     ),
     "a folder for a file": (
         lambda one: replace_by(one / TRANSFORMER, None),

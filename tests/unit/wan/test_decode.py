@@ -12,7 +12,7 @@ from tests.unit.wan.engines import SMALL, TURBO, ignore_progress, loaded_engine,
 from wanserve.domain.errors import EngineExhausted
 from wanserve.engine.wan.decode import decode, decode_tiled, denormalise, to_frames
 from wanserve.engine.wan.engine import TILED_NOTE, WanEngine
-from wanserve.models.framing import framing
+from wanserve.models.framing import framing_for
 from wanserve.models.sampling import LargeSizes
 
 Stock = Callable[[str], Any]
@@ -86,11 +86,11 @@ def test_an_error_in_stock_decode_leaves_a_full_cache_and_cleaning_empties_it(tu
 def test_frames_are_cut_to_the_middle() -> None:
     picture = torch.zeros(1, 3, 1, 1088, 1920)
     picture[:, :, :, :4] = picture[:, :, :, -4:] = 1.0
-    frames = [np.array(frame) for frame in to_frames(picture, framing((1920, 1080), LargeSizes.NATIVE))]
+    frames = [np.array(frame) for frame in to_frames(picture, framing_for((1920, 1080), LargeSizes.NATIVE))]
     assert [frame.shape for frame in frames] == [(1080, 1920, 3)]
     assert set(np.unique(frames[0])) == {128}
     upright = [
-        np.array(f) for f in to_frames(torch.zeros(1, 3, 4, 1920, 1088), framing((1080, 1920), LargeSizes.NATIVE))
+        np.array(f) for f in to_frames(torch.zeros(1, 3, 4, 1920, 1088), framing_for((1080, 1920), LargeSizes.NATIVE))
     ]
     assert [frame.shape for frame in upright] == [(1920, 1080, 3)] * 4
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Frame, Report
 from wanserve.engine.animatic.actors import PlacedActor, place_actors
-from wanserve.engine.animatic.ambience import Ambience
+from wanserve.engine.animatic.ambient_parts import AmbientParts
 from wanserve.engine.animatic.art import ArtPack
 from wanserve.engine.animatic.canvas import Band, Canvas, Layer, Painter, Part
 from wanserve.engine.animatic.drawing import Item, translation
@@ -32,14 +32,14 @@ class ClipRenderer:
         self.bands = [Band(painter.layer(geo.width, geo.height, [(i, 0.0) for i in scenery.base]), 0)]
         drawn_strips = [self._draw_strip(painter, s) for s in _trim(scenery.strips)]
         self.canvas = Canvas(painter, geo.width, geo.height, self.bands)
-        self.ambience = Ambience(self.canvas, scenery, geo)
+        self.ambient_parts = AmbientParts(self.canvas, scenery, geo)
         self.strips = [self._images(s, layer) for s, layer in drawn_strips if s.depth <= 1]
-        self.ambience.add_near(scenery)
+        self.ambient_parts.add_near(scenery)
         self.puppets = [
             Puppet(self.canvas, pack[art_name(p.actor)], p.actor, scenery, p.color) for p in self.placed_actors
         ]
         self.strips += [self._images(s, layer) for s, layer in drawn_strips if s.depth > 1]
-        self.ambience.add_weather(board, _rng(generation, "weather"), generation.seconds)
+        self.ambient_parts.add_weather(board, _rng(generation, "weather"), generation.seconds)
 
     def _draw_strip(self, painter: Painter, strip: ScrollingStrip) -> tuple[ScrollingStrip, Layer]:
         """Draw a strip's layer. The opaque rows of the nearest ground become a band, which is copied, not blended."""
@@ -73,7 +73,7 @@ class ClipRenderer:
             two.place(translation(x - period, strip.top))
         for band in self.bands[1:]:
             band.x = round(scroll) % period
-        self.ambience.draw(t, scroll)
+        self.ambient_parts.draw(t, scroll)
         for puppet in self.puppets:
             puppet.draw(pose(puppet.actor, self.context, t), self.context, t)
         return self.canvas.draw()

@@ -19,7 +19,7 @@ from wanserve.engine.wan.loading import load_pipeline, offload_experts
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan, plan_memory
 from wanserve.engine.wan.profiles import clear_step_cache, transformers_of
 from wanserve.engine.wan.prompt_encoder import PromptEncoder
-from wanserve.models.framing import Framing, framing
+from wanserve.models.framing import Framing, framing_for
 from wanserve.models.sampling import Placement, Profile, WanModelCard
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class WanEngine:
         self._loaded: LoadedModel | None = None
 
     def load(self, model: str) -> None:
-        """See Engine. The previous model is dropped first, because two models seldom fit. May raise EngineExhausted."""
+        """See Engine. Drops the previous model first, because two models seldom fit. Also raises EngineExhausted."""
         if self._loaded is not None and self._loaded.card.name == model:
             return
         card = self._cards.get(model)
@@ -80,27 +80,27 @@ class WanEngine:
         if loaded is None or loaded.card.name != generation.model:
             raise SetupError(f"the wan engine was asked for {generation.model}, which is not loaded")
         sampling = loaded.card.sampling
-        frame = framing((generation.width, generation.height), sampling.large_sizes)
-        notes = [] if frame.description == "native" else [frame.description]
-        with memory_errors("reading the prompt"):
+        framing = framing_for((generation.width, generation.height), sampling.large_sizes)
+        notes = [] if framing.description == "native" else [framing.description]
+        with memory_errors("encoding the prompt"):
             embeddings = _encode(loaded, generation, report)
-        with memory_errors(f"denoising {frame.width}*{frame.height}, {generation.frames} frames"):
+        with memory_errors(f"denoising {framing.width}*{framing.height}, {generation.frames} frames"):
             latents = (self._group.denoise if self._group else denoise)(
                 loaded.pipe,
                 sampling,
                 generation,
-                frame,
+                framing,
                 embeddings,
                 lambda done: report(ENCODE_DONE + (DENOISE_DONE - ENCODE_DONE) * done),
             )
         offload_experts(loaded.pipe)
         steps = f"{sampling.steps} step{'' if sampling.steps == 1 else 's'}"
         return Clip(
-            frames=_frames(loaded, latents, frame, report, notes),
+            frames=_frames(loaded, latents, framing, report, notes),
             notes=notes,
             profile=sampling.profile,
-            how=f"profile {sampling.profile}, {steps}, {frame.description}",
-            size=(frame.cut_width, frame.cut_height),
+            how=f"profile {sampling.profile}, {steps}, {framing.description}",
+            size=(framing.cut_width, framing.cut_height),
         )
 
     def clean_up(self) -> None:
@@ -133,13 +133,13 @@ def _encode(loaded: LoadedModel, generation: Generation, report: Report) -> tupl
 
 
 def _frames(
-    loaded: LoadedModel, latents: torch.Tensor, frame: Framing, report: Report, notes: list[str]
+    loaded: LoadedModel, latents: torch.Tensor, framing: Framing, report: Report, notes: list[str]
 ) -> Iterator[Frame]:
     count = latents.shape[2]
-    with memory_errors(f"decoding {frame.width}*{frame.height}"):
+    with memory_errors(f"decoding {framing.width}*{framing.height}"):
         for number, pictures in enumerate(_pictures(loaded, latents, notes)):
             report(DENOISE_DONE + (1 - DENOISE_DONE) * number / count)
-            yield from to_frames(pictures, frame)
+            yield from to_frames(pictures, framing)
 
 
 def _pictures(loaded: LoadedModel, latents: torch.Tensor, notes: list[str]) -> Iterator[torch.Tensor]:

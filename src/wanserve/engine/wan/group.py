@@ -1,6 +1,6 @@
 """Makes one video on several devices: this process is the first rank, and starts a peer process for each other device.
 
-The ranks end together. When a peer ends, this process ends too, and its parent starts everything anew. When this
+The ranks end together. When a peer ends, this process ends too, and its parent starts everything again. When this
 process ends, in whichever way, the pipes close, and each peer ends at that.
 """
 

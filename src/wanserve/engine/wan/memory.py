@@ -10,7 +10,7 @@ from itertools import product
 from typing import Final
 
 from wanserve.domain.errors import SetupError
-from wanserve.models.framing import framing
+from wanserve.models.framing import framing_for
 from wanserve.models.sampling import Placement, Precision, Profile, SamplingSettings, TransformerShape, WanModelCard
 
 TEXT_ENCODER_PARAMETERS: Final = 5_680_000_000
@@ -125,7 +125,7 @@ def memory_needs(card: WanModelCard, block_format: BlockFormat) -> MemoryNeeds:
     sampling = card.sampling
     shape = sampling.shape
     number_bytes = 4 if sampling.precision is Precision.FP32 else 2
-    framings = [framing(size, sampling.large_sizes) for size in card.sizes]
+    framings = [framing_for(size, sampling.large_sizes) for size in card.sizes]
     pixels = max(each.width * each.height for each in framings)
     latent_frames = (sampling.frames - 1) // 4 + 1
     tokens = pixels // 256 * latent_frames

@@ -14,7 +14,7 @@ from wanserve.engine.animatic.storyboard import Setting, Storyboard, Weather
 from wanserve.engine.animatic.weather import Flash, bubbles, flashes, particle_layers
 
 
-class Ambience:
+class AmbientParts:
     """The small moving parts of a clip. It is made before the strips; near parts and weather are added after them."""
 
     def __init__(self, canvas: Canvas, scenery: Scenery, geometry: Geometry) -> None:
