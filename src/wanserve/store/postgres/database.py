@@ -38,6 +38,9 @@ PAUSES_SECONDS: Final = (0.05, 0.2, 0.5, 1.0)
 CLOCK_SECONDS: Final = 60.0
 """How long a reading of the server's clock is used."""
 
+RECONNECT_SECONDS: Final = 1.0
+"""The pause before the connection for notifications is opened again."""
+
 LISTEN_SECONDS: Final = 1.0
 """How long the listener waits for notifications before it looks whether it is to end."""
 
@@ -148,21 +151,23 @@ class PostgresDatabase:
         """Wake the waiting threads at each notification; after a lost connection, connect again."""
         pause_s = 0.0
         while not self._closing.wait(pause_s):
+            pause_s = RECONNECT_SECONDS
             try:
                 with psycopg.connect(self._url, **self._settings) as connection:
-                    connection.execute(sql.LISTEN)
-                    self._read_clock(connection)
-                    # Something may have come while nobody listened.
-                    self.wakeup.wake()
-                    pause_s = 0.0
-                    while not self._closing.is_set():
-                        for _ in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
-                            self.wakeup.wake()
-                        if time.monotonic() - self._clock_read_s > CLOCK_SECONDS:
-                            self._read_clock(connection)
+                    self._hear(connection)
             except psycopg.Error as error:
                 log.warning("the connection for notifications was lost, and is opened again: %s", _reason(error))
-                pause_s = 1.0
+
+    def _hear(self, connection: Connection) -> None:
+        connection.execute(sql.LISTEN)
+        self._read_clock(connection)
+        # A notification may have been sent while this process did not listen.
+        self.wakeup.wake()
+        while not self._closing.is_set():
+            if any(True for _ in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1)):
+                self.wakeup.wake()
+            if time.monotonic() - self._clock_read_s > CLOCK_SECONDS:
+                self._read_clock(connection)
 
     def _read_clock(self, connection: Connection) -> None:
         before_ms = _monotonic_ms()

@@ -155,33 +155,30 @@ class _Batch:
         return task
 
     def write(self) -> None:
-        if not self.tasks:
-            return
         periods = Counter((task.account, task.submitted_ms // PERIOD_MS, task.generation.model) for task in self.tasks)
         accounts = Counter(task.account for task in self.tasks)
+        keyed = [
+            (task.account, submit.key, submit.fingerprint, task.id, task.submitted_ms)
+            for submit, task in self.keyed.values()
+        ]
+        counted = [
+            (task.id, task.account, submit.fingerprint, submit.retries, task.submitted_ms)
+            for submit, task in self.counted
+        ]
+        writes: list[tuple[str, Sequence[Row]]] = [
+            (sql.ADD_TASK, [new_row(task) for task in self.tasks]),
+            (sql.COUNT_ACCOUNT, [(count, account) for account, count in sorted(accounts.items())]),
+            (sql.COUNT_LANE, [(account, model, count) for (account, _, model), count in sorted(periods.items())]),
+            (sql.COUNT_PERIOD, [(*period, count) for period, count in sorted(periods.items())]),
+            (sql.KEEP_KEYED, keyed),
+            (sql.KEEP_COUNTED, counted),
+        ]
         with self.connection.pipeline(), self.connection.cursor() as cursor:
-            cursor.executemany(sql.ADD_TASK, [new_row(task) for task in self.tasks])
-            cursor.executemany(sql.COUNT_ACCOUNT, [(count, account) for account, count in sorted(accounts.items())])
-            lanes = [(account, model, count) for (account, _, model), count in sorted(periods.items())]
-            cursor.executemany(sql.COUNT_LANE, lanes)
-            cursor.executemany(sql.COUNT_PERIOD, [(*period, count) for period, count in sorted(periods.items())])
-            if self.keyed:
-                cursor.executemany(
-                    sql.KEEP_KEYED,
-                    [
-                        (task.account, submit.key, submit.fingerprint, task.id, task.submitted_ms)
-                        for submit, task in self.keyed.values()
-                    ],
-                )
-            if self.counted:
-                cursor.executemany(
-                    sql.KEEP_COUNTED,
-                    [
-                        (task.id, task.account, submit.fingerprint, submit.retries, task.submitted_ms)
-                        for submit, task in self.counted
-                    ],
-                )
-            cursor.execute(sql.NOTIFY)
+            for statement, rows in writes:
+                if rows:
+                    cursor.executemany(statement, rows)
+            if self.tasks:
+                cursor.execute(sql.NOTIFY)
 
     def _by_key(self, account: str, submit: KeyedSubmit) -> Task | InvalidRequest | None:
         """The task of an earlier submit with this key, or the error where the key was used for another request."""
