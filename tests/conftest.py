@@ -17,6 +17,7 @@ THOROUGH = (
     "fuzz/test_openapi.py",
     "unit/wan",
     "integration/test_group.py",
+    "integration/test_postgres.py",
     "integration/test_pull.py",
     "e2e/faults/test_clock.py",
     "e2e/faults/test_disk.py",
@@ -37,7 +38,7 @@ THOROUGH = (
 
 NEEDED_LIBRARIES = {
     "torch": ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py"),
-    "psycopg": ("e2e/test_postgres.py",),
+    "psycopg": ("e2e/test_postgres.py", "integration/test_postgres.py"),
 }
 """What cannot even be imported without a library of an extra."""
 

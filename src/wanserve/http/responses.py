@@ -87,7 +87,7 @@ async def send_file(
 
 
 async def _send_head(send: Send, status: int, headers: Sequence[tuple[str, str]]) -> None:
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": raw})
 
 

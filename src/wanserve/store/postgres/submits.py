@@ -125,7 +125,6 @@ class _Batch:
         self.waiting = Counter({(account, model): tasks for account, model, tasks in waiting.fetchall()})
         self.known = {(account, key): kept for account, key, *kept in keyed.fetchall()}
         self.earlier = self._tasks([task_id for _, task_id, _ in self.known.values()])
-        self.rows: list[Row] = []
         self.tasks: list[Task] = []
         self.keyed: dict[tuple[str, str], tuple[KeyedSubmit, Task]] = {}
         self.counted: list[tuple[CountedSubmit, Task]] = []
@@ -155,24 +154,9 @@ class _Batch:
         return task
 
     def write(self) -> None:
-        periods = Counter((task.account, task.submitted_ms // PERIOD_MS, task.generation.model) for task in self.tasks)
-        accounts = Counter(task.account for task in self.tasks)
-        keyed = [
-            (task.account, submit.key, submit.fingerprint, task.id, task.submitted_ms)
-            for submit, task in self.keyed.values()
-        ]
-        counted = [
-            (task.id, task.account, submit.fingerprint, submit.retries, task.submitted_ms)
-            for submit, task in self.counted
-        ]
-        writes: list[tuple[str, Sequence[Row]]] = [
-            (sql.ADD_TASK, [new_row(task) for task in self.tasks]),
-            (sql.COUNT_ACCOUNT, [(count, account) for account, count in sorted(accounts.items())]),
-            (sql.COUNT_LANE, [(account, model, count) for (account, _, model), count in sorted(periods.items())]),
-            (sql.COUNT_PERIOD, [(*period, count) for period, count in sorted(periods.items())]),
-            (sql.KEEP_KEYED, keyed),
-            (sql.KEEP_COUNTED, counted),
-        ]
+        keyed = [_keyed_row(*each) for each in self.keyed.values()]
+        counted = [_counted_row(*each) for each in self.counted]
+        writes = [*_task_writes(self.tasks), (sql.KEEP_KEYED, keyed), (sql.KEEP_COUNTED, counted)]
         with self.connection.pipeline(), self.connection.cursor() as cursor:
             for statement, rows in writes:
                 if rows:
@@ -221,3 +205,23 @@ class _Batch:
 def _keys_of(submits: Sequence[PendingSubmit]) -> dict[str, list[str]]:
     keyed = [(submit.account, submit.identity.key) for submit in submits if isinstance(submit.identity, KeyedSubmit)]
     return {"accounts": [account for account, _ in keyed], "keys": [key for _, key in keyed]}
+
+
+def _task_writes(tasks: Sequence[Task]) -> list[tuple[str, Sequence[Row]]]:
+    """The rows of new tasks, and of what is counted of them, each with its statement."""
+    periods = Counter((task.account, task.submitted_ms // PERIOD_MS, task.generation.model) for task in tasks)
+    accounts = Counter(task.account for task in tasks)
+    return [
+        (sql.ADD_TASK, [new_row(task) for task in tasks]),
+        (sql.COUNT_ACCOUNT, [(count, account) for account, count in sorted(accounts.items())]),
+        (sql.COUNT_LANE, [(account, model, count) for (account, _, model), count in sorted(periods.items())]),
+        (sql.COUNT_PERIOD, [(*period, count) for period, count in sorted(periods.items())]),
+    ]
+
+
+def _keyed_row(submit: KeyedSubmit, task: Task) -> Row:
+    return task.account, submit.key, submit.fingerprint, task.id, task.submitted_ms
+
+
+def _counted_row(submit: CountedSubmit, task: Task) -> Row:
+    return task.id, task.account, submit.fingerprint, submit.retries, task.submitted_ms

@@ -1,0 +1,329 @@
+"""What the contract cannot see of the PostgreSQL store: locks, lost connections, notifications, and its schema."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from tests import postgres
+from tests.samples import VIDEO, unaccepted
+from wanserve.domain.errors import SetupError, StoreUnavailable
+from wanserve.domain.search import Search
+from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Settlement, State, Succeeded
+from wanserve.store.memory import MemoryTasks
+from wanserve.store.postgres.database import PostgresDatabase
+from wanserve.store.postgres.migrate import migrate
+from wanserve.store.postgres.tasks import PostgresTasks
+
+MODELS = ("small", "large")
+PATIENCE_S = 60
+ENDS: list[Settlement] = [Succeeded(VIDEO), Failed(Failure("broken", "it broke"))]
+
+
+@pytest.fixture
+def url() -> str:
+    return postgres.shared_database()
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[PostgresDatabase]:
+    with closing(PostgresDatabase(url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(database: PostgresDatabase) -> Iterator[PostgresTasks]:
+    with closing(PostgresTasks(database)) as opened:
+        yield opened
+
+
+def added(store: PostgresTasks, account: str, model: str = "small") -> NewTask:
+    new = unaccepted(account, model)
+    store.add(new, 1000).result(PATIENCE_S)
+    return new
+
+
+def claim(store: PostgresTasks, max_running: int | None = None) -> str | None:
+    """The account whose task is claimed."""
+    task = store.claim("worker", MODELS, 60, max_running)
+    return None if task is None else task.account
+
+
+def schema_of(url: str) -> list[tuple[object, ...]]:
+    """Every column, index, trigger and function of the schema."""
+    queries = (
+        "SELECT table_name, column_name, data_type, column_default FROM information_schema.columns WHERE table_schema = 'public'",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+    )
+    with psycopg.connect(url) as connection:
+        return [row for query in queries for row in sorted(connection.execute(query.encode()).fetchall(), key=str)]
+
+
+def test_a_database_of_all_migrations_is_like_a_fresh_one_and_a_second_start_changes_nothing(url: str) -> None:
+    fresh = postgres.database("fresh")
+    with closing(PostgresDatabase(fresh)):
+        pass
+    before = schema_of(fresh)
+    with closing(PostgresDatabase(fresh)):
+        pass
+    assert schema_of(fresh) == before == schema_of(url)
+
+
+def test_servers_that_start_at_once_migrate_once() -> None:
+    empty = postgres.database("empty")
+
+    def start(_: int) -> None:
+        with closing(PostgresDatabase(empty)):
+            pass
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(start, range(4)))
+    with psycopg.connect(empty) as connection:
+        row = connection.execute("SELECT count(*), max(version) FROM schema_version").fetchone()
+    assert row is not None
+    assert row[0] == row[1]
+
+
+def test_a_schema_that_is_newer_than_the_program_is_refused() -> None:
+    older = postgres.database("older")
+    with psycopg.connect(older) as connection:
+        connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
+        migrate(connection, owner=False)
+        connection.commit()
+        connection.execute("UPDATE schema_version SET version = version + 1000")
+        with pytest.raises(SetupError, match="use a newer wanserve"):
+            migrate(connection, owner=True)
+
+
+def test_a_claim_waits_for_no_lock_and_serves_the_next_account_meanwhile(url: str, store: PostgresTasks) -> None:
+    for account in ("ann", "ben"):
+        added(store, account)
+    with psycopg.connect(url) as other:
+        other.execute("SELECT 1 FROM accounts WHERE id = 'ann' FOR UPDATE")
+        assert claim(store) == "ben"
+        assert claim(store) is None, "ann's is held, and nobody else waits"
+    assert claim(store) == "ann"
+
+
+def test_a_claim_and_a_cancel_of_its_task_do_not_wait_for_each_other(url: str, store: PostgresTasks) -> None:
+    first, second = added(store, "ann"), added(store, "ann")
+    with psycopg.connect(url) as other:
+        # As in the middle of a cancel: the task's row is locked, and the account's is not yet.
+        other.execute("SELECT 1 FROM tasks WHERE id = %s FOR UPDATE", (first.id,))
+        assert claim(store) is None
+    assert [store.claim("worker", MODELS, 60, None) is not None for _ in range(3)] == [True, True, False]
+    assert {task.id for task in store.search("ann", Search((State.RUNNING,)))} == {first.id, second.id}
+
+
+def test_the_limit_of_running_tasks_holds_for_claims_at_the_same_moment(url: str, store: PostgresTasks) -> None:
+    for _ in range(12):
+        added(store, "ann")
+
+    def claim_alone(number: int) -> int:
+        with closing(PostgresDatabase(url)) as own, closing(PostgresTasks(own)) as tasks:
+            return sum(tasks.claim(f"worker {number}", MODELS, 60, 3) is not None for _ in range(5))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(claim_alone, range(4))) <= 3
+    while claim(store, 3):
+        pass
+    assert len(store.search("ann", Search((State.RUNNING,)))) == 3
+
+
+def test_processes_that_submit_for_the_same_accounts_in_any_order_do_not_stop_each_other(
+    url: str, store: PostgresTasks
+) -> None:
+    accounts = [f"account {number}" for number in range(6)]
+
+    def submit(seed: int) -> None:
+        drawn = random.Random(seed)
+        with closing(PostgresDatabase(url)) as own, closing(PostgresTasks(own)) as tasks:
+            futures = [tasks.add(unaccepted(drawn.choice(accounts), drawn.choice(MODELS)), 1000) for _ in range(60)]
+            for future in futures:
+                future.result(PATIENCE_S)
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(submit, range(3)))
+    assert sum(row.count for row in store.state_counts()) == 180
+
+
+def test_the_counts_are_those_of_the_rows_whatever_happened(url: str, store: PostgresTasks) -> None:
+    drawn = random.Random(7)
+    for number in range(150):
+        account, model = drawn.choice("abc"), drawn.choice(MODELS)
+        what = drawn.random()
+        if what < 0.5:
+            added(store, account, model)
+        elif what < 0.7 and (task := store.claim("worker", MODELS, 60, None)):
+            store.settle(task, drawn.choice(ENDS))
+        elif what < 0.85 and (live := store.search(account, Search(UNFINISHED))):
+            store.cancel(account, drawn.choice(live).id, UNFINISHED)
+        elif known := store.search(account, Search()):
+            store.remove(account, drawn.choice(known).id)
+        if number % 50 == 49:
+            store.forget(store.now_ms() + 1000, 3)
+    with psycopg.connect(url) as connection:
+        lanes = connection.execute("SELECT account, model, state, tasks FROM lane_counts WHERE tasks > 0").fetchall()
+        rows = connection.execute("SELECT account, model, state, count(*) FROM tasks GROUP BY 1, 2, 3").fetchall()
+        periods = connection.execute("SELECT account, model, state, sum(tasks) FROM period_counts GROUP BY 1, 2, 3")
+        assert sorted(lanes) == sorted(rows) == sorted((*lane, int(tasks)) for *lane, tasks in periods.fetchall())
+        accounts = connection.execute("SELECT id, waiting, running FROM accounts").fetchall()
+    states = Counter((task.account, task.state) for task in store.search(None, Search()))
+    assert {(name, waiting, running) for name, waiting, running in accounts} == {
+        (name, states[name, State.PENDING], states[name, State.RUNNING]) for name, _, _ in accounts
+    }
+
+
+def end_connections(url: str) -> None:
+    """End every connection of others to the database, as a restart of the server would."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_a_lost_connection_is_opened_again_and_nothing_is_lost_or_made_twice(url: str, store: PostgresTasks) -> None:
+    first = added(store, "ann")
+    end_connections(url)
+    task = store.find(first.id)
+    assert task is not None, "a read is tried again"
+    end_connections(url)
+    second = added(store, "ann")
+    end_connections(url)
+    claimed = store.claim("worker", MODELS, 60, None)
+    assert claimed is not None
+    end_connections(url)
+    assert store.renew(claimed, 60, 0.5)
+    end_connections(url)
+    assert store.settle(claimed, Succeeded(VIDEO))
+    assert [task.id for task in store.search("ann", Search())] == [second.id, first.id]
+    assert [row.task_id for row in store.usage(None)] == [first.id]
+
+
+def test_a_transaction_that_lost_its_connection_before_the_commit_runs_again(
+    url: str, database: PostgresDatabase
+) -> None:
+    runs = []
+
+    def write(connection: "psycopg.Connection[tuple[object, ...]]") -> int:
+        runs.append(1)
+        if len(runs) == 1:
+            end_connections(url)
+        return connection.execute("INSERT INTO accounts (id, created_ms) VALUES ('ann', 1)").rowcount
+
+    assert database.transact(write) == 1
+    assert len(runs) == 2
+    assert database.read("SELECT id FROM accounts", ()) == [("ann",)]
+
+
+def test_an_error_of_the_work_itself_undoes_its_transaction_and_is_not_tried_again(database: PostgresDatabase) -> None:
+    runs = []
+
+    def fail(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        runs.append(1)
+        connection.execute("INSERT INTO accounts (id, created_ms) VALUES ('ann', 1)")
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        database.transact(fail)
+    assert (len(runs), database.read("SELECT id FROM accounts", ())) == (1, [])
+    with pytest.raises(StoreUnavailable, match="no_such_table"):
+        database.change("DELETE FROM no_such_table", ())
+
+
+def test_a_submit_wakes_the_workers_of_other_processes(url: str, store: PostgresTasks) -> None:
+    with closing(PostgresDatabase(url)) as own, closing(PostgresTasks(own)) as elsewhere:
+        count = elsewhere.wait(-1, 0)
+        woken = threading.Event()
+
+        def wait() -> None:
+            seen = count
+            while not elsewhere.waiting(MODELS, None):
+                seen = elsewhere.wait(seen, PATIENCE_S)
+            woken.set()
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        added(store, "ann")
+        assert woken.wait(PATIENCE_S)
+        thread.join()
+
+
+def test_notifications_come_again_after_their_connection_was_lost(url: str, store: PostgresTasks) -> None:
+    with closing(PostgresDatabase(url)) as own, closing(PostgresTasks(own)) as elsewhere:
+        end_connections(url)
+        deadline, seen = time.monotonic() + PATIENCE_S, 0
+        added(store, "ann")
+        while not elsewhere.waiting(MODELS, None):
+            assert time.monotonic() < deadline
+            seen = elsewhere.wait(seen, 1)
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "x" * 100_000, "'; DROP TABLE tasks; --"])
+def test_a_text_that_no_id_has_finds_nothing(store: PostgresTasks, text: str) -> None:
+    added(store, "ann")
+    assert store.get("ann", text) is None
+    assert store.get(text, text) is None
+    assert store.find(text) is None
+    assert store.search(None, Search(after=text)) == []
+    assert len(store.search(None, Search())) == 1
+
+
+def test_lists_are_those_of_the_store_in_memory(store: PostgresTasks) -> None:
+    drawn = random.Random(3)
+    memory = MemoryTasks(store.now_ms)
+    for _ in range(80):
+        new = added(store, drawn.choice("ab"), drawn.choice(MODELS))
+        stored = store.find(new.id)
+        assert stored is not None
+        memory._tasks[new.id] = stored
+    for task in drawn.sample(store.search(None, Search()), 30):
+        store.cancel(task.account, task.id, UNFINISHED)
+        memory._tasks[task.id] = replace(store.find(task.id) or task)
+    for _ in range(60):
+        search = Search(
+            states=drawn.sample(sorted(State), drawn.randint(1, 5)),
+            model=drawn.choice([None, *MODELS]),
+            oldest_first=drawn.random() < 0.5,
+            skip=drawn.randint(0, 20),
+            limit=drawn.randint(0, 30),
+        )
+        account = drawn.choice("ab")
+        assert store.search(account, search) == memory.search(account, search)
+        assert store.count(account, search) == memory.count(account, search)
+
+
+def test_times_are_the_servers(url: str, store: PostgresTasks) -> None:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").fetchone()
+    assert row is not None
+    before = row[0]
+    new = added(store, "ann")
+    claimed = store.claim("worker", MODELS, 60, None)
+    assert claimed is not None
+    assert claimed.started_ms is not None
+    assert claimed.lease_until_ms == claimed.started_ms + 60_000
+    assert before <= claimed.submitted_ms <= claimed.started_ms
+    store.settle(claimed, Succeeded(VIDEO))
+    ended = store.find(new.id)
+    assert ended is not None
+    assert ended.ended_ms is not None
+    assert ended.ended_ms >= claimed.started_ms
+
+
+def test_a_store_that_is_closed_refuses_submits(database: PostgresDatabase) -> None:
+    store = PostgresTasks(database)
+    store.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        store.add(unaccepted(), 10).result(PATIENCE_S)
