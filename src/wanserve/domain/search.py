@@ -1,4 +1,4 @@
-"""Knows how an account's tasks are looked through: which of them, in which order, and how many at once."""
+"""How the tasks of an account are searched: which of them, in which order, and how many at once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class ChildConfig:
     """The first message: which engine to build, and where finished and unfinished files go.
 
     `cards` are the models with the settings in force, by name, for engines that sample; `llm` is the chat endpoint that
-    writes short prompts out, where there is one; `gpus` is how many make one video together; `devices` are those that
+    extends short prompts, where there is one; `gpus` is how many make one video together; `devices` are those that
     the child may see, by name: all of them, where none is named.
     """
 
