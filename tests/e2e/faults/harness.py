@@ -228,6 +228,10 @@ class Rig:
         """What the servers have logged."""
         return self.server.log.read_text()
 
+    def log_of(self, task_id: str) -> str:
+        """What the servers have logged about this task: others share the log, and their lines may be the same."""
+        return "".join(line for line in self.log().splitlines(True) if f'"task": "{task_id}"' in line)
+
     def assert_made_once(self, *task_ids: str) -> None:
         """Wait until these tasks have SUCCEEDED; each has one ledger row, the file that it names, and its stills."""
         for task_id in task_ids:

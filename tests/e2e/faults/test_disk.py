@@ -135,7 +135,7 @@ def test_a_disk_that_fills_while_a_video_is_made_costs_no_attempt(on_small_disk:
     on_small_disk.until_running(task_id)
     with filled(disk_of(on_small_disk)):
         on_small_disk.release()
-        until("the loss of the attempt", lambda: "attempt 1 does not count" in on_small_disk.log())
+        until("the loss of the attempt", lambda: "attempt 1 does not count" in on_small_disk.log_of(task_id))
     on_small_disk.assert_made_once(task_id)
     assert (on_small_disk.row("attempt", task_id), on_small_disk.row("attempts_spent", task_id)) == (2, 0)
     assert_whole(on_small_disk)
@@ -158,7 +158,10 @@ def test_a_disk_that_fills_before_a_success_is_written_loses_no_video(on_small_d
     with filled(disk_of(on_small_disk)) as fill:
         until("a write that fails", heartbeat_fails)
         os.kill(child, signal.SIGCONT)
-        until("the end that is not written", lambda: "the end of attempt 1 was not written" in on_small_disk.log())
+        until(
+            "the end that is not written",
+            lambda: "the end of attempt 1 was not written" in on_small_disk.log_of(task_id),
+        )
     on_small_disk.assert_made_once(task_id)
     assert on_small_disk.row("attempt", task_id) == 1
     assert_whole(on_small_disk)

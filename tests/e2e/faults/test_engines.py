@@ -85,7 +85,7 @@ def test_a_file_that_is_damaged_between_encoder_and_read_back_is_made_again(shar
     task_id = shared.accept()
     shared.assert_made_once(task_id)
     assert (shared.row("attempt", task_id), shared.row("attempts_spent", task_id)) == (2, 0)
-    assert "attempt 1 does not count" in shared.log(), "the disk is to blame"
+    assert "attempt 1 does not count" in shared.log_of(task_id), "the disk is to blame"
 
 
 def test_what_bad_engines_left_does_not_outlast_a_start(shared: Rig) -> None:

@@ -53,7 +53,7 @@ def test_a_disk_without_inodes_costs_no_task_an_attempt(tmp_path: Path) -> None:
             used.pop(0).unlink()
             made.release()
             task_ids = [held, *[made.accept() for _ in range(TASKS)]]
-            until("the loss of the attempt", lambda: "attempt 1 does not count" in made.log())
+            until("the loss of the attempt", lambda: "attempt 1 does not count" in made.log_of(held))
             until("the reason", lambda: "room for" in made.readiness()[1])
             assert [made.row("attempt", task_id) for task_id in task_ids] == [1, *[0] * TASKS]
         assert_all_made(made, task_ids)
@@ -94,7 +94,7 @@ def test_a_folder_that_something_else_takes_the_place_of_is_waited_for(tmp_path:
         folder.write_bytes(b"no folder")
         made.release()
         task_ids = [held, *[made.accept() for _ in range(TASKS)]]
-        until("the loss of the attempt", lambda: "attempt 1 does not count" in made.log())
+        until("the loss of the attempt", lambda: "attempt 1 does not count" in made.log_of(held))
         assert [made.row("attempt", task_id) for task_id in task_ids] == [1, *[0] * TASKS]
         assert made.readiness()[0] == 503
         folder.unlink()

@@ -69,7 +69,7 @@ def test_a_server_that_wakes_up_to_a_cancel_makes_no_success_of_it(shared: Rig) 
     assert shared.files().count(f"videos/{task_id}/1.mp4") == 1
     assert wanserve("tasks", "cancel", task_id, "--data-dir", str(shared.data_dir)).returncode == 0
     shared.server.process.send_signal(signal.SIGCONT)
-    until("the late end of the attempt", lambda: "ended too late and changes nothing" in shared.log())
+    until("the late end of the attempt", lambda: "ended too late and changes nothing" in shared.log_of(task_id))
     following = shared.accept()
     shared.assert_made_once(following)
     assert shared.server.poll(task_id)["task_status"] == "CANCELED"
