@@ -12,16 +12,15 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from wanserve import __version__
-from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.blobs.links import LinkSigner
 from wanserve.blobs.target import DiskTarget, open_blobs
 from wanserve.core import Core, Uuids
 from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.ports import BlobStore
+from wanserve.domain.task import Task
 from wanserve.domain.worker import WorkerRow
 from wanserve.fleet import Fleet, FleetMember
-from wanserve.http.auth import Authenticator
 from wanserve.http.body import BodyBudget
 from wanserve.http.dialects.base import Dialect, JsonObject
 from wanserve.http.dialects.dashscope import DashScope
@@ -30,12 +29,14 @@ from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.endpoints import Endpoint
 from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.health import Health
+from wanserve.http.lookups import AT_ONCE, InBatches, OneByOne
 from wanserve.http.middleware import application
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops
 from wanserve.http.origin import Origin
-from wanserve.http.rates import TokenBuckets
-from wanserve.http.runners import InThreads, Runners, on_event_loop
+from wanserve.http.rates import RateLimiter, Rates, TokenBuckets
+from wanserve.http.runners import Cached, InThreads, Runners, on_event_loop
+from wanserve.http.shared_rates import SharedTokenBuckets
 from wanserve.machine import gpus
 from wanserve.machine.environment import process_environment
 from wanserve.machine.installation import installation_id
@@ -171,21 +172,40 @@ def _require_default_model(settings: Settings, served: Mapping[str, ModelCard]) 
         raise SetupError(f"default_model: {settings.default_model} is not served here, only {', '.join(served)}")
 
 
+def _rate_limiter(settings: Settings, core: Core) -> RateLimiter:
+    rates = Rates(settings.submit_rps, settings.query_rps)
+    if core.tokens is None:
+        return TokenBuckets(rates, time.monotonic)
+    return SharedTokenBuckets(rates, core.tokens, ThreadPoolExecutor(AT_ONCE, "rates"), time.monotonic)
+
+
+def runners_of(core: Core) -> Runners:
+    """Where the calls of requests run, by what the store's reads take."""
+    # Lists have threads of their own, so that no cancel or delete waits for a slow one.
+    writes, lists = InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists"))
+    if core.reads_block:
+        lookups = ThreadPoolExecutor(2 * AT_ONCE, "lookups")
+        batches = InBatches(core.keys.owners, lookups), InBatches(core.tasks.get_many, lookups)
+        return Runners(*batches, InThreads(ThreadPoolExecutor(READ_THREADS, "reads")), writes, lists)
+    # A read of SQLite takes some ten microseconds, less than a thread switch.
+    task: OneByOne[tuple[str, str], Task] = OneByOne(lambda asked: core.tasks.get(*asked))
+    return Runners(OneByOne(core.keys.owner), task, on_event_loop, writes, lists)
+
+
 def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     _require_default_model(settings, core.tasks.catalogue())
     blobs = open_blobs(DiskTarget(settings.blobs_dir))
-    link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     metrics = Metrics()
     metrics.add_task_table(core.tasks.store.state_counts)
-    signer = LinkSigner(link_secret.read())
+    signer = LinkSigner(core.link_secret.read())
     fleet = _fleet(
         settings,
         core,
         availability,
         blobs,
         metrics,
-        partial(link_secret.restore, signer.secret),
+        partial(core.link_secret.restore, signer.secret),
         with_worker=with_worker,
     )
     stopping = threading.Event()
@@ -193,18 +213,12 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     origin = Origin(settings.public_url)
     links = VideoLinks(signer, origin, retention_ms)
     sender = FileSender(blobs)
-    authenticator = Authenticator(core.keys)
-    rate_limiter = TokenBuckets(settings.submit_rps, settings.query_rps, time.monotonic)
-    body_budget = BodyBudget()
-    # A read of SQLite takes some ten microseconds, less than a thread switch; a read of PostgreSQL takes a round trip.
-    reads = InThreads(ThreadPoolExecutor(READ_THREADS, "reads")) if core.reads_block else on_event_loop
-    # Lists have threads of their own, so that no cancel or delete waits for a slow one.
-    runners = Runners(reads, InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists")))
-    dialects, poll_ms = all_dialects(retention_ms), core.catalogue.poll_ms
+    rate_limiter, body_budget = _rate_limiter(settings, core), BodyBudget()
+    runners = runners_of(core)
+    dialects = all_dialects(retention_ms)
+    poll_ms = Cached(runners.read, core.catalogue.poll_ms, time.monotonic)
     endpoints = [
-        Endpoint(
-            dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, runners, poll_ms
-        )
+        Endpoint(dialect, operation, core.tasks, rate_limiter, links, sender, body_budget, runners, poll_ms)
         for dialect in dialects
         for operation in dialect.operations
     ]

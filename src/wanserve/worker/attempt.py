@@ -68,20 +68,22 @@ class Attempt:
         """Make the video and write how that ended. Raises StoreUnavailable where the end could not be written."""
         task = self.task
         log.info("attempt %d starts: %s", task.attempt, task.generation.model)
-        lease = Lease(time.monotonic(), self.tasks.policy.lease_seconds, self.timeouts.stall_s)
+        store, policy = self.tasks.store, self.tasks.policy
+        lease = Lease(time.monotonic(), policy.lease_seconds, self.timeouts.stall_s, store.heartbeat_seconds)
         self.metrics.attempt_started(task)
         self.child.send(Generate(task.id, task.attempt, task.generation))
-        while True:
-            self.child.ping()
-            event = self.child.next_event(POLL_SECONDS)
-            outcome = self._settle(event) if event else None
-            if isinstance(event, Progress):
-                lease.progressed(event.fraction, time.monotonic())
-            outcome = outcome or self._check_time(lease)
-            if outcome:
-                return outcome
+        with store.watch(task.id) as told:
+            while True:
+                self.child.ping()
+                event = self.child.next_event(POLL_SECONDS)
+                outcome = self._settle(event) if event else None
+                if isinstance(event, Progress):
+                    lease.progressed(event.fraction, time.monotonic())
+                outcome = outcome or self._check_time(lease, told)
+                if outcome:
+                    return outcome
 
-    def _check_time(self, lease: Lease) -> Outcome | None:
+    def _check_time(self, lease: Lease, told: threading.Event) -> Outcome | None:
         """End the attempt where its time is over: a stall, a stop of the worker, or a lost lease."""
         now = time.monotonic()
         if lease.stalled(now):
@@ -93,7 +95,11 @@ class Attempt:
             log.info("attempt %d given back: the worker stops", self.task.attempt)
             self._write(lambda: self.tasks.give_back(self.task))
             return Outcome.GIVEN_BACK
-        if lease.due(now) and not self._renew(lease.progress):
+        if not lease.due(now, told=told.is_set()):
+            return None
+        # Cleared before the heartbeat: what is told while it is written makes the next one due.
+        told.clear()
+        if not self._renew(lease.progress):
             log.info("attempt %d stops: canceled, or its lease was lost", self.task.attempt)
             self._stop_child()
             return Outcome.CANCELED
