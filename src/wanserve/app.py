@@ -3,7 +3,7 @@
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,7 @@ from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.ports import BlobStore
 from wanserve.domain.task import Task
-from wanserve.domain.worker import WorkerRow
+from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
 from wanserve.fleet import Fleet, FleetMember
 from wanserve.http.body import BodyBudget
 from wanserve.http.dialects.base import Dialect, JsonObject
@@ -42,7 +42,6 @@ from wanserve.machine.environment import process_environment
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
-from wanserve.models.catalogue import SEEN_SECONDS
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import Settings
 from wanserve.worker.attempt import Timeouts
@@ -192,6 +191,33 @@ def runners_of(core: Core) -> Runners:
     return Runners(OneByOne(core.keys.owner), task, on_event_loop, writes, lists)
 
 
+def _ops(
+    core: Core,
+    availability: Availability,
+    metrics: Metrics,
+    workers: Callable[[], Sequence[WorkerRow]],
+    stopping: threading.Event,
+) -> Ops:
+    # Threads of their own, so that health checks do not wait for requests of clients.
+    threads, engine = ThreadPoolExecutor(3, "health"), (availability.engine, availability.why)
+    health = Health(*engine, workers, core.tasks.store.check_writable, stopping.is_set, threads)
+    return Ops(health, metrics.page, api_document(), threads)
+
+
+def build_worker(settings: Settings, core: Core, availability: Availability) -> Parts:
+    """Build a process that makes videos and answers nothing but its health and metrics. Raises SetupError."""
+    metrics, stopping = Metrics(), threading.Event()
+    metrics.add_task_table(core.tasks.store.state_counts)
+    secret = core.link_secret.read()
+    blobs = open_blobs(DiskTarget(settings.blobs_dir))
+    fleet = _fleet(
+        settings, core, availability, blobs, metrics, partial(core.link_secret.restore, secret), with_worker=True
+    )
+    ops = _ops(core, availability, metrics, fleet.rows, stopping)
+    app = application([], ops.own_routes(), [Pixazo()], Uuids(), metrics.answers, Origin(None))
+    return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
+
+
 def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     _require_default_model(settings, core.tasks.catalogue())
@@ -222,18 +248,9 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
         for dialect in dialects
         for operation in dialect.operations
     ]
-    # Threads of their own, so that health checks do not wait for requests of clients.
-    health_threads = ThreadPoolExecutor(3, "health")
-    health = Health(
-        availability.engine,
-        availability.why,
-        # The heartbeats of the own workers are up to some seconds old in the table.
-        fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS),
-        core.tasks.store.check_writable,
-        stopping.is_set,
-        health_threads,
-    )
-    ops = Ops(health, metrics.page, api_document(), health_threads)
+    # The heartbeats of the own workers are up to some seconds old in the table.
+    workers = fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS)
+    ops = _ops(core, availability, metrics, workers, stopping)
     signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
     app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)

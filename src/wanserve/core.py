@@ -20,9 +20,9 @@ from wanserve.domain.ports import KeyStore, LinkSecret, Refusals, TaskStore, Tok
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
 from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
-from wanserve.machine.data_dir_lock import lock_file, lock_for_migration
+from wanserve.machine.data_dir_lock import lock_data_dir, lock_file, lock_for_migration
 from wanserve.models.catalogue import Catalogue, Served
-from wanserve.settings import Settings
+from wanserve.settings import POSTGRES_URLS, Settings
 from wanserve.store.sqlite.backup import back_up
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
@@ -31,6 +31,8 @@ from wanserve.tasks import Tasks
 
 UNKNOWN: Final = Served(MODELS, frozenset())
 """What is served, for a command that does not examine this machine."""
+
+SQLITE_URL: Final = "sqlite://"
 
 UUIDS_AT_ONCE: Final = 256
 """How many ids are made from one read of randomness, which is 4 KiB."""
@@ -142,6 +144,35 @@ def back_up_database(settings: Settings, target: Path) -> None:
     if settings.database_url is not None:
         raise SetupError("the tasks are in PostgreSQL: back it up by pg_dump, or by its own continuous archiving")
     back_up(settings.database_file, target)
+
+
+def move_installation(settings: Settings, source: str | None, target: str | None) -> dict[str, int]:
+    """Move tasks, ledger, keys and limits from SQLite into an empty PostgreSQL database; the files stay where they are.
+
+    `source` is the URL of the database of a data directory that nobody serves, by default of this one's; `target` is
+    that of the other database, by default the one of the settings. Returns the number of rows by table. Raises SetupError.
+    """
+    file = settings.database_file if source is None else _sqlite_file(source)
+    if not file.is_file():
+        raise SetupError(f"--from: there is no database {file}")
+    url = target or (settings.database_url.get_secret_value() if settings.database_url else "")
+    if not url.startswith(POSTGRES_URLS):
+        raise SetupError("--to: must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    try:
+        from wanserve.store.postgres.move import move  # noqa: PLC0415 - the driver is an extra
+    except ImportError as error:
+        raise SetupError(f"--to: {error.name} is not installed: pip install 'wanserve[postgres]'") from None
+    link_secret = file.parent / "link-secret"
+    with lock_data_dir(file.parent):
+        # Brings an older schema up to this version's.
+        Database(file).close()
+        return move(file, url, FileLinkSecret(link_secret).read() if link_secret.exists() else None)
+
+
+def _sqlite_file(url: str) -> Path:
+    if not url.startswith(SQLITE_URL):
+        raise SetupError("--from: must be sqlite:///FILE with the path of a wanserve.db")
+    return Path(url.removeprefix(SQLITE_URL)).absolute()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ from wanserve.domain.task import (
     Variant,
     Video,
 )
+from wanserve.domain.worker import KEPT_SECONDS
 
 IDEMPOTENCY_KEY_CHARACTERS: Final = 255
 
@@ -308,6 +309,10 @@ class Tasks:
     def unfinished(self) -> list[Task]:
         """What waits and runs now, newest first."""
         return self.store.search(None, Search(UNFINISHED))
+
+    def forget_lost_workers(self) -> None:
+        """Remove the workers that have been lost for long."""
+        self.store.forget_workers(KEPT_SECONDS)
 
     def _owner(self, key: str) -> Task | None:
         parts = key.split("/")
