@@ -81,6 +81,12 @@ def database(name: str) -> str:
     return f"{server()}/{name}"
 
 
+def rows(url: str, statement: str) -> list[tuple[object, ...]]:
+    """The rows of a SELECT."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return list(connection.execute(statement.encode()).fetchall())
+
+
 def truncate(url: str) -> None:
     """Empty every table of the schema."""
     with psycopg.connect(url, autocommit=True) as connection:

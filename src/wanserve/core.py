@@ -68,15 +68,16 @@ def make_folders(settings: Settings) -> None:
         raise SetupError(f"the data directory {settings.data_dir} cannot be made: {error.strerror}") from error
 
 
-def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = False) -> Core:
+def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = False, sweeps: bool = False) -> Core:
     """Open the database of the data directory, making both where they are new. Raises SetupError.
 
     `served` is what is served by the settings. `owner` says that this process has locked the data directory already;
-    without the lock the schema is not changed while a server runs, which may be an older version.
+    without the lock the schema is not changed while a server runs, which may be an older version. `sweeps` says that
+    this process sweeps, as servers and workers do and commands do not.
     """
     make_folders(settings)
     if settings.database_url is not None:
-        return _open_postgres(settings, settings.database_url.get_secret_value(), served, owner=owner)
+        return _open_postgres(settings, served, owner=owner, sweeps=sweeps)
     lock = lock_file(settings.data_dir)
     # Where the lock file is deleted, a second server can start: then this one writes nothing more.
     database = Database(
@@ -102,7 +103,8 @@ class _Stores:
     reads_block: bool = False
 
 
-def _open_postgres(settings: Settings, url: str, served: Served, *, owner: bool) -> Core:
+def _open_postgres(settings: Settings, served: Served, *, owner: bool, sweeps: bool) -> Core:
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
     # Imported here, because the driver is an extra, and takes longer to import than most commands take to run.
     try:
         from wanserve.store.postgres import shared  # noqa: PLC0415
@@ -111,7 +113,7 @@ def _open_postgres(settings: Settings, url: str, served: Served, *, owner: bool)
         from wanserve.store.postgres.tasks import PostgresTasks  # noqa: PLC0415
     except ImportError as error:
         raise SetupError(f"database_url: {error.name} is not installed: pip install 'wanserve[postgres]'") from None
-    database = PostgresDatabase(url, owner=owner)
+    database = PostgresDatabase(url, owner=owner, sweeps=sweeps)
     tasks, refused = PostgresTasks(database), shared.PostgresRefusals(database)
 
     def close() -> None:

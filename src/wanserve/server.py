@@ -67,7 +67,7 @@ def _opened(settings: Settings, *, owner: bool) -> Iterator[tuple[Core, Availabi
     served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)
     # Locked before the database is opened: a newer version must not migrate it under a server that still runs.
-    with lock_data_dir(settings.data_dir), closing(open_core(settings, served, owner=owner)) as core:
+    with lock_data_dir(settings.data_dir), closing(open_core(settings, served, owner=owner, sweeps=True)) as core:
         yield core, availability
 
 

@@ -1,6 +1,7 @@
 """A server under test that meets a planned fault, is started again, and is asked afterwards what became of its tasks."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -13,12 +14,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import postgres
 from tests.e2e.server import SUBMIT, Server, start, wanserve
 
 RENAMED = r"^os\.rename \S+/scratch/\S+\.mp4 \S+/blobs/"
 """The step at which a video comes to its place; its stills are there by then."""
 
 SITE = Path(__file__).with_name("site")
+NUMBERS = itertools.count()
+"""Of the databases of this process."""
+
 PATIENCE_SECONDS = 90
 """An upper bound of every wait; all of them end with what they wait for."""
 
@@ -163,15 +168,22 @@ class Rig:
 
     def new_key(self, account: str) -> str:
         """A key of an account of this name."""
-        made = wanserve("keys", "create", account, "--account", account, "--data-dir", str(self.data_dir))
-        assert made.returncode == 0, made.stderr
-        return made.stdout.strip()
+        return self.command("keys", "create", account, "--account", account).strip()
 
     def show(self, task_id: str) -> dict[str, object]:
         """All about a task, as `wanserve tasks show` tells it."""
-        shown = wanserve("tasks", "show", task_id, "--json", "--data-dir", str(self.data_dir))
-        assert shown.returncode == 0, shown.stderr
-        return dict(json.loads(shown.stdout))
+        return dict(json.loads(self.command("tasks", "show", task_id, "--json")))
+
+    def command(self, *arguments: str) -> str:
+        """What a command prints that is run beside the server."""
+        done = wanserve(*arguments, "--data-dir", str(self.data_dir), **self.database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @property
+    def database(self) -> dict[str, str]:
+        """The setting of the database, where that is not the data directory's own."""
+        return {name: url for name, url in self.settings.items() if name == "database_url"}
 
     def until_running(self, task_id: str) -> None:
         """Wait until an attempt at the task runs."""
@@ -187,11 +199,12 @@ class Rig:
 
     def row(self, column: str, task_id: str) -> object:
         """One value of the task's row; a look at the table costs less than a command."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.data_dir}/wanserve.db?mode=ro", uri=True)) as database:
-            return database.execute(f"SELECT {column} FROM tasks WHERE id = ?", (task_id,)).fetchone()[0]
+        return self.rows(f"SELECT {column} FROM tasks WHERE id = '{task_id}'")[0][0]
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
         """The rows of a SELECT."""
+        if self.database:
+            return postgres.rows(self.database["database_url"], statement)
         with contextlib.closing(sqlite3.connect(f"file:{self.data_dir}/wanserve.db?mode=ro", uri=True)) as database:
             return list(database.execute(statement))
 
@@ -262,10 +275,13 @@ def rig(
     stand_in: bool = True,
     environ: dict[str, str] | None = None,
     log_file: Path | None = None,
+    store: str = "sqlite",
     **settings: str,
 ) -> Iterator[Rig]:
     """A rig with its first server, for the length of a block."""
     settings = {"submit_rps": "1000", "query_rps": "10000", **settings}
+    if store == "postgres":
+        settings["database_url"] = postgres.database(f"fault-{next(NUMBERS)}")
     made = Rig(folder, settings, stand_in=stand_in, environ=environ or {}, log_file=log_file)
     made.start()
     try:

@@ -25,15 +25,15 @@ RACES_OF_EACH = 5
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with rig(tmp_path_factory.mktemp("cancel"), stall_seconds="20") as made:
+def shared(tmp_path_factory: pytest.TempPathFactory, store: str) -> Iterator[Rig]:
+    with rig(tmp_path_factory.mktemp("cancel"), stall_seconds="20", store=store) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def core(shared: Rig) -> Iterator[Core]:
     """The use cases in this process, as a command has them in its own: a start for each would be too slow to race."""
-    with contextlib.closing(open_core(load({"data_dir": shared.data_dir}, environ={}))) as opened:
+    with contextlib.closing(open_core(load({"data_dir": shared.data_dir, **shared.database}, environ={}))) as opened:
         yield opened
 
 

@@ -8,8 +8,8 @@ from tests.e2e.faults.harness import rig, until
 
 
 @pytest.mark.thorough
-def test_of_two_accounts_the_one_with_400_tasks_delays_the_other_by_one_at_most(tmp_path: Path) -> None:
-    with rig(tmp_path, max_queued="500") as made:
+def test_of_two_accounts_the_one_with_400_tasks_delays_the_other_by_one_at_most(tmp_path: Path, store: str) -> None:
+    with rig(tmp_path, max_queued="500", store=store) as made:
         many, one = made.new_key("many"), made.new_key("one")
         made.accept_held("hold", many)
         for number in range(399):
@@ -24,8 +24,8 @@ def test_of_two_accounts_the_one_with_400_tasks_delays_the_other_by_one_at_most(
 
 
 @pytest.mark.parametrize("running", ["1", "2"])
-def test_more_than_the_running_limit_stays_pending(tmp_path: Path, running: str) -> None:
-    with rig(tmp_path, max_running=running) as made:
+def test_more_than_the_running_limit_stays_pending(tmp_path: Path, store: str, running: str) -> None:
+    with rig(tmp_path, max_running=running, store=store) as made:
         first, second = made.accept("hold"), made.accept("hold too")
         made.until_running(first)
         assert made.row("state", second) == "PENDING"

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.faults.harness import RENAMED, Rig, process_state, rig, until
-from tests.e2e.server import wanserve
 
 ZOMBIES = {
     "while it renders": ["stand_in.frame 75"],
@@ -21,9 +20,9 @@ ZOMBIES = {
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def shared(tmp_path_factory: pytest.TempPathFactory, store: str) -> Iterator[Rig]:
     """A server whose leases are the shortest there are."""
-    with rig(tmp_path_factory.mktemp("zombies"), lease_seconds="2") as made:
+    with rig(tmp_path_factory.mktemp("zombies"), lease_seconds="2", store=store) as made:
         yield made
 
 
@@ -67,7 +66,7 @@ def test_a_server_that_wakes_up_to_a_cancel_makes_no_success_of_it(shared: Rig) 
     task_id = shared.accept()
     shared.until_stopped(shared.server.process.pid)
     assert shared.files().count(f"videos/{task_id}/1.mp4") == 1
-    assert wanserve("tasks", "cancel", task_id, "--data-dir", str(shared.data_dir)).returncode == 0
+    shared.command("tasks", "cancel", task_id)
     shared.server.process.send_signal(signal.SIGCONT)
     until("the late end of the attempt", lambda: "ended too late and changes nothing" in shared.log_of(task_id))
     following = shared.accept()

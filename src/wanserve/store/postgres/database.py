@@ -46,14 +46,17 @@ _CONFLICT: Final = (pg.SerializationFailure, pg.DeadlockDetected)
 class PostgresDatabase:
     """One database, which several processes on several machines share. Its methods may be called from any thread."""
 
-    def __init__(self, url: str, *, owner: bool = True) -> None:
-        """Open the pool, and migrate the schema; see `migrate`. Raises SetupError, which never has the password."""
+    def __init__(self, url: str, *, owner: bool = True, sweeps: bool = True) -> None:
+        """Open the pool, and migrate the schema; see `migrate`. Raises SetupError, which never has the password.
+
+        `sweeps`: this process takes part in the choice of the one that sweeps; see Listener.
+        """
         self._closing = threading.Event()
         settings: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_SECONDS, **LOST_SOON}
         try:
             with psycopg.connect(url, **settings) as first:
                 migrate(first, owner=owner)
-                self.listener = Listener(lambda: psycopg.connect(url, **settings), first)
+                self.listener = Listener(lambda: psycopg.connect(url, **settings), first, sweeps=sweeps)
         except psycopg.Error as error:
             raise SetupError(f"database_url (WANSERVE_DATABASE_URL) cannot be opened: {reason(error)}") from error
         self._pool: ConnectionPool[Connection] = ConnectionPool(

@@ -35,8 +35,14 @@ SWEEPER_LOCK: Final = 0x77616F
 class Listener:
     """Listens in a thread of its own; after a lost connection it connects again. May be used from any thread."""
 
-    def __init__(self, connect: Callable[[], AbstractContextManager[Connection]], first: Connection) -> None:
-        """Read the server's clock on the open connection `first`, and start the thread. Raises psycopg.Error."""
+    def __init__(
+        self, connect: Callable[[], AbstractContextManager[Connection]], first: Connection, *, sweeps: bool
+    ) -> None:
+        """Read the server's clock on the open connection `first`, and start the thread. Raises psycopg.Error.
+
+        `sweeps`: take the lead where no other process has it.
+        """
+        self._sweeps = sweeps
         self.wakeup = Wakeup()
         self.watches = Watches()
         self._connect = connect
@@ -94,7 +100,7 @@ class Listener:
                 self._read_clock(connection)
 
     def _try_to_lead(self, connection: Connection) -> None:
-        if self._leads or time.monotonic() - self._tried_to_lead_s < LISTEN_SECONDS:
+        if self._leads or not self._sweeps or time.monotonic() - self._tried_to_lead_s < LISTEN_SECONDS:
             return
         self._tried_to_lead_s = time.monotonic()
         row = connection.execute(sql.TRY_TO_LEAD, (SWEEPER_LOCK,)).fetchone()

@@ -15,6 +15,7 @@ import signal
 import sqlite3
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -52,10 +53,11 @@ class Saboteur:
         # The event comes a little before the connection can be used: the first thing that this thread calls with it
         # may well be soon enough.
         with contextlib.suppress(sqlite3.ProgrammingError):
-            connection.set_trace_callback(self._on_statement)
+            connection.set_trace_callback(self.on_statement)
             sys.setprofile(None)
 
-    def _on_statement(self, statement: str) -> None:
+    def on_statement(self, statement: str) -> None:
+        """Hear a statement that is about to run."""
         self._hear(f"sql {' '.join(statement.split())}")
 
     def _on_call(self, frame: FrameType, event: str, _argument: object) -> None:
@@ -111,7 +113,24 @@ class Saboteur:
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
+def _listen_to_psycopg(saboteur: Saboteur) -> None:
+    """Hear each statement right before it is sent: psycopg, unlike sqlite3, tells nobody."""
+    cursor = importlib.import_module("psycopg").Cursor
+
+    def told(method: Callable[..., object]) -> Callable[..., object]:
+        def run(self: object, query: str | bytes, *arguments: object, **options: object) -> object:
+            saboteur.on_statement(query if isinstance(query, str) else query.decode())
+            return method(self, query, *arguments, **options)
+
+        return run
+
+    cursor.execute, cursor.executemany = told(cursor.execute), told(cursor.executemany)
+
+
 if "FAULT" in os.environ and _who() != "other":
-    sys.addaudithook(Saboteur(os.environ["FAULT"], _who()).audit)
+    _saboteur = Saboteur(os.environ["FAULT"], _who())
+    sys.addaudithook(_saboteur.audit)
+    if "WANSERVE_DATABASE_URL" in os.environ and _who() == "server":
+        _listen_to_psycopg(_saboteur)
 if "FAULT_ENGINE" in os.environ and _who() == "child":
     sys.modules["wanserve.engine.animatic.engine"] = importlib.import_module("stand_in")
