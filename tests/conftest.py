@@ -19,6 +19,7 @@ THOROUGH = (
     "integration/test_group.py",
     "integration/test_postgres.py",
     "integration/test_pull.py",
+    "integration/test_remote.py",
     "e2e/faults/test_clock.py",
     "e2e/faults/test_disk.py",
     "e2e/faults/test_engines.py",

@@ -115,6 +115,15 @@ def operation_of(method: str, path: str) -> str:
     return "check" if plain.endswith(("/models", "/videos", "/tasks", "-8000-000000000000")) else "poll"
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A server whose clients may go away at any moment."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing."""
+
+
 @dataclass
 class StubUpstream:
     """A server that makes every video at its second poll, unless `script` has a reply for the next request of that kind."""
@@ -129,8 +138,7 @@ class StubUpstream:
     _arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"stub": self}))
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), type("Bound", (Handler,), {"stub": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -204,7 +212,7 @@ def usual(handler: Handler, seen: Seen) -> None:
         task.canceled = True
         return handler.send(200, stub.told(task, "canceled"))
     task.polls += 1
-    more = {"progress": 40} if stub.dialect is Dialect.OPENAI else {}
+    more: dict[str, Any] = {"progress": 40} if stub.dialect is Dialect.OPENAI else {}
     return handler.send(200, stub.told(task, "completed") if task.polls > 1 else stub.told(task, "in_progress", **more))
 
 
