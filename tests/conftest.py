@@ -20,6 +20,7 @@ THOROUGH = (
     "integration/test_postgres.py",
     "integration/test_pull.py",
     "integration/test_remote.py",
+    "integration/test_remote_child.py",
     "e2e/faults/test_clock.py",
     "e2e/faults/test_disk.py",
     "e2e/faults/test_engines.py",
