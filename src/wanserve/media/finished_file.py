@@ -37,12 +37,8 @@ def examine(path: Path, on_frame: Callable[[], None]) -> VideoFacts:
         with _opened(path) as container:
             stream = _stream(container)
             frames = 0
-            for frame in _frames(container, stream):
-                if frame.is_corrupt:
-                    raise MediaDamaged(f"frame {frames} is damaged")
-                if (frame.width, frame.height) != (stream.width, stream.height):
-                    raise MediaDamaged(f"frame {frames} is {frame.width}x{frame.height}")
-                frames += 1
+            for frames, frame in enumerate(_frames(container, stream), start=1):
+                _require_whole(frame, frames, stream)
                 on_frame()
             if frames == 0:
                 raise MediaDamaged("it has no frame")
@@ -81,6 +77,14 @@ def differences(facts: VideoFacts, generation: Generation) -> list[str]:
     return [f"{name}: {actual} instead of {asked}" for name, (actual, asked) in found.items() if actual != asked]
 
 
+def _require_whole(frame: VideoFrame, number: int, stream: VideoStream) -> None:
+    """Raise MediaDamaged for a frame that is damaged, or not of the stream's size."""
+    if frame.is_corrupt:
+        raise MediaDamaged(f"frame {number} is damaged")
+    if (frame.width, frame.height) != (stream.width, stream.height):
+        raise MediaDamaged(f"frame {number} is {frame.width}x{frame.height}")
+
+
 def _opened(path: Path) -> InputContainer:
     return av.open(str(path.absolute()), "r", format="mp4", metadata_errors="replace")
 
@@ -90,6 +94,9 @@ def _stream(container: InputContainer) -> VideoStream:
     if not container.streams.video:
         raise MediaFailed("it has no video stream")
     stream = container.streams.video[0]
+    # None, against its type, where FFmpeg has no decoder for what the file names.
+    if getattr(stream, "codec_context", None) is None:
+        raise MediaFailed("its codec is unknown")
     if not 0 < stream.width * stream.height <= MAX_PIXELS:
         raise MediaFailed(f"its pictures are {stream.width}x{stream.height}")
     if stream.frames > MAX_FRAMES:

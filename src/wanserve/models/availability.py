@@ -63,12 +63,10 @@ def find_availability(settings: Settings) -> Availability:
     Raises SetupError where weights or LoRA files that the settings name are missing or damaged, or where the settings
     ask for the wan engine and no model has weights, or for the remote engine and the upstreams cannot be used.
     """
-    if settings.engine == "animatic":
-        return _animatic(settings, "it is the setting")
     if settings.engine == "remote":
         return _remote(settings)
-    if settings.engine == "auto" and (problem := _machine_problem()):
-        return _animatic(settings, f"auto: {problem}")
+    if reason := _reason_for_preview(settings):
+        return _animatic(settings, reason)
     models = wan_availability(settings)
     if any(model.engine for model in models):
         why = "it is the setting" if settings.engine == "wan" else "auto: a GPU and weights were found"
@@ -145,6 +143,14 @@ def describe_size(model: ModelAvailability, size: Size) -> str:
     if model.engine in ("animatic", "remote"):
         return "native"
     return framing_for(size, model.card.sampling.large_sizes).description
+
+
+def _reason_for_preview(settings: Settings) -> str | None:
+    """Why the preview engine serves, whatever weights there are; None where the real models may."""
+    if settings.engine == "animatic":
+        return "it is the setting"
+    problem = _machine_problem() if settings.engine == "auto" else None
+    return problem and f"auto: {problem}"
 
 
 def _machine_problem() -> str | None:

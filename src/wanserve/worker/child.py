@@ -23,6 +23,8 @@ from wanserve.domain.errors import (
     WanserveError,
 )
 from wanserve.domain.ports import Engine
+from wanserve.engine.animatic.engine import AnimaticEngine
+from wanserve.engine.remote.engine import RemoteEngine
 from wanserve.prompts.chat import PromptExtender
 from wanserve.telemetry import bind_task_id, start_logging
 from wanserve.worker.jobs import JobRunner, Result
@@ -34,9 +36,6 @@ log = logging.getLogger("wanserve.worker.child")
 
 def animatic(config: ChildConfig) -> Engine:  # noqa: ARG001 - it has nothing to set
     """The preview engine."""
-    # Imported here, as a child of another engine has no use for the drawing library.
-    from wanserve.engine.animatic.engine import AnimaticEngine  # noqa: PLC0415
-
     return AnimaticEngine()
 
 
@@ -57,8 +56,6 @@ def wan(config: ChildConfig) -> Engine:
 
 def remote(config: ChildConfig) -> Engine:
     """The engine that has other servers make the videos."""
-    from wanserve.engine.remote.engine import RemoteEngine  # noqa: PLC0415
-
     return RemoteEngine(config.upstreams)
 
 

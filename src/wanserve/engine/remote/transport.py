@@ -71,19 +71,28 @@ class Transport:
         Returns None, or the answer where its status is an error. The key goes to the upstream's own host only, and to
         none after a redirect to another host. Raises Transient, UpstreamFailed, MediaUnavailable.
         """
-        with_key = self.upstream.is_own(url)
+        headers = self.upstream.headers if self.upstream.is_own(url) else {}
         async with self._deadline(self.limits.file_s):
             for _ in range(self.limits.redirects + 1):
-                if origin(url)[0] not in ("http", "https"):
-                    raise UpstreamFailed("its video is at an address that is neither http:// nor https://")
-                request = httpx.Request("GET", url, headers=self.upstream.headers if with_key else {})
-                async with self._sent(request) as answer:
-                    if answer.status_code not in REDIRECTS:
-                        return await self._save(answer, path, on_fraction)
-                    target = urljoin(url, answer.headers.get("location", ""))
-                with_key = with_key and origin(target) == origin(url)
-                url = target
+                found = await self._follow(url, headers, path, on_fraction)
+                if not isinstance(found, str):
+                    return found
+                if origin(found) != origin(url):
+                    headers = {}
+                url = found
         raise UpstreamFailed(f"its video is behind more than {self.limits.redirects} redirects")
+
+    async def _follow(
+        self, url: str, headers: Mapping[str, str], path: Path, on_fraction: Callable[[float], None]
+    ) -> Answer | str | None:
+        """One request of a download: where it leads to, or its end as in `download`."""
+        if origin(url)[0] not in ("http", "https"):
+            raise UpstreamFailed("its video is at an address that is neither http:// nor https://")
+        request = httpx.Request("GET", url, headers=headers)
+        async with self._sent(request) as answer:
+            if answer.status_code in REDIRECTS:
+                return urljoin(url, str(answer.headers.get("location", "")))
+            return await self._save(answer, path, on_fraction)
 
     async def _save(self, answer: httpx.Response, path: Path, on_fraction: Callable[[float], None]) -> Answer | None:
         if answer.status_code != 200:
@@ -92,20 +101,21 @@ class Transport:
         wrong = next((known for known in _NO_VIDEO_TYPES if kind.lower().startswith(known)), None)
         if wrong is not None:
             raise Transient(f"it sent a file of type {wrong} instead of a video")
-        if (size or 0) > self.limits.file_bytes:
-            raise UpstreamFailed(f"its video is larger than {self.limits.file_bytes} bytes")
-        written = 0
+        self._limit_file(size or 0)
         try:
             with path.open("wb") as file:
                 async for chunk in answer.aiter_raw():
-                    written += len(chunk)
-                    if written > self.limits.file_bytes:
-                        raise UpstreamFailed(f"its video is larger than {self.limits.file_bytes} bytes")
+                    written = file.tell() + len(chunk)
+                    self._limit_file(written)
                     file.write(chunk)
                     on_fraction(written / size if size else 0.0)
         except OSError as error:
             raise MediaUnavailable(f"cannot write {path.name}: {error.strerror or error}") from error
         return None
+
+    def _limit_file(self, size: int) -> None:
+        if size > self.limits.file_bytes:
+            raise UpstreamFailed(f"its video is larger than {self.limits.file_bytes} bytes")
 
     @asynccontextmanager
     async def _deadline(self, seconds: float) -> AsyncIterator[None]:
