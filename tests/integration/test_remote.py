@@ -526,6 +526,14 @@ def test_a_check_tells_which_models_are_missing(upstream: StubUpstream) -> None:
     assert (check.problem, check.missing) == (None, ("another",))
 
 
+@BOTH
+def test_a_server_that_minds_only_the_question_is_there(tmp_path: Path, dialect: Dialect) -> None:
+    with stub(tmp_path, dialect) as served:
+        said = openai_error("what?") if dialect is Dialect.OPENAI else {"request_id": "r", "code": "InvalidParameter"}
+        served.script["check"] = [says(400, said)]
+        assert check_upstream(served.upstream()).problem is None
+
+
 def test_a_server_without_a_list_of_models_is_asked_for_its_videos(upstream: StubUpstream) -> None:
     upstream.script["check"] = [says(404, {"detail": "Not Found"}), says(200, {"object": "list", "data": []})]
     assert check_upstream(upstream.upstream()).problem is None
@@ -541,7 +549,6 @@ CHECKS: dict[str, tuple[list[Reply], bool, str]] = {
     "busy": ([says(503, {})], False, "HTTP status 503"),
     "dropped": ([drops], False, "connection broke"),
     "redirect": ([says(301, Location="https://x")], False, "url to the address"),
-    "refused": ([says(400, openai_error("what?"))], False, "refused the request: what?"),
 }
 
 

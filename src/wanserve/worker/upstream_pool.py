@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 PAUSES_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """The pause before an upstream that was taken out is checked: longer after each failure or check in a row that failed."""
 
+BUSY_SECONDS: Final = 60.0
+"""An upstream that says for longer that it is busy is a problem that health has to tell."""
+
 AVOIDED_TASKS: Final = 10_000
 """For how many tasks it is remembered which upstreams have lost them; the oldest are forgotten first."""
 
@@ -40,6 +43,9 @@ class _Member:
     check_at_s: float = 0.0
     checking: bool = False
     busy_until_s: float = 0.0
+    busy_since_s: float | None = None
+    """When it first said that it takes no task, since it last took one."""
+
     credit: int = 0
     """How much of its weight it has not yet used: the member with the most gets the next task."""
 
@@ -57,7 +63,21 @@ class _Member:
 
     def succeeded(self) -> None:
         """Note that it did what it was asked."""
-        self.failures = 0
+        self.failures, self.busy_since_s = 0, None
+
+    def was_busy(self, retry_after_s: float, now_s: float) -> None:
+        """Note that it takes no task for so many seconds."""
+        self.busy_until_s = max(self.busy_until_s, now_s + retry_after_s)
+        if self.busy_since_s is None:
+            self.busy_since_s = now_s
+
+    def trouble(self, now_s: float) -> str | None:
+        """Why nobody can count on it; None where it makes videos, or did until a moment ago."""
+        if self.problem is not None:
+            return f"is out: {self.problem}"
+        if self.busy_since_s is not None and now_s - self.busy_since_s >= BUSY_SECONDS:
+            return f"has taken no task for {BUSY_SECONDS:g} s: it says that it is busy"
+        return None
 
 
 def in_thread(work: Callable[[], None]) -> None:
@@ -130,10 +150,11 @@ class UpstreamPool:
         """See Router."""
         self._start_checks()
         with self._lock:
-            problems = {name: member.problem for name, member in self._members.items()}
-        if any(problem is None for problem in problems.values()):
+            now_s = self._now_s()
+            troubles = {name: member.trouble(now_s) for name, member in self._members.items()}
+        if any(trouble is None for trouble in troubles.values()):
             return None
-        return "; ".join(f"upstream {name} is out: {problem}" for name, problem in problems.items())
+        return "; ".join(f"upstream {name} {trouble}" for name, trouble in troubles.items())
 
     def unavailable(self) -> Mapping[str, str]:
         """See Router."""
@@ -167,7 +188,7 @@ class UpstreamPool:
     def _note_crash(self, member: _Member, task: Task, crash: Crashed) -> None:
         """Draw the consequences for the upstream, and for where the task goes next."""
         if crash.retry_after_s is not None:
-            member.busy_until_s = max(member.busy_until_s, self._now_s() + crash.retry_after_s)
+            member.was_busy(crash.retry_after_s, self._now_s())
             self._assignments.forget(task.id)
         elif crash.fault is Fault.UPSTREAM:
             self._take_out(member, crash.message)

@@ -24,7 +24,7 @@ from wanserve.worker import upstream_pool
 from wanserve.worker.assignments import Assignments
 from wanserve.worker.ports import Claimed
 from wanserve.worker.protocol import Crashed
-from wanserve.worker.upstream_pool import PAUSES_SECONDS, UpstreamPool, in_thread
+from wanserve.worker.upstream_pool import BUSY_SECONDS, PAUSES_SECONDS, UpstreamPool, in_thread
 
 LARGE, SMALL = "wan2.2-t2v-plus", "wanx2.1-t2v-turbo"
 FAILED = Crashed(UpstreamFailed.code, "it broke", retryable=True, fault=Fault.UPSTREAM)
@@ -250,6 +250,17 @@ def test_a_busy_upstream_gets_no_task_until_it_said(tmp_path: Path) -> None:
     stage.now = 7.0
     assert [stage.claimed().upstream for _ in range(2)] == ["a", "a"]
     assert stage.checks == []
+
+
+def test_an_upstream_that_is_busy_for_long_is_a_problem_until_it_takes_a_task(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, upstream("a"))
+    while stage.now < BUSY_SECONDS:
+        assert stage.pool.problem() is None
+        stage.pool.ended(stage.claimed(), Outcome.GIVEN_BACK, BUSY)
+        stage.now += 7
+    assert stage.pool.problem() == "upstream a has taken no task for 60 s: it says that it is busy"
+    stage.pool.ended(stage.claimed(), Outcome.MADE, None)
+    assert stage.pool.problem() is None
 
 
 @pytest.mark.parametrize("crash", [REFUSED, KILLED])

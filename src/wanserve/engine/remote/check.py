@@ -44,9 +44,9 @@ def check_upstream(upstream: Upstream) -> Check:
         models = run_coroutine(_ask(upstream, codec_for(upstream)), lambda: None, 2 * CHECK_SECONDS, 1.0)
     except (UpstreamDenied, WrongAddress) as error:
         return Check(str(error), error.said, by_setting=True)
-    except (UpstreamFailed, UpstreamRefused) as error:
+    except UpstreamFailed as error:
         return Check(str(error), error.said)
-    except (Transient, KeyTaken, DeadlineExceeded) as error:
+    except (Transient, DeadlineExceeded) as error:
         return Check(str(error) or f"it did not answer within {CHECK_SECONDS:g} s")
     wanted = sorted(set(upstream.models.values()))
     return Check(missing=() if models is None else tuple(name for name in wanted if name not in models))
@@ -70,13 +70,16 @@ class WrongAddress(UpstreamFailed):
 
 
 async def _ask(upstream: Upstream, codec: Codec) -> set[str] | None:
-    """The upstream's models, None where it has no list of them. Raises Transient, UpstreamFailed, UpstreamRefused."""
+    """The upstream's models, None where it has no list of them. Raises Transient, UpstreamFailed."""
     problem = ""
     async with Transport(upstream, _LIMITS) as transport:
         for request in codec.checks():
             answer = await transport.call(request)
             error = error_of(upstream, answer)
             if error is None:
+                return _read(codec, answer)
+            if isinstance(error, UpstreamRefused | KeyTaken):
+                # It did not mind the key, only the question: not every server has a task that nobody submitted.
                 return _read(codec, answer)
             if answer.status not in (404, 405):
                 raise error

@@ -95,7 +95,8 @@ class OpenAICodec:
 
     def read_check(self, answer: Answer) -> set[str] | None:
         """See Codec."""
-        found = answer.object().get("data")
+        body = answer.object()
+        found = body.get("data", [] if "error" in body else None)
         if not isinstance(found, list):
             raise Transient("its answer is not a list of OpenAI's API")
         names = {text(each.get("id")) for each in found if isinstance(each, dict) and each.get("object") == "model"}
