@@ -23,8 +23,17 @@ def run_coroutine(work: Coroutine[Any, Any, T], tick: Callable[[], None], timeou
     try:
         return loop.run_until_complete(_ticking(work, tick, timeout_s, tick_s))
     finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(_close_generators())
         loop.close()
+
+
+async def _close_generators() -> None:
+    """Close the async generators that an error has left open, and wait for those that are being closed already."""
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    # A generator that is garbage is closed by a task, which begins in the next round of the loop.
+    await asyncio.sleep(0)
+    closing = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*closing, return_exceptions=True)
 
 
 async def _ticking(work: Coroutine[Any, Any, T], tick: Callable[[], None], timeout_s: float, tick_s: float) -> T:
