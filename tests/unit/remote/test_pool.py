@@ -379,6 +379,28 @@ def test_old_notes_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_claims_come_one_after_another(tmp_path: Path) -> None:
+    """Between the look for room and the choice, nobody else may take it."""
+    stage = Stage(tmp_path, upstream("a", concurrency=1))
+    other_inside, other_got = threading.Event(), list[Claimed | None]()
+
+    def other_claim(models: Collection[str]) -> Task | None:
+        other_inside.set()
+        return new_task()
+
+    other = threading.Thread(target=lambda: other_got.append(stage.pool.claim([LARGE], other_claim)))
+
+    def claim(models: Collection[str]) -> Task | None:
+        other.start()
+        # The only bounded wait for something that must not come.
+        assert not other_inside.wait(0.2)
+        return new_task()
+
+    assert stage.pool.claim([LARGE], claim) is not None
+    other.join()
+    assert other_got == [None]
+
+
 def test_many_workers_never_take_more_than_there_is_room_for(tmp_path: Path) -> None:
     stage = Stage(tmp_path, upstream("a", concurrency=3, weight=2), upstream("b", concurrency=2))
     running: Counter[str | None] = Counter()
