@@ -31,6 +31,8 @@ THOROUGH = (
     "e2e/test_browser.py",
     "e2e/test_examples.py",
     "e2e/test_postgres.py",
+    "e2e/test_several_machines.py",
+    "e2e/test_migrate.py",
     "e2e/test_prompt_extension.py",
     "e2e/test_soak.py",
     "e2e/test_wan.py",
@@ -40,7 +42,12 @@ THOROUGH = (
 
 NEEDED_LIBRARIES = {
     "torch": ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py"),
-    "psycopg": ("e2e/test_postgres.py", "integration/test_postgres.py"),
+    "psycopg": (
+        "e2e/test_postgres.py",
+        "e2e/test_several_machines.py",
+        "e2e/test_migrate.py",
+        "integration/test_postgres.py",
+    ),
 }
 """What cannot even be imported without a library of an extra."""
 

@@ -4,7 +4,7 @@ import logging
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,18 +13,17 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from wanserve import __version__
-from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.blobs.links import LinkSigner
 from wanserve.blobs.target import DiskTarget, open_blobs
 from wanserve.core import Core, Uuids
 from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import SetupError
 from wanserve.domain.ports import BlobStore
-from wanserve.domain.worker import WorkerRow
+from wanserve.domain.task import Task
+from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
 from wanserve.engine.remote.check import check_all, check_upstream, require_settings
 from wanserve.engine.remote.upstream import Upstream
 from wanserve.fleet import Fleet, FleetMember
-from wanserve.http.auth import Authenticator
 from wanserve.http.body import BodyBudget
 from wanserve.http.dialects.base import Dialect, JsonObject
 from wanserve.http.dialects.dashscope import DashScope
@@ -33,18 +32,19 @@ from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.endpoints import Endpoint
 from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.health import Health
+from wanserve.http.lookups import AT_ONCE, InBatches, OneByOne
 from wanserve.http.middleware import application
 from wanserve.http.openapi import document
 from wanserve.http.ops import Ops
 from wanserve.http.origin import Origin
-from wanserve.http.rates import TokenBuckets
-from wanserve.http.runners import InThreads, Runners, on_event_loop
+from wanserve.http.rates import RateLimiter, Rates, TokenBuckets
+from wanserve.http.runners import Cached, InThreads, Runners, on_event_loop
+from wanserve.http.shared_rates import SharedTokenBuckets
 from wanserve.machine import gpus
 from wanserve.machine.environment import process_environment
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
-from wanserve.models.catalogue import SEEN_SECONDS
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import Settings
 from wanserve.worker.assignments import Assignments
@@ -207,21 +207,67 @@ def _require_default_model(settings: Settings, served: Mapping[str, ModelCard]) 
         raise SetupError(f"default_model: {settings.default_model} is not served here, only {', '.join(served)}")
 
 
+def _rate_limiter(settings: Settings, core: Core) -> RateLimiter:
+    rates = Rates(settings.submit_rps, settings.query_rps)
+    if core.tokens is None:
+        return TokenBuckets(rates, time.monotonic)
+    return SharedTokenBuckets(rates, core.tokens, ThreadPoolExecutor(AT_ONCE, "rates"), time.monotonic)
+
+
+def runners_of(core: Core) -> Runners:
+    """Where the calls of requests run, by what the store's reads take."""
+    # Lists have threads of their own, so that no cancel or delete waits for a slow one.
+    writes, lists = InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists"))
+    if core.reads_block:
+        lookups = ThreadPoolExecutor(2 * AT_ONCE, "lookups")
+        batches = InBatches(core.keys.owners, lookups), InBatches(core.tasks.get_many, lookups)
+        return Runners(*batches, InThreads(ThreadPoolExecutor(READ_THREADS, "reads")), writes, lists)
+    # A read of SQLite takes some ten microseconds, less than a thread switch.
+    task: OneByOne[tuple[str, str], Task] = OneByOne(lambda asked: core.tasks.get(*asked))
+    return Runners(OneByOne(core.keys.owner), task, on_event_loop, writes, lists)
+
+
+def _ops(
+    core: Core,
+    availability: Availability,
+    metrics: Metrics,
+    workers: Callable[[], Sequence[WorkerRow]],
+    stopping: threading.Event,
+) -> Ops:
+    # Threads of their own, so that health checks do not wait for requests of clients.
+    threads, engine = ThreadPoolExecutor(3, "health"), (availability.engine, availability.why)
+    health = Health(*engine, workers, core.tasks.store.check_writable, stopping.is_set, threads)
+    return Ops(health, metrics.page, api_document(), threads)
+
+
+def build_worker(settings: Settings, core: Core, availability: Availability) -> Parts:
+    """Build a process that makes videos and answers nothing but its health and metrics. Raises SetupError."""
+    metrics, stopping = Metrics(), threading.Event()
+    metrics.add_task_table(core.tasks.store.state_counts)
+    secret = core.link_secret.read()
+    blobs = open_blobs(DiskTarget(settings.blobs_dir))
+    fleet = _fleet(
+        settings, core, availability, blobs, metrics, partial(core.link_secret.restore, secret), with_worker=True
+    )
+    ops = _ops(core, availability, metrics, fleet.rows, stopping)
+    app = application([], ops.own_routes(), [Pixazo()], Uuids(), metrics.answers, Origin(None))
+    return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
+
+
 def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     _require_default_model(settings, core.tasks.catalogue())
     blobs = open_blobs(DiskTarget(settings.blobs_dir))
-    link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     metrics = Metrics()
     metrics.add_task_table(core.tasks.store.state_counts)
-    signer = LinkSigner(link_secret.read())
+    signer = LinkSigner(core.link_secret.read())
     fleet = _fleet(
         settings,
         core,
         availability,
         blobs,
         metrics,
-        partial(link_secret.restore, signer.secret),
+        partial(core.link_secret.restore, signer.secret),
         with_worker=with_worker,
     )
     stopping = threading.Event()
@@ -229,33 +275,18 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     origin = Origin(settings.public_url)
     links = VideoLinks(signer, origin, retention_ms)
     sender = FileSender(blobs)
-    authenticator = Authenticator(core.keys)
-    rate_limiter = TokenBuckets(settings.submit_rps, settings.query_rps, time.monotonic)
-    body_budget = BodyBudget()
-    # A read of SQLite takes some ten microseconds, less than a thread switch; a read of PostgreSQL takes a round trip.
-    reads = InThreads(ThreadPoolExecutor(READ_THREADS, "reads")) if core.reads_block else on_event_loop
-    # Lists have threads of their own, so that no cancel or delete waits for a slow one.
-    runners = Runners(reads, InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists")))
-    dialects, poll_ms = all_dialects(retention_ms), core.catalogue.poll_ms
+    rate_limiter, body_budget = _rate_limiter(settings, core), BodyBudget()
+    runners = runners_of(core)
+    dialects = all_dialects(retention_ms)
+    poll_ms = Cached(runners.read, core.catalogue.poll_ms, time.monotonic)
     endpoints = [
-        Endpoint(
-            dialect, operation, core.tasks, authenticator, rate_limiter, links, sender, body_budget, runners, poll_ms
-        )
+        Endpoint(dialect, operation, core.tasks, rate_limiter, links, sender, body_budget, runners, poll_ms)
         for dialect in dialects
         for operation in dialect.operations
     ]
-    # Threads of their own, so that health checks do not wait for requests of clients.
-    health_threads = ThreadPoolExecutor(3, "health")
-    health = Health(
-        availability.engine,
-        availability.why,
-        # The heartbeats of the own workers are up to some seconds old in the table.
-        fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS),
-        core.tasks.store.check_writable,
-        stopping.is_set,
-        health_threads,
-    )
-    ops = Ops(health, metrics.page, api_document(), health_threads)
+    # The heartbeats of the own workers are up to some seconds old in the table.
+    workers = fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS)
+    ops = _ops(core, availability, metrics, workers, stopping)
     signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
     app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)

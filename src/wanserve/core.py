@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import SetupError
-from wanserve.domain.ports import KeyStore, TaskStore
+from wanserve.domain.idempotency import RefusedSubmits
+from wanserve.domain.ports import KeyStore, LinkSecret, Refusals, TaskStore, TokenStore
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
 from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
-from wanserve.machine.data_dir_lock import lock_file, lock_for_migration
+from wanserve.machine.data_dir_lock import lock_data_dir, lock_file, lock_for_migration
 from wanserve.models.catalogue import Catalogue, Served
-from wanserve.settings import Settings
+from wanserve.settings import POSTGRES_URLS, Settings
 from wanserve.store.sqlite.backup import back_up
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
@@ -30,6 +32,8 @@ from wanserve.tasks import Tasks
 UNKNOWN: Final = Served(MODELS, frozenset())
 """What is served, for a command that does not examine this machine."""
 
+SQLITE_URL: Final = "sqlite://"
+
 UUIDS_AT_ONCE: Final = 256
 """How many ids are made from one read of randomness, which is 4 KiB."""
 
@@ -38,13 +42,16 @@ UUIDS_AT_ONCE: Final = 256
 class Core:
     """The use cases on an opened database: what the server and the command line share.
 
-    `reads_block`: a read of the store takes a round trip over a network, and must not run on the event loop.
+    `reads_block`: a read of the store takes a round trip over a network, and must not run on the event loop. `tokens`
+    are the rate limits that several servers share; None where there is one server, which counts by itself.
     """
 
     tasks: Tasks
     keys: Keys
     catalogue: Catalogue
     reads_block: bool
+    link_secret: LinkSecret
+    tokens: TokenStore | None
     _close: Callable[[], None]
 
     def close(self) -> None:
@@ -77,48 +84,59 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
         nullcontext() if owner else lock_for_migration(settings.data_dir),
         [lock] if owner else [],
     )
-    store, keys = SqliteTasks(database, now_ms), SqliteKeys(database, now_ms)
-    return _core(settings, store, keys, served, database.close, reads_block=False)
+    link_secret = FileLinkSecret(settings.data_dir / "link-secret")
+    stores = _Stores(SqliteTasks(database, now_ms), SqliteKeys(database, now_ms), link_secret, database.close)
+    return _core(settings, stores, served)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """What one database holds. `refused` and `tokens` only where several servers share it."""
+
+    tasks: TaskStore
+    keys: KeyStore
+    link_secret: LinkSecret
+    close: Callable[[], None]
+    refused: Refusals = field(default_factory=RefusedSubmits)
+    tokens: TokenStore | None = None
+    reads_block: bool = False
 
 
 def _open_postgres(settings: Settings, url: str, served: Served, *, owner: bool) -> Core:
     # Imported here, because the driver is an extra, and takes longer to import than most commands take to run.
     try:
+        from wanserve.store.postgres import shared  # noqa: PLC0415
         from wanserve.store.postgres.database import PostgresDatabase  # noqa: PLC0415
         from wanserve.store.postgres.keys import PostgresKeys  # noqa: PLC0415
         from wanserve.store.postgres.tasks import PostgresTasks  # noqa: PLC0415
     except ImportError as error:
         raise SetupError(f"database_url: {error.name} is not installed: pip install 'wanserve[postgres]'") from None
     database = PostgresDatabase(url, owner=owner)
-    store = PostgresTasks(database)
+    tasks, refused = PostgresTasks(database), shared.PostgresRefusals(database)
 
     def close() -> None:
-        store.close()
+        refused.close()
+        tasks.close()
         database.close()
 
-    return _core(settings, store, PostgresKeys(database), served, close, reads_block=True)
+    link_secret, tokens = shared.PostgresLinkSecret(database), shared.PostgresTokens(database)
+    stores = _Stores(tasks, PostgresKeys(database), link_secret, close, refused, tokens, reads_block=True)
+    return _core(settings, stores, served)
 
 
-def _core(
-    settings: Settings,
-    store: TaskStore,
-    key_store: KeyStore,
-    served: Served,
-    close: Callable[[], None],
-    *,
-    reads_block: bool,
-) -> Core:
-    catalogue = Catalogue(store, served, time.monotonic)
+def _core(settings: Settings, stores: _Stores, served: Served) -> Core:
+    catalogue = Catalogue(stores.tasks, served, time.monotonic)
     tasks = Tasks(
-        store=store,
+        store=stores.tasks,
         catalogue=catalogue.models,
         new_id=Uuids(),
         new_seed=new_seed,
         policy=settings.policy(),
-        retention_clock=RetentionClock(store.now_ms, uptime_ms),
+        retention_clock=RetentionClock(stores.tasks.now_ms, uptime_ms),
+        refused=stores.refused,
     )
-    keys = Keys(key_store, MODELS, lambda: f"sk-{secrets.token_hex(24)}")
-    return Core(tasks, keys, catalogue, reads_block, close)
+    keys = Keys(stores.keys, MODELS, lambda: f"sk-{secrets.token_hex(24)}")
+    return Core(tasks, keys, catalogue, stores.reads_block, stores.link_secret, stores.tokens, stores.close)
 
 
 def back_up_database(settings: Settings, target: Path) -> None:
@@ -126,6 +144,35 @@ def back_up_database(settings: Settings, target: Path) -> None:
     if settings.database_url is not None:
         raise SetupError("the tasks are in PostgreSQL: back it up by pg_dump, or by its own continuous archiving")
     back_up(settings.database_file, target)
+
+
+def move_installation(settings: Settings, source: str | None, target: str | None) -> dict[str, int]:
+    """Move tasks, ledger, keys and limits from SQLite into an empty PostgreSQL database; the files stay where they are.
+
+    `source` is the URL of the database of a data directory that nobody serves, by default of this one's; `target` is
+    that of the other database, by default the one of the settings. Returns the number of rows by table. Raises SetupError.
+    """
+    file = settings.database_file if source is None else _sqlite_file(source)
+    if not file.is_file():
+        raise SetupError(f"--from: there is no database {file}")
+    url = target or (settings.database_url.get_secret_value() if settings.database_url else "")
+    if not url.startswith(POSTGRES_URLS):
+        raise SetupError("--to: must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    try:
+        from wanserve.store.postgres.move import move  # noqa: PLC0415 - the driver is an extra
+    except ImportError as error:
+        raise SetupError(f"--to: {error.name} is not installed: pip install 'wanserve[postgres]'") from None
+    link_secret = file.parent / "link-secret"
+    with lock_data_dir(file.parent):
+        # Brings an older schema up to this version's.
+        Database(file).close()
+        return move(file, url, FileLinkSecret(link_secret).read() if link_secret.exists() else None)
+
+
+def _sqlite_file(url: str) -> Path:
+    if not url.startswith(SQLITE_URL):
+        raise SetupError("--from: must be sqlite:///FILE with the path of a wanserve.db")
+    return Path(url.removeprefix(SQLITE_URL)).absolute()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """The use cases of keys: create, restrict, revoke and list them, and find the key of a credential."""
 
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Final
 
 from wanserve.domain.account import Account, Key, Limits
-from wanserve.domain.errors import InvalidKey, InvalidRequest, MissingKey
+from wanserve.domain.errors import InvalidKey, InvalidRequest, MissingKey, WanserveError
 from wanserve.domain.ports import KeyStore
 
 NAME_CHARACTERS: Final = 64
@@ -69,20 +69,31 @@ class Keys:
 
     def owner(self, credential: str | None) -> Key:
         """The key that a client sent. Raises MissingKey or InvalidKey."""
-        if not credential:
-            raise MissingKey("no key was sent")
-        sent = fingerprint(credential)
-        key = self.store.find_key(sent)
-        # The look-up is by hash, so its time reveals nothing of a key's text. The comparison guards against a change of that.
-        if key is None or key.revoked_ms is not None or not hmac.compare_digest(key.sha256, sent):
-            raise InvalidKey("the key is unknown or revoked")
-        return key
+        (answer,) = self.owners([credential])
+        if isinstance(answer, WanserveError):
+            raise answer
+        return answer
+
+    def owners(self, credentials: Sequence[str | None]) -> list[Key | WanserveError]:
+        """For each credential its key, or the error that `owner` raises, in one look-up."""
+        sent = [fingerprint(credential or "") for credential in credentials]
+        found = zip(credentials, sent, self.store.find_keys(sent), strict=True)
+        return [_judged(*each) for each in found]
 
     def _known(self, models: Collection[str] | None) -> Collection[str] | None:
         for model in models or ():
             if model not in self.models:
                 raise InvalidRequest("models", f"{model} is not one of {', '.join(self.models)}")
         return models
+
+
+def _judged(credential: str | None, sent: str, key: Key | None) -> Key | WanserveError:
+    if not credential:
+        return MissingKey("no key was sent")
+    # The look-up is by hash, so its time reveals nothing of a key's text. The comparison guards against a change of that.
+    if key is None or key.revoked_ms is not None or not hmac.compare_digest(key.sha256, sent):
+        return InvalidKey("the key is unknown or revoked")
+    return key
 
 
 def fingerprint(secret: str) -> str:

@@ -1,16 +1,17 @@
-"""Runs a server: locks the data directory, starts the fleet and the HTTP server, drains them at a signal."""
+"""Runs a server or a worker: locks the data directory, starts the fleet and HTTP, drains them at a signal."""
 
 import asyncio
 import gc
 import logging
 import socket
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Final
 
-from wanserve.app import Parts, build
-from wanserve.core import make_folders, open_core
-from wanserve.domain.errors import InvalidRequest
+from wanserve.app import Parts, build, build_worker
+from wanserve.core import Core, make_folders, open_core
+from wanserve.domain.errors import InvalidRequest, SetupError
 from wanserve.fleet import Fleet
 from wanserve.http.listener import ConnectionTimeouts, bind_socket, serve_app, start_listening
 from wanserve.keys import Keys
@@ -33,26 +34,52 @@ FIRST_KEY: Final = "default"
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT, then drain; see StopSignals. Raises SetupError where the server cannot start."""
     # Bound first, so that a taken port is reported before anything else is done.
-    with closing(bind_socket(settings.host, settings.port)) as bound:
-        _serve(settings, bound, with_worker=with_worker)
+    with closing(bind_socket(settings.host, settings.port)) as bound, _opened(settings, owner=True) as opened:
+        core, availability = opened
+        make_first_key(core.keys)
+        _run_until_stopped(settings, build(settings, core, availability, with_worker=with_worker), bound)
 
 
-def _serve(settings: Settings, bound: socket.socket, *, with_worker: bool) -> None:
+def work(settings: Settings) -> None:
+    """Make videos for the servers on the same database until SIGTERM or SIGINT, then drain; see StopSignals.
+
+    Answers nothing but its health and metrics, at `metrics_port`. Raises SetupError where it cannot start.
+    """
+    for name, setting, holds in (
+        ("DATABASE_URL", settings.database_url, "tasks"),
+        ("BLOB_URL", settings.blob_url, "videos"),
+    ):
+        if setting is None:
+            raise SetupError(
+                f"WANSERVE_{name} is not set: a worker shares the {holds} with the servers, which `wanserve serve` alone"
+                " keeps in its data directory"
+            )
+    # Not the owner of the schema: a worker of a newer version must not migrate it under servers of an older one.
+    with closing(bind_socket(settings.host, settings.metrics_port)) as bound, _opened(settings, owner=False) as opened:
+        core, availability = opened
+        _run_until_stopped(settings, build_worker(settings, core, availability), bound)
+
+
+@contextmanager
+def _opened(settings: Settings, *, owner: bool) -> Iterator[tuple[Core, Availability]]:
+    """The locked data directory and the opened database, with what this machine serves."""
     availability = find_availability(settings)
     served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)
     # Locked before the database is opened: a newer version must not migrate it under a server that still runs.
-    with lock_data_dir(settings.data_dir), closing(open_core(settings, served, owner=True)) as core:
-        make_first_key(core.keys)
-        parts = build(settings, core, availability, with_worker=with_worker)
-        parts.fleet.take_back()
-        # What exists by now lives as long as the process, so the garbage collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        log.info("engine %s: %s", availability.engine, availability.why)
-        tell_unserved(availability, core.tasks)
-        log.info("listening at %s", start_listening(bound))
-        asyncio.run(_run(parts, bound, settings.drain_seconds))
+    with lock_data_dir(settings.data_dir), closing(open_core(settings, served, owner=owner)) as core:
+        yield core, availability
+
+
+def _run_until_stopped(settings: Settings, parts: Parts, bound: socket.socket) -> None:
+    parts.fleet.take_back()
+    # What exists by now lives as long as the process, so the garbage collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    log.info("engine %s: %s", parts.availability.engine, parts.availability.why)
+    tell_unserved(parts.availability, parts.core.tasks)
+    log.info("listening at %s", start_listening(bound))
+    asyncio.run(_run(parts, bound, settings.drain_seconds))
 
 
 def tell_unserved(availability: Availability, tasks: Tasks) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -21,6 +22,11 @@ from wanserve.tasks import Policy
 PREFIX: Final = "WANSERVE_"
 CLIENT_VARIABLES: Final = frozenset({"WANSERVE_URL", "WANSERVE_KEY"})
 """Variables of `wanserve generate` and the examples. They are not settings of the server, which ignores them."""
+
+POSTGRES_URLS: Final = ("postgresql://", "postgres://")
+
+FILE_URL: Final = "file://"
+"""Begins a `blob_url` that names a folder, such as one of a network file system that all machines mount."""
 
 _DEVICE: Final = re.compile(r"[\w:-]+")
 
@@ -100,6 +106,7 @@ class Settings(BaseModel):
     data_dir: Path = Path("~/.local/share/wanserve")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8001
     database_url: SecretStr | None = None
     blob_url: str | None = None
     engine: Literal["auto", "animatic", "wan", "remote"] = "auto"
@@ -135,15 +142,15 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        if url is not None and not url.get_secret_value().startswith(POSTGRES_URLS):
             raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or unset for SQLite")
         return url
 
     @field_validator("blob_url")
     @classmethod
-    def _not_yet(cls, url: str | None) -> str | None:
-        if url is not None:
-            raise ValueError("this version keeps files in the data directory only: leave it unset")
+    def _shared_folder(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(f"{FILE_URL}/"):
+            raise ValueError("must be file:///FOLDER, or unset for the data directory")
         return url
 
     @field_validator("public_url")
@@ -222,7 +229,9 @@ class Settings(BaseModel):
 
     @property
     def blobs_dir(self) -> Path:
-        """Where finished files are kept."""
+        """Where finished files are kept, unless they are in a bucket."""
+        if self.blob_url is not None and self.blob_url.startswith(FILE_URL):
+            return Path(unquote(self.blob_url.removeprefix(FILE_URL)))
         return self.data_dir / "blobs"
 
     @property

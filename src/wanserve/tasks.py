@@ -4,7 +4,7 @@ Every policy is here: which task waits, which may run, what is tried again and h
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -34,7 +34,7 @@ from wanserve.domain.idempotency import (
     RetryCount,
     SubmitIdentity,
 )
-from wanserve.domain.ports import Clock, TaskStore
+from wanserve.domain.ports import Clock, Refusals, TaskStore
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import (
     UNFINISHED,
@@ -50,6 +50,7 @@ from wanserve.domain.task import (
     Variant,
     Video,
 )
+from wanserve.domain.worker import KEPT_SECONDS
 
 IDEMPOTENCY_KEY_CHARACTERS: Final = 255
 
@@ -119,7 +120,7 @@ class Tasks:
 
     `catalogue` gives the models that are served, by name. `new_id` gives the text of a fresh UUID, `new_seed` the seed
     of a request that names none. `retention_clock` is the clock by which tasks are deleted, where that is not the
-    store's.
+    store's. `refused` are the refused submits of every server on the store.
     """
 
     store: TaskStore
@@ -128,7 +129,7 @@ class Tasks:
     new_seed: Callable[[], int]
     policy: Policy
     retention_clock: Clock | None = None
-    _refused: RefusedSubmits = field(default_factory=RefusedSubmits, init=False)
+    refused: Refusals = field(default_factory=RefusedSubmits)
 
     def submit(self, key: Key, request: SubmitRequest, idempotency: Idempotency = None) -> Future[Task]:
         """Accept a request; its task, once that is on disk. No client may be answered before.
@@ -163,6 +164,11 @@ class Tasks:
         if task is None:
             raise TaskNotFound(task_id)
         return task
+
+    def get_many(self, asked: Sequence[tuple[str, str]]) -> list[Task | WanserveError]:
+        """For each account and task id the task, or the error that `get` raises, in one look-up."""
+        found = zip(asked, self.store.get_many(asked), strict=True)
+        return [self._unless_old(task) or TaskNotFound(task_id) for (_, task_id), task in found]
 
     def find(self, task_id: str) -> Task:
         """The task, whichever account has it: for the server's owner, never for an endpoint. Raises TaskNotFound."""
@@ -304,6 +310,10 @@ class Tasks:
         """What waits and runs now, newest first."""
         return self.store.search(None, Search(UNFINISHED))
 
+    def forget_lost_workers(self) -> None:
+        """Remove the workers that have been lost for long."""
+        self.store.forget_workers(KEPT_SECONDS)
+
     def _owner(self, key: str) -> Task | None:
         parts = key.split("/")
         return self.store.find(parts[1]) if len(parts) == 3 else None
@@ -349,7 +359,7 @@ class Tasks:
                 if retries > RETRIES_MAX:
                     return None
                 same = fingerprint(request)
-                follows = self._refused.follows(account, same, retries, self.store.now_ms())
+                follows = self.refused.follows(account, same, retries, self.store.now_ms())
                 return CountedSubmit(same, retries, self.policy.retry_window_ms, follows)
             case _:
                 assert_never(idempotency)
@@ -361,7 +371,7 @@ class Tasks:
             self._note_refusal(account, submit)
 
     def _note_refusal(self, account: str, submit: CountedSubmit) -> None:
-        self._refused.note(account, submit, self.store.now_ms() + self.policy.retry_window_ms)
+        self.refused.note(account, submit, self.store.now_ms() + self.policy.retry_window_ms)
 
     def _after_failure(self, task: Task, failure: Failure, fault: Fault, *, retryable: bool) -> Settlement:
         spent, limit = task.attempts_spent, self.policy.max_attempts
@@ -371,7 +381,9 @@ class Tasks:
 
     def _kept(self, account: str, task_id: str) -> Task | None:
         """The account's task, unless it is past its retention."""
-        task = self.store.get(account, task_id)
+        return self._unless_old(self.store.get(account, task_id))
+
+    def _unless_old(self, task: Task | None) -> Task | None:
         # A task that has not ended needs no clock, and there are many polls.
         return None if task is None or (task.ended_ms and task.ended_before(self.kept_since_ms())) else task
 

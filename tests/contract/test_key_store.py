@@ -33,8 +33,8 @@ def keys(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyStore]:
 
 def test_a_key_is_found_by_its_hash_with_the_time_that_the_store_wrote(keys: KeyStore) -> None:
     keys.add_key("one", "ann", HASH, ["m2", "m1"])
-    assert keys.find_key(HASH) == Key("one", "ann", HASH, 101, frozenset({"m1", "m2"}))
-    assert keys.find_key(OTHER) is None
+    assert keys.find_keys([HASH])[0] == Key("one", "ann", HASH, 101, frozenset({"m1", "m2"}))
+    assert keys.find_keys([OTHER])[0] is None
     assert keys.accounts() == [Account("ann", 101)]
 
 
@@ -56,7 +56,7 @@ def test_a_key_may_be_restricted_to_models_to_none_and_to_all(keys: KeyStore) ->
     keys.add_key("one", "ann", HASH, None)
     for models in ({"small"}, set[str](), None):
         assert keys.restrict_key("one", models)
-        found = keys.find_key(HASH)
+        found = keys.find_keys([HASH])[0]
         assert found is not None
         assert found.models == (None if models is None else frozenset(models))
     assert not keys.restrict_key("two", None)
@@ -65,11 +65,11 @@ def test_a_key_may_be_restricted_to_models_to_none_and_to_all(keys: KeyStore) ->
 def test_a_revoked_key_stays_known_with_the_time_of_the_first_revocation(keys: KeyStore) -> None:
     keys.add_key("one", "ann", HASH, None)
     assert keys.revoke_key("one")
-    first = keys.find_key(HASH)
+    first = keys.find_keys([HASH])[0]
     assert first is not None
     assert first.revoked_ms is not None
     assert keys.revoke_key("one")
-    assert keys.find_key(HASH) == first
+    assert keys.find_keys([HASH])[0] == first
     assert not keys.revoke_key("two")
 
 
@@ -82,6 +82,6 @@ def test_limits_are_the_accounts_and_come_with_each_of_its_keys(keys: KeyStore) 
     assert [account.limits for account in keys.accounts()] == [limits]
     assert not keys.set_limits("nobody", limits)
     assert keys.set_limits("ann", Limits())
-    found = keys.find_key(HASH)
+    found = keys.find_keys([HASH])[0]
     assert found is not None
     assert found.limits == Limits()

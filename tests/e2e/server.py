@@ -19,6 +19,10 @@ SUBMIT = "/wan-video/v1/generateTextToVideoRequest"
 POLL = "/wan-video-polling/getTextToVideoResult"
 
 
+PORT = {"serve": "--port", "worker": "--metrics-port"}
+"""The commands that serve, each with the option of its port."""
+
+
 def environment(**settings: str) -> dict[str, str]:
     """This process's environment with no setting of wanserve but these."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("WANSERVE_")}
@@ -119,9 +123,10 @@ def start(
     ready: bool = True,
     program: str = WANSERVE,
     log: str | Path | None = None,
+    command: str = "serve",
     **settings: str,
 ) -> Server:
-    """Start `wanserve serve` on a free port, in `cwd`, and wait until it listens and, where `ready`, is ready.
+    """Start `wanserve serve`, or `wanserve worker`, on a free port, in `cwd`, and wait until it listens and, where `ready`, is ready.
 
     `program` is another version's command. The log lies beside the data directory, unless `log` says where.
     """
@@ -129,7 +134,7 @@ def start(
     with log.open("ab") as stderr:
         size = stderr.tell()
         process = subprocess.Popen(
-            [program, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
+            [program, command, PORT[command], "0", "--data-dir", str(data_dir), *arguments],
             cwd=cwd,
             env=environment(**settings),
             stderr=stderr,
@@ -159,10 +164,11 @@ def running(
     cwd: str | Path | None = None,
     ready: bool = True,
     program: str = WANSERVE,
+    command: str = "serve",
     **settings: str,
 ) -> Iterator[Server]:
     """A server for the length of a block."""
-    server = start(data_dir, *arguments, cwd=cwd, ready=ready, program=program, **settings)
+    server = start(data_dir, *arguments, cwd=cwd, ready=ready, program=program, command=command, **settings)
     try:
         yield server
     finally:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,14 +16,13 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.samples import VIDEO
-from wanserve.app import all_dialects
+from wanserve.app import all_dialects, runners_of
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import LinkSigner
 from wanserve.core import Core, open_core
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.ports import LocalFile
 from wanserve.domain.rules import VideoRequest
-from wanserve.http.auth import Authenticator
 from wanserve.http.body import MAX_DISCARDS, BodyBudget
 from wanserve.http.dialects.base import Operation, Refusal
 from wanserve.http.dialects.pixazo import Pixazo
@@ -31,16 +30,13 @@ from wanserve.http.endpoints import Endpoint
 from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.middleware import ErrorMiddleware, application
 from wanserve.http.origin import Origin
-from wanserve.http.rates import TokenBuckets
-from wanserve.http.runners import InThreads, Runners, on_event_loop
+from wanserve.http.rates import Rates, TokenBuckets
+from wanserve.http.runners import InThreads, Runners
 from wanserve.settings import Settings
 
 SUBMIT = "/wan-video/v1/generateTextToVideoRequest"
 DASH_SUBMIT = "/api/v1/services/aigc/video-generation/video-synthesis"
 ENDPOINTS = [SUBMIT, "/wan-video-polling/getTextToVideoResult", DASH_SUBMIT, "/v1/videos", "/v1/videos/x/remix"]
-
-LISTS = ThreadPoolExecutor(1)
-RUNNERS = Runners(on_event_loop, InThreads(), InThreads(LISTS))
 
 
 @dataclass
@@ -88,6 +84,11 @@ class Client:
         return self
 
 
+async def advised() -> int:
+    """The time between two polls that is recommended."""
+    return 1000
+
+
 @pytest.fixture
 def core(tmp_path: Path) -> Iterator[Core]:
     opened = open_core(Settings(data_dir=tmp_path / "data"))
@@ -96,14 +97,18 @@ def core(tmp_path: Path) -> Iterator[Core]:
 
 
 def served(
-    core: Core, bodies: BodyBudget, submit_rps: float = 1000, answers: Counter[tuple[str, int]] | None = None
+    core: Core,
+    bodies: BodyBudget,
+    submit_rps: float = 1000,
+    answers: Counter[tuple[str, int]] | None = None,
+    runners: Runners | None = None,
 ) -> ASGIApp:
     dialects = all_dialects(1000)
-    authenticator, limiter = Authenticator(core.keys), TokenBuckets(submit_rps, 1000, time.monotonic)
+    limiter = TokenBuckets(Rates(submit_rps, 1000), time.monotonic)
     signer, sender = LinkSigner(b"secret"), FileSender(DiskBlobs(Path("nowhere")))
     links = VideoLinks(signer, Origin(), 1000)
     endpoints = [
-        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, bodies, RUNNERS, lambda: 1000)
+        Endpoint(one, each, core.tasks, limiter, links, sender, bodies, runners or runners_of(core), advised)
         for one in dialects
         for each in one.operations
     ]
@@ -272,10 +277,10 @@ def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core
         LinkSigner(b"secret"),
         FileSender(Vanishing(tmp_path)),
     )
-    authenticator, limiter = Authenticator(core.keys), TokenBuckets(1000, 1000, time.monotonic)
+    limiter = TokenBuckets(Rates(1000, 1000), time.monotonic)
     links = VideoLinks(signer, Origin(), 1000)
     endpoints = [
-        Endpoint(one, each, core.tasks, authenticator, limiter, links, sender, BodyBudget(), RUNNERS, lambda: 1000)
+        Endpoint(one, each, core.tasks, limiter, links, sender, BodyBudget(), runners_of(core), advised)
         for one in dialects
         for each in one.operations
     ]
@@ -313,8 +318,9 @@ def test_cancels_and_deletes_do_not_wait_behind_lists(core: Core) -> None:
     key = core.keys.owner(headers["ocp_apim_subscription_key"])
     task = core.tasks.submit(key, VideoRequest("wan2.2-t2v-plus", "a cat")).result(10)
     busy = threading.Event()
-    held = LISTS.submit(busy.wait, 60)
-    app = served(core, BodyBudget())
+    lists = ThreadPoolExecutor(1)
+    held = lists.submit(busy.wait, 60)
+    app = served(core, BodyBudget(), runners=replace(runners_of(core), list=InThreads(lists)))
 
     async def ask() -> list[int]:
         lists = [asyncio.create_task(Client([]).ask(app, "/v1/videos", "GET", **headers)) for _ in range(20)]

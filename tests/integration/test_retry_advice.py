@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from tests.samples import VIDEO
+from wanserve.app import runners_of
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import LinkSigner
 from wanserve.core import Core, open_core
@@ -20,7 +20,6 @@ from wanserve.domain.errors import StoreUncertain
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import State, Task
-from wanserve.http.auth import Authenticator
 from wanserve.http.body import BodyBudget
 from wanserve.http.dialects.base import AnswerContext, DialectRequest, JsonObject, Operation, Query, Remix, Submit
 from wanserve.http.dialects.openai import OpenAI
@@ -29,14 +28,15 @@ from wanserve.http.endpoints import Endpoint
 from wanserve.http.files import FileSender, VideoLinks
 from wanserve.http.middleware import application
 from wanserve.http.origin import Origin
-from wanserve.http.rates import TokenBuckets
-from wanserve.http.runners import InThreads, Runners, on_event_loop
+from wanserve.http.rates import Rates, TokenBuckets
 from wanserve.settings import Settings
 
 BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}}
 
-LISTS = ThreadPoolExecutor(1)
-RUNNERS = Runners(on_event_loop, InThreads(), InThreads(LISTS))
+
+async def advised() -> int:
+    """The time between two polls that is recommended."""
+    return 1000
 
 
 @pytest.fixture
@@ -58,20 +58,19 @@ def broken_when_it_writes(operation: Operation) -> Operation:
 def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
     """The document's API with its operations broken."""
     dialect = Pixazo()
-    authenticator, limiter = Authenticator(core.keys), TokenBuckets(1000, 1000, time.monotonic)
+    limiter = TokenBuckets(Rates(1000, 1000), time.monotonic)
     links = VideoLinks(LinkSigner(b"secret"), Origin(), 1000)
     endpoints = [
         Endpoint(
             dialect,
             broken(operation),
             core.tasks,
-            authenticator,
             limiter,
             links,
             FileSender(DiskBlobs(Path("nowhere"))),
             BodyBudget(),
-            RUNNERS,
-            lambda: 1000,
+            runners_of(core),
+            advised,
         )
         for operation in dialect.operations
     ]
@@ -147,13 +146,12 @@ def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_
         dialect,
         broken,
         core.tasks,
-        Authenticator(core.keys),
-        TokenBuckets(submit_rps=0.001, query_rps=1000, now_s=time.monotonic),
+        TokenBuckets(Rates(0.001, 1000), time.monotonic),
         VideoLinks(LinkSigner(b"secret"), Origin(), 1000),
         FileSender(DiskBlobs(Path("nowhere"))),
         BodyBudget(),
-        RUNNERS,
-        lambda: 1000,
+        runners_of(core),
+        advised,
     )
     app = application([endpoint], [], [dialect], lambda: "an-id", Counter(), Origin())
     path = remix.path.format(video_id=f"video_{source.id.replace('-', '')}")

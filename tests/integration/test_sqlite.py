@@ -168,7 +168,7 @@ def test_keys_are_seen_by_another_process_at_once(tmp_path: Path) -> None:
     ours, theirs = Database(tmp_path / "tasks.db"), Database(tmp_path / "tasks.db")
     key = Key("k", "ann", "ab" * 32, 5, frozenset({"m2", "m1"}))
     SqliteKeys(ours, lambda: 5).add_key("k", "ann", key.sha256, ["m2", "m1"])
-    assert SqliteKeys(theirs, now_ms).find_key(key.sha256) == key
+    assert SqliteKeys(theirs, now_ms).find_keys([key.sha256])[0] == key
     with pytest.raises(InvalidRequest, match="there is a key named k already"):
         SqliteKeys(theirs, now_ms).add_key("k", "ben", "cd" * 32, None)
     assert SqliteKeys(ours, now_ms).all_keys() == [key]
@@ -188,7 +188,7 @@ def test_the_disk_holds_no_keys_text(tmp_path: Path) -> None:
 def test_an_accounts_own_limits_stand_before_the_servers(database: Database) -> None:
     SqliteKeys(database, now_ms).add_key("k", "ann", "ab" * 32, None)
     database.write(lambda connection: connection.execute("UPDATE accounts SET max_queued = 2, max_running = 1"))
-    found = SqliteKeys(database, now_ms).find_key("ab" * 32)
+    found = SqliteKeys(database, now_ms).find_keys(["ab" * 32])[0]
     assert found is not None
     assert (found.limits.max_queued, found.limits.max_running) == (2, 1)
     store = SqliteTasks(database, now_ms)

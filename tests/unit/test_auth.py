@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from wanserve.domain.account import Limits
 from wanserve.domain.errors import InvalidKey, RateLimited
-from wanserve.http.auth import Authenticator
-from wanserve.http.rates import RequestKind, TokenBucket, TokenBuckets
+from wanserve.http.rates import Rates, RequestKind, TokenBucket, TokenBuckets
 from wanserve.keys import Keys
 from wanserve.store.memory import MemoryKeys
 
@@ -25,20 +24,20 @@ class Watch:
 
 @dataclass
 class Edge:
-    """An authenticator and a rate limiter, as an endpoint calls them."""
+    """The keys and a rate limiter, as an endpoint calls them."""
 
-    authenticator: Authenticator
+    keys: Keys
     limiter: TokenBuckets
 
     def admit(self, secret: str, kind: RequestKind) -> None:
         """Let one request in. Raises InvalidKey, RateLimited."""
-        asyncio.run(self.limiter.acquire(self.authenticator.authenticate(secret), kind))
+        asyncio.run(self.limiter.acquire(self.keys.owner(secret), kind))
 
 
 def new_edge(watch: Watch, submit_rps: float = 2, query_rps: float = 3) -> tuple[Edge, Keys]:
     secrets = iter(f"sk-{number}" for number in range(10))
     keys = Keys(MemoryKeys(lambda: 0), (), lambda: next(secrets))
-    return Edge(Authenticator(keys), TokenBuckets(submit_rps, query_rps, watch)), keys
+    return Edge(keys, TokenBuckets(Rates(submit_rps, query_rps), watch)), keys
 
 
 def admitted(edge: Edge, secret: str, kind: RequestKind, tries: int) -> int:

@@ -6,8 +6,8 @@ import pytest
 
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import StoreUnavailable
-from wanserve.domain.worker import WorkerRow
-from wanserve.models.catalogue import CACHE_SECONDS, POLL_MS, SEEN_SECONDS, Catalogue, Served
+from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
+from wanserve.models.catalogue import CACHE_SECONDS, POLL_MS, Catalogue, Served
 from wanserve.models.sampling import WAN_MODELS
 from wanserve.store.memory import MemoryTasks
 

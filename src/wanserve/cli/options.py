@@ -37,7 +37,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """The settings, with what the command line says of them. Raises SetupError."""
     given = vars(arguments)
-    return load({name: given.get(name) for name in ("data_dir", "host", "port", "engine")})
+    return load({name: given.get(name) for name in ("data_dir", "host", "port", "metrics_port", "engine")})
 
 
 def open_data_dir(arguments: argparse.Namespace) -> Core:

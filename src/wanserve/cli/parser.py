@@ -15,6 +15,8 @@ from wanserve.domain.errors import WanserveError
 
 COMMANDS: Final = {
     "serve": "serve the HTTP API and make the videos",
+    "worker": "make the videos of servers on the same database and bucket",
+    "workers": "list the workers with what they run",
     "generate": "make one video, with no server or through one",
     "keys": "create, list, restrict and revoke keys",
     "accounts": "list the accounts and set their limits",
@@ -22,6 +24,7 @@ COMMANDS: Final = {
     "usage": "print the ledger: one row for each video",
     "models": "list the models with their settings, or fetch the weights of one",
     "backup": "copy the database, also while a server serves",
+    "migrate": "move an installation from SQLite to PostgreSQL",
     "doctor": "print what this machine can run and what is missing",
 }
 """Every command with its one-line help. `wanserve.cli.<name>` has its arguments and runs it."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.generation import Generation
-from wanserve.domain.idempotency import SubmitIdentity
+from wanserve.domain.idempotency import CountedSubmit, SubmitIdentity
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
@@ -147,6 +149,44 @@ class StateCount:
     oldest_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TokensAsked:
+    """How many tokens are asked of the bucket of an account and a kind of request, which fills at `rate` a second."""
+
+    account: str
+    kind: str
+    tokens: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokensGranted:
+    """How many tokens were taken, and in how many whole seconds there will be another one; 0: there is one left."""
+
+    tokens: int
+    wait_s: int
+
+
+class Refusals(Protocol):
+    """The refused submits of clients that count their retries; see RefusedSubmits. May be used from any thread."""
+
+    def note(self, account: str, submit: CountedSubmit, until_ms: int) -> None:
+        """Remember until then that this try was refused. It does not block."""
+
+    def follows(self, account: str, fingerprint: str, retries: int, now_ms: int) -> int | None:
+        """The number of the earlier try whose answer may have been lost before try number `retries`; None if none."""
+
+
+class TokenStore(Protocol):
+    """The token buckets of the rate limits, where several processes share them. A bucket holds one second's worth."""
+
+    def take(self, asked: Sequence[TokensAsked]) -> list[TokensGranted]:
+        """Take as many tokens as there are, at most as many as are asked for. No bucket is asked twice in one call.
+
+        Raises StoreUnavailable.
+        """
+
+
 class TaskStore(Protocol):
     """The task table, which is the queue and the truth, with its ledger and its workers.
 
@@ -175,6 +215,9 @@ class TaskStore(Protocol):
 
     def get(self, account: str, task_id: str) -> Task | None:
         """The task of this account, or None."""
+
+    def get_many(self, asked: Sequence[tuple[str, str]]) -> list[Task | None]:
+        """For each account and task id the task of this account, or None."""
 
     def find(self, task_id: str) -> Task | None:
         """The task of any account: for the sweepers and the server's owner, never for an endpoint."""
@@ -239,7 +282,10 @@ class TaskStore(Protocol):
         """The heartbeat of a worker: write its row, with `seen_ms` by the store's clock."""
 
     def remove_workers(self, installation: str) -> None:
-        """Remove the rows of this installation's workers."""
+        """Remove the rows of this installation's workers, except of those that still have a RUNNING task."""
+
+    def forget_workers(self, unseen_seconds: float) -> None:
+        """Remove the rows of the workers without a heartbeat for so long, except of those that have a RUNNING task."""
 
     def workers(self, seen_within_seconds: float) -> list[WorkerRow]:
         """The workers with a heartbeat within the last so many seconds, sorted by id."""
@@ -253,6 +299,15 @@ class TaskStore(Protocol):
     def wake(self) -> None:
         """Let every `wait` return."""
 
+    heartbeat_seconds: float
+    """How often an attempt's heartbeat is due: seldom where `watch` hears of the cancels of every process."""
+
+    def watch(self, task_id: str) -> AbstractContextManager[Event]:
+        """An event that is set once the task may have been canceled or deleted; the next heartbeat tells whether it was."""
+
+    def leads(self) -> bool:
+        """Whether this process is the one, of all that serve on the same table, that sweeps for all of them."""
+
     def state_counts(self) -> list[StateCount]:
         """The number of tasks of each model in each state."""
 
@@ -263,8 +318,8 @@ class TaskStore(Protocol):
 class KeyStore(Protocol):
     """Accounts and their keys. A write is seen by the next read, in every process. The store owns the clock."""
 
-    def find_key(self, sha256: str) -> Key | None:
-        """The key with this hash, revoked or not, with its account's limits."""
+    def find_keys(self, hashes: Sequence[str]) -> list[Key | None]:
+        """For each SHA-256 the key that has it, revoked or not, with its account's limits; or None."""
 
     def add_key(self, name: str, account: str, sha256: str, models: Collection[str] | None) -> None:
         """Store a key, and its account where that is new. Raises InvalidRequest where the name is taken."""

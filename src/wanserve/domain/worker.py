@@ -2,8 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from wanserve.domain.catalogue import ModelCard
+
+SEEN_SECONDS: Final = 20.0
+"""A worker whose last heartbeat is older than this is ignored."""
+
+KEPT_SECONDS: Final = 24 * 3600.0
+"""How long a worker is listed after its last heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The ASGI application of one operation: authenticates, limits the rate, reads the body, calls the use case, answers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, assert_never
@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 from wanserve.domain.account import Key
 from wanserve.domain.errors import ModelNotFound, RateLimited, WanserveError
 from wanserve.domain.task import Task
-from wanserve.http.auth import Authenticator
 from wanserve.http.body import BodyBudget, BodyReader, read_query
 from wanserve.http.dialects.base import (
     AccountOperation,
@@ -54,13 +53,12 @@ class Endpoint:
     dialect: Dialect
     operation: Operation
     tasks: Tasks
-    authenticator: Authenticator
     rate_limiter: RateLimiter
     links: VideoLinks
     files: FileSender
     body_budget: BodyBudget
     runners: Runners
-    poll_ms: Callable[[], int]
+    poll_ms: Callable[[], Awaitable[int]]
     """The time between two polls that answers recommend."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +67,7 @@ class Endpoint:
         request = DialectRequest(Headers(scope=scope), read_query(scope["query_string"]), scope["path_params"], b"")
         # Before the body is read, so that a client without a key costs no memory.
         credential = self.dialect.credential(request)
-        key = await self.runners.read(lambda: self.authenticator.authenticate(credential))
+        key = await self.runners.key(credential)
         if not isinstance(self.operation, SUBMITS):
             await self.rate_limiter.acquire(key, RequestKind.QUERY)
         if scope["method"] in METHODS_WITHOUT_BODY:
@@ -93,7 +91,7 @@ class Endpoint:
                 task = await self._find_or_cancel(operation, key, request)
                 answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
                 if isinstance(operation, Query) and operation.poll_header is not None:
-                    headers = ((operation.poll_header, str(await self.runners.read(self.poll_ms))),)
+                    headers = ((operation.poll_header, str(await self.poll_ms())),)
             case Submit() | Remix():
                 task = await self._submit(operation, key, request)
                 # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
@@ -128,7 +126,7 @@ class Endpoint:
         match operation:
             case Query():
                 task_id = operation.read(request)
-                return await self.runners.read(lambda: self.tasks.get(key.account, task_id))
+                return await self.runners.task((key.account, task_id))
             case CancelTask():
                 task_id = operation.read(request)
                 return await self.runners.write(lambda: self.tasks.cancel(key.account, task_id, operation.states))

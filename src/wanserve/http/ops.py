@@ -32,6 +32,8 @@ STATIC_TYPES: Final = {
 NO_STORE: Final = {"cache-control": "no-store"}
 """For every answer of these routes except the static files."""
 
+METRICS: Final = "/metrics"
+
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _PAGE: Final = """<!doctype html>
@@ -88,13 +90,17 @@ class Ops:
 
     def routes(self) -> list[BaseRoute]:
         """All routes of this module, for GET and HEAD."""
-        served: dict[str, Callable[..., object]] = {
-            **{path: partial(_send_health, self.health, check) for path, check in HEALTH_CHECKS.items()},
-            **{path: partial(page, self) for path, (page, _) in PAGES.items()},
+        documents: dict[str, Callable[..., object]] = {
+            **{path: partial(page, self) for path, (page, _) in PAGES.items() if path != METRICS},
             "/": self.home,
             "/docs/static/{name}": StaticFile(),
         }
-        return [ExactRoute(path, page, methods=["GET", "HEAD"]) for path, page in served.items()]
+        return [*self.own_routes(), *_routes(documents)]
+
+    def own_routes(self) -> list[BaseRoute]:
+        """The routes that tell of this process: its health and its metrics."""
+        checks = {path: partial(_send_health, self.health, check) for path, check in HEALTH_CHECKS.items()}
+        return _routes({**checks, METRICS: self.metrics_page})
 
     async def home(self, request: Request) -> Response:
         """Redirects from the root to the documents."""
@@ -120,6 +126,10 @@ class Ops:
         return HTMLResponse(_PAGE, headers=NO_STORE)
 
 
+def _routes(pages: Mapping[str, Callable[..., object]]) -> list[BaseRoute]:
+    return [ExactRoute(path, page, methods=["GET", "HEAD"]) for path, page in pages.items()]
+
+
 async def _send_health(health: Health, check: HealthCheck, request: Request) -> Response:
     status, answer = await check(health)
     return JSONResponse(answer, status, NO_STORE)
@@ -133,7 +143,7 @@ HEALTH_CHECKS: Final[Mapping[str, HealthCheck]] = {
 """The routes that answer with JSON, by path. Their statuses and answers in the OpenAPI document are those of their types."""
 
 PAGES: Final[Mapping[str, tuple[Callable[[Ops, Request], Awaitable[Response]], str]]] = {
-    "/metrics": (Ops.metrics_page, METRICS_TYPE),
+    METRICS: (Ops.metrics_page, METRICS_TYPE),
     "/openapi.json": (Ops.openapi, "application/json"),
     "/docs": (Ops.docs, "text/html"),
 }

@@ -42,22 +42,34 @@ class TokenBucket:
         return math.ceil((1.0 - self.tokens) / rate)
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The server's rate limits, in requests a second; an account's own limits take precedence."""
+
+    submit_rps: float
+    query_rps: float
+
+    def of(self, key: Key, kind: RequestKind) -> float:
+        """How many requests of this kind the key's account may send a second."""
+        if kind is RequestKind.SUBMIT:
+            return key.limits.submit_rps or self.submit_rps
+        return key.limits.query_rps or self.query_rps
+
+
 @dataclass(slots=True)
 class TokenBuckets:
     """A RateLimiter with a token bucket for each account and kind of request, in the memory of this process.
 
-    `submit_rps` and `query_rps` are requests a second; an account's own limits take precedence. Not thread-safe: for the
-    event loop's thread only.
+    Not thread-safe: for the event loop's thread only.
     """
 
-    submit_rps: float
-    query_rps: float
+    rates: Rates
     now_s: Callable[[], float]
     _buckets: dict[tuple[str, RequestKind], TokenBucket] = field(default_factory=dict, init=False)
 
     async def acquire(self, key: Key, kind: RequestKind) -> None:
         """See RateLimiter."""
-        rate = self._rate(key, kind)
+        rate = self.rates.of(key, kind)
         now = self.now_s()
         bucket = self._buckets.get((key.account, kind))
         if bucket is None:
@@ -65,8 +77,3 @@ class TokenBuckets:
             bucket = self._buckets[(key.account, kind)] = TokenBucket(max(1.0, rate), now)
         if wait_s := bucket.take(rate, now):
             raise RateLimited(wait_s)
-
-    def _rate(self, key: Key, kind: RequestKind) -> float:
-        if kind is RequestKind.SUBMIT:
-            return key.limits.submit_rps or self.submit_rps
-        return key.limits.query_rps or self.query_rps

@@ -3,10 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Final, Generic, Protocol, TypeVar
+
+from wanserve.domain.account import Key
+from wanserve.domain.task import Task
+from wanserve.http.lookups import Lookup
 
 T = TypeVar("T")
+
+CACHE_SECONDS: Final = 1.0
 
 
 class Runner(Protocol):
@@ -18,8 +24,14 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Runners:
-    """`read` runs look-ups of one key or task, `write` cancels and deletes, `list` reads pages and totals."""
+    """`key` finds the key of a credential, and `task` the task of an account and an id. Both are in nearly every request.
 
+    `read` runs other short reads, and the part of a submit before its write; `write` runs cancels and deletes, `list`
+    reads pages and totals.
+    """
+
+    key: Lookup[str | None, Key]
+    task: Lookup[tuple[str, str], Task]
     read: Runner
     write: Runner
     list: Runner
@@ -39,3 +51,19 @@ class InThreads:
     async def __call__(self, call: Callable[[], T], /) -> T:
         """Run the call in one of the threads."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, call)
+
+
+@dataclass(slots=True)
+class Cached(Generic[T]):
+    """A call whose result is used for a second, so that not every request waits for a thread. `now_s` is a monotonic clock."""
+
+    runner: Runner
+    call: Callable[[], T]
+    now_s: Callable[[], float]
+    _result: tuple[float, T] | None = field(default=None, init=False)
+
+    async def __call__(self) -> T:
+        """The result."""
+        if self._result is None or self.now_s() - self._result[0] >= CACHE_SECONDS:
+            self._result = self.now_s(), await self.runner(self.call)
+        return self._result[1]

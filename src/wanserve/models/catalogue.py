@@ -8,11 +8,9 @@ from typing import Final
 from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import TaskStore
+from wanserve.domain.worker import SEEN_SECONDS
 
 log = logging.getLogger(__name__)
-
-SEEN_SECONDS: Final = 20.0
-"""A worker whose last heartbeat is older than this is ignored."""
 
 CACHE_SECONDS: Final = 1.0
 """How long the workers that were read are used: submits are frequent, and workers seldom change."""

@@ -1,8 +1,9 @@
 """The stores in memory: the same contract as the SQL stores, for tests."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from wanserve.domain.account import Account, Key, Limits
@@ -14,6 +15,7 @@ from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.refusals import key_of_a_forgotten_task, key_of_another_request
 from wanserve.store.wakeup import Wakeup
+from wanserve.store.watches import Watches
 
 
 class MemoryKeys:
@@ -24,10 +26,10 @@ class MemoryKeys:
         self._keys: dict[str, Key] = {}
         self._limits: dict[str, Limits] = {}
 
-    def find_key(self, sha256: str) -> Key | None:
+    def find_keys(self, hashes: Sequence[str]) -> list[Key | None]:
         """See KeyStore."""
-        key = self._keys.get(sha256)
-        return key and replace(key, limits=self._limits.get(key.account, key.limits))
+        found = [self._keys.get(sha256) for sha256 in hashes]
+        return [key and replace(key, limits=self._limits.get(key.account, key.limits)) for key in found]
 
     def add_key(self, name: str, account: str, sha256: str, models: Collection[str] | None) -> None:
         """See KeyStore."""
@@ -76,6 +78,8 @@ class MemoryKeys:
 class MemoryTasks:
     """The TaskStore in a dict, which keeps the order of acceptance."""
 
+    heartbeat_seconds = 0.5
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: dict[str, Task] = {}
@@ -86,6 +90,7 @@ class MemoryTasks:
         self._workers: dict[str, WorkerRow] = {}
         self._lock = threading.RLock()
         self._wakeup = Wakeup()
+        self._watches = Watches()
 
     def now_ms(self) -> int:
         """See TaskStore."""
@@ -122,6 +127,10 @@ class MemoryTasks:
         """See TaskStore."""
         task = self._tasks.get(task_id)
         return task if task and task.account == account else None
+
+    def get_many(self, asked: Sequence[tuple[str, str]]) -> list[Task | None]:
+        """See TaskStore."""
+        return [self.get(*each) for each in asked]
 
     def find(self, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -184,6 +193,7 @@ class MemoryTasks:
             if held is None or held.state not in states:
                 return None
             canceled = self._tasks[task_id] = held.canceled(self._clock())
+        self._watches.tell(task_id)
         return canceled
 
     def remove(self, account: str, task_id: str) -> bool:
@@ -193,7 +203,8 @@ class MemoryTasks:
             if task is None or task.account != account:
                 return False
             del self._tasks[task_id]
-            return True
+        self._watches.tell(task_id)
+        return True
 
     def expired(self) -> list[Task]:
         """See TaskStore."""
@@ -243,6 +254,17 @@ class MemoryTasks:
                 if worker.installation != installation or worker.id in busy
             }
 
+    def forget_workers(self, unseen_seconds: float) -> None:
+        """See TaskStore."""
+        before_ms = self._clock() - round(unseen_seconds * 1000)
+        with self._lock:
+            busy = {task.worker_id for task in self._running()}
+            self._workers = {
+                worker.id: worker
+                for worker in self._workers.values()
+                if worker.seen_ms >= before_ms or worker.id in busy
+            }
+
     def workers(self, seen_within_seconds: float) -> list[WorkerRow]:
         """See TaskStore."""
         since_ms = self._clock() - round(seen_within_seconds * 1000)
@@ -257,6 +279,14 @@ class MemoryTasks:
     def wake(self) -> None:
         """See TaskStore."""
         self._wakeup.wake()
+
+    def watch(self, task_id: str) -> AbstractContextManager[threading.Event]:
+        """See TaskStore."""
+        return self._watches.watch(task_id)
+
+    def leads(self) -> bool:
+        """See TaskStore. There is one process."""
+        return True
 
     def state_counts(self) -> list[StateCount]:
         """See TaskStore."""

@@ -72,20 +72,22 @@ class Attempt:
         task = self.task
         where = f" at upstream {self.upstream}" if self.upstream else ""
         log.info("attempt %d starts: %s%s", task.attempt, task.generation.model, where)
-        lease = Lease(time.monotonic(), self.tasks.policy.lease_seconds, self.timeouts.stall_s)
+        store, policy = self.tasks.store, self.tasks.policy
+        lease = Lease(time.monotonic(), policy.lease_seconds, self.timeouts.stall_s, store.heartbeat_seconds)
         self.metrics.attempt_started(task)
         self.child.send(Generate(task.id, task.attempt, task.generation, self.upstream))
-        while True:
-            self.child.ping()
-            event = self.child.next_event(POLL_SECONDS)
-            outcome = self._settle(event) if event else None
-            if isinstance(event, Progress):
-                lease.progressed(event.fraction, time.monotonic())
-            outcome = outcome or self._check_time(lease)
-            if outcome:
-                return outcome
+        with store.watch(task.id) as told:
+            while True:
+                self.child.ping()
+                event = self.child.next_event(POLL_SECONDS)
+                outcome = self._settle(event) if event else None
+                if isinstance(event, Progress):
+                    lease.progressed(event.fraction, time.monotonic())
+                outcome = outcome or self._check_time(lease, told)
+                if outcome:
+                    return outcome
 
-    def _check_time(self, lease: Lease) -> Outcome | None:
+    def _check_time(self, lease: Lease, told: threading.Event) -> Outcome | None:
         """End the attempt where its time is over: a stall, a stop of the worker, or a lost lease."""
         now = time.monotonic()
         if lease.stalled(now):
@@ -95,7 +97,11 @@ class Attempt:
         if self.drain.is_over():
             self.child.kill()
             return self._give_back("the worker stops")
-        if lease.due(now) and not self._renew(lease.progress):
+        if not lease.due(now, told=told.is_set()):
+            return None
+        # Cleared before the heartbeat: what is told while it is written makes the next one due.
+        told.clear()
+        if not self._renew(lease.progress):
             log.info("attempt %d stops: canceled, or its lease was lost", self.task.attempt)
             self._stop_child()
             return Outcome.CANCELED

@@ -1,19 +1,16 @@
 """When an attempt's heartbeat is due, and when its child has made no progress for too long. It reads no clock."""
 
 from dataclasses import dataclass, field
-from typing import Final
-
-HEARTBEAT_SECONDS: Final = 0.5
-"""A cancel is noticed at the next heartbeat, and must take less than a second."""
 
 
 @dataclass(slots=True)
 class Lease:
-    """The heartbeat of one attempt. Every `now_s` is a reading of one monotonic clock, in seconds."""
+    """The heartbeat of one attempt: due every `heartbeat_s` seconds, and at least four times in a lease. Every `now_s` is a reading of one monotonic clock, in seconds."""
 
     started_s: float
     lease_s: float
     stall_s: float
+    heartbeat_s: float
     progress: float = 0.0
     _renewed_s: float = field(init=False)
     _progressed_s: float = field(init=False)
@@ -26,9 +23,12 @@ class Lease:
         self._progressed_s = now_s
         self.progress = max(self.progress, fraction)
 
-    def due(self, now_s: float) -> bool:
-        """Whether a heartbeat is due; a call that says so counts as the heartbeat."""
-        if now_s - self._renewed_s < min(HEARTBEAT_SECONDS, self.lease_s / 4):
+    def due(self, now_s: float, *, told: bool) -> bool:
+        """Whether a heartbeat is due; a call that says so counts as the heartbeat.
+
+        `told`: the task may have been canceled, which makes it due at once.
+        """
+        if not told and now_s - self._renewed_s < min(self.heartbeat_s, self.lease_s / 4):
             return False
         self._renewed_s = now_s
         return True

@@ -52,6 +52,10 @@ class LeaseSweeper:
         Where the clock is set forward or the machine was asleep, every lease expires at once. A worker that is alive
         has renewed its lease by the next check.
         """
+        if not self.tasks.store.leads():
+            # Another process sweeps. Should it end, this one begins with two looks of its own.
+            self._expired = set()
+            return
         expired = {(task.id, task.attempt): task for task in self.tasks.store.expired()}
         _each((expired[key] for key in expired.keys() & self._expired), self._take_back, "was not taken back")
         self._expired = set(expired)
@@ -83,7 +87,11 @@ class RetentionSweeper:
 
     def sweep(self) -> None:
         """Sweep once: delete what the last sweep found too."""
-        for sweep in (self._sweep_old, self._sweep_orphans, self.tasks.forget_old_keys):
+        if not self.tasks.store.leads():
+            self._orphans, self._reading = set(), None
+            return
+        rest = self.tasks.forget_old_keys, self.tasks.forget_lost_workers
+        for sweep in (self._sweep_old, self._sweep_orphans, *rest):
             if not self.stopping.is_set():
                 _logged(sweep)
 

@@ -1,12 +1,11 @@
 """A clock that is set back or forward an hour: everything is made once all the same, and nothing ends before it began."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import needs
+from tests.e2e.faults.clock import Clock, compiled_clock
 from tests.e2e.faults.harness import Rig, rig, until
 
 HOUR_SECONDS = 3600
@@ -14,29 +13,7 @@ HOUR_SECONDS = 3600
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The clock of clock.c, which a process loads before the C library's own."""
-    compiler = needs.program("cc")
-    made = tmp_path_factory.mktemp("clock") / "clock.so"
-    source = Path(__file__).with_name("clock.c")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", made, source], timeout=60, check=True
-    )
-    return made
-
-
-class Clock:
-    """The clock of all processes that are started with `environ`; it is read anew each time."""
-
-    def __init__(self, folder: Path, library: Path) -> None:
-        self._file = folder / "clock"
-        self.set(0)
-        self.environ = {"LD_PRELOAD": str(library), "FAULT_CLOCK": str(self._file)}
-
-    def set(self, ahead_s: int) -> None:
-        """Let the clock be so many seconds ahead of the true one."""
-        written = self._file.with_suffix(".new")
-        written.write_text(f"{ahead_s:+d}\n")
-        written.replace(self._file)
+    return compiled_clock(tmp_path_factory.mktemp("clock"))
 
 
 @pytest.fixture

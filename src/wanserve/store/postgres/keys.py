@@ -1,13 +1,14 @@
 """The accounts and keys on a PostgreSQL database."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import astuple
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidRequest
 from wanserve.domain.ports import Clock
 from wanserve.store.postgres import statements as sql
-from wanserve.store.postgres.database import Connection, PostgresDatabase
+from wanserve.store.postgres.database import PostgresDatabase
+from wanserve.store.postgres.listener import Connection
 from wanserve.store.rows import models_text, read_account, read_key
 
 
@@ -18,10 +19,10 @@ class PostgresKeys:
         self._database = database
         self._clock = clock
 
-    def find_key(self, sha256: str) -> Key | None:
+    def find_keys(self, hashes: Sequence[str]) -> list[Key | None]:
         """See KeyStore."""
-        rows = self._database.read(sql.FIND_KEY, (sha256,))
-        return read_key(rows[0]) if rows else None
+        found = {key.sha256: key for key in map(read_key, self._database.read(sql.FIND_KEYS, (list(hashes),)))}
+        return [found.get(sha256) for sha256 in hashes]
 
     def add_key(self, name: str, account: str, sha256: str, models: Collection[str] | None) -> None:
         """See KeyStore."""

@@ -20,6 +20,9 @@ from wanserve.store.rows import (
 WAKE_CHANNEL: Final = "wanserve_wake"
 """The channel of notifications that a task may be waiting."""
 
+CANCEL_CHANNEL: Final = "wanserve_cancel"
+"""The channel of the ids of canceled and deleted tasks that a worker may be running."""
+
 
 def _marks(columns: str) -> str:
     return ", ".join("%s" for _ in columns.split(","))
@@ -31,7 +34,8 @@ def _of(row: str, columns: str) -> str:
 
 NOW: Final = "SELECT wanserve_now_ms(%(now_ms)s)"
 NOTIFY: Final = f"NOTIFY {WAKE_CHANNEL}"
-LISTEN: Final = f"LISTEN {WAKE_CHANNEL}"
+LISTEN: Final = f"LISTEN {WAKE_CHANNEL}; LISTEN {CANCEL_CHANNEL}"
+TRY_TO_LEAD: Final = "SELECT pg_try_advisory_lock(%s)"
 
 # In the transaction that adds tasks, first: the accounts are made where they are new, and locked in the order of their
 # ids, so that no two submits take the same place or the same idempotency key.
@@ -82,6 +86,11 @@ KEEP_COUNTED: Final = """
 
 # With the account as a condition, so that the id of another account's task finds no row.
 GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = %(task_id)s AND account = %(account)s"
+GET_TASKS: Final = f"""
+    SELECT {_of("tasks", TASK_COLUMNS)}
+    FROM tasks JOIN unnest(%(accounts)s::text[], %(ids)s::text[]) AS asked (account, id)
+        ON tasks.id = asked.id AND tasks.account = asked.account
+"""
 FIND_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ANY(%(ids)s)"
 
 
@@ -179,17 +188,37 @@ SETTLE_TASK: Final = f"""
     SELECT count(*) FROM settled LEFT JOIN told ON TRUE
 """
 
-# Needs no attempt and no lease.
+# Needs no attempt and no lease. The worker that runs the task is told, and the next heartbeat would tell it too.
 CANCEL_TASK: Final = f"""
-    UPDATE tasks SET
-        state = 'CANCELED', ended_ms = greatest(wanserve_now_ms(%(now_ms)s), coalesce(started_ms, submitted_ms)),
-        lease_until_ms = NULL
-    WHERE id = %(task_id)s AND account = %(account)s AND state = ANY(%(states)s)
-    RETURNING {TASK_COLUMNS}
+    WITH canceled AS (
+        UPDATE tasks SET
+            state = 'CANCELED', ended_ms = greatest(wanserve_now_ms(%(now_ms)s), coalesce(started_ms, submitted_ms)),
+            lease_until_ms = NULL
+        WHERE id = %(task_id)s AND account = %(account)s AND state = ANY(%(states)s)
+        RETURNING *
+    ), told AS (
+        SELECT pg_notify('{CANCEL_CHANNEL}', id) FROM canceled WHERE worker_id IS NOT NULL
+    )
+    SELECT {TASK_COLUMNS} FROM canceled LEFT JOIN told ON TRUE
 """
 
-# The next heartbeat of a worker that runs the task changes no row, and the worker stops.
-REMOVE_TASK: Final = "DELETE FROM tasks WHERE id = %(task_id)s AND account = %(account)s"
+REMOVE_TASK: Final = f"""
+    WITH removed AS (
+        DELETE FROM tasks WHERE id = %(task_id)s AND account = %(account)s RETURNING id, worker_id
+    ), told AS (
+        SELECT pg_notify('{CANCEL_CHANNEL}', id) FROM removed WHERE worker_id IS NOT NULL
+    )
+    SELECT count(*) FROM removed LEFT JOIN told ON TRUE
+"""
+
+# What a worker runs, which runs one task at a time: after a claim whose answer was lost.
+CLAIMED_BY: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND worker_id = %(worker_id)s"
+
+# Whether the attempt's end was written as it is to be written now: after a settle whose answer was lost.
+IS_SETTLED: Final = """
+    SELECT count(*) FROM tasks WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = %(state)s
+        AND video_key IS NOT DISTINCT FROM %(video_key)s
+"""
 
 EXPIRED_TASKS: Final = f"""
     SELECT {TASK_COLUMNS} FROM tasks WHERE state = 'RUNNING' AND lease_until_ms < wanserve_now_ms(%(now_ms)s)
@@ -213,6 +242,11 @@ SAVE_WORKER: Final = f"""
 REMOVE_WORKERS: Final = """
     DELETE FROM workers
     WHERE installation = %(installation)s
+        AND id NOT IN (SELECT worker_id FROM tasks WHERE state = 'RUNNING' AND worker_id IS NOT NULL)
+"""
+FORGET_WORKERS: Final = """
+    DELETE FROM workers
+    WHERE seen_ms < wanserve_now_ms(%(now_ms)s) - %(within_ms)s
         AND id NOT IN (SELECT worker_id FROM tasks WHERE state = 'RUNNING' AND worker_id IS NOT NULL)
 """
 SEEN_WORKERS: Final = f"""
@@ -261,7 +295,9 @@ LEDGER: Final = f"""
     ORDER BY ended_ms, task_id COLLATE "C"
 """
 
-FIND_KEY: Final = f"SELECT {KEY_COLUMNS} FROM keys JOIN accounts ON accounts.id = keys.account WHERE sha256 = %s"
+FIND_KEYS: Final = f"""
+    SELECT {KEY_COLUMNS} FROM keys JOIN accounts ON accounts.id = keys.account WHERE sha256 = ANY(%s)
+"""
 ALL_KEYS: Final = f"""
     SELECT {KEY_COLUMNS} FROM keys JOIN accounts ON accounts.id = keys.account
     ORDER BY keys.created_ms, keys.name COLLATE "C"
@@ -279,3 +315,26 @@ ADD_KEY: Final = """
 """
 RESTRICT_KEY: Final = "UPDATE keys SET models = %s WHERE name = %s"
 REVOKE_KEY: Final = "UPDATE keys SET revoked_ms = coalesce(revoked_ms, wanserve_now_ms(%s)) WHERE name = %s"
+
+# The first of all servers stores its value under the name; every other one reads that.
+KEEP_NAMED: Final = "INSERT INTO secrets (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING"
+READ_NAMED: Final = "SELECT value FROM secrets WHERE name = %s"
+
+TAKE_TOKENS: Final = """
+    SELECT account, kind, granted, tokens
+    FROM take_tokens(%(accounts)s::text[], %(kinds)s::text[], %(wanted)s::int[], %(rates)s::float8[], %(now_ms)s)
+"""
+# Deletes those that nobody can be repeating any more, as it goes.
+NOTE_REFUSED: Final = """
+    WITH old AS (DELETE FROM refused_submits WHERE until_ms < wanserve_now_ms(NULL))
+    INSERT INTO refused_submits (account, fingerprint, retries, follows, until_ms) VALUES (%s, %s, %s, %s, %s)
+"""
+# Gives each refusal to one repetition.
+TAKE_REFUSED: Final = """
+    DELETE FROM refused_submits WHERE seq = (
+        SELECT seq FROM refused_submits
+        WHERE account = %(account)s AND fingerprint = %(fingerprint)s AND retries = %(retries)s AND until_ms >= %(now_ms)s
+        ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING follows
+"""

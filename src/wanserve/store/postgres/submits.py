@@ -16,7 +16,8 @@ from wanserve.domain.ports import Clock
 from wanserve.domain.task import NewTask, Task
 from wanserve.store.listing import PERIOD_MS
 from wanserve.store.postgres import statements as sql
-from wanserve.store.postgres.database import Connection, PostgresDatabase
+from wanserve.store.postgres.database import PostgresDatabase
+from wanserve.store.postgres.listener import Connection
 from wanserve.store.refusals import key_of_a_forgotten_task, key_of_another_request
 from wanserve.store.rows import Row, new_row, read_task
 from wanserve.store.submits import PendingSubmit

@@ -1,9 +1,11 @@
 """The task table on a PostgreSQL database."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from threading import Event
 from typing import Final
 
 from wanserve.domain.errors import WanserveError
@@ -14,7 +16,8 @@ from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.listing import Listing
 from wanserve.store.postgres import statements as sql
-from wanserve.store.postgres.database import Connection, PostgresDatabase
+from wanserve.store.postgres.database import UNSTORABLE, PostgresDatabase, is_storable
+from wanserve.store.postgres.listener import Connection
 from wanserve.store.postgres.submits import Submitter
 from wanserve.store.rows import LIFE_COLUMNS, life_row, read_task, read_usage, read_worker, worker_row
 from wanserve.store.submits import PendingSubmit
@@ -28,8 +31,12 @@ PROBE_BYTES: Final = 16_384
 class PostgresTasks:
     """The TaskStore on a PostgresDatabase. `clock` replaces the server's clock in tests."""
 
+    heartbeat_seconds = 5.0
+    """Cancels are told by a notification. The heartbeat notices one whose notification was lost."""
+
     def __init__(self, database: PostgresDatabase, clock: Clock | None = None) -> None:
         self._database = database
+        self._listener = database.listener
         self._clock = clock
         self._submitter = Submitter(database, clock)
 
@@ -39,7 +46,7 @@ class PostgresTasks:
 
     def now_ms(self) -> int:
         """See TaskStore."""
-        return self._database.now_ms() if self._clock is None else self._clock()
+        return self._listener.now_ms() if self._clock is None else self._clock()
 
     def add(self, new: NewTask, max_queued: int, identity: SubmitIdentity | None = None) -> Future[Task]:
         """See TaskStore."""
@@ -53,6 +60,15 @@ class PostgresTasks:
         """See TaskStore."""
         rows = self._database.read(sql.GET_TASK, {"task_id": task_id, "account": account})
         return read_task(rows[0]) if rows else None
+
+    def get_many(self, asked: Sequence[tuple[str, str]]) -> list[Task | None]:
+        """See TaskStore."""
+        # A text that PostgreSQL cannot store would fail the look-up of all.
+        names = [(account, task_id) for account, task_id in asked if is_storable(task_id)]
+        values = {"accounts": [account for account, _ in names], "ids": [task_id for _, task_id in names]}
+        found = {task.id: task for task in map(read_task, self._database.read(sql.GET_TASKS, values))}
+        tasks = [(account, found.get(task_id)) for account, task_id in asked]
+        return [task if task is not None and task.account == account else None for account, task in tasks]
 
     def find(self, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -93,8 +109,12 @@ class PostgresTasks:
             busy, *task = row
             return busy, None if task[0] is None else read_task(tuple(task))
 
+        def take_again(connection: Connection) -> tuple[bool, Task | None]:
+            claimed = connection.execute(sql.CLAIMED_BY, values).fetchone()
+            return take(connection) if claimed is None else (False, read_task(claimed))
+
         for _ in range(CLAIM_TRIES):
-            busy, task = self._database.run(take)
+            busy, task = self._database.run(take, take_again)
             if task is not None or not busy:
                 return task
         return None
@@ -119,21 +139,44 @@ class PostgresTasks:
                 "expired_only": expired_only,
             }
         )
-        # The attempt of a settled task is the task's own.
-        settled = self._database.run(lambda connection: connection.execute(sql.SETTLE_TASK, values).fetchone()) == (1,)
+
+        def end(connection: Connection) -> bool:
+            return connection.execute(sql.SETTLE_TASK, values).fetchone() == (1,)
+
+        def end_again(connection: Connection) -> bool:
+            return end(connection) or connection.execute(sql.IS_SETTLED, values).fetchone() == (1,)
+
+        settled = self._database.run(end, end_again)
         if settled:
-            self._database.wakeup.wake()
+            self._listener.wakeup.wake()
         return settled
 
     def cancel(self, account: str, task_id: str, states: Collection[State]) -> Task | None:
         """See TaskStore."""
         values = self._now() | {"task_id": task_id, "account": account, "states": list(states)}
-        rows = self._database.read(sql.CANCEL_TASK, values)
-        return read_task(rows[0]) if rows else None
+
+        def cancel(connection: Connection) -> Task | None:
+            row = connection.execute(sql.CANCEL_TASK, values).fetchone()
+            return None if row is None else read_task(row)
+
+        def cancel_again(connection: Connection) -> Task | None:
+            canceled = cancel(connection)
+            row = None if canceled else connection.execute(sql.GET_TASK, values).fetchone()
+            task = canceled if row is None else read_task(row)
+            return task if task is not None and task.state is State.CANCELED else None
+
+        try:
+            canceled = self._database.run(cancel, cancel_again)
+        except UNSTORABLE:
+            return None
+        self._listener.watches.tell(task_id)
+        return canceled
 
     def remove(self, account: str, task_id: str) -> bool:
         """See TaskStore."""
-        return self._database.change(sql.REMOVE_TASK, {"task_id": task_id, "account": account}) == 1
+        removed = self._database.read(sql.REMOVE_TASK, {"task_id": task_id, "account": account}) == [(1,)]
+        self._listener.watches.tell(task_id)
+        return removed
 
     def expired(self) -> list[Task]:
         """See TaskStore."""
@@ -172,6 +215,10 @@ class PostgresTasks:
         """See TaskStore."""
         self._database.change(sql.REMOVE_WORKERS, {"installation": installation})
 
+    def forget_workers(self, unseen_seconds: float) -> None:
+        """See TaskStore."""
+        self._database.change(sql.FORGET_WORKERS, self._now() | {"within_ms": round(unseen_seconds * 1000)})
+
     def workers(self, seen_within_seconds: float) -> list[WorkerRow]:
         """See TaskStore."""
         values = self._now() | {"within_ms": round(seen_within_seconds * 1000)}
@@ -179,11 +226,19 @@ class PostgresTasks:
 
     def wait(self, seen: int, timeout_s: float) -> int:
         """See TaskStore."""
-        return self._database.wakeup.wait(seen, timeout_s)
+        return self._listener.wakeup.wait(seen, timeout_s)
 
     def wake(self) -> None:
         """See TaskStore."""
-        self._database.wakeup.wake()
+        self._listener.wakeup.wake()
+
+    def watch(self, task_id: str) -> AbstractContextManager[Event]:
+        """See TaskStore."""
+        return self._listener.watches.watch(task_id)
+
+    def leads(self) -> bool:
+        """See TaskStore."""
+        return self._listener.leads()
 
     def state_counts(self) -> list[StateCount]:
         """See TaskStore."""

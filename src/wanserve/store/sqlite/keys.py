@@ -1,7 +1,7 @@
 """The accounts and keys on a SQLite database."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import astuple
 
 from wanserve.domain.account import Account, Key, Limits
@@ -19,8 +19,11 @@ class SqliteKeys:
         self._database = database
         self._clock = clock
 
-    def find_key(self, sha256: str) -> Key | None:
+    def find_keys(self, hashes: Sequence[str]) -> list[Key | None]:
         """See KeyStore."""
+        return [self._find(sha256) for sha256 in hashes]
+
+    def _find(self, sha256: str) -> Key | None:
         rows = self._database.read(sql.FIND_KEY, (sha256,))
         return read_key(rows[0]) if rows else None
 

@@ -219,6 +219,11 @@ REMOVE_WORKERS: Final = """
     WHERE installation = ? AND id NOT IN (SELECT worker_id FROM tasks WHERE state = 'RUNNING' AND worker_id IS NOT NULL)
 """
 
+FORGET_WORKERS: Final = """
+    DELETE FROM workers
+    WHERE seen_ms < ? AND id NOT IN (SELECT worker_id FROM tasks WHERE state = 'RUNNING' AND worker_id IS NOT NULL)
+"""
+
 SEEN_WORKERS: Final = f"SELECT {WORKER_COLUMNS} FROM workers WHERE seen_ms >= ? ORDER BY id"
 
 # Leaves the ledger as it is: it tells what was used, not what is kept.

@@ -4,7 +4,9 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from threading import Event
 
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
@@ -18,14 +20,19 @@ from wanserve.store.sqlite import statements as sql
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.submits import add_all
 from wanserve.store.submits import PendingSubmit
+from wanserve.store.watches import Watches
 
 
 class SqliteTasks:
     """The TaskStore on a Database. `clock` is the wall clock of this machine, which all processes on the file share."""
 
+    heartbeat_seconds = 0.5
+    """A cancel by another process, such as a command, is noticed by the heartbeat only, and must take less than a second."""
+
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._watches = Watches()
 
     def now_ms(self) -> int:
         """See TaskStore."""
@@ -44,6 +51,10 @@ class SqliteTasks:
         """See TaskStore."""
         rows = self._database.read(sql.GET_TASK, (task_id, account))
         return read_task(rows[0]) if rows else None
+
+    def get_many(self, asked: Sequence[tuple[str, str]]) -> list[Task | None]:
+        """See TaskStore."""
+        return [self.get(*each) for each in asked]
 
     def find(self, task_id: str) -> Task | None:
         """See TaskStore."""
@@ -115,11 +126,14 @@ class SqliteTasks:
         """See TaskStore."""
         values = (self._clock(), task_id, account, json.dumps(list(states)))
         row = self._database.write(lambda connection: connection.execute(sql.CANCEL_TASK, values).fetchone())
+        self._watches.tell(task_id)
         return None if row is None else read_task(row)
 
     def remove(self, account: str, task_id: str) -> bool:
         """See TaskStore."""
-        return self._changed(sql.REMOVE_TASK, (task_id, account))
+        removed = self._changed(sql.REMOVE_TASK, (task_id, account))
+        self._watches.tell(task_id)
+        return removed
 
     def expired(self) -> list[Task]:
         """See TaskStore."""
@@ -154,6 +168,11 @@ class SqliteTasks:
         """See TaskStore."""
         self._database.write(lambda connection: connection.execute(sql.REMOVE_WORKERS, (installation,)))
 
+    def forget_workers(self, unseen_seconds: float) -> None:
+        """See TaskStore."""
+        values = (self._clock() - round(unseen_seconds * 1000),)
+        self._database.write(lambda connection: connection.execute(sql.FORGET_WORKERS, values))
+
     def workers(self, seen_within_seconds: float) -> list[WorkerRow]:
         """See TaskStore."""
         since_ms = self._clock() - round(seen_within_seconds * 1000)
@@ -166,6 +185,14 @@ class SqliteTasks:
     def wake(self) -> None:
         """See TaskStore."""
         self._database.wakeup.wake()
+
+    def watch(self, task_id: str) -> AbstractContextManager[Event]:
+        """See TaskStore."""
+        return self._watches.watch(task_id)
+
+    def leads(self) -> bool:
+        """See TaskStore. The server that has locked the data directory sweeps."""
+        return True
 
     def state_counts(self) -> list[StateCount]:
         """See TaskStore."""
