@@ -1,5 +1,6 @@
 """Measures what one operation costs PostgreSQL, the process that asks for it, and the network between the two."""
 
+import shutil
 import socket
 import tempfile
 import threading
@@ -95,20 +96,32 @@ class Relay:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.folder / socket_path.name))
         self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._sockets = [self._listener]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     def close(self) -> None:
-        """Take no more connections."""
-        self._listener.close()
+        """End all connections, and remove the folder."""
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for each in self._sockets:
+            each.close()
+        shutil.rmtree(self.folder)
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 ours, _ = self._listener.accept()
                 theirs = socket.socket(socket.AF_UNIX)
+                self._sockets += [ours, theirs]
                 theirs.connect(str(self._target))
                 for source, sink in ((ours, theirs), (theirs, ours)):
-                    threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+                    thread = threading.Thread(target=self._copy, args=(source, sink), daemon=True)
+                    self._threads.append(thread)
+                    thread.start()
 
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
