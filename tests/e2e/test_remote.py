@@ -251,6 +251,7 @@ def test_a_task_that_fails_there_spends_an_attempt(tmp_path: Path) -> None:
         made.front.assert_made_once(made.submit("a cat"))
 
 
+@pytest.mark.thorough
 def test_a_key_that_is_refused_stops_the_start_with_one_line(tmp_path: Path) -> None:
     with rig(tmp_path / "a") as a:
         write_settings(tmp_path, table("a", "openai", a.server.url, "sk-quite-wrong"))

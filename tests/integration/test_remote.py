@@ -343,6 +343,16 @@ def test_a_task_that_never_ends_is_canceled_and_given_up(tmp_path: Path, upstrea
     assert upstream.tasks["remote-1"].canceled
 
 
+@pytest.mark.parametrize("reply", [says(500), drops])
+def test_a_task_that_never_ends_is_given_up_also_where_it_cannot_be_canceled(
+    tmp_path: Path, upstream: StubUpstream, reply: Reply
+) -> None:
+    upstream.script["poll"] = [is_now("in_progress")] * 10_000
+    upstream.script["cancel"] = [reply]
+    with pytest.raises(UpstreamFailed, match="did not finish the task within"):
+        fetch(upstream.upstream(max_s=0.2), tmp_path)
+
+
 DOWNLOADS: dict[str, Reply] = {
     "500": says(500),
     "truncated": cuts,
@@ -439,6 +449,29 @@ def test_no_other_scheme_is_followed(tmp_path: Path, upstream: StubUpstream, tar
     upstream.script["content"] = [says(302, Location=target)]
     with pytest.raises(UpstreamFailed, match="neither http:// nor https://"):
         fetch(upstream, tmp_path)
+
+
+STRANGE = [
+    "http://[",
+    "http://h:99999999/",
+    "http://h:port/",
+    "http:///x",
+    "http://\u00fc..example",
+    "https://[::1",
+]
+
+
+@pytest.mark.parametrize("target", STRANGE)
+def test_an_address_that_is_none_is_the_upstreams_fault(tmp_path: Path, upstream: StubUpstream, target: str) -> None:
+    located = target.encode().decode("latin-1")
+    upstream.script["content"] = [says(302, Location=located)] * 3
+    with pytest.raises(UpstreamFailed) as failed:
+        fetch(upstream, tmp_path)
+    assert failed.value.fault is Fault.UPSTREAM
+    with stub(tmp_path, Dialect.DASHSCOPE) as served:
+        served.script["poll"] = [is_now("completed", video_url=target)]
+        with pytest.raises(UpstreamFailed):
+            fetch(served, tmp_path)
 
 
 def test_redirects_end(tmp_path: Path, upstream: StubUpstream) -> None:

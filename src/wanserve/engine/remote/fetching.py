@@ -5,6 +5,7 @@ import logging
 import random
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
@@ -159,7 +160,8 @@ class Fetching:
             if task.state in ENDED_BADLY:
                 _raise_end(self.upstream, task)
             pause = self._advised(task, pause)
-        await transport.call(self._codec.cancel(task.id))
+        with suppress(Transient, UpstreamFailed):
+            await transport.call(self._codec.cancel(task.id))
         raise UpstreamFailed(f"it did not finish the task within {self.upstream.max_s:g} s")
 
     async def _poll(self, transport: Transport, task_id: str) -> RemoteTask:

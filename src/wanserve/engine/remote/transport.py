@@ -71,6 +71,8 @@ class Transport:
         Returns None, or the answer where its status is an error. The key goes to the upstream's own host only, and to
         none after a redirect to another host. Raises Transient, UpstreamFailed, MediaUnavailable.
         """
+        # Before the URL is looked at in any other way: it may be none.
+        _download_request(url, {})
         headers = self.upstream.headers if self.upstream.is_own(url) else {}
         async with self._deadline(self.limits.file_s):
             for _ in range(self.limits.redirects + 1):
@@ -86,12 +88,10 @@ class Transport:
         self, url: str, headers: Mapping[str, str], path: Path, on_fraction: Callable[[float], None]
     ) -> Answer | str | None:
         """One request of a download: where it leads to, or its end as in `download`."""
-        if origin(url)[0] not in ("http", "https"):
-            raise UpstreamFailed("its video is at an address that is neither http:// nor https://")
-        request = httpx.Request("GET", url, headers=headers)
+        request = _download_request(url, headers)
         async with self._sent(request) as answer:
             if answer.status_code in REDIRECTS:
-                return urljoin(url, str(answer.headers.get("location", "")))
+                return _joined(url, str(answer.headers.get("location", "")))
             return await self._save(answer, path, on_fraction)
 
     async def _save(self, answer: httpx.Response, path: Path, on_fraction: Callable[[float], None]) -> Answer | None:
@@ -141,9 +141,30 @@ class Transport:
             raise Transient(f"it sent nothing for {self.limits.silence_s:g} s") from error
         except httpx.HTTPError as error:
             raise Transient(f"the connection broke ({type(error).__name__})") from error
-        except ExceptionGroup as error:
-            # A host with several addresses, none of which answers.
-            raise Transient("it cannot be reached") from error
+        except (ExceptionGroup, OSError, ValueError) as error:
+            # A host with several addresses, none of which answers; a port or a name that no system accepts.
+            raise Transient(f"it cannot be reached ({type(error).__name__})") from error
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads to. Raises UpstreamFailed where that is no URL."""
+    try:
+        target = urljoin(url, location)
+        origin(target)
+    except ValueError as error:
+        raise UpstreamFailed("its video is at an address that is no URL") from error
+    return target
+
+
+def _download_request(url: str, headers: Mapping[str, str]) -> httpx.Request:
+    """The request for a file. Raises UpstreamFailed where the URL is not one of HTTP."""
+    try:
+        scheme, host, _ = origin(url)
+        if scheme not in ("http", "https") or not host:
+            raise UpstreamFailed("its video is at an address that is neither http:// nor https://")
+        return httpx.Request("GET", url, headers=headers)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise UpstreamFailed("its video is at an address that is no URL") from error
 
 
 def _content_length(headers: Mapping[str, str]) -> int | None:
