@@ -25,6 +25,8 @@ from tests.integration.upstream import (
     says,
     stub,
 )
+from wanserve import app
+from wanserve.cli import findings
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import (
     Canceled,
@@ -46,6 +48,9 @@ from wanserve.engine.remote.engine import RemoteEngine
 from wanserve.engine.remote.fetching import Pace
 from wanserve.engine.remote.transport import Limits
 from wanserve.engine.remote.upstream import BodyFormat, Dialect, Upstream
+from wanserve.models.availability import find_availability
+from wanserve.settings import Settings, load
+from wanserve.worker.ports import NoRouter
 
 QUICK = Pace(tries=(0.001, 0.001), first_poll=0.001, longest_poll=0.01)
 TIGHT = Limits(answer_s=0.3, silence_s=0.2, file_s=0.5)
@@ -609,3 +614,48 @@ def test_a_check_that_hangs_ends(upstream: StubUpstream, monkeypatch: pytest.Mon
     problem = check_upstream(upstream.upstream()).problem
     assert problem is not None
     assert "0." in problem
+
+
+def settings_with(tmp_path: Path, *urls: str) -> Settings:
+    """Settings with an upstream for each URL, whose model has a name that no stub lists, and whose key is the stubs'."""
+    tables = [
+        {"name": f"u{number}", "url": url, "dialect": "openai", "key": KEY, "models": {MODEL: "unheard-of"}}
+        for number, url in enumerate(urls)
+    ]
+    return load({"engine": "remote", "data_dir": tmp_path, "upstreams": tables}, {}, tmp_path / "none.toml")
+
+
+def test_a_start_tells_what_is_missing_and_who_is_down_and_goes_on(
+    tmp_path: Path, upstream: StubUpstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_with(tmp_path, f"{upstream.root}/v1", "http://127.0.0.1:9/v1")
+    with caplog.at_level(logging.WARNING):
+        router = app._router(settings, find_availability(settings))
+    assert "upstream u0 does not list the model unheard-of" in caplog.text
+    assert "upstream u1 gets no task: it cannot be reached" in caplog.text
+    assert list(router.unavailable()) == ["u1"]
+    assert router.problem() is None
+    assert KEY not in caplog.text
+
+
+def test_a_start_with_a_key_that_is_refused_says_which_and_what_was_said(
+    tmp_path: Path, upstream: StubUpstream
+) -> None:
+    upstream.script["check"] = [says(401, openai_error(f"Incorrect API key: {KEY}"))]
+    settings = settings_with(tmp_path, f"{upstream.root}/v1")
+    with pytest.raises(SetupError, match=r"^upstreams: u0: .*HTTP status 401.*: Incorrect API key: \*\*\*$"):
+        app._router(settings, find_availability(settings))
+
+
+def test_other_engines_have_no_router(tmp_path: Path) -> None:
+    settings = load({"engine": "animatic", "data_dir": tmp_path}, {}, tmp_path / "none.toml")
+    assert isinstance(app._router(settings, find_availability(settings)), NoRouter)
+
+
+def test_doctor_names_each_upstream_with_what_is_wrong(tmp_path: Path, upstream: StubUpstream) -> None:
+    settings = settings_with(tmp_path, f"{upstream.root}/v1", "http://127.0.0.1:9/v1")
+    missing, down = findings._upstreams(settings)
+    assert (missing.about, missing.fine) == ("upstream u0", False)
+    assert missing.says == f"{upstream.root}/v1: it does not list the model unheard-of"
+    assert (down.about, down.fine) == ("upstream u1", False)
+    assert "it cannot be reached" in down.says
