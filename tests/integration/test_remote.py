@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -257,8 +258,11 @@ def test_an_upstream_that_is_not_there_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     gone = Upstream("gone", f"http://127.0.0.1:{port}/v1", Dialect.OPENAI, {MODEL: MODEL})
-    with pytest.raises(UpstreamFailed, match="cannot be reached"):
+    with pytest.raises(UpstreamFailed, match="it cannot be reached: Connection refused"):
         fetch(gone, tmp_path)
+    nameless = replace(gone, url="http://no-such-host.invalid/v1")
+    with pytest.raises(UpstreamFailed, match=r"it cannot be reached: .*(name|Name|resol)"):
+        fetch(nameless, tmp_path)
 
 
 @BOTH

@@ -68,7 +68,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             yield from _upstreams(settings)
         else:
             yield _trial_clip(settings, availability)
-    yield from _real_models(settings)
+    if settings.engine != "remote":
+        yield from _real_models(settings)
     yield _sqlite()
     yield from _data_dir(settings.data_dir)
 

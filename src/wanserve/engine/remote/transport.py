@@ -1,6 +1,7 @@
 """Sends requests to an upstream and downloads its files, within limits of time and size."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -130,13 +131,14 @@ class Transport:
         """Send the request and read the head of the answer. Turns the errors of httpx into Transient."""
         request.headers.update({name: value for name, value in _HEADERS.items() if name not in request.headers})
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), self.limits.silence_s)
-        # The messages of httpx's errors may quote a header, and with it the key. Only ConnectError's is safe to pass on.
+        # The messages of httpx's errors may quote a header, and with it the key. Only ConnectError's is safe to pass on,
+        # which is what the system says of the address.
         try:
             answer = await self._http.handle_async_request(request)
             async with aclosing(answer):
                 yield answer
         except httpx.ConnectError as error:
-            raise Transient(f"it cannot be reached: {error}") from error
+            raise Transient(f"it cannot be reached: {_reason(error)}") from error
         except httpx.TimeoutException as error:
             raise Transient(f"it sent nothing for {self.limits.silence_s:g} s") from error
         except httpx.HTTPError as error:
@@ -144,6 +146,18 @@ class Transport:
         except (ExceptionGroup, OSError, ValueError) as error:
             # A host with several addresses, none of which answers; a port or a name that no system accepts.
             raise Transient(f"it cannot be reached ({type(error).__name__})") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What the system says of why a connection could not be opened, such as "Connection refused"."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            # Those of name resolution have negative numbers and texts of their own.
+            return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
+        # With several addresses there are several errors, mostly alike.
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
+    return str(error)
 
 
 def _joined(url: str, location: str) -> str:
