@@ -22,7 +22,6 @@ from wanserve.domain.ports import BlobStore
 from wanserve.domain.task import Task
 from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
 from wanserve.engine.remote.check import check_all, check_upstream, require_settings
-from wanserve.engine.remote.upstream import Upstream
 from wanserve.fleet import Fleet, FleetMember
 from wanserve.http.body import BodyBudget
 from wanserve.http.dialects.base import Dialect, JsonObject
@@ -45,6 +44,7 @@ from wanserve.machine.environment import process_environment
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
+from wanserve.models.upstream import Upstream
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import Settings
 from wanserve.worker.assignments import Assignments

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
-from wanserve.engine.remote.settings import UpstreamSettings
-from wanserve.engine.remote.upstream import Upstream
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
 from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings
+from wanserve.models.upstream import Upstream
+from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.tasks import Policy
 
 PREFIX: Final = "WANSERVE_"

@@ -48,8 +48,8 @@ from wanserve.engine.remote.check import check_all, check_upstream, require_sett
 from wanserve.engine.remote.engine import RemoteEngine
 from wanserve.engine.remote.fetching import Pace
 from wanserve.engine.remote.transport import Limits
-from wanserve.engine.remote.upstream import BodyFormat, Dialect, Upstream
 from wanserve.models.availability import find_availability
+from wanserve.models.upstream import BodyFormat, Dialect, Upstream
 from wanserve.settings import Settings, load
 from wanserve.worker.ports import NoRouter
 

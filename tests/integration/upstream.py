@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame
-from wanserve.engine.remote.upstream import Dialect, Upstream
 from wanserve.media import mp4
+from wanserve.models.upstream import Dialect, Upstream
 
 KEY: Final = "a-very-secret-key-of-the-upstream"
 MODEL: Final = "wan2.2-t2v-plus"

@@ -12,9 +12,9 @@ import wanserve
 from wanserve.app import api_document
 from wanserve.cli.parser import parser
 from wanserve.domain import errors
-from wanserve.engine.remote.settings import UpstreamSettings
 from wanserve.http.dialects import base
 from wanserve.metrics import Metrics
+from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.settings import ModelSettings, Settings
 from wanserve.worker.upstream_pool import PAUSES_SECONDS
 

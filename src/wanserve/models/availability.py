@@ -10,11 +10,11 @@ from typing import Final
 
 from wanserve.domain.catalogue import DOCUMENT_480P, Size
 from wanserve.domain.errors import SetupError
-from wanserve.engine.remote.upstream import Dialect, Upstream
 from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import has_gpu
 from wanserve.models.framing import framing_for
 from wanserve.models.sampling import WAN_MODELS, SamplingSettings, TransformerShape, WanModelCard
+from wanserve.models.upstream import Dialect, Upstream
 from wanserve.models.weights import check_weights, find_weights
 from wanserve.settings import ModelSettings, Settings
 

@@ -14,8 +14,8 @@ from wanserve.domain.attempt import NO_TIMINGS, Fault, Timings
 from wanserve.domain.errors import EngineExhausted, MachineFailed, SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
-from wanserve.engine.remote.upstream import Upstream
 from wanserve.models.sampling import WanModelCard
+from wanserve.models.upstream import Upstream
 from wanserve.prompts.chat import ChatEndpoint
 
 

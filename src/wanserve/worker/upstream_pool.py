@@ -11,7 +11,7 @@ from typing import Final
 
 from wanserve.domain.attempt import Fault, Outcome
 from wanserve.domain.task import Task
-from wanserve.engine.remote.upstream import Upstream
+from wanserve.models.upstream import Upstream
 from wanserve.worker.assignments import Assignments
 from wanserve.worker.ports import Claim, Claimed
 from wanserve.worker.protocol import Crashed

@@ -25,7 +25,7 @@ from wanserve.engine.remote.answers import (
 from wanserve.engine.remote.dashscope import DashScopeCodec
 from wanserve.engine.remote.fetching import codec_for
 from wanserve.engine.remote.openai import OpenAICodec
-from wanserve.engine.remote.upstream import SAID_CHARACTERS, BodyFormat, Dialect, Upstream, origin
+from wanserve.models.upstream import SAID_CHARACTERS, BodyFormat, Dialect, Upstream, origin
 
 MODEL = "wan2.2-t2v-plus"
 KEY = "a-very-secret-key"

@@ -18,7 +18,7 @@ from wanserve.domain.errors import (
     UpstreamRefused,
 )
 from wanserve.domain.task import Task
-from wanserve.engine.remote.upstream import Dialect, Upstream
+from wanserve.models.upstream import Dialect, Upstream
 from wanserve.worker import assignments as assignments_module
 from wanserve.worker import upstream_pool
 from wanserve.worker.assignments import Assignments

@@ -6,9 +6,9 @@ import pytest
 
 from wanserve.domain.catalogue import DOCUMENT_480P, MODELS
 from wanserve.domain.errors import SetupError
-from wanserve.engine.remote.settings import UpstreamSettings
-from wanserve.engine.remote.upstream import BodyFormat, Dialect, Upstream
 from wanserve.models.availability import describe, find_availability
+from wanserve.models.upstream import BodyFormat, Dialect, Upstream
+from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.settings import Settings, load
 
 MODEL = "wan2.2-t2v-plus"

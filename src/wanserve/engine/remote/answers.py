@@ -11,7 +11,7 @@ import httpx
 
 from wanserve.domain.errors import UpstreamBusy, UpstreamDenied, UpstreamFailed, UpstreamRefused
 from wanserve.domain.generation import Generation
-from wanserve.engine.remote.upstream import Upstream
+from wanserve.models.upstream import Upstream
 
 BUSY_SECONDS: Final = 5.0
 """When an upstream that takes no task is asked again, where it does not say when."""

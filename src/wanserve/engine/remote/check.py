@@ -9,8 +9,8 @@ from wanserve.domain.errors import SetupError, UpstreamDenied, UpstreamFailed, U
 from wanserve.engine.remote.answers import Answer, Codec, KeyTaken, Transient, error_of
 from wanserve.engine.remote.fetching import codec_for
 from wanserve.engine.remote.transport import Limits, Transport
-from wanserve.engine.remote.upstream import Upstream
 from wanserve.machine.coroutines import DeadlineExceeded, run_coroutine
+from wanserve.models.upstream import Upstream
 
 CHECK_SECONDS: Final = 5.0
 """How long one check may take."""

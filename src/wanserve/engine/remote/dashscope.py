@@ -9,7 +9,7 @@ import httpx
 
 from wanserve.domain.generation import Generation
 from wanserve.engine.remote.answers import Answer, RemoteState, RemoteTask, Transient, text
-from wanserve.engine.remote.upstream import Upstream
+from wanserve.models.upstream import Upstream
 
 SUBMIT_PATH: Final = "/services/aigc/video-generation/video-synthesis"
 

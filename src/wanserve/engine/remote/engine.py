@@ -12,8 +12,8 @@ from wanserve.domain.ports import Fetched, Order, RemoteVideo, Report
 from wanserve.engine.remote.answers import Transient
 from wanserve.engine.remote.fetching import DEFAULT_PACE, Fetching, Pace
 from wanserve.engine.remote.transport import DEFAULT_LIMITS, Limits
-from wanserve.engine.remote.upstream import Upstream
 from wanserve.machine.coroutines import DeadlineExceeded, run_coroutine
+from wanserve.models.upstream import Upstream
 
 log = logging.getLogger("wanserve.remote")
 

@@ -32,7 +32,7 @@ from wanserve.engine.remote.answers import (
 from wanserve.engine.remote.dashscope import DashScopeCodec
 from wanserve.engine.remote.openai import OpenAICodec
 from wanserve.engine.remote.transport import DEFAULT_LIMITS, Limits, Transport
-from wanserve.engine.remote.upstream import Dialect, Upstream
+from wanserve.models.upstream import Dialect, Upstream
 
 log = logging.getLogger("wanserve.remote")
 

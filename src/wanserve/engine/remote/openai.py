@@ -10,7 +10,7 @@ import httpx
 
 from wanserve.domain.generation import Generation
 from wanserve.engine.remote.answers import Answer, RemoteState, RemoteTask, Transient, number, text
-from wanserve.engine.remote.upstream import BodyFormat, Upstream
+from wanserve.models.upstream import BodyFormat, Upstream
 
 POLL_HEADER: Final = "openai-poll-after-ms"
 

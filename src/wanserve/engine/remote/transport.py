@@ -13,7 +13,7 @@ import httpx
 
 from wanserve.domain.errors import MediaUnavailable, UpstreamFailed
 from wanserve.engine.remote.answers import Answer, Transient
-from wanserve.engine.remote.upstream import Upstream, origin
+from wanserve.models.upstream import Upstream, origin
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 

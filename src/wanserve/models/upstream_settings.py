@@ -7,8 +7,8 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from wanserve.domain.catalogue import MODELS
-from wanserve.engine.remote.upstream import BodyFormat, Dialect, Upstream
 from wanserve.machine.urls import is_url
+from wanserve.models.upstream import BodyFormat, Dialect, Upstream
 
 OUR_VARIABLES: Final = "WANSERVE_"
 """The prefix of our own settings, of which one that is unknown is refused."""
