@@ -16,9 +16,13 @@ THOROUGH = (
     "clients",
     "fuzz/test_openapi.py",
     "unit/wan",
+    "unit/bench/test_capacity.py",
+    "integration/test_capacity.py",
     "integration/test_group.py",
     "integration/test_postgres.py",
     "integration/test_pull.py",
+    "integration/test_remote.py",
+    "integration/test_remote_child.py",
     "e2e/faults/test_clock.py",
     "e2e/faults/test_disk.py",
     "e2e/faults/test_engines.py",
@@ -46,6 +50,7 @@ NEEDED_LIBRARIES = {
         "e2e/test_migrate.py",
         "integration/test_postgres.py",
     ),
+    "simpy": ("unit/bench/test_capacity.py", "integration/test_capacity.py"),
 }
 """What cannot even be imported without a library of an extra."""
 

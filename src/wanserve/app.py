@@ -1,5 +1,6 @@
 """The composition root: builds a server from the settings. It and core.py are the only files that pick implementations."""
 
+import logging
 import platform
 import threading
 import time
@@ -20,6 +21,7 @@ from wanserve.domain.errors import SetupError
 from wanserve.domain.ports import BlobStore
 from wanserve.domain.task import Task
 from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
+from wanserve.engine.remote.check import check_all, check_upstream, require_settings
 from wanserve.fleet import Fleet, FleetMember
 from wanserve.http.body import BodyBudget
 from wanserve.http.dialects.base import Dialect, JsonObject
@@ -42,13 +44,19 @@ from wanserve.machine.environment import process_environment
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
+from wanserve.models.upstream import Upstream
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import Settings
+from wanserve.worker.assignments import Assignments
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
+from wanserve.worker.ports import NoRouter, Router
 from wanserve.worker.protocol import ChildConfig
 from wanserve.worker.supervisor import Supervisor
 from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
+from wanserve.worker.upstream_pool import UpstreamPool
+
+log = logging.getLogger(__name__)
 
 DAY_MS: Final = 86_400_000
 READ_THREADS: Final = 8
@@ -81,6 +89,29 @@ def child_config(settings: Settings, availability: Availability) -> ChildConfig:
         availability.loadable,
         _llm(settings),
         settings.gpus_per_video,
+        upstreams=_upstreams(settings, availability),
+    )
+
+
+def _upstreams(settings: Settings, availability: Availability) -> dict[str, Upstream]:
+    """The upstreams, where the remote engine serves. Raises SetupError."""
+    return settings.upstreams_by_name(process_environment()) if availability.engine == "remote" else {}
+
+
+def _router(settings: Settings, availability: Availability) -> Router:
+    """Who decides what is claimed. Raises SetupError for an upstream that only another setting can make work."""
+    upstreams = _upstreams(settings, availability)
+    if not upstreams:
+        return NoRouter()
+    checks = check_all(upstreams)
+    require_settings(checks)
+    for name, check in checks.items():
+        for model in check.missing:
+            log.warning("upstream %s does not list the model %s", name, model)
+    problems = {name: check.problem for name, check in checks.items() if check.problem is not None}
+    assignments = Assignments(settings.assignments_dir)
+    return UpstreamPool(
+        list(upstreams.values()), assignments, lambda upstream: check_upstream(upstream).problem, problems
     )
 
 
@@ -93,6 +124,8 @@ def _llm(settings: Settings) -> ChatEndpoint | None:
 
 def _devices(settings: Settings, availability: Availability) -> dict[str, tuple[str, ...]]:
     """The devices of each worker, by a name for people; () leaves a worker what it sees. Raises SetupError."""
+    if availability.engine == "remote":
+        return {f"slot {number}": () for number in range(1, sum(each.concurrency for each in settings.upstreams) + 1)}
     if availability.engine != "wan":
         return {"cpu": ()}
     named = (
@@ -112,6 +145,7 @@ def _worker(
     seen: tuple[str, ...],
     blobs: BlobStore,
     metrics: Metrics,
+    router: Router,
 ) -> Worker:
     heavy = availability.engine == "wan"
     return Worker(
@@ -128,6 +162,7 @@ def _worker(
         storage_problem=blobs.problem,
         metrics=metrics,
         one_model=heavy,
+        router=router,
     )
 
 
@@ -144,8 +179,9 @@ def _fleet(
     """The workers, one for each device, and the sweepers."""
     store, installation = core.tasks.store, installation_id(settings.data_dir)
     members = []
+    router = _router(settings, availability) if with_worker else NoRouter()
     for name, seen in _devices(settings, availability).items() if with_worker else ():
-        worker = _worker(settings, core, availability, seen, blobs, metrics)
+        worker = _worker(settings, core, availability, seen, blobs, metrics, router)
         row = WorkerRow(worker.id, installation, platform.node(), name, seen, availability.engine, availability.cards)
         members.append(FleetMember(worker, row))
     stopping = threading.Event()

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
+from wanserve.machine.urls import is_url
 from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings
+from wanserve.models.upstream import Upstream
+from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.tasks import Policy
 
 PREFIX: Final = "WANSERVE_"
@@ -95,7 +98,7 @@ class ModelSettings(BaseModel):
 class Settings(BaseModel):
     """The settings of a server. Each field is `WANSERVE_<FIELD>` in the environment and a key of wanserve.toml.
 
-    `models` can be set in the file only, with one table for each model.
+    `models` and `upstreams` can be set in the file only, with one table for each model and for each upstream.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -106,7 +109,7 @@ class Settings(BaseModel):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8001
     database_url: SecretStr | None = None
     blob_url: str | None = None
-    engine: Literal["auto", "animatic", "wan"] = "auto"
+    engine: Literal["auto", "animatic", "wan", "remote"] = "auto"
     public_url: str | None = None
     submit_rps: Rate = 10
     query_rps: Rate = 100
@@ -129,6 +132,7 @@ class Settings(BaseModel):
     default_model: str = DEFAULT_MODEL
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     models: dict[str, ModelSettings] = Field(default_factory=dict)
+    upstreams: tuple[UpstreamSettings, ...] = ()
 
     @field_validator("data_dir")
     @classmethod
@@ -152,7 +156,7 @@ class Settings(BaseModel):
     @field_validator("public_url")
     @classmethod
     def _base_of_links(cls, url: str | None) -> str | None:
-        if url is not None and (not _is_url(url) or "?" in url):
+        if url is not None and (not is_url(url) or "?" in url):
             raise ValueError(
                 "must be http:// or https:// with a host and perhaps a path, such as https://video.example"
             )
@@ -161,7 +165,7 @@ class Settings(BaseModel):
     @field_validator("llm_url")
     @classmethod
     def _endpoint(cls, url: str | None) -> str | None:
-        if url is not None and not _is_url(url):
+        if url is not None and not is_url(url):
             raise ValueError(
                 "must be http:// or https:// with a host and perhaps a path, such as http://127.0.0.1:11434/v1"
             )
@@ -188,6 +192,24 @@ class Settings(BaseModel):
             if name not in MODELS:
                 raise ValueError(f"there is no model {name}: there are {', '.join(MODELS)}")
         return models
+
+    @field_validator("upstreams", mode="before")
+    @classmethod
+    def _in_the_file(cls, upstreams: object) -> object:
+        if isinstance(upstreams, str):
+            raise ValueError(  # noqa: TRY004 - what pydantic takes from a validator
+                "is not a variable: write a table [[upstreams]] for each into wanserve.toml"
+            )
+        return upstreams
+
+    @field_validator("upstreams")
+    @classmethod
+    def _named_apart(cls, upstreams: tuple[UpstreamSettings, ...]) -> tuple[UpstreamSettings, ...]:
+        names = [upstream.name for upstream in upstreams]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two have the name {name}")
+        return upstreams
 
     @model_validator(mode="after")
     def _whole_endpoint(self) -> Self:
@@ -217,6 +239,21 @@ class Settings(BaseModel):
         """The folder of unfinished files. It is on the file system of the stored ones, so that storing one is a rename."""
         return self.data_dir / "scratch"
 
+    @property
+    def assignments_dir(self) -> Path:
+        """The notes of which upstream has which task."""
+        return self.data_dir / "upstreams"
+
+    def upstreams_by_name(self, environ: Mapping[str, str]) -> dict[str, Upstream]:
+        """The upstreams of the remote engine with their keys. Raises SetupError where a key is not in the environment."""
+        found = {}
+        for each in self.upstreams:
+            try:
+                found[each.name] = each.upstream(environ)
+            except ValueError as error:
+                raise SetupError(f"upstreams: {each.name}: {error}") from None
+        return found
+
     def policy(self) -> Policy:
         """The limits that the use cases apply."""
         return Policy(
@@ -229,17 +266,6 @@ class Settings(BaseModel):
             run_length=self.run_length,
             default_model=self.default_model,
         )
-
-
-def _is_url(text: str) -> bool:
-    """Whether this is an http or https URL without a user name, a fragment, blanks or control characters."""
-    try:
-        parts = urlsplit(text)
-        port_is_one = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    named = parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one
-    return named and text.isprintable() and not any(letter in text for letter in " #@\\")
 
 
 def load(

@@ -31,6 +31,7 @@ def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Se
             "loaded": True,
             "problem": None,
             "unloadable": {},
+            "upstreams": {},
         }
     ]
 

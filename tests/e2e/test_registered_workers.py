@@ -66,6 +66,7 @@ def test_whether_a_worker_would_make_the_next_task_is_told_from_the_table(tmp_pa
                 "loaded": True,
                 "problem": "the disk is full",
                 "unloadable": {},
+                "upstreams": {},
             }
         ]
         table.save_worker(WORKER)

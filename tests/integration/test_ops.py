@@ -95,6 +95,7 @@ def test_each_question_has_its_own_answer() -> None:
             "loaded": True,
             "problem": "the disk is full",
             "unloadable": {"large": "no weights"},
+            "upstreams": {},
         }
     ]
     assert page.text == "ready True False"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic_core import PydanticUndefined
 
 import wanserve
 from wanserve.app import api_document
@@ -13,7 +14,9 @@ from wanserve.cli.parser import parser
 from wanserve.domain import errors
 from wanserve.http.dialects import base
 from wanserve.metrics import Metrics
+from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.settings import ModelSettings, Settings
+from wanserve.worker.upstream_pool import PAUSES_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -33,8 +36,25 @@ def commands(top: argparse.ArgumentParser, prefix: str = "wanserve") -> Iterator
 
 def test_every_setting_is_documented_and_nothing_else() -> None:
     documented = re.findall(r"^\| `WANSERVE_(\w+)` \|", (DOCS / "configuration.md").read_text(), re.MULTILINE)
-    # The models' settings are in the file only.
-    assert sorted(documented) == sorted(name.upper() for name in Settings.model_fields if name != "models")
+    in_the_file_only = {"models", "upstreams"}
+    assert sorted(documented) == sorted(name.upper() for name in Settings.model_fields if name not in in_the_file_only)
+
+
+def test_every_field_of_an_upstream_is_documented_with_its_default() -> None:
+    table = (DOCS / "remote.md").read_text().split("## Fields of an upstream")[1].split("\n## ")[0]
+    documented = dict(re.findall(r"^\| `(\w+)` \| (?:`(\w+)`|\w+) \|", table, re.MULTILINE))
+    defaults = {name: field.default for name, field in UpstreamSettings.model_fields.items()}
+    told = {name: "" if value in (None, PydanticUndefined) else str(value).lower() for name, value in defaults.items()}
+    assert documented == told
+
+
+def test_every_error_of_an_upstream_is_in_its_table() -> None:
+    table = (DOCS / "remote.md").read_text().split("## When an upstream fails")[1].split("\n## ")[0]
+    kinds = (errors.UpstreamRefused, errors.UpstreamTaskFailed, errors.UpstreamFailed, errors.UpstreamDenied)
+    for kind in (*kinds, errors.UpstreamForgot):
+        assert f"`{kind.code}`" in table
+    pauses = [f"{pause:g}" for pause in PAUSES_SECONDS]
+    assert f"{', '.join(pauses[:-2])} and {pauses[-2]} seconds, and then\nevery {pauses[-1]} seconds" in table
 
 
 def test_every_setting_of_a_model_is_documented_and_nothing_else() -> None:

@@ -133,7 +133,7 @@ def test_a_row_of_the_ledger_is_read_as_it_was_written(usage: Usage) -> None:
 
 @given(
     st.lists(NAME, max_size=3).map(tuple),
-    st.builds(WorkerHealth, st.booleans(), st.none() | TEXT, st.dictionaries(NAME, TEXT, max_size=2)),
+    st.builds(WorkerHealth, st.booleans(), st.none() | TEXT, *[st.dictionaries(NAME, TEXT, max_size=2)] * 2),
     st.lists(st.sampled_from(list(MODELS.values())), unique=True),
 )
 def test_a_worker_is_read_as_it_was_written(

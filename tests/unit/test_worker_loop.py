@@ -8,7 +8,7 @@ import pytest
 
 from tests.samples import VIDEO
 from wanserve.domain.account import Key
-from wanserve.domain.attempt import Fault
+from wanserve.domain.attempt import Fault, Outcome
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import Clock
@@ -20,7 +20,7 @@ from wanserve.tasks import Policy, Tasks
 from wanserve.worker import attempt, loop
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
-from wanserve.worker.ports import Absent, ChildState, Loading, Ready, Starting
+from wanserve.worker.ports import Absent, ChildState, Claim, Claimed, Loading, Ready, Starting
 from wanserve.worker.protocol import (
     Cancel,
     Command,
@@ -130,6 +130,10 @@ class FaultyStore(MemoryTasks):
     def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
         self._trip("renew")
         return super().renew(task, lease_seconds, progress)
+
+    def find(self, task_id: str) -> Task | None:
+        self._trip("find")
+        return super().find(task_id)
 
     def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
         self._trip("settle")
@@ -520,3 +524,118 @@ def test_a_stop_that_is_said_again_gives_no_more_time() -> None:
     stage.worker.abort()
     stage.worker.stop()
     assert stage.worker._drain.is_over()
+
+
+LOST = Crashed("upstream_failed", "it broke", retryable=True, fault=Fault.UPSTREAM)
+BUSY = Crashed("upstream_busy", "it is busy", retryable=True, fault=Fault.UPSTREAM, retry_after_s=3.0)
+
+
+class ScriptedRouter:
+    """A Router that sends everything to one upstream, and notes how each attempt ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[Claimed, Outcome | None, Crashed | None]] = []
+        self.open = True
+        self.trouble: str | None = None
+
+    def claim(self, models: Collection[str], claim: Claim) -> Claimed | None:
+        task = claim(models) if self.open else None
+        return None if task is None else Claimed(task, "there")
+
+    def ended(self, claimed: Claimed, outcome: Outcome | None, crash: Crashed | None) -> None:
+        self.ends.append((claimed, outcome, crash))
+
+    def problem(self) -> str | None:
+        return self.trouble
+
+    def unavailable(self) -> dict[str, str]:
+        return {"there": self.trouble} if self.trouble else {}
+
+
+def routed(
+    *played: Event | Callable[[], Event | None] | None, lease_seconds: float = 60.0
+) -> tuple[Stage, ScriptedRouter]:
+    stage, router = Stage(*played, lease_seconds=lease_seconds), ScriptedRouter()
+    stage.worker.router = router
+    return stage, router
+
+
+def test_the_chosen_upstream_travels_to_the_child_and_hears_of_the_end() -> None:
+    stage, router = routed()
+    (task,) = stage.ended(stage.submitted())
+    assert stage.child.commands == [Generate(task.id, 1, task.generation, "there")]
+    ((claimed, outcome, crash),) = router.ends
+    assert (claimed.task.id, claimed.upstream, outcome, crash) == (task.id, "there", Outcome.MADE, None)
+
+
+def test_a_fault_of_an_upstream_spends_no_attempt_and_does_not_stop_the_worker() -> None:
+    stage, router = routed(*[LOST] * 4)
+    (task,) = stage.ended(stage.submitted())
+    assert (task.state, task.attempts_spent, task.losses) == (State.SUCCEEDED, 0, 4)
+    assert [crash for _, _, crash in router.ends] == [LOST] * 4 + [None]
+    assert stage.worker.storage.problem is None
+    assert not any(isinstance(command, Probe) for command in stage.child.commands)
+
+
+def test_a_busy_upstream_costs_nothing_however_often() -> None:
+    stage, router = routed(*[BUSY] * 20)
+    (task,) = stage.ended(stage.submitted())
+    assert (task.state, task.attempts_spent, task.losses, task.attempt) == (State.SUCCEEDED, 0, 0, 21)
+    assert [outcome for _, outcome, _ in router.ends] == [Outcome.GIVEN_BACK] * 20 + [Outcome.MADE]
+
+
+def test_what_an_upstream_said_is_told_to_the_user_and_not_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    stage, _ = routed(Crashed("upstream_refused", "the upstream refused", retryable=False, said="no cats"))
+    with caplog.at_level("DEBUG"):
+        (task,) = stage.ended(stage.submitted())
+    assert task.failure is not None
+    assert task.failure.message == "the upstream refused: no cats"
+    assert "the upstream refused" in caplog.text
+    assert "no cats" not in caplog.text
+
+
+def test_the_router_hears_of_an_attempt_that_ended_by_a_bug() -> None:
+    def stumble() -> Event | None:
+        raise ZeroDivisionError("a bug")
+
+    stage, router = routed(stumble)
+    stage.submitted()
+    stage.ended(stage.submitted())
+    assert [(outcome, crash) for _, outcome, crash in router.ends] == [(None, None), (Outcome.MADE, None)]
+
+
+def test_without_an_open_upstream_nothing_is_claimed_and_health_says_why() -> None:
+    stage, router = routed()
+    waits = stage.submitted()
+    router.open, router.trouble = False, "upstream there is out: it broke"
+    stage.child.state = Ready("wan2.2-t2v-plus")
+    health = stage.worker.health()
+    assert health.problem == "upstream there is out: it broke"
+    assert health.upstreams == {"there": "upstream there is out: it broke"}
+    stage.worker._serve_next()
+    assert stage.tasks.find(waits).state is State.PENDING
+    router.open = True
+    (task,) = stage.ended(waits)
+    assert task.state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("how", ["cancel", "delete", "take back", "unreadable"])
+def test_a_stop_says_whether_another_attempt_has_the_task(how: str) -> None:
+    stage = Stage(lease_seconds=0)
+    task_id = stage.submitted()
+
+    def lose() -> Event | None:
+        if how == "cancel":
+            stage.tasks.cancel("ann", task_id)
+        elif how == "delete":
+            stage.tasks.delete("ann", task_id)
+        else:
+            stage.tasks.take_back(stage.tasks.find(task_id), expired_only=False)
+        if how == "unreadable":
+            stage.store.faults["find"] = [StoreUnavailable("gone")]
+        return None
+
+    stage.child.played[:] = [lose, None, Crashed("canceled", "asked", retryable=False)]
+    stage.ended(stage.submitted())
+    (cancel,) = (command for command in stage.child.commands if isinstance(command, Cancel))
+    assert cancel.superseded is (how in ("take back", "unreadable"))

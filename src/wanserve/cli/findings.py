@@ -17,7 +17,9 @@ from wanserve import __version__
 from wanserve.cli.standalone import make_video
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
+from wanserve.engine.remote.check import check_all
 from wanserve.engine.wan.memory import plan_memory
+from wanserve.machine.environment import process_environment
 from wanserve.models.availability import (
     Availability,
     ModelAvailability,
@@ -61,8 +63,13 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding("engine", False, str(error))
     else:
         yield Finding("engine", True, f"{availability.engine}: {availability.why}")
-        yield _trial_clip(settings, availability)
-    yield from _real_models(settings)
+        # An upstream's trial clip would be a whole video, which somebody pays for.
+        if availability.engine == "remote":
+            yield from _upstreams(settings)
+        else:
+            yield _trial_clip(settings, availability)
+    if settings.engine != "remote":
+        yield from _real_models(settings)
     yield _sqlite()
     yield from _data_dir(settings.data_dir)
 
@@ -77,6 +84,19 @@ def _trial_clip(settings: Settings, availability: Availability) -> Finding:
         except (WanserveError, OSError) as error:
             return Finding("video", False, f"a trial clip of {model} could not be made: {error}")
     return Finding("video", True, f"a trial clip of {TRIAL.frames} frames of {model} was drawn, encoded and read back")
+
+
+def _upstreams(settings: Settings) -> Iterator[Finding]:
+    """Ask each upstream whether it is there, takes the key and has the models."""
+    upstreams = settings.upstreams_by_name(process_environment())
+    for name, check in check_all(upstreams).items():
+        about, address = f"upstream {name}", upstreams[name].url
+        if check.problem is not None:
+            yield Finding(about, False, f"{address}: {check.line}")
+        elif check.missing:
+            yield Finding(about, False, f"{address}: it does not list the model {', '.join(check.missing)}")
+        else:
+            yield Finding(about, True, f"{address}: it answers, and takes the key")
 
 
 def with_one_step(availability: Availability) -> Availability:

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="W*H", help="such as 1280*720; the model's own default where left out")
     parser.add_argument("--negative", metavar="TEXT", help="what to leave out")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same video")
-    parser.add_argument("--engine", help="auto, animatic or wan (auto); without --url only")
+    parser.add_argument("--engine", help="auto, animatic, wan or remote (auto); without --url only")
     parser.add_argument("--weights", metavar="FOLDER", help="a checkpoint in the diffusers layout; for the wan engine")
     parser.add_argument("--steps", type=int, metavar="N", help="denoising steps; for the wan engine")
     parser.add_argument("--frames", type=int, metavar="N", help="4k+1 frames; for the wan engine")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from wanserve.app import child_config
 from wanserve.blobs.target import DiskTarget
@@ -51,7 +52,8 @@ def _finished(child: Supervisor, generation: Generation, on_progress: OnProgress
             case protocol.Progress(fraction=fraction):
                 on_progress("generating", fraction)
             case protocol.Loaded():
-                child.send(protocol.Generate("generated", 1, generation))
+                # Another id each time: upstreams recognise a task by it, and would return an earlier video.
+                child.send(protocol.Generate(str(uuid4()), 1, generation))
             case protocol.Done(video=video):
                 return video
             case protocol.Crashed(message=message):

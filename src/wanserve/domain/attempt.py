@@ -10,11 +10,13 @@ class Fault(StrEnum):
     TASK: the video cannot be made, or the engine crashed on it. Only this spends an attempt.
     MACHINE: the disk, its folders or a limit of the system. The worker claims nothing until it could write a test file.
     WORKER: the engine's process was ended from outside, or was lost with its server or its lease.
+    UPSTREAM: another server, which was to make the video. It gets no task until it answers again.
     """
 
     TASK = "task"
     MACHINE = "machine"
     WORKER = "worker"
+    UPSTREAM = "upstream"
 
 
 class Outcome(StrEnum):

@@ -22,8 +22,15 @@ WanserveError
 │   └── MediaDamaged           its file does not read back as it was written
 ├── MachineFailed              a limit of this machine stopped a generation
 ├── EngineFailed               the engine cannot make this video
-│   └── EngineExhausted        out of memory or of a device: another attempt may succeed
+│   ├── EngineExhausted        out of memory or of a device: another attempt may succeed
+│   └── UpstreamRefused        the upstream does not make this video
+│       └── UpstreamTaskFailed it failed at this video: another attempt may succeed
+├── UpstreamFailed             the server that was to make the video is broken or cannot be reached
+│   ├── UpstreamDenied         it does not accept the key
+│   ├── UpstreamForgot         it no longer has a task that it had accepted
+│   └── UpstreamBusy           it takes no task now, and said when to ask again
 ├── Canceled                   a cancel was asked while the engine ran
+│   └── Superseded             another attempt has the task
 └── SetupError                 the settings or this machine do not allow what was asked
 """
 
@@ -41,6 +48,9 @@ class WanserveError(Exception):
     retryable: ClassVar[bool] = False
     fault: ClassVar[Fault] = Fault.TASK
     """Whose fault it is when an attempt ends with this error."""
+
+    said: str = ""
+    """What another server said about it, for the user. It may repeat the prompt, and is never logged."""
 
 
 class InvalidRequest(WanserveError):
@@ -221,10 +231,65 @@ class EngineExhausted(EngineFailed):
     retryable = True
 
 
+class UpstreamRefused(EngineFailed):
+    """The upstream does not make this video, however often it is asked; `said` is its reason."""
+
+    code = "upstream_refused"
+
+    def __init__(self, problem: str, said: str = "") -> None:
+        super().__init__(problem)
+        self.said = said
+
+
+class UpstreamTaskFailed(UpstreamRefused):
+    """The upstream accepted the task and failed at it; another attempt may succeed."""
+
+    code = "upstream_task_failed"
+    retryable = True
+
+
+class UpstreamFailed(WanserveError):
+    """The upstream is broken, cannot be reached, or answers what its API does not have. Another one may do."""
+
+    code = "upstream_failed"
+    retryable = True
+    fault = Fault.UPSTREAM
+
+    def __init__(self, problem: str, said: str = "") -> None:
+        super().__init__(problem)
+        self.said = said
+
+
+class UpstreamDenied(UpstreamFailed):
+    """The upstream does not accept the key, or the account behind it."""
+
+    code = "upstream_denied"
+
+
+class UpstreamForgot(UpstreamFailed):
+    """The upstream no longer has a task that it had accepted."""
+
+    code = "upstream_forgot"
+
+
+class UpstreamBusy(UpstreamFailed):
+    """The upstream takes no task now. It may be asked again after `retry_after_s` seconds."""
+
+    code = "upstream_busy"
+
+    def __init__(self, problem: str, retry_after_s: float) -> None:
+        super().__init__(problem)
+        self.retry_after_s = retry_after_s
+
+
 class Canceled(WanserveError):
     """The task was canceled. The report that an engine calls at each step raises it, so that the engine stops."""
 
     code = "canceled"
+
+
+class Superseded(Canceled):
+    """Another attempt has the task: this one stops, and leaves to the other what it has begun elsewhere."""
 
 
 class SetupError(WanserveError):

@@ -44,8 +44,36 @@ class Clip:
     size: Size | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """For which attempt of which task a finished file is fetched, and from which upstream; None: the engine chooses."""
+
+    task_id: str
+    attempt: int
+    upstream: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What an upstream told about a file: `notes` as in Clip, and the prompt that was drawn where that is not ours."""
+
+    notes: Sequence[str] = ()
+    actual_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteVideo:
+    """What an engine has another server make of a generation: a finished file, made and downloaded by `fetch`.
+
+    `fetch` writes the file to the path, which does not exist, and calls the `report` of the generation all the while.
+    It raises EngineFailed, UpstreamFailed, MediaUnavailable, or Canceled from `report`. The file is not checked.
+    """
+
+    fetch: Callable[[Order, Path], Fetched]
+
+
 class Engine(Protocol):
-    """Turns a generation into frames. Built once in a worker's child process, which calls it from its main thread only."""
+    """Makes videos of generations. Built once in a worker's child process, which calls it from its main thread only."""
 
     name: str
 
@@ -55,8 +83,8 @@ class Engine(Protocol):
         Raises SetupError where something is missing on this machine.
         """
 
-    def generate(self, generation: Generation, report: Report) -> Clip:
-        """Draw the generation. Raises EngineFailed, or Canceled from `report`, here or while the frames are iterated."""
+    def generate(self, generation: Generation, report: Report) -> Clip | RemoteVideo:
+        """Draw the generation. Raises EngineFailed, or Canceled from `report`, here or while the result is taken."""
 
     def clean_up(self) -> None:
         """Release what the last generation left behind, however it ended. Called after each."""

@@ -124,7 +124,7 @@ class Task:
 
     `attempt` counts the claims and is the fencing token: a write by an older attempt changes nothing.
     `attempts_spent` counts the attempts that failed by the task's own fault, `losses` those that failed by the fault of
-    the machine or of the worker; one that a stopping worker gave back counts as neither. `progress` is 0.0 to 1.0, of
+    the machine, the worker or an upstream; one that a stopping worker gave back counts as neither. `progress` is 0.0 to 1.0, of
     the attempt that came furthest. `worker_id` is the worker of the newest attempt, which holds the task until
     `lease_until_ms`. `remixed_from` is the id of the task whose settings this one took over.
     """
@@ -206,7 +206,7 @@ def _counting(task: Task, fault: Fault | None) -> Task:
             return task
         case Fault.TASK:
             return replace(task, attempts_spent=task.attempts_spent + 1)
-        case Fault.MACHINE | Fault.WORKER:
+        case Fault.MACHINE | Fault.WORKER | Fault.UPSTREAM:
             return replace(task, losses=task.losses + 1)
         case _:
             assert_never(fault)

@@ -18,12 +18,13 @@ class WorkerHealth:
     """The state of a worker at its last heartbeat.
 
     `problem` says why it cannot make videos now, or is None. `unloadable` are the models that did not load at the last
-    attempt, each with the reason.
+    attempt, each with the reason. `upstreams` are those that get no task now, each with the reason.
     """
 
     loaded: bool
     problem: str | None
     unloadable: Mapping[str, str] = field(default_factory=dict)
+    upstreams: Mapping[str, str] = field(default_factory=dict)
 
 
 NEW: WorkerHealth = WorkerHealth(loaded=False, problem="the engine is not loaded yet")

@@ -43,7 +43,7 @@ class WorkerReadiness(TypedDict):
     """One worker.
 
     `problem` says why it cannot make videos now, or is null. `unloadable` are the models that did not load at the last
-    attempt, each with the reason.
+    attempt, `upstreams` the other servers that get no task now, each with the reason.
     """
 
     host: str
@@ -52,6 +52,7 @@ class WorkerReadiness(TypedDict):
     loaded: bool
     problem: str | None
     unloadable: dict[str, str]
+    upstreams: dict[str, str]
 
 
 class WorkersReadiness(TypedDict):
@@ -136,4 +137,5 @@ def _worker(worker: WorkerRow) -> WorkerReadiness:
         "loaded": health.loaded,
         "problem": health.problem,
         "unloadable": dict(health.unloadable),
+        "upstreams": dict(health.upstreams),
     }

@@ -44,7 +44,7 @@ def read(path: Path) -> VideoFacts:
     not decode; MediaUnavailable where it cannot be read; MediaFailed where it has no video.
     """
     with media_errors(f"{path.name} cannot be read back", MediaDamaged):
-        boxes = _boxes(path)
+        boxes = outermost_boxes(path)
         with av.open(str(path.absolute()), "r", format="mp4", metadata_errors="replace") as container:
             if not container.streams.video:
                 raise MediaFailed(f"{path.name} has no video stream")
@@ -113,7 +113,7 @@ def _count_frames(container: InputContainer, stream: VideoStream, path: Path) ->
     return frames
 
 
-def _boxes(path: Path) -> list[str]:
+def outermost_boxes(path: Path) -> list[str]:
     """The names of the file's outermost boxes, in order. Raises MediaDamaged where ftyp, moov or mdat is missing.
 
     FFmpeg plays a file whose end is missing, or is zeros after a power cut, as far as it can. This function does not

@@ -2,18 +2,19 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from wanserve.domain.catalogue import Size
+from wanserve.domain.catalogue import DOCUMENT_480P, Size
 from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import has_gpu
 from wanserve.models.framing import framing_for
 from wanserve.models.sampling import WAN_MODELS, SamplingSettings, TransformerShape, WanModelCard
+from wanserve.models.upstream import Dialect, Upstream
 from wanserve.models.weights import check_weights, find_weights
 from wanserve.settings import ModelSettings, Settings
 
@@ -60,12 +61,12 @@ def find_availability(settings: Settings) -> Availability:
     """Choose the engine, and find the models that it can serve with these settings on this machine.
 
     Raises SetupError where weights or LoRA files that the settings name are missing or damaged, or where the settings
-    ask for the wan engine and no model has weights.
+    ask for the wan engine and no model has weights, or for the remote engine and the upstreams cannot be used.
     """
-    if settings.engine == "animatic":
-        return _animatic(settings, "it is the setting")
-    if settings.engine == "auto" and (problem := _machine_problem()):
-        return _animatic(settings, f"auto: {problem}")
+    if settings.engine == "remote":
+        return _remote(settings)
+    if reason := _reason_for_preview(settings):
+        return _animatic(settings, reason)
     models = wan_availability(settings)
     if any(model.engine for model in models):
         why = "it is the setting" if settings.engine == "wan" else "auto: a GPU and weights were found"
@@ -139,7 +140,17 @@ def describe(model: ModelAvailability) -> dict[str, object]:
 
 def describe_size(model: ModelAvailability, size: Size) -> str:
     """How a video of this size is made, for the user: `native`, or how the drawn frames are cut and scaled."""
-    return "native" if model.engine == "animatic" else framing_for(size, model.card.sampling.large_sizes).description
+    if model.engine in ("animatic", "remote"):
+        return "native"
+    return framing_for(size, model.card.sampling.large_sizes).description
+
+
+def _reason_for_preview(settings: Settings) -> str | None:
+    """Why the preview engine serves, whatever weights there are; None where the real models may."""
+    if settings.engine == "animatic":
+        return "it is the setting"
+    problem = _machine_problem() if settings.engine == "auto" else None
+    return problem and f"auto: {problem}"
 
 
 def _machine_problem() -> str | None:
@@ -158,6 +169,30 @@ def _damaged_weights(models: Sequence[ModelAvailability]) -> str | None:
 def _animatic(settings: Settings, why: str) -> Availability:
     cards = (WanModelCard.of(card, _sampling(card, settings)) for card in WAN_MODELS.values())
     return Availability("animatic", why, tuple(ModelAvailability(card, "animatic") for card in cards))
+
+
+def _remote(settings: Settings) -> Availability:
+    """What the upstreams serve. Nothing is asked of them here. Raises SetupError."""
+    if not settings.upstreams:
+        raise SetupError("the remote engine has no upstream: write a table [[upstreams]] for each into wanserve.toml")
+    if settings.llm_url is not None:
+        raise SetupError("llm_url: the remote engine leaves it to its upstreams to rewrite prompts: unset it")
+    upstreams = settings.upstreams_by_name(process_environment()).values()
+    models = (_remote_model(card, settings, upstreams) for card in WAN_MODELS.values())
+    return Availability("remote", "it is the setting", tuple(models))
+
+
+def _remote_model(card: WanModelCard, settings: Settings, upstreams: Collection[Upstream]) -> ModelAvailability:
+    """The model as its upstreams make it: how they sample it is not known here, nor can a client ask for it."""
+    serving = [upstream for upstream in upstreams if card.name in upstream.models]
+    sampling = _sampling(card, settings)
+    made = replace(card, sampling=sampling, steps=None, guidance_scale=None)
+    if settings.models.get(card.name, ModelSettings()).frames is not None:
+        made = replace(made, frames=sampling.frames, fps=sampling.fps)
+    if any(upstream.dialect is Dialect.DASHSCOPE for upstream in serving):
+        # DashScope's API does not have it, and any of the upstreams may get the task.
+        made = replace(made, sizes=tuple(size for size in made.sizes if size != DOCUMENT_480P))
+    return ModelAvailability(made, "remote" if serving else None, "" if serving else "no upstream has it")
 
 
 def _sampling(card: WanModelCard, settings: Settings) -> SamplingSettings:

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 CACHE_SECONDS: Final = 1.0
 """How long the workers that were read are used: submits are frequent, and workers seldom change."""
 
-POLL_MS: Final = {"animatic": 1000, "wan": 5000}
+POLL_MS: Final = {"animatic": 1000, "wan": 5000, "remote": 5000}
 """How long clients should wait between two polls, by engine, in milliseconds: a fraction of what a video takes."""
 
 

@@ -13,6 +13,7 @@ import httpx
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
 from wanserve.domain.rules import SEED_MAX
+from wanserve.machine.coroutines import DeadlineExceeded, run_coroutine
 from wanserve.prompts.answer import PROMPT_FIELD, UnusableAnswer, completion_text, extract_prompt
 from wanserve.prompts.instructions import Instructions, instructions_for
 
@@ -93,36 +94,19 @@ class PromptExtender:
         inside an event loop, as it runs its own.
         """
         # With asyncio, because the timeout of httpx's sync client starts again at each byte: an endpoint that sends
-        # slowly could block the task forever. Not asyncio.run, which waits at its end for an unfinished DNS look-up.
-        loop = asyncio.new_event_loop()
+        # slowly could block the task forever.
         rewriter = _Rewriter(self.endpoint, generation, timeout_s * _PAUSE_FRACTION, self.form)
+        problem: object
         try:
-            return loop.run_until_complete(_with_timeout(rewriter, report, timeout_s))
+            return run_coroutine(rewriter.rewrite(), lambda: report(0.0), timeout_s, REPORT_SECONDS)
         except UnusableAnswer as error:
-            log.warning("the prompt was not extended, and is used as it was sent: %s", error)
-            return generation.prompt
+            problem = error
+        except DeadlineExceeded:
+            problem = f"no usable answer came within {timeout_s:g} s"
         finally:
             self.form = rewriter.form
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-
-
-async def _with_timeout(rewriter: "_Rewriter", report: Report, timeout_s: float) -> str:
-    work = asyncio.ensure_future(rewriter.rewrite())
-    loop = asyncio.get_running_loop()
-    ends_at = loop.time() + timeout_s
-    try:
-        while not work.done():
-            report(0.0)
-            left = ends_at - loop.time()
-            if left <= 0:
-                raise UnusableAnswer(f"no usable answer came within {timeout_s:g} s")
-            await asyncio.wait({work}, timeout=min(left, REPORT_SECONDS))
-        return work.result()
-    finally:
-        # Closes the connection without waiting for the endpoint.
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        log.warning("the prompt was not extended, and is used as it was sent: %s", problem)
+        return generation.prompt
 
 
 @dataclass(slots=True)

@@ -153,7 +153,12 @@ def worker_row(worker: WorkerRow, seen_ms: int) -> Row:
     cards = [
         {name: value for name, value in asdict(card).items() if name in _CARD_FIELDS} for card in worker.models.values()
     ]
-    health = {"loaded": worker.health.loaded, "problem": worker.health.problem, "unloadable": worker.health.unloadable}
+    health = {
+        "loaded": worker.health.loaded,
+        "problem": worker.health.problem,
+        "unloadable": worker.health.unloadable,
+        "upstreams": worker.health.upstreams,
+    }
     devices, models = json.dumps(worker.devices), json.dumps(cards)
     texts = worker.id, worker.installation, worker.host, worker.device
     return *texts, devices, worker.engine, models, json.dumps(health), seen_ms

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from wanserve.domain.attempt import Fault, Outcome
 from wanserve.domain.errors import StoreUnavailable
-from wanserve.domain.task import Failure, Task
+from wanserve.domain.task import Failure, State, Task
 from wanserve.metrics import Metrics
 from wanserve.tasks import Tasks
 from wanserve.worker.leases import Lease
@@ -52,7 +52,8 @@ class Drain:
 class Attempt:
     """The run of one claimed task. `storage_problem` tells why no video can be stored on this machine, or None.
 
-    `machine_problem` is set where the attempt failed by the machine's fault: what was wrong.
+    `upstream` is the server that is to make the video, where the engine does not. `machine_problem` is set where the
+    attempt failed by the machine's fault: what was wrong. `crash` is how the child failed, where it did.
     """
 
     task: Task
@@ -62,16 +63,19 @@ class Attempt:
     drain: Drain
     storage_problem: Callable[[], str | None]
     metrics: Metrics
+    upstream: str | None = None
     machine_problem: str | None = field(default=None, init=False)
+    crash: Crashed | None = field(default=None, init=False)
 
     def run(self) -> Outcome:
         """Make the video and write how that ended. Raises StoreUnavailable where the end could not be written."""
         task = self.task
-        log.info("attempt %d starts: %s", task.attempt, task.generation.model)
+        where = f" at upstream {self.upstream}" if self.upstream else ""
+        log.info("attempt %d starts: %s%s", task.attempt, task.generation.model, where)
         store, policy = self.tasks.store, self.tasks.policy
         lease = Lease(time.monotonic(), policy.lease_seconds, self.timeouts.stall_s, store.heartbeat_seconds)
         self.metrics.attempt_started(task)
-        self.child.send(Generate(task.id, task.attempt, task.generation))
+        self.child.send(Generate(task.id, task.attempt, task.generation, self.upstream))
         with store.watch(task.id) as told:
             while True:
                 self.child.ping()
@@ -92,9 +96,7 @@ class Attempt:
             return self._fail(Crashed("stalled", stall, retryable=True))
         if self.drain.is_over():
             self.child.kill()
-            log.info("attempt %d given back: the worker stops", self.task.attempt)
-            self._write(lambda: self.tasks.give_back(self.task))
-            return Outcome.GIVEN_BACK
+            return self._give_back("the worker stops")
         if not lease.due(now, told=told.is_set()):
             return None
         # Cleared before the heartbeat: what is told while it is written makes the next one due.
@@ -104,6 +106,11 @@ class Attempt:
             self._stop_child()
             return Outcome.CANCELED
         return None
+
+    def _give_back(self, why: str) -> Outcome:
+        log.info("attempt %d given back: %s", self.task.attempt, why)
+        self._write(lambda: self.tasks.give_back(self.task))
+        return Outcome.GIVEN_BACK
 
     def _settle(self, event: Event) -> Outcome | None:
         """Write the end of the attempt, where the event is one."""
@@ -123,13 +130,16 @@ class Attempt:
                 assert_never(event)
 
     def _fail(self, crash: Crashed) -> Outcome:
+        self.crash = crash
+        if crash.retry_after_s is not None:
+            return self._give_back(f"{crash.code}: {crash.message}")
         log.error("attempt %d failed: %s: %s", self.task.attempt, crash.code, crash.message)
         fault = crash.fault
         storage_problem = self.storage_problem() if crash.retryable else None
         if storage_problem or fault is Fault.MACHINE:
             fault, self.machine_problem = Fault.MACHINE, storage_problem or crash.message
             log.error("attempt %d does not count: %s", self.task.attempt, self.machine_problem)
-        failure = Failure(crash.code, crash.message)
+        failure = Failure(crash.code, f"{crash.message}: {crash.said}" if crash.said else crash.message)
         if not self._write(lambda: self.tasks.fail(self.task, failure, retryable=crash.retryable, fault=fault)):
             log.warning("attempt %d was already superseded", self.task.attempt)
             return Outcome.LATE
@@ -158,10 +168,18 @@ class Attempt:
 
     def _stop_child(self) -> None:
         """Have the child stop its generation; a child that does not is killed."""
-        self.child.send(Cancel())
+        self.child.send(Cancel(superseded=self._is_superseded()))
         deadline = time.monotonic() + self.timeouts.cancel_s
         while not isinstance(self.child.state, Absent) and time.monotonic() < deadline:
             event = self.child.next_event(POLL_SECONDS)
             if isinstance(event, Crashed | Done):
                 return
         self.child.kill()
+
+    def _is_superseded(self) -> bool:
+        """Whether the task goes on without this attempt: it was neither canceled nor deleted."""
+        try:
+            task = self.tasks.store.find(self.task.id)
+        except StoreUnavailable:
+            return True
+        return task is not None and task.state is not State.CANCELED

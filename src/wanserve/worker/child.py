@@ -14,9 +14,17 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from wanserve.blobs.target import open_blobs
-from wanserve.domain.errors import Canceled, EngineExhausted, MachineFailed, SetupError, WanserveError
+from wanserve.domain.errors import (
+    Canceled,
+    EngineExhausted,
+    MachineFailed,
+    SetupError,
+    UpstreamBusy,
+    WanserveError,
+)
 from wanserve.domain.ports import Engine
 from wanserve.engine.animatic.engine import AnimaticEngine
+from wanserve.engine.remote.engine import RemoteEngine
 from wanserve.prompts.chat import PromptExtender
 from wanserve.telemetry import bind_task_id, start_logging
 from wanserve.worker.jobs import JobRunner, Result
@@ -46,7 +54,12 @@ def wan(config: ChildConfig) -> Engine:
     return WanEngine(config.cards, config.gpus)
 
 
-ENGINES: Final[dict[str, Callable[[ChildConfig], Engine]]] = {"animatic": animatic, "wan": wan}
+def remote(config: ChildConfig) -> Engine:
+    """The engine that has other servers make the videos."""
+    return RemoteEngine(config.upstreams)
+
+
+ENGINES: Final[dict[str, Callable[[ChildConfig], Engine]]] = {"animatic": animatic, "wan": wan, "remote": remote}
 MACHINE_ERRNOS: Final = frozenset(
     {
         errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EAGAIN,
@@ -64,7 +77,8 @@ def result_of(job: Callable[[], Result]) -> Result | Crashed:
         return Crashed(error.code, str(error), error.retryable)
     except WanserveError as error:
         log.warning("%s: %s", error.code, error)
-        return Crashed(error.code, str(error), error.retryable, error.fault)
+        retry_after_s = error.retry_after_s if isinstance(error, UpstreamBusy) else None
+        return Crashed(error.code, str(error), error.retryable, error.fault, error.said, retry_after_s)
     except MemoryError:
         log.exception("out of memory")
         return Crashed(EngineExhausted.code, "the engine ran out of memory", EngineExhausted.retryable)

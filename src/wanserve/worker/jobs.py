@@ -2,17 +2,18 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, assert_never
 
 from wanserve.domain.attempt import Timings
-from wanserve.domain.errors import Canceled
-from wanserve.domain.ports import BlobStore, Engine, Frame
+from wanserve.domain.errors import Canceled, MediaFailed, MediaUnavailable, Superseded, UpstreamFailed
+from wanserve.domain.generation import Generation
+from wanserve.domain.ports import BlobStore, Clip, Engine, Frame, Order, RemoteVideo
 from wanserve.domain.task import Variant, Video
-from wanserve.media import mp4, probe
+from wanserve.media import finished_file, mp4, probe
 from wanserve.media.errors import media_errors
 from wanserve.media.stills import Stills
 from wanserve.prompts.chat import PromptExtender
@@ -33,6 +34,18 @@ PROBE_FILES: Final = 8
 
 Result = Loaded | Done | Probed
 """The event of a job that succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The files of an attempt before they are stored, and how many seconds generating and encoding took."""
+
+    size_bytes: int
+    generate_s: float
+    encode_s: float
+    notes: tuple[str, ...] = ()
+    profile: str = ""
+    actual_prompt: str | None = None
 
 
 @dataclass(slots=True)
@@ -82,26 +95,54 @@ class JobRunner:
         if self.extender is not None and made.prompt_extend:
             made = replace(made, prompt=self.extender.extend(made, self._report))
         begun = time.monotonic()
-        clip = self.engine.generate(made, self._report)
-        frames = TimedFrames(clip.frames, time.monotonic() - begun)
+        result = self.engine.generate(made, self._report)
         with unfinished_files(self.config.scratch, job) as unfinished:
-            stills = Stills(made)
-            tags = mp4.provenance(self.engine.name, made, clip.how)
-            mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.add)
-            stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
-            encoded = time.monotonic()
-            facts = probe.check(unfinished[Variant.VIDEO], made)
+            match result:
+                case Clip():
+                    finished = self._encode(result, made, unfinished, begun)
+                case RemoteVideo():
+                    finished = self._fetch(result, job, unfinished, begun)
+                case _:
+                    assert_never(result)
             for variant in (Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
                 self.blobs.put(file_key(job.task_id, job.attempt, variant), unfinished[variant])
+        rewritten = made.prompt if made.prompt != job.generation.prompt else finished.actual_prompt
         key = file_key(job.task_id, job.attempt)
-        rewritten = made.prompt if made.prompt != job.generation.prompt else None
-        return Done(
-            Video(key, facts.bytes, self.engine.name, tuple(clip.notes), clip.profile, rewritten),
-            Timings(frames.seconds, encoded - begun - frames.seconds, time.monotonic() - encoded),
-        )
+        video = Video(key, finished.size_bytes, self.engine.name, finished.notes, finished.profile, rewritten)
+        stored_s = time.monotonic() - begun - finished.generate_s - finished.encode_s
+        return Done(video, Timings(finished.generate_s, finished.encode_s, stored_s))
+
+    def _encode(self, clip: Clip, made: Generation, unfinished: Mapping[Variant, Path], begun: float) -> Finished:
+        """Draw and encode the clip's frames, and read the file back."""
+        frames = TimedFrames(clip.frames, time.monotonic() - begun)
+        stills = Stills(made)
+        tags = mp4.provenance(self.engine.name, made, clip.how)
+        mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.add)
+        stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
+        encode_s = time.monotonic() - begun - frames.seconds
+        facts = probe.check(unfinished[Variant.VIDEO], made)
+        return Finished(facts.bytes, frames.seconds, encode_s, tuple(clip.notes), clip.profile)
+
+    def _fetch(self, video: RemoteVideo, job: Generate, unfinished: Mapping[Variant, Path], begun: float) -> Finished:
+        """Have the upstream make the video, check its file, and make stills of it. The file is kept as it is."""
+        fetched = video.fetch(Order(job.task_id, job.attempt, job.upstream), unfinished[Variant.VIDEO])
+        generate_s = time.monotonic() - begun
+        try:
+            facts = finished_file.examine(unfinished[Variant.VIDEO], lambda: self._report(1.0))
+            stills = finished_file.stills_of(unfinished[Variant.VIDEO], facts, job.generation)
+        except MediaUnavailable:
+            raise
+        except MediaFailed as error:
+            raise UpstreamFailed(f"the file that it sent is not a usable video: {error}") from error
+        stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
+        notes = (*fetched.notes, *finished_file.differences(facts, job.generation))
+        encode_s = time.monotonic() - begun - generate_s
+        return Finished(facts.bytes, generate_s, encode_s, notes, actual_prompt=fetched.actual_prompt)
 
     def _report(self, fraction: float) -> None:
         if self.commands.cancel_requested.is_set():
+            if self.commands.superseded:
+                raise Superseded("another attempt has the task")
             raise Canceled("a cancel was requested")
         now = time.monotonic()
         if now - self._sent_at >= PROGRESS_SECONDS:

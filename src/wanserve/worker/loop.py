@@ -4,16 +4,16 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from wanserve.domain.errors import StoreUnavailable
-from wanserve.domain.task import Task
 from wanserve.domain.worker import WorkerHealth
 from wanserve.metrics import Metrics
 from wanserve.tasks import ModelRun, Tasks
 from wanserve.telemetry import bind_task_id
 from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Timeouts
-from wanserve.worker.ports import Absent, Child, Loading, Ready, is_loaded
+from wanserve.worker.ports import Absent, Child, Claimed, Loading, NoRouter, Ready, Router, is_loaded
 from wanserve.worker.protocol import Crashed, Loaded, Probe, Probed
 from wanserve.worker.storage_health import StorageHealth
 
@@ -43,7 +43,7 @@ class Worker:
 
     `one_model`: the engine holds one model at a time, and changing it takes long. `load_s` and `drain_s` are seconds:
     how long a child may take to load a model, and a running attempt to end after `stop`. `storage_problem` tells why no
-    video can be stored on this machine, or None.
+    video can be stored on this machine, or None. `router` says what may be claimed where others make the videos.
     """
 
     id: str
@@ -56,6 +56,7 @@ class Worker:
     storage_problem: Callable[[], str | None]
     metrics: Metrics
     one_model: bool = False
+    router: Router = field(default_factory=NoRouter)
     storage: StorageHealth = field(default_factory=StorageHealth, init=False)
     unloadable: dict[str, str] = field(default_factory=dict, init=False)
     """The models that did not load at the last try, each with the reason."""
@@ -78,7 +79,8 @@ class Worker:
 
     def health(self) -> WorkerHealth:
         """The state of this worker. May be called from any thread."""
-        return WorkerHealth(is_loaded(self.child.state), self._problem(), dict(self.unloadable))
+        upstreams = self.router.unavailable()
+        return WorkerHealth(is_loaded(self.child.state), self._problem(), dict(self.unloadable), dict(upstreams))
 
     def _problem(self) -> str | None:
         """Why this worker makes no videos now; None where it does."""
@@ -89,7 +91,7 @@ class Worker:
             return "the engine is not loaded yet"
         if self.child.silent_s() > UNRESPONSIVE_SECONDS:
             return "the engine's process does not answer"
-        return self.storage.problem
+        return self.storage.problem or self.router.problem()
 
     def run(self) -> None:
         """Serve until stopped; the child has ended afterwards."""
@@ -104,13 +106,13 @@ class Worker:
         try:
             if not self._child_ready() or not self._child_answers() or not self._can_store():
                 return
-            task = self.tasks.claim(self.id, self._served_now())
-            if task is None:
+            claimed = self.router.claim(self._served_now(), partial(self.tasks.claim, self.id))
+            if claimed is None:
                 self._seen = self.tasks.store.wait(self._seen, IDLE_SECONDS)
                 return
-            self._run = self._run.followed_by(task.generation.model)
-            with bind_task_id(task.id):
-                self._attempt(task)
+            self._run = self._run.followed_by(claimed.task.generation.model)
+            with bind_task_id(claimed.task.id):
+                self._attempt(claimed)
         except StoreUnavailable as error:
             log.error("the worker waits for the task table: %s", error)
             self._drain.stopping.wait(IDLE_SECONDS)
@@ -123,9 +125,22 @@ class Worker:
         state = self.child.state
         return [state.model] if self.one_model and isinstance(state, Ready) else self.models
 
-    def _attempt(self, task: Task) -> None:
-        attempt = Attempt(task, self.tasks, self.child, self.timeouts, self._drain, self.storage_problem, self.metrics)
-        outcome = attempt.run()
+    def _attempt(self, claimed: Claimed) -> None:
+        task, outcome = claimed.task, None
+        attempt = Attempt(
+            task,
+            self.tasks,
+            self.child,
+            self.timeouts,
+            self._drain,
+            self.storage_problem,
+            self.metrics,
+            claimed.upstream,
+        )
+        try:
+            outcome = attempt.run()
+        finally:
+            self.router.ended(claimed, outcome, attempt.crash)
         died = isinstance(self.child.state, Absent)
         if attempt.machine_problem is None:
             self.storage.served()

@@ -36,6 +36,8 @@ class CommandReader:
         self._sender = sender
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self.cancel_requested = threading.Event()
+        self.superseded = False
+        """Whether the cancel was requested because another attempt has the task."""
 
     def start(self) -> None:
         """Begin to read."""
@@ -59,7 +61,8 @@ class CommandReader:
                     self._jobs.put(command)
                 case Load() | Probe():
                     self._jobs.put(command)
-                case Cancel():
+                case Cancel(superseded):
+                    self.superseded = superseded
                     self.cancel_requested.set()
                 case Ping():
                     self._sender.send(Pong())

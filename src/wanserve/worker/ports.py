@@ -1,9 +1,12 @@
-"""What the worker needs of its child process: the states that it can be in, and the calls."""
+"""What the worker needs of its child process, and of whoever chooses the upstream for a task."""
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from wanserve.worker.protocol import Command, Event
+from wanserve.domain.attempt import Outcome
+from wanserve.domain.task import Task
+from wanserve.worker.protocol import Command, Crashed, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +88,51 @@ class Child(Protocol):
 
     def close(self) -> None:
         """Let the process end by closing its pipe; kill it if it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claimed task, and the upstream that is to make it; None where the engine makes it itself."""
+
+    task: Task
+    upstream: str | None = None
+
+
+Claim = Callable[[Collection[str]], Task | None]
+"""Claims the next task of these models, or returns None. Raises StoreUnavailable."""
+
+
+class Router(Protocol):
+    """Decides which tasks may be claimed now, and where they are made. May be used from any thread."""
+
+    def claim(self, models: Collection[str], claim: Claim) -> Claimed | None:
+        """Claim a task of those models that can be made now; None where there is none. Raises what `claim` raises."""
+
+    def ended(self, claimed: Claimed, outcome: Outcome | None, crash: Crashed | None) -> None:
+        """Note how an attempt ended; None: nobody knows. To be called once for each claim."""
+
+    def problem(self) -> str | None:
+        """Why no task is claimed now, None where nothing is known to prevent it."""
+
+    def unavailable(self) -> Mapping[str, str]:
+        """The upstreams that get no task now, each with the reason."""
+
+
+class NoRouter:
+    """The Router of engines that make the videos themselves."""
+
+    def claim(self, models: Collection[str], claim: Claim) -> Claimed | None:
+        """See Router."""
+        task = claim(models)
+        return None if task is None else Claimed(task)
+
+    def ended(self, claimed: Claimed, outcome: Outcome | None, crash: Crashed | None) -> None:
+        """See Router."""
+
+    def problem(self) -> str | None:
+        """See Router."""
+        return None
+
+    def unavailable(self) -> Mapping[str, str]:
+        """See Router."""
+        return {}

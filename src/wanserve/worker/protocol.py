@@ -15,6 +15,7 @@ from wanserve.domain.errors import EngineExhausted, MachineFailed, SetupError, W
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Video
 from wanserve.models.sampling import WanModelCard
+from wanserve.models.upstream import Upstream
 from wanserve.prompts.chat import ChatEndpoint
 
 
@@ -24,7 +25,8 @@ class ChildConfig:
 
     `cards` are the models with the settings in force, by name, for engines that sample; `llm` is the chat endpoint that
     extends short prompts, where there is one; `gpus` is how many make one video together; `devices` are those that
-    the child may see, by name: all of them, where none is named.
+    the child may see, by name: all of them, where none is named. `upstreams` are the servers of the remote engine, by
+    name.
     """
 
     engine: str
@@ -35,6 +37,7 @@ class ChildConfig:
     llm: ChatEndpoint | None = None
     gpus: int = 1
     devices: tuple[str, ...] = ()
+    upstreams: Mapping[str, Upstream] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,15 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Make this video, encode it, read it back and store it under a name that holds the attempt."""
+    """Make this video, encode it, read it back and store it under a name that holds the attempt.
+
+    `upstream` is the server that is to make it, for the remote engine; None leaves the choice to the engine.
+    """
 
     task_id: str
     attempt: int
     generation: Generation
+    upstream: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,12 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop the generation at the engine's next step. Without a generation nothing happens."""
+    """Stop the generation at the engine's next step. Without a generation nothing happens.
+
+    `superseded`: another attempt has the task, and what was begun at an upstream is left to it.
+    """
+
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +104,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """A command failed: the code of an error class and one line for the user. The other fields are as on the class."""
+    """A command failed: the code of an error class and one line for the user. The other fields are as on the class.
+
+    `retry_after_s`: nothing was begun, as the upstream takes no task for so many seconds.
+    """
 
     code: str
     message: str
     retryable: bool
     fault: Fault = Fault.TASK
+    said: str = ""
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
