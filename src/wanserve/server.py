@@ -34,8 +34,8 @@ FIRST_KEY: Final = "default"
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT, then drain; see StopSignals. Raises SetupError where the server cannot start."""
     # Bound first, so that a taken port is reported before anything else is done.
-    with closing(bind_socket(settings.host, settings.port)) as bound, _opened(settings, owner=True) as opened:
-        core, availability = opened
+    with closing(bind_socket(settings.host, settings.port)) as bound, opened(settings, owner=True) as parts:
+        core, availability = parts
         make_first_key(core.keys)
         _run_until_stopped(settings, build(settings, core, availability, with_worker=with_worker), bound)
 
@@ -45,6 +45,15 @@ def work(settings: Settings) -> None:
 
     Answers nothing but its health and metrics, at `metrics_port`. Raises SetupError where it cannot start.
     """
+    require_shared(settings)
+    # Not the owner of the schema: a worker of a newer version must not migrate it under servers of an older one.
+    with closing(bind_socket(settings.host, settings.metrics_port)) as bound, opened(settings, owner=False) as parts:
+        core, availability = parts
+        _run_until_stopped(settings, build_worker(settings, core, availability), bound)
+
+
+def require_shared(settings: Settings) -> None:
+    """Raise SetupError where the settings name no database and no store of files that a worker can share."""
     for name, setting, holds in (
         ("DATABASE_URL", settings.database_url, "tasks"),
         ("BLOB_URL", settings.blob_url, "videos"),
@@ -54,15 +63,11 @@ def work(settings: Settings) -> None:
                 f"WANSERVE_{name} is not set: a worker shares the {holds} with the servers, which `wanserve serve` alone"
                 " keeps in its data directory"
             )
-    # Not the owner of the schema: a worker of a newer version must not migrate it under servers of an older one.
-    with closing(bind_socket(settings.host, settings.metrics_port)) as bound, _opened(settings, owner=False) as opened:
-        core, availability = opened
-        _run_until_stopped(settings, build_worker(settings, core, availability), bound)
 
 
 @contextmanager
-def _opened(settings: Settings, *, owner: bool) -> Iterator[tuple[Core, Availability]]:
-    """The locked data directory and the opened database, with what this machine serves."""
+def opened(settings: Settings, *, owner: bool) -> Iterator[tuple[Core, Availability]]:
+    """The locked data directory and the opened database, with what this machine serves. Raises SetupError."""
     availability = find_availability(settings)
     served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)

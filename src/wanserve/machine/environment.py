@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Final
 
 
 def process_environment() -> Mapping[str, str]:
@@ -13,3 +14,19 @@ def set_defaults(variables: Mapping[str, str]) -> None:
     """Set the variables that are not set yet, for libraries of this process that read them."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
+
+
+RAY_DEFAULTS: Final = {
+    # Ray reports its use to its makers unless it is told not to.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Its libraries write lines of their own to stderr, between those of our log.
+    "RAY_BACKEND_LOG_LEVEL": "error",
+}
+"""What Ray reads from the environment and what we choose unless the owner has set it."""
+
+
+def prepare_for_ray() -> None:
+    """Set RAY_DEFAULTS, and token authentication where the owner gives a token and no mode. To be called before Ray is imported."""
+    set_defaults(RAY_DEFAULTS)
+    if any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
+        set_defaults({"RAY_AUTH_MODE": "token"})

@@ -1,0 +1,1 @@
+"""Places workers on the GPUs of a Ray cluster and keeps their number: `wanserve worker --ray`."""

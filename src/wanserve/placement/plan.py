@@ -1,0 +1,64 @@
+"""Decides which actors to start, drain and remove. Pure: it knows nothing of Ray."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where an actor is in its life."""
+
+    STARTING = "starting"
+    """Ray has not placed it yet, or it has not answered yet."""
+    RUNNING = "running"
+    DRAINING = "draining"
+    """It claims nothing more, and finishes what it runs."""
+    ENDED = "ended"
+    """It has drained. Its process still holds the GPUs."""
+    LOST = "lost"
+    """It is dead or could not start; its name or its placement group may be left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An actor as the cluster shows it.
+
+    `current` says that it runs with the settings of this controller. `problem` says why it is lost.
+    """
+
+    number: int
+    phase: Phase
+    current: bool = True
+    problem: str | None = None
+    where: str = ""
+    """Host and GPUs, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is to be done next, by the numbers of the actors."""
+
+    start: tuple[int, ...] = ()
+    drain: tuple[int, ...] = ()
+    remove: tuple[int, ...] = ()
+
+
+def plan(replicas: int, seen: Sequence[Seen], paused: Collection[int] = ()) -> Steps:
+    """The next steps towards `replicas` running actors, which have the numbers 0 to `replicas` - 1.
+
+    Numbers in `paused` are not started now. An actor is replaced in two looks: first what is left of it is removed, and
+    once nothing of it is seen any more, it is started. Of the actors with other settings one drains at a time, so that
+    the others go on making videos.
+    """
+    remove = [each.number for each in seen if _is_over(each, replicas)]
+    drain = [each.number for each in seen if each.number >= replicas and each.phase is Phase.RUNNING]
+    outdated = [each.number for each in seen if each.number < replicas and not each.current]
+    if not any(each.phase in (Phase.STARTING, Phase.DRAINING, Phase.ENDED) for each in seen):
+        drain += [each.number for each in seen if each.number in outdated and each.phase is Phase.RUNNING][:1]
+    present = {each.number for each in seen}.union(paused)
+    return Steps(tuple(n for n in range(replicas) if n not in present), tuple(drain), tuple(remove))
+
+
+def _is_over(actor: Seen, replicas: int) -> bool:
+    """Whether nothing runs in it that could still be finished."""
+    return actor.phase in (Phase.ENDED, Phase.LOST) or (actor.phase is Phase.STARTING and actor.number >= replicas)
