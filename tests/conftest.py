@@ -33,6 +33,7 @@ THOROUGH = (
     "e2e/test_browser.py",
     "e2e/test_examples.py",
     "e2e/test_postgres.py",
+    "e2e/test_ray.py",
     "e2e/test_several_machines.py",
     "e2e/test_migrate.py",
     "e2e/test_prompt_extension.py",
@@ -46,10 +47,12 @@ NEEDED_LIBRARIES = {
     "torch": ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py"),
     "psycopg": (
         "e2e/test_postgres.py",
+        "e2e/test_ray.py",
         "e2e/test_several_machines.py",
         "e2e/test_migrate.py",
         "integration/test_postgres.py",
     ),
+    "ray": ("e2e/test_ray.py",),
     "simpy": ("unit/bench/test_capacity.py", "integration/test_capacity.py"),
 }
 """What cannot even be imported without a library of an extra."""

@@ -19,8 +19,6 @@ def set_defaults(variables: Mapping[str, str]) -> None:
 RAY_DEFAULTS: Final = {
     # Ray reports its use to its makers unless it is told not to.
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Its libraries write lines of their own to stderr, between those of our log.
-    "RAY_BACKEND_LOG_LEVEL": "error",
 }
 """What Ray reads from the environment and what we choose unless the owner has set it."""
 

@@ -21,10 +21,8 @@ from wanserve.telemetry import start_logging
 
 log = logging.getLogger(__name__)
 
-Pipe = Connection[Report, Order]
 
-
-def main(pipe: Pipe) -> None:
+def main(pipe: "Connection[Report, Order]") -> None:
     """Connect, keep the workers, and say how it ended. An error of Ray is reported, and ends the process."""
     prepare_for_ray()
     begin = pipe.recv()
@@ -40,7 +38,7 @@ def main(pipe: Pipe) -> None:
         pipe.send(Finished(replaced))
 
 
-def _keep_workers(pipe: Pipe, begin: Begin) -> bool:
+def _keep_workers(pipe: "Connection[Report, Order]", begin: Begin) -> bool:
     """Returns whether another controller has taken over."""
     # Ray is an extra, and takes a second to import.
     try:
@@ -55,7 +53,7 @@ def _keep_workers(pipe: Pipe, begin: Begin) -> bool:
     return not controller.run()
 
 
-def _obey(pipe: Pipe, controller: Controller) -> None:
+def _obey(pipe: "Connection[Report, Order]", controller: Controller) -> None:
     """Take orders until the controller's process has ended; then end without touching the actors, which go on."""
     while True:
         try:

@@ -88,7 +88,7 @@ class RayController:
 
     begin: Begin
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _pipe: Connection[Order, Report] | None = field(default=None, init=False)
+    _pipe: "Connection[Order, Report] | None" = field(default=None, init=False)
     _connected: bool = field(default=False, init=False)
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
     _failures: int = field(default=0, init=False)
@@ -140,7 +140,7 @@ class RayController:
                 process.kill()
                 process.wait()
 
-    def _listen(self, pipe: Connection[Order, Report]) -> Finished | Refused | None:
+    def _listen(self, pipe: "Connection[Order, Report]") -> Finished | Refused | None:
         heard_at = time.monotonic()
         while pipe.poll(SILENT_SECONDS):
             try:

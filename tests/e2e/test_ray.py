@@ -1,0 +1,210 @@
+"""`wanserve worker --ray` on real Ray clusters of this machine: replicas, losses of actors, nodes and heads, bad input."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.e2e.faults.harness import NUMBERS, until
+from tests.e2e.ray_nodes import QUICK, RayNodes, ray_nodes
+from tests.e2e.server import WANSERVE, Server, environment, running, wanserve
+
+SETTINGS = {"submit_rps": "1000", "query_rps": "10000", "lease_seconds": "3", "drain_seconds": "20"}
+LONG = {"size": "1920*1080"}
+"""A video that takes seconds."""
+
+
+@dataclass
+class Controller:
+    """A running `wanserve worker --ray`."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self, words: str) -> int:
+        """How often its log has these words."""
+        return self.log.read_text().count(words)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End it. Returns its exit status."""
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+@dataclass
+class Site:
+    """A cluster, an API server, and the controllers that were started."""
+
+    folder: Path
+    nodes: RayNodes
+    settings: dict[str, str]
+    api: Server
+    controllers: list[Controller] = field(default_factory=list)
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "nodes"
+
+    def control(self, replicas: int, gpus: int = 1) -> Controller:
+        """Start a controller."""
+        log = self.folder / f"controller-{len(self.controllers)}.log"
+        options = ["--ray", self.nodes.address, "--replicas", str(replicas), "--gpus-per-worker", str(gpus)]
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [WANSERVE, "worker", "--data-dir", str(self.data_dir), *options],
+                env=environment(**self.settings) | QUICK,
+                stderr=stderr,
+            )
+        self.controllers.append(Controller(process, log))
+        return self.controllers[-1]
+
+    def states(self) -> list[object]:
+        """The states of the workers in `wanserve workers list`."""
+        done = wanserve("workers", "list", "--json", "--data-dir", str(self.folder / "api"), **self.settings)
+        assert done.returncode == 0, done.stderr
+        return [row["state"] for row in json.loads(done.stdout)]
+
+    def until_alive(self, count: int) -> None:
+        """Wait until so many workers are registered and alive."""
+
+        def alive() -> bool:
+            assert self.controllers[-1].process.poll() is None, self.controllers[-1].log.read_text()
+            return len([state for state in self.states() if state != "lost"]) == count
+
+        until(f"{count} workers", alive)
+
+    def pid(self, number: int) -> int:
+        """The process id of an actor, which is in the lock of its data directory."""
+        return int((self.data_dir / "ray" / f"worker-{number}" / "lock").read_text())
+
+    def until_started(self, *task_ids: str) -> None:
+        """Wait until all these tasks run."""
+        until("the starts", lambda: {self.api.poll(each)["task_status"] for each in task_ids} == {"RUNNING"})
+
+
+@pytest.fixture(scope="module")
+def sessions() -> Iterator[Path]:
+    """A folder with a short name: Ray makes sockets in it, whose paths have a limit."""
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _site(folder: Path, sessions: Path) -> Iterator[Site]:
+    url = postgres.database(f"ray_{next(NUMBERS)}")
+    settings = {"database_url": url, "blob_url": (folder / "files").as_uri(), **SETTINGS}
+    with ray_nodes(sessions) as nodes, running(folder / "api", "--no-worker", **settings) as api:
+        site = Site(folder, nodes, settings, api)
+        try:
+            yield site
+        finally:
+            for controller in site.controllers:
+                if controller.process.poll() is None:
+                    controller.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def site(tmp_path: Path, sessions: Path) -> Iterator[Site]:
+    with _site(tmp_path, sessions) as made:
+        yield made
+
+
+def test_replicas_make_videos_come_and_go_and_are_drained_at_the_end(site: Site) -> None:
+    site.nodes.head()
+    site.nodes.node(gpus=2)
+    first = site.control(replicas=2)
+    site.until_alive(2)
+    for task_id in [site.api.submit(f"number {number}") for number in range(4)]:
+        site.api.wait(task_id, "SUCCEEDED")
+    last = [site.api.submit("a long film", **LONG) for _ in range(2)]
+    site.until_started(*last)
+    second = site.control(replicas=1)
+    assert first.process.wait(60) == 0
+    assert first.said("another controller has taken over") == 1
+    site.until_alive(1)
+    for task_id in last:
+        site.api.wait(task_id, "SUCCEEDED")
+    shown = [json.loads(_command(site, "tasks", "show", each, "--json")) for each in last]
+    assert [task["attempt"] for task in shown] == [1, 1], "the worker that went has finished its task"
+    assert second.end(signal.SIGKILL) == -signal.SIGKILL
+    third = site.control(replicas=2)
+    site.until_alive(2)
+    until("both", lambda: (third.said("worker-0 runs on"), third.said("worker-1 runs on")) == (1, 1))
+    assert third.end() == 0
+    assert site.states() == []
+    logs = "".join(controller.log.read_text() for controller in site.controllers)
+    assert site.settings["database_url"] not in logs
+
+
+def _command(site: Site, *arguments: str) -> str:
+    done = wanserve(*arguments, "--data-dir", str(site.folder / "api"), **site.settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_task_of_a_killed_actor_is_made_and_another_actor_comes(site: Site) -> None:
+    site.nodes.head()
+    site.nodes.node(gpus=2)
+    controller = site.control(replicas=2)
+    site.until_alive(2)
+    tasks = [site.api.submit("a long film", **LONG) for _ in range(2)]
+    site.until_started(*tasks)
+    killed = site.pid(0)
+    os.kill(killed, signal.SIGKILL)
+    until("the loss", lambda: controller.said("worker-0 is lost") == 1)
+    until("another actor", lambda: controller.said("worker-0 runs on") == 2)
+    assert site.pid(0) != killed
+    for task_id in tasks:
+        site.api.wait(task_id, "SUCCEEDED")
+    assert controller.end() == 0
+
+
+def test_a_group_is_made_anew_on_another_node_when_its_node_is_lost(site: Site) -> None:
+    site.nodes.head()
+    node = site.nodes.node(gpus=2)
+    controller = site.control(replicas=1, gpus=2)
+    site.until_alive(1)
+    assert re.search(r"worker-0 runs on [^,]+, GPU 0, 1", controller.log.read_text())
+    task_id = site.api.submit("a long film", **LONG)
+    site.until_started(task_id)
+    site.nodes.kill(node)
+    until("the loss", lambda: controller.said("worker-0 is lost") == 1)
+    site.nodes.node(gpus=1)
+    until("the warning", lambda: controller.said("worker-0 waits for a place; free now: 1 of 1 GPUs") == 1)
+    site.nodes.node(gpus=2)
+    site.api.wait(task_id, "SUCCEEDED")
+    assert controller.end() == 0
+
+
+def test_a_lost_head_costs_no_task_and_the_actors_come_again(site: Site) -> None:
+    head = site.nodes.head()
+    node = site.nodes.node(gpus=1)
+    controller = site.control(replicas=1)
+    site.until_alive(1)
+    task_id = site.api.submit("a long film", **LONG)
+    site.until_started(task_id)
+    site.nodes.kill(head)
+    until("the loss", lambda: controller.said("Ray is lost") >= 1)
+    site.nodes.kill(node)
+    site.nodes.head()
+    site.nodes.node(gpus=1)
+    site.api.wait(task_id, "SUCCEEDED")
+    assert controller.end() == 0
+
+
+def refused(address: str, data_dir: Path, **settings: str) -> str:
+    """What a controller that must not start says, which is one line."""
+    done = wanserve("worker", "--ray", address, "--data-dir", str(data_dir), **settings)
+    assert (done.returncode, done.stderr.count("wanserve: ")) == (1, 1), done.stderr
+    return done.stderr.splitlines()[-1]
