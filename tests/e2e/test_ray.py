@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -104,7 +103,7 @@ def sessions() -> Iterator[Path]:
 def _site(folder: Path, sessions: Path) -> Iterator[Site]:
     url = postgres.database(f"ray_{next(NUMBERS)}")
     settings = {"database_url": url, "blob_url": (folder / "files").as_uri(), **SETTINGS}
-    with ray_nodes(sessions) as nodes, running(folder / "api", "--no-worker", **settings) as api:
+    with ray_nodes(sessions) as nodes, running(folder / "api", "--no-worker", ready=True, **settings) as api:
         site = Site(folder, nodes, settings, api)
         try:
             yield site
@@ -208,3 +207,45 @@ def refused(address: str, data_dir: Path, **settings: str) -> str:
     done = wanserve("worker", "--ray", address, "--data-dir", str(data_dir), **settings)
     assert (done.returncode, done.stderr.count("wanserve: ")) == (1, 1), done.stderr
     return done.stderr.splitlines()[-1]
+
+
+def test_a_wrong_address_is_refused_in_one_line(tmp_path: Path, sessions: Path) -> None:
+    with _site(tmp_path, sessions) as site:
+        said = refused(site.nodes.address, tmp_path / "a", **site.settings)
+        assert said == f"wanserve: --ray: {site.nodes.address}: Connection refused"
+
+
+def test_a_cluster_of_another_version_is_refused_in_one_line(tmp_path: Path, sessions: Path) -> None:
+    with _site(tmp_path, sessions) as site:
+        site.nodes.head(sys.executable, "-c", OTHER_VERSION)
+        said = refused(site.nodes.address, tmp_path / "a", **site.settings)
+        assert said.startswith(f"wanserve: --ray: {site.nodes.address}: Version mismatch")
+        assert "Ray: 2.1.0" in said
+
+
+def test_a_cluster_with_tokens_takes_the_right_one_only(
+    tmp_path: Path, sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "the-right-token-of-this-cluster-0123456789")
+    with _site(tmp_path, sessions) as site:
+        site.nodes.head()
+        site.nodes.node(gpus=1)
+        controller = site.control(replicas=1)
+        site.until_alive(1)
+        site.api.wait(site.api.submit(), "SUCCEEDED")
+        assert controller.end() == 0
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "a-wrong-token-0123456789")
+        said = refused(site.nodes.address, tmp_path / "a", **site.settings)
+        assert said.startswith(f"wanserve: --ray: {site.nodes.address}: ")
+        assert "oken" in said
+        assert "a-wrong-token" not in said
+
+
+OTHER_VERSION = """
+import ray
+ray.__version__ = "2.1.0"
+from ray.scripts.scripts import main
+main(prog_name="ray")
+"""
+"""Ray's own command, with a version that is another one."""

@@ -53,8 +53,9 @@ def plan(replicas: int, seen: Sequence[Seen], paused: Collection[int] = ()) -> S
     remove = [each.number for each in seen if _is_over(each, replicas)]
     drain = [each.number for each in seen if each.number >= replicas and each.phase is Phase.RUNNING]
     outdated = [each.number for each in seen if each.number < replicas and not each.current]
-    if not any(each.phase in (Phase.STARTING, Phase.DRAINING, Phase.ENDED) for each in seen):
-        drain += [each.number for each in seen if each.number in outdated and each.phase is Phase.RUNNING][:1]
+    running = [each.number for each in seen if each.number < replicas and each.phase is Phase.RUNNING]
+    if len(running) == replicas:
+        drain += outdated[:1]
     present = {each.number for each in seen}.union(paused)
     return Steps(tuple(n for n in range(replicas) if n not in present), tuple(drain), tuple(remove))
 

@@ -1,0 +1,96 @@
+"""What is refused before anything is connected, and how an error of Ray is told."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from wanserve.cli import main
+from wanserve.domain.errors import SetupError
+from wanserve.placement.fleet_actor import actor_settings, order_of
+from wanserve.placement.messages import RayOptions
+from wanserve.placement.supervise import _require_answer, _with_gpus, work_on_ray
+from wanserve.placement.words import LENGTH, one_line
+from wanserve.settings import Settings
+
+OPTIONS = RayOptions("127.0.0.1:1", replicas=1, gpus_per_worker=1)
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("ray://head:10001", "must be HOST:PORT of the cluster's head, or auto"),
+        ("head", "must be HOST:PORT of the cluster's head, or auto"),
+        ("head:x", "must be HOST:PORT of the cluster's head, or auto"),
+        ("127.0.0.1:99999", "127.0.0.1:99999: "),
+        ("no-such-host.invalid:6379", "no-such-host.invalid:6379: "),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_refused(address: str, problem: str) -> None:
+    with pytest.raises(SetupError) as refused:
+        _require_answer(address)
+    assert str(refused.value).startswith(f"--ray: {problem}")
+
+
+def test_a_port_that_nobody_listens_at_is_refused_with_the_systems_words() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        with pytest.raises(SetupError, match=f"^--ray: 127.0.0.1:{port}: Connection refused$"):
+            _require_answer(f"127.0.0.1:{port}")
+        bound.listen()
+        _require_answer(f"127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    ("replicas", "gpus", "named"), [(-1, 1, "--replicas"), (1, -1, "--gpus-per-worker"), (1, 3, "--gpus-per-worker")]
+)
+def test_counts_that_make_no_sense_are_refused(replicas: int, gpus: int, named: str) -> None:
+    with pytest.raises(SetupError, match=f"^{named}: "):
+        _with_gpus(Settings(gpus_per_video=2), RayOptions("auto", replicas, gpus))
+
+
+def test_all_gpus_of_a_worker_make_one_video_unless_the_owner_says_otherwise() -> None:
+    four = RayOptions("auto", 1, 4)
+    assert _with_gpus(Settings(), four).gpus_per_video == 4
+    assert _with_gpus(Settings(gpus_per_video=2), four).gpus_per_video == 2
+    assert _with_gpus(Settings(), RayOptions("auto", 1, 0)).gpus_per_video == 1
+
+
+def test_a_worker_on_ray_shares_a_database(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="WANSERVE_DATABASE_URL is not set"):
+        work_on_ray(Settings(data_dir=tmp_path), OPTIONS)
+
+
+def test_the_counts_belong_to_ray(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["worker", "--replicas", "2"]) == 1
+    assert capsys.readouterr().err == "wanserve: --replicas needs --ray ADDRESS\n"
+
+
+def test_an_error_is_one_line_without_secrets() -> None:
+    error = RuntimeError("Version mismatch:\n    Ray: 2.50.0\n  the token s3cret is wrong")
+    assert one_line(error, {"RAY_AUTH_TOKEN": "s3cret"}) == "Version mismatch: Ray: 2.50.0 the token *** is wrong"
+    assert one_line(SystemExit(), {}) == "SystemExit"
+    assert len(one_line(ValueError("long " * 1000), {})) == LENGTH
+
+
+def test_an_actor_has_a_folder_of_its_own_and_the_weights_of_its_node(tmp_path: Path) -> None:
+    node = Settings(data_dir=tmp_path)
+    first, again = (actor_settings(node, "worker-0", ["3", "4"]) for _ in range(2))
+    assert (first, first.devices, first.data_dir) == (again, "3,4", tmp_path / "ray" / "worker-0")
+    assert first.models_dir.resolve() == node.models_dir.resolve()
+    assert actor_settings(node, "worker-1", []).data_dir != first.data_dir
+
+
+def test_the_fingerprint_tells_apart_what_needs_new_actors(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=SecretStr("postgresql://u:one@h/d"))
+    prints = [
+        order_of(settings, 1),
+        order_of(settings, 2),
+        order_of(settings.model_copy(update={"run_length": 3}), 1),
+        order_of(Settings(data_dir=tmp_path, database_url=SecretStr("postgresql://u:two@h/d")), 1),
+    ]
+    assert len({order.fingerprint for order in prints}) == len(prints)
+    assert order_of(settings, 1) == prints[0]
+    assert "one" not in repr(prints[0])
