@@ -18,6 +18,10 @@ QUICK = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # How long a node lives without its head: a minute unless it is set.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "3",
+    # How soon the head notices that a node is gone: 15 seconds unless it is set.
+    "RAY_health_check_initial_delay_ms": "0",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "3000",
 }
 
 FREE_PORTS = ("--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats")

@@ -20,7 +20,7 @@ from tests.e2e.ray_nodes import QUICK, RayNodes, ray_nodes
 from tests.e2e.server import WANSERVE, Server, environment, running, wanserve
 
 SETTINGS = {"submit_rps": "1000", "query_rps": "10000", "lease_seconds": "3", "drain_seconds": "20"}
-LONG = {"size": "1920*1080"}
+LONG = {"size": "1280*720"}
 """A video that takes seconds."""
 
 
@@ -180,7 +180,7 @@ def test_a_group_is_made_anew_on_another_node_when_its_node_is_lost(site: Site) 
     site.nodes.kill(node)
     until("the loss", lambda: controller.said("worker-0 is lost") == 1)
     site.nodes.node(gpus=1)
-    until("the warning", lambda: controller.said("worker-0 waits for a place; free now: 1 of 1 GPUs") == 1)
+    until("the warning", lambda: controller.said("it needs 2 GPU of one node; 1 of 1 in the cluster are free") == 1)
     site.nodes.node(gpus=2)
     site.api.wait(task_id, "SUCCEEDED")
     assert controller.end() == 0

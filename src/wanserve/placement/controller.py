@@ -18,7 +18,7 @@ GRACE_SECONDS: Final = 5.0
 """How long an actor may take to end in addition to its drain time, before it is killed."""
 
 WAIT_SECONDS: Final = 10.0
-"""How long an actor may wait for GPUs before the log says so."""
+"""How long an actor may wait for GPUs, and start, before the log says so."""
 
 STABLE_SECONDS: Final = 60.0
 """An actor that lived longer is replaced at once when it is lost."""
@@ -50,8 +50,8 @@ class Cluster(Protocol):
         """Kill what is left of an actor, and free its GPUs. Does nothing where there is none."""
         ...
 
-    def free(self) -> str:
-        """What the cluster has free, for people."""
+    def room(self) -> str:
+        """What an actor needs and what the cluster has free, for people."""
         ...
 
 
@@ -136,7 +136,7 @@ class Controller:
     def _tell(self, actor: Seen) -> None:
         match actor.phase:
             case Phase.STARTING:
-                log.warning("worker-%d waits for a place; free now: %s", actor.number, self.cluster.free())
+                log.warning("worker-%d does not run yet: %s", actor.number, self.cluster.room())
             case Phase.RUNNING:
                 log.info("worker-%d runs on %s", actor.number, actor.where)
             case Phase.LOST:

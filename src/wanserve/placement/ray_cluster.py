@@ -150,11 +150,12 @@ class RayCluster:
         if number in _groups():
             remove_placement_group(get_placement_group(f"{PREFIX}{number}"))
 
-    def free(self) -> str:
+    def room(self) -> str:
         """See Cluster."""
         there = ray.cluster_resources()  # type: ignore[no-untyped-call]
         free = ray.available_resources()  # type: ignore[no-untyped-call]
-        return ", ".join(f"{free.get(kind, 0):g} of {there.get(kind, 0):g} {kind}s" for kind in ("GPU", "CPU"))
+        kind, needed = ("GPU", self._gpus) if self._gpus else ("CPU", 1)
+        return f"it needs {needed} {kind} of one node; {free.get(kind, 0):g} of {there.get(kind, 0):g} in the cluster are free"
 
 
 def _number(name: str) -> int:

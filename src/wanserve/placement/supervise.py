@@ -70,16 +70,24 @@ def _with_gpus(settings: Settings, options: RayOptions) -> Settings:
 
 
 def _require_answer(address: str) -> None:
-    """Raise SetupError where nobody listens. Ray itself takes over a minute to say so."""
-    if address == "auto":
-        return
+    """Raise SetupError where nobody listens."""
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or "/" in host:
+    if address != "auto" and (not colon or not port.isdecimal() or "/" in host):
         raise SetupError("--ray: must be HOST:PORT of the cluster's head, or auto")
+    if problem := _problem_at(address):
+        raise SetupError(f"--ray: {address}: {problem}")
+
+
+def _problem_at(address: str) -> str | None:
+    """Why nobody can be reached there, or None. Ray itself takes over a minute to say so."""
+    if address == "auto":
+        return None
+    host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise SetupError(f"--ray: {address}: {getattr(error, 'strerror', None) or error}") from None
+        return getattr(error, "strerror", None) or str(error)
+    return None
 
 
 @dataclass(slots=True)
@@ -119,6 +127,8 @@ class RayController:
 
     def _session(self) -> Finished | Refused | None:
         """Run a session to its end. Returns how it ended; None where it said nothing."""
+        if problem := _problem_at(self.begin.options.address):
+            return Refused(problem)
         ours, theirs = Pipe()
         command = [sys.executable, "-m", "wanserve.placement.session", str(theirs.fileno())]
         # Out of the terminal's process group, so that only this process has the signals.

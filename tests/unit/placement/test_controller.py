@@ -16,7 +16,7 @@ DRAIN_SECONDS = 30
 class MemoryCluster:
     """A cluster with room for so many actors. An actor runs at the look after its start, and ends when `finish` is called."""
 
-    room: int = 10
+    places: int = 10
     actors: dict[int, Seen] = field(default_factory=dict)
     started: list[int] = field(default_factory=list)
     mine: bool = True
@@ -28,7 +28,7 @@ class MemoryCluster:
     def look(self) -> list[Seen]:
         found = list(self.actors.values())
         for each in found:
-            if each.phase is Phase.STARTING and sum(map(_placed, self.actors.values())) < self.room:
+            if each.phase is Phase.STARTING and sum(map(_placed, self.actors.values())) < self.places:
                 self.become(each.number, Phase.RUNNING)
         return found
 
@@ -43,8 +43,8 @@ class MemoryCluster:
     def remove(self, number: int) -> None:
         self.actors.pop(number, None)
 
-    def free(self) -> str:
-        return f"{self.room} places"
+    def room(self) -> str:
+        return f"{self.places} places"
 
     def become(self, number: int, phase: Phase, problem: str | None = None) -> None:
         self.actors[number] = replace(self.actors[number], phase=phase, problem=problem, where="a host")
@@ -110,14 +110,14 @@ def test_an_actor_that_does_not_stay_alive_is_started_with_growing_pauses(
 
 
 def test_what_waits_for_a_place_is_told_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    scene.cluster.room = 1
+    scene.cluster.places = 1
     controller = scene.controller(2)
     steps(controller)
     assert not caplog.messages
     scene.now_s += WAIT_SECONDS
     steps(controller)
-    assert caplog.messages == ["worker-1 waits for a place; free now: 1 places"]
-    scene.cluster.room = 2
+    assert caplog.messages == ["worker-1 does not run yet: 1 places"]
+    scene.cluster.places = 2
     steps(controller)
     assert scene.phases() == {0: Phase.RUNNING, 1: Phase.RUNNING}
 
