@@ -20,7 +20,7 @@ from tests.e2e.ray_nodes import QUICK, RayNodes, ray_nodes
 from tests.e2e.server import WANSERVE, Server, environment, running, wanserve
 
 SETTINGS = {"submit_rps": "1000", "query_rps": "10000", "lease_seconds": "3", "drain_seconds": "20"}
-LONG = {"size": "1280*720"}
+LONG = {"size": "832*480"}
 """A video that takes seconds."""
 
 
@@ -99,11 +99,19 @@ def sessions() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture(scope="module")
+def cluster(sessions: Path) -> Iterator[RayNodes]:
+    """A cluster with a head, which every test gives GPUs."""
+    with ray_nodes(sessions) as nodes:
+        nodes.head()
+        yield nodes
+
+
 @contextmanager
-def _site(folder: Path, sessions: Path) -> Iterator[Site]:
+def _site(folder: Path, nodes: RayNodes) -> Iterator[Site]:
     url = postgres.database(f"ray_{next(NUMBERS)}")
     settings = {"database_url": url, "blob_url": (folder / "files").as_uri(), **SETTINGS}
-    with ray_nodes(sessions) as nodes, running(folder / "api", "--no-worker", ready=True, **settings) as api:
+    with running(folder / "api", "--no-worker", ready=True, **settings) as api:
         site = Site(folder, nodes, settings, api)
         try:
             yield site
@@ -111,16 +119,17 @@ def _site(folder: Path, sessions: Path) -> Iterator[Site]:
             for controller in site.controllers:
                 if controller.process.poll() is None:
                     controller.end(signal.SIGKILL)
+            for node in nodes.running[1:]:
+                nodes.kill(node)
 
 
 @pytest.fixture
-def site(tmp_path: Path, sessions: Path) -> Iterator[Site]:
-    with _site(tmp_path, sessions) as made:
+def site(tmp_path: Path, cluster: RayNodes) -> Iterator[Site]:
+    with _site(tmp_path, cluster) as made:
         yield made
 
 
 def test_replicas_make_videos_come_and_go_and_are_drained_at_the_end(site: Site) -> None:
-    site.nodes.head()
     site.nodes.node(gpus=2)
     first = site.control(replicas=2)
     site.until_alive(2)
@@ -153,7 +162,6 @@ def _command(site: Site, *arguments: str) -> str:
 
 
 def test_the_task_of_a_killed_actor_is_made_and_another_actor_comes(site: Site) -> None:
-    site.nodes.head()
     site.nodes.node(gpus=2)
     controller = site.control(replicas=2)
     site.until_alive(2)
@@ -170,7 +178,6 @@ def test_the_task_of_a_killed_actor_is_made_and_another_actor_comes(site: Site) 
 
 
 def test_a_group_is_made_anew_on_another_node_when_its_node_is_lost(site: Site) -> None:
-    site.nodes.head()
     node = site.nodes.node(gpus=2)
     controller = site.control(replicas=1, gpus=2)
     site.until_alive(1)
@@ -187,8 +194,7 @@ def test_a_group_is_made_anew_on_another_node_when_its_node_is_lost(site: Site) 
 
 
 def test_a_lost_head_costs_no_task_and_the_actors_come_again(site: Site) -> None:
-    head = site.nodes.head()
-    node = site.nodes.node(gpus=1)
+    head, node = site.nodes.running[0], site.nodes.node(gpus=1)
     controller = site.control(replicas=1)
     site.until_alive(1)
     task_id = site.api.submit("a long film", **LONG)
@@ -210,13 +216,13 @@ def refused(address: str, data_dir: Path, **settings: str) -> str:
 
 
 def test_a_wrong_address_is_refused_in_one_line(tmp_path: Path, sessions: Path) -> None:
-    with _site(tmp_path, sessions) as site:
+    with ray_nodes(sessions) as nodes, _site(tmp_path, nodes) as site:
         said = refused(site.nodes.address, tmp_path / "a", **site.settings)
         assert said == f"wanserve: --ray: {site.nodes.address}: Connection refused"
 
 
 def test_a_cluster_of_another_version_is_refused_in_one_line(tmp_path: Path, sessions: Path) -> None:
-    with _site(tmp_path, sessions) as site:
+    with ray_nodes(sessions) as nodes, _site(tmp_path, nodes) as site:
         site.nodes.head(sys.executable, "-c", OTHER_VERSION)
         said = refused(site.nodes.address, tmp_path / "a", **site.settings)
         assert said.startswith(f"wanserve: --ray: {site.nodes.address}: Version mismatch")
@@ -228,7 +234,7 @@ def test_a_cluster_with_tokens_takes_the_right_one_only(
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", "the-right-token-of-this-cluster-0123456789")
-    with _site(tmp_path, sessions) as site:
+    with ray_nodes(sessions) as nodes, _site(tmp_path, nodes) as site:
         site.nodes.head()
         site.nodes.node(gpus=1)
         controller = site.control(replicas=1)
@@ -246,6 +252,6 @@ OTHER_VERSION = """
 import ray
 ray.__version__ = "2.1.0"
 from ray.scripts.scripts import main
-main(prog_name="ray")
+main()
 """
 """Ray's own command, with a version that is another one."""
