@@ -90,7 +90,8 @@ class Controller:
         if self.abort.is_set():
             for each in seen:
                 self.cluster.remove(each.number)
-            return False
+            # They are looked for once more: a kill takes a moment to arrive.
+            return bool(seen)
         now_s = self.clock()
         paused = {number for number, then_s in self._not_before.items() if then_s > now_s}
         steps = plan(0 if self.stop.is_set() else self.replicas, seen, paused)

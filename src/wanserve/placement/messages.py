@@ -16,11 +16,16 @@ class RayOptions:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """To the session: connect, and keep the workers of these options. `controller` is the id of this controller."""
+    """To the session: connect, and keep the workers of these options. `controller` is the id of this controller.
+
+    `takes_over` says that it was just started, and takes the workers from the one before. A later session of the same
+    controller does not, as yet another may have been started meanwhile.
+    """
 
     settings: Settings
     options: RayOptions
     controller: str
+    takes_over: bool = True
 
 
 @dataclass(frozen=True, slots=True)

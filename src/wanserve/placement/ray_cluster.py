@@ -62,9 +62,9 @@ class RayCluster:
             .options(name="controller", lifetime="detached", num_cpus=0, max_restarts=-1, get_if_exists=True)
             .remote()
         )
-        self._take()
 
-    def _take(self) -> None:
+    def take_over(self) -> None:
+        """Make this controller the one that was started last."""
         ray.get(self._owner.take.remote(self._controller), timeout=CALL_SECONDS)
 
     def is_mine(self) -> bool:
@@ -75,7 +75,7 @@ class RayCluster:
             # It is being restarted elsewhere.
             return True
         if last is None:
-            self._take()
+            self.take_over()
         return last in (None, self._controller)
 
     def look(self) -> list[Seen]:

@@ -48,6 +48,8 @@ def _keep_workers(pipe: "Connection[Report, Order]", begin: Begin) -> bool:
     settings, options = begin.settings, begin.options
     connect(options.address)
     cluster = RayCluster(begin.controller, order_of(settings, options.gpus_per_worker), options.gpus_per_worker)
+    if begin.takes_over:
+        cluster.take_over()
     controller = Controller(cluster, options.replicas, settings.drain_seconds, lambda: pipe.send(Alive()))
     threading.Thread(target=_obey, args=(pipe, controller), name="orders", daemon=True).start()
     return not controller.run()

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -137,7 +137,7 @@ class RayController:
         )
         theirs.close()
         with closing(ours):
-            ours.send(self.begin)
+            ours.send(replace(self.begin, takes_over=not self._connected))
             with self._lock:
                 self._pipe = ours
             if self._stopping.is_set():

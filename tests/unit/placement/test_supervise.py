@@ -1,6 +1,7 @@
 """What is refused before anything is connected, and how an error of Ray is told."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from pydantic import SecretStr
 
 from wanserve.cli import main
 from wanserve.domain.errors import SetupError
-from wanserve.placement.fleet_actor import actor_settings, order_of
+from wanserve.placement.fleet_actor import FleetActor, actor_settings, order_of
 from wanserve.placement.messages import RayOptions
+from wanserve.placement.plan import Phase
 from wanserve.placement.supervise import _require_answer, _with_gpus, work_on_ray
 from wanserve.placement.words import LENGTH, one_line
 from wanserve.settings import Settings
@@ -71,6 +73,13 @@ def test_the_counts_belong_to_ray(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_error_is_one_line_without_secrets() -> None:
     error = RuntimeError("Version mismatch:\n    Ray: 2.50.0\n  the token s3cret is wrong")
     assert one_line(error, {"RAY_AUTH_TOKEN": "s3cret"}) == "Version mismatch: Ray: 2.50.0 the token *** is wrong"
+    denied = ConnectionError("no connection")
+    denied.__cause__ = RuntimeError("the token\nis wrong")
+    assert one_line(denied, {}) == "no connection: the token is wrong"
+    traced = (
+        'Cannot connect. Traceback (most recent call last):\n  File "node.py", line 996, in f\n    g()\nE: wrong token'
+    )
+    assert one_line(RuntimeError(traced), {}) == "Cannot connect. E: wrong token"
     assert one_line(SystemExit(), {}) == "SystemExit"
     assert len(one_line(ValueError("long " * 1000), {})) == LENGTH
 
@@ -94,3 +103,19 @@ def test_the_fingerprint_tells_apart_what_needs_new_actors(tmp_path: Path) -> No
     assert len({order.fingerprint for order in prints}) == len(prints)
     assert order_of(settings, 1) == prints[0]
     assert "one" not in repr(prints[0])
+
+
+def test_an_actor_of_another_version_of_wanserve_says_so_and_runs_nothing(tmp_path: Path) -> None:
+    order = replace(order_of(Settings(data_dir=tmp_path), 1), version="0.0.1")
+    actor = FleetActor(order, "worker-0", ["0"])
+    actor.drain()
+    state = actor.state()
+    assert (state.phase, state.fingerprint) == (Phase.LOST, order.fingerprint)
+    assert "the controller is 0.0.1" in str(state.problem)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_actor_whose_node_is_not_set_up_says_why(tmp_path: Path) -> None:
+    (tmp_path / "ray").write_text("a file where a folder belongs")
+    actor = FleetActor(order_of(Settings(data_dir=tmp_path), 1), "worker-0", [])
+    assert "the data directory" in str(actor.state().problem)
