@@ -20,6 +20,7 @@ THOROUGH = (
     "integration/test_capacity.py",
     "integration/test_group.py",
     "integration/test_postgres.py",
+    "integration/test_shared_stores.py",
     "integration/test_pull.py",
     "integration/test_remote.py",
     "integration/test_remote_child.py",
@@ -49,6 +50,7 @@ NEEDED_LIBRARIES = {
         "e2e/test_several_machines.py",
         "e2e/test_migrate.py",
         "integration/test_postgres.py",
+        "integration/test_shared_stores.py",
     ),
     "simpy": ("unit/bench/test_capacity.py", "integration/test_capacity.py"),
 }

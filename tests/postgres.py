@@ -91,6 +91,7 @@ def truncate(url: str) -> None:
     """Empty every table of the schema."""
     with psycopg.connect(url, autocommit=True) as connection:
         tables = "accounts, keys, tasks, ledger, lane_counts, period_counts, idempotency_keys, counted_submits, workers, probe"
+        tables += ", secrets, rate_buckets, refused_submits"
         connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
         connection.execute("ALTER SEQUENCE turns RESTART")
 

@@ -211,7 +211,7 @@ def _rate_limiter(settings: Settings, core: Core) -> RateLimiter:
     rates = Rates(settings.submit_rps, settings.query_rps)
     if core.tokens is None:
         return TokenBuckets(rates, time.monotonic)
-    return SharedTokenBuckets(rates, core.tokens, ThreadPoolExecutor(AT_ONCE, "rates"), time.monotonic)
+    return SharedTokenBuckets(rates, core.tokens, ThreadPoolExecutor(1, "rates"), time.monotonic)
 
 
 def runners_of(core: Core) -> Runners:
