@@ -9,12 +9,14 @@ import tempfile
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import psycopg
-
 from tests import needs
-from wanserve.store.postgres.database import PostgresDatabase
+
+if TYPE_CHECKING:
+    # A test run without the extra `postgres` has neither the driver nor the store, and skips what needs them.
+    import psycopg
 
 USER = "postgres"
 
@@ -79,21 +81,29 @@ def restart() -> None:
 def database(name: str, *, durable: bool = False) -> str:
     """The URL of a new, empty database of this name, in place of an older one; see `server`."""
     at = server(durable=durable)
-    with psycopg.connect(f"{at}/postgres", autocommit=True) as connection:
+    with connect(f"{at}/postgres") as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
     return f"{at}/{name}"
 
 
+def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection to the database at the URL, on which each statement commits by itself."""
+    needs.library("psycopg")
+    import psycopg
+
+    return psycopg.connect(url, autocommit=True)
+
+
 def rows(url: str, statement: str) -> list[tuple[object, ...]]:
     """The rows of a SELECT."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         return list(connection.execute(statement.encode()).fetchall())
 
 
 def truncate(url: str) -> None:
     """Empty every table of the schema."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         tables = "accounts, keys, tasks, ledger, lane_counts, period_counts, idempotency_keys, counted_submits, workers, probe"
         tables += ", secrets, rate_buckets, refused_submits"
         connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
@@ -109,6 +119,8 @@ def shared_database() -> str:
 
 @lru_cache(maxsize=1)
 def _first_database() -> str:
+    from wanserve.store.postgres.database import PostgresDatabase
+
     url = database("wanserve")
     with closing(PostgresDatabase(url)):
         return url

@@ -14,6 +14,7 @@ from tests import postgres
 from tests.e2e.faults.clock import Clock, compiled_clock
 from tests.e2e.faults.harness import until
 from tests.e2e.server import POLL, SUBMIT, Server, running, start, wanserve
+from tests.soak import fleet
 
 RATES = {"submit_rps": "1000", "query_rps": "10000"}
 SETTINGS = {**RATES, "lease_seconds": "4"}
@@ -180,6 +181,12 @@ def test_the_tasks_of_a_machine_that_dies_whole_are_made_by_others_and_another_s
     assert [billed.count(task_id) for task_id in task_ids] == [1] * 6
     logs = "".join(server.log.read_text() for server in (left, *machines.workers[1:]))
     assert logs.count("the lease of attempt 1 ran out") == 1, "one of those that are left took it back, once"
+
+
+def test_a_short_soak_of_all_loses_nothing_makes_nothing_twice_and_leaves_nothing(tmp_path: Path) -> None:
+    told = fleet.soak(tmp_path, tasks=16, seed=7)
+    assert told.wrong == [], told
+    assert told.troubles.total() > 0
 
 
 def test_a_worker_without_a_shared_database_or_store_says_what_is_missing(tmp_path: Path) -> None:
