@@ -14,11 +14,11 @@ from starlette.types import ASGIApp
 from wanserve import __version__
 from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.blobs.links import LinkSigner
-from wanserve.blobs.target import DiskTarget, open_blobs
+from wanserve.blobs.target import BlobTarget, DiskTarget, S3Target, open_blobs, open_bucket
 from wanserve.core import Core, Uuids
 from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import SetupError
-from wanserve.domain.ports import BlobStore
+from wanserve.domain.ports import BlobStore, Clock
 from wanserve.domain.worker import WorkerRow
 from wanserve.fleet import Fleet, FleetMember
 from wanserve.http.auth import Authenticator
@@ -28,7 +28,7 @@ from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.endpoints import Endpoint
-from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
+from wanserve.http.files import BucketFiles, FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.health import Health
 from wanserve.http.middleware import application
 from wanserve.http.openapi import document
@@ -48,9 +48,12 @@ from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
 from wanserve.worker.protocol import ChildConfig
 from wanserve.worker.supervisor import Supervisor
-from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
+from wanserve.worker.sweepers import LeaseSweeper, OrphanSweeper, RetentionSweeper, ScratchSweeper, Sweepers
 
 DAY_MS: Final = 86_400_000
+FILE_THREADS: Final = 16
+"""How many reads of a bucket run at the same time."""
+
 READ_THREADS: Final = 8
 """How many reads of PostgreSQL run at the same time."""
 
@@ -71,11 +74,25 @@ class Parts:
     """To be set once the process is to stop."""
 
 
+def blob_target(settings: Settings) -> BlobTarget:
+    """Where the settings say that finished files are."""
+    if settings.blob_url is None:
+        return DiskTarget(settings.blobs_dir)
+    bucket, _, prefix = settings.blob_url.removeprefix("s3://").strip("/").partition("/")
+    return S3Target(bucket, prefix)
+
+
+def check_blobs(target: BlobTarget) -> None:
+    """Use a bucket once as serving will, before any task is taken. Raises SetupError with what the bucket said."""
+    if isinstance(target, S3Target):
+        open_bucket(target).check()
+
+
 def child_config(settings: Settings, availability: Availability) -> ChildConfig:
     """The settings that a worker's child process gets."""
     return ChildConfig(
         availability.engine,
-        DiskTarget(settings.blobs_dir),
+        blob_target(settings),
         settings.scratch_dir,
         settings.log_level,
         availability.loadable,
@@ -114,6 +131,8 @@ def _worker(
     metrics: Metrics,
 ) -> Worker:
     heavy = availability.engine == "wan"
+    # Where the files go to a bucket, this machine still needs room for the one that is being made.
+    local = open_blobs(DiskTarget(settings.scratch_dir)) if blob_target(settings).remote else blobs
     return Worker(
         core.tasks.new_id(),
         core.tasks,
@@ -125,7 +144,7 @@ def _worker(
         ),
         drain_s=settings.drain_seconds,
         load_s=settings.load_seconds,
-        storage_problem=blobs.problem,
+        storage_problem=local.problem,
         metrics=metrics,
         one_model=heavy,
     )
@@ -150,8 +169,9 @@ def _fleet(
         members.append(FleetMember(worker, row))
     stopping = threading.Event()
     retention = RetentionSweeper(core.tasks, blobs, stopping)
+    orphans = OrphanSweeper(core.tasks, blobs, stopping)
     scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
-    files = [restore_secret, retention.sweep, scratch.sweep]
+    files = [restore_secret, retention.sweep, orphans.sweep, scratch.sweep]
     return Fleet(store, installation, members, Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping))
 
 
@@ -171,10 +191,25 @@ def _require_default_model(settings: Settings, served: Mapping[str, ModelCard]) 
         raise SetupError(f"default_model: {settings.default_model} is not served here, only {', '.join(served)}")
 
 
+def _file_access(
+    settings: Settings, target: BlobTarget, blobs: BlobStore, own_links: VideoLinks, clock: Clock
+) -> tuple[VideoLinks | BucketFiles, FileSender | BucketFiles]:
+    """Who makes the links to videos, and who answers requests for files. Raises SetupError."""
+    if not isinstance(target, S3Target):
+        return own_links, FileSender(blobs)
+    # Threads of their own: a bucket that does not answer holds up no other request.
+    run = InThreads(ThreadPoolExecutor(FILE_THREADS, "files"))
+    if settings.blob_links == "proxy":
+        return own_links, FileSender(blobs, run)
+    bucket = BucketFiles(open_bucket(target), clock, own_links.retention_ms, run)
+    return bucket, bucket
+
+
 def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     _require_default_model(settings, core.tasks.catalogue())
-    blobs = open_blobs(DiskTarget(settings.blobs_dir))
+    target = blob_target(settings)
+    blobs = open_blobs(target)
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     metrics = Metrics()
     metrics.add_task_table(core.tasks.store.state_counts)
@@ -191,8 +226,8 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     stopping = threading.Event()
     retention_ms = core.tasks.policy.retention_ms
     origin = Origin(settings.public_url)
-    links = VideoLinks(signer, origin, retention_ms)
-    sender = FileSender(blobs)
+    clock = core.tasks.retention_clock or core.tasks.store.now_ms
+    links, sender = _file_access(settings, target, blobs, VideoLinks(signer, origin, retention_ms), clock)
     authenticator = Authenticator(core.keys)
     rate_limiter = TokenBuckets(settings.submit_rps, settings.query_rps, time.monotonic)
     body_budget = BodyBudget()
@@ -220,6 +255,6 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
         health_threads,
     )
     ops = Ops(health, metrics.page, api_document(), health_threads)
-    signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
+    signed_files = SignedFileEndpoint(signer, sender, clock, core.tasks)
     app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)

@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from typing import Final
 
-from wanserve.app import Parts, build
+from wanserve.app import Parts, blob_target, build, check_blobs
 from wanserve.core import make_folders, open_core
 from wanserve.domain.errors import InvalidRequest
 from wanserve.fleet import Fleet
@@ -41,6 +41,7 @@ def _serve(settings: Settings, bound: socket.socket, *, with_worker: bool) -> No
     availability = find_availability(settings)
     served = Served(availability.cards, frozenset({availability.engine}))
     make_folders(settings)
+    check_blobs(blob_target(settings))
     # Locked before the database is opened: a newer version must not migrate it under a server that still runs.
     with lock_data_dir(settings.data_dir), closing(open_core(settings, served, owner=True)) as core:
         make_first_key(core.keys)

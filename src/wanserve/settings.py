@@ -21,6 +21,7 @@ CLIENT_VARIABLES: Final = frozenset({"WANSERVE_URL", "WANSERVE_KEY"})
 """Variables of `wanserve generate` and the examples. They are not settings of the server, which ignores them."""
 
 _DEVICE: Final = re.compile(r"[\w:-]+")
+_BUCKET: Final = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)*/?")
 
 Attention = Literal[
     "native", "_native_cudnn", "_native_flash", "_native_efficient", "flash", "_flash_3", "sage",
@@ -100,6 +101,7 @@ class Settings(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     database_url: SecretStr | None = None
     blob_url: str | None = None
+    blob_links: Literal["direct", "proxy"] = "direct"
     engine: Literal["auto", "animatic", "wan"] = "auto"
     public_url: str | None = None
     submit_rps: Rate = 10
@@ -138,9 +140,13 @@ class Settings(BaseModel):
 
     @field_validator("blob_url")
     @classmethod
-    def _not_yet(cls, url: str | None) -> str | None:
-        if url is not None:
-            raise ValueError("this version keeps files in the data directory only: leave it unset")
+    def _bucket(cls, url: str | None) -> str | None:
+        # The message shows nothing of the URL: somebody may have written a secret into it.
+        if url is not None and not _BUCKET.fullmatch(url):
+            raise ValueError(
+                "must be s3://BUCKET or s3://BUCKET/PREFIX, with letters, digits, dots, dashes and underscores only;"
+                " where the bucket is and its keys are in the AWS_* variables"
+            )
         return url
 
     @field_validator("public_url")

@@ -6,6 +6,9 @@ from typing import Final
 HEARTBEAT_SECONDS: Final = 0.5
 """A cancel is noticed at the next heartbeat, and must take less than a second."""
 
+STORE_SECONDS: Final = 900.0
+"""How long a child may take to send one file to another machine: 100 MB over a line of 1 Mbit/s."""
+
 
 @dataclass(slots=True)
 class Lease:
@@ -15,6 +18,9 @@ class Lease:
     lease_s: float
     stall_s: float
     progress: float = 0.0
+    storing: bool = field(default=False, init=False)
+    """Whether the video is finished, and is being sent to another machine."""
+
     _renewed_s: float = field(init=False)
     _progressed_s: float = field(init=False)
 
@@ -26,6 +32,11 @@ class Lease:
         self._progressed_s = now_s
         self.progress = max(self.progress, fraction)
 
+    def stores(self, now_s: float) -> None:
+        """Note that the child has finished the video, and sends a file of it to another machine."""
+        self._progressed_s = now_s
+        self.storing = True
+
     def due(self, now_s: float) -> bool:
         """Whether a heartbeat is due; a call that says so counts as the heartbeat."""
         if now_s - self._renewed_s < min(HEARTBEAT_SECONDS, self.lease_s / 4):
@@ -35,4 +46,5 @@ class Lease:
 
     def stalled(self, now_s: float) -> bool:
         """Whether the child has reported no progress for too long."""
-        return now_s - self._progressed_s > self.stall_s
+        allowed_s = max(self.stall_s, STORE_SECONDS) if self.storing else self.stall_s
+        return now_s - self._progressed_s > allowed_s
