@@ -28,7 +28,6 @@ OWNER = ("OWNERKEY", "the-owners-secret")
 LIMITED = {
     "READER": ["Read", "List"],
     "WRITER": ["Write"],
-    "HOARDER": ["Read", "Write:hoard", "List"],
 }
 """Further access keys, with what each may do. The secret of each is its name in lower case."""
 
@@ -150,6 +149,7 @@ def key(name: str, secret: str) -> dict[str, str]:
     return {"accessKey": name, "secretKey": secret}
 
 
+@lru_cache
 def client(endpoint: str, name: str = OWNER[0], secret: str = OWNER[1]) -> Any:
     """Amazon's own client, which is not what wanserve uses."""
     from botocore.config import Config
@@ -202,8 +202,9 @@ class Bucket:
     def make(self) -> None:
         """Make it, empty."""
         if any(bucket["Name"] == self.name for bucket in self.api.list_buckets()["Buckets"]):
-            for object_key in self.keys():
-                self.api.delete_object(Bucket=self.name, Key=object_key)
+            keys = [{"Key": object_key} for object_key in self.keys()]
+            for begin in range(0, len(keys), 1000):
+                self.api.delete_objects(Bucket=self.name, Delete={"Objects": keys[begin : begin + 1000]})
             return
         self.api.create_bucket(Bucket=self.name)
 
