@@ -19,6 +19,7 @@ THOROUGH = (
     "integration/test_group.py",
     "integration/test_postgres.py",
     "integration/test_pull.py",
+    "integration/test_s3.py",
     "e2e/faults/test_clock.py",
     "e2e/faults/test_disk.py",
     "e2e/faults/test_engines.py",
@@ -38,6 +39,7 @@ THOROUGH = (
 
 NEEDED_LIBRARIES = {
     "torch": ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py"),
+    "obstore": ("integration/test_s3.py",),
     "psycopg": ("e2e/test_postgres.py", "integration/test_postgres.py"),
 }
 """What cannot even be imported without a library of an extra."""

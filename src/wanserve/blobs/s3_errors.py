@@ -8,7 +8,7 @@ _CODE: Final = re.compile(r"<Code>([\w.-]{1,80})</Code>")
 _MESSAGE: Final = re.compile(r"<Message>([^<]{1,300})</Message>")
 _HOST: Final = re.compile(r"Error performing \w+ https?://(?:[^/@\s]*@)?([^/@\s?]+)")
 _SYSTEM: Final = re.compile(r'(?:message|error): "([^"\n]{1,200})"')
-_CERTIFICATE: Final = re.compile(r"InvalidCertificate\((\w+)")
+_CERTIFICATE: Final = re.compile(r"InvalidCertificate\(\s*(\w+)")
 _TIMEOUT: Final = re.compile(r"kind: Timeout|TimedOut")
 
 MACHINE_ROLES: Final = ("169.254.169.254", "169.254.170.2", "fd00:ec2::254")
