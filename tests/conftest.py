@@ -31,6 +31,7 @@ THOROUGH = (
     "e2e/test_examples.py",
     "e2e/test_postgres.py",
     "e2e/test_prompt_extension.py",
+    "e2e/test_s3.py",
     "e2e/test_soak.py",
     "e2e/test_wan.py",
     "e2e/test_weights.py",
@@ -39,7 +40,7 @@ THOROUGH = (
 
 NEEDED_LIBRARIES = {
     "torch": ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py"),
-    "obstore": ("integration/test_s3.py",),
+    "obstore": ("integration/test_s3.py", "e2e/test_s3.py"),
     "psycopg": ("e2e/test_postgres.py", "integration/test_postgres.py"),
 }
 """What cannot even be imported without a library of an extra."""
