@@ -20,7 +20,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> s3.Bucket:
 
 def content(server: Server, task_id: str, method: str = "GET", **headers: str) -> httpx.Response:
     headers |= {"Authorization": f"Bearer {server.key}"}
-    return server.http.request(method, f"{server.url}/v1/videos/{task_id}/content", headers=headers)
+    url = f"{server.url}/v1/videos/video_{task_id.replace('-', '')}/content"
+    return server.http.request(method, url, headers=headers)
 
 
 def test_links_lead_straight_to_the_bucket_and_a_delete_empties_it(bucket: s3.Bucket, tmp_path: Path) -> None:
