@@ -40,7 +40,8 @@ def test_links_lead_straight_to_the_bucket_and_a_delete_empties_it(bucket: s3.Bu
             assert (followed.status_code, int(followed.headers["content-length"])) == (200, len(video.content))
         assert not list((tmp_path / "data" / "blobs").iterdir())
         gone = server.http.delete(
-            f"{server.url}/v1/videos/{task_id}", headers={"Authorization": f"Bearer {server.key}"}
+            f"{server.url}/v1/videos/video_{task_id.replace('-', '')}",
+            headers={"Authorization": f"Bearer {server.key}"},
         )
         assert gone.status_code == 200
     # Each start looks once, and the second look deletes.
