@@ -94,3 +94,5 @@ def test_a_start_that_cannot_use_its_bucket_is_one_line(bucket: s3.Bucket, tmp_p
     (line,) = done.stderr.splitlines()
     assert "blob_url (WANSERVE_BLOB_URL)" in line
     assert "404 NoSuchBucket" in line
+    findings = wanserve("doctor", "--data-dir", str(tmp_path / "data"), blob_url="s3://no-such-bucket")
+    assert (findings.returncode, "MISSING bucket: blob_url" in findings.stdout) == (1, True)
