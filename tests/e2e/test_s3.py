@@ -20,7 +20,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> s3.Bucket:
 
 def content(server: Server, task_id: str, method: str = "GET", **headers: str) -> httpx.Response:
     headers |= {"Authorization": f"Bearer {server.key}"}
-    return server.http.request(method, f"{server.url}/v1/videos/{task_id}/content", headers=headers)
+    url = f"{server.url}/v1/videos/video_{task_id.replace('-', '')}/content"
+    return server.http.request(method, url, headers=headers)
 
 
 def test_links_lead_straight_to_the_bucket_and_a_delete_empties_it(bucket: s3.Bucket, tmp_path: Path) -> None:
@@ -39,7 +40,8 @@ def test_links_lead_straight_to_the_bucket_and_a_delete_empties_it(bucket: s3.Bu
             assert (followed.status_code, int(followed.headers["content-length"])) == (200, len(video.content))
         assert not list((tmp_path / "data" / "blobs").iterdir())
         gone = server.http.delete(
-            f"{server.url}/v1/videos/{task_id}", headers={"Authorization": f"Bearer {server.key}"}
+            f"{server.url}/v1/videos/video_{task_id.replace('-', '')}",
+            headers={"Authorization": f"Bearer {server.key}"},
         )
         assert gone.status_code == 200
     # Each start looks once, and the second look deletes.
@@ -92,3 +94,5 @@ def test_a_start_that_cannot_use_its_bucket_is_one_line(bucket: s3.Bucket, tmp_p
     (line,) = done.stderr.splitlines()
     assert "blob_url (WANSERVE_BLOB_URL)" in line
     assert "404 NoSuchBucket" in line
+    findings = wanserve("doctor", "--data-dir", str(tmp_path / "data"), blob_url="s3://no-such-bucket")
+    assert (findings.returncode, "MISSING bucket: blob_url" in findings.stdout) == (1, True)

@@ -363,3 +363,16 @@ def test_folders_that_are_gone_stop_no_sweep(scene: Scene) -> None:
     scene.now += 60_001
     scene.sweep()
     assert scene.store.find(old.id) is None
+
+
+def test_many_files_are_looked_through_in_parts_and_go_when_two_passes_have_found_them(scene: Scene) -> None:
+    kept = finished(scene)
+    for number in range(5):
+        scene.file(file_key(f"unknown-{number}", 1))
+    scene.build(keys_at_once=2)
+    for _ in range(4):
+        scene.sweepers.sweep_files()
+    assert len(list(scene.blobs.keys())) == 6, "one pass of four parts deletes nothing"
+    for _ in range(4):
+        scene.sweepers.sweep_files()
+    assert list(scene.blobs.keys()) == files_of(kept)[:1]
