@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, s3
 from tests.e2e.faults.clock import Clock, compiled_clock
 from tests.e2e.faults.harness import until
 from tests.e2e.server import POLL, SUBMIT, Server, running, start, wanserve
@@ -102,6 +102,28 @@ def test_a_cancel_at_one_machine_frees_the_worker_of_another_at_once(machines: M
     assert machines.command("tasks", "cancel", task_id) == f"{task_id} is canceled\n"
     until("the end of the attempt", lambda: all(row["state"] == "idle" for row in machines.registered()))
     assert sum("attempt 1 stops: canceled" in worker.log.read_text() for worker in machines.workers) == 1
+
+
+@pytest.mark.parametrize("links", ["direct", "proxy"])
+def test_over_a_bucket_every_server_has_every_video(
+    tmp_path: Path, shared: dict[str, str], monkeypatch: pytest.MonkeyPatch, links: str
+) -> None:
+    bucket = s3.server().bucket("shared")
+    bucket.enter(monkeypatch)
+    over = {**shared, "blob_url": bucket.url, "blob_links": links}
+    with (
+        running(tmp_path / "a", "--no-worker", ready=True, **over) as one,
+        running(tmp_path / "b", "--no-worker", ready=True, **over) as other,
+        running(tmp_path / "gpu", command="worker", ready=True, **over),
+    ):
+        other.key = one.key
+        task_id = one.submit()
+        urls = [str(server.wait(task_id, "SUCCEEDED")["video_url"]) for server in (other, one)]
+        if links == "proxy":
+            urls.append(urls[0].replace(other.url, one.url))
+        videos = {one.http.get(url).content for url in urls}
+        assert len(videos) == 1
+        assert videos.pop()[4:8] == b"ftyp"
 
 
 def test_rate_limits_and_idempotency_keys_hold_across_servers(tmp_path: Path, shared: dict[str, str]) -> None:

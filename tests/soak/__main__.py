@@ -16,7 +16,9 @@ def main() -> int:
     options.add_argument("--tasks", type=int, default=200, metavar="N", help="how many tasks are submitted (200)")
     options.add_argument("--seed", type=int, metavar="S", help="what chance is drawn from; left out: drawn, and told")
     options.add_argument("--keep", type=Path, metavar="FOLDER", help="where data and log stay; left out: nowhere")
-    options.add_argument("--fleet", action="store_true", help="two servers and three workers on one PostgreSQL")
+    options.add_argument(
+        "--fleet", action="store_true", help="two servers and three workers on one PostgreSQL and one bucket"
+    )
     given = options.parse_args()
     seed = random.SystemRandom().randrange(2**31) if given.seed is None else given.seed
     # Told first: a soak that is ended early can be had again too.

@@ -1,4 +1,4 @@
-"""A soak of several machines: two API servers and three workers on one PostgreSQL, with kills of every kind."""
+"""A soak of several machines: two API servers and three workers on one PostgreSQL and one bucket, with every kind of kill."""
 
 import contextlib
 import random
@@ -11,19 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
 
-from tests import postgres
+from tests import postgres, s3
 from tests.e2e.server import POLL, SUBMIT, Server, start, wanserve
-from tests.soak.reckoning import Installation
+from tests.soak.reckoning import MARK, Installation
 from tests.soak.run import ACCOUNTS, CANCELED_SHARE, PAUSE_SECONDS, SWEEP_SECONDS, TASKS_A_TROUBLE, Told, marked, send
 
 APIS = 2
 WORKERS = 3
 SUBMIT_PAUSE_SECONDS = (0.0, 1.5)
 
-TROUBLES = ("api", "worker", "worker", "child", "child", "connections", "machine")
+TROUBLES = ("api", "worker", "worker", "child", "child", "connections", "machine", "bucket")
 """What happens next is drawn from these: SIGKILL of a server, of a worker, of a worker's child, of a server and a worker
-at once; or the end of all connections to PostgreSQL."""
+at once, of the S3 server; or the end of all connections to PostgreSQL."""
 
 SETTINGS = {
     "submit_rps": "1000",
@@ -41,6 +42,7 @@ class Machines:
 
     folder: Path
     settings: dict[str, str]
+    bucket: s3.Bucket
     apis: list[Server] = field(default_factory=list)
     workers: list[Server] = field(default_factory=list)
 
@@ -78,6 +80,14 @@ class Machines:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
 
+    def restart_bucket(self) -> None:
+        """SIGKILL the S3 server, and start it again."""
+        self.bucket.server.stop()
+        with pytest.MonkeyPatch.context() as patch:
+            # It outlives the soak, and so is none of what a soak must not leave over.
+            patch.delenv(MARK)
+            self.bucket.server.start()
+
     def stop(self) -> None:
         """End all in peace."""
         with ThreadPoolExecutor() as threads:
@@ -98,6 +108,8 @@ class Trouble(threading.Thread):
             api, worker = self._chance.randrange(APIS), self._chance.randrange(WORKERS)
             if trouble == "connections":
                 self._machines.end_connections()
+            elif trouble == "bucket":
+                self._machines.restart_bucket()
             elif trouble == "child":
                 self._kill_child(self._machines.workers[worker])
             else:
@@ -167,10 +179,16 @@ class Clients:
 
 def soak(folder: Path, tasks: int, seed: int) -> Told:
     """Run one soak in the folder; what was off is in `wrong`. The same seed draws the same troubles and pauses."""
-    began, told = time.monotonic(), Told(tasks, seed)
-    url, files = postgres.database("soak"), folder / "files"
-    machines = Machines(folder, {**SETTINGS, "database_url": url, "blob_url": files.as_uri()})
-    installation = Installation(machines.data_dirs(), url, files)
+    with s3.own_server() as server, pytest.MonkeyPatch.context() as patch:
+        bucket = server.bucket("soak")
+        bucket.enter(patch)
+        return _soak(folder, tasks, seed, bucket)
+
+
+def _soak(folder: Path, tasks: int, seed: int, bucket: s3.Bucket) -> Told:
+    began, told, url = time.monotonic(), Told(tasks, seed), postgres.database("soak")
+    machines = Machines(folder, {**SETTINGS, "database_url": url, "blob_url": bucket.url}, bucket)
+    installation = Installation(machines.data_dirs(), url, bucket.keys)
     keys = {account: _new_key(account, machines) for account in ACCOUNTS}
     trouble = Trouble(machines, tasks // TASKS_A_TROUBLE, random.Random(seed), told)
     clients = Clients(machines, keys, random.Random(-seed), told)

@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Installation:
-    """Where a soak's tasks and files are: one data directory, or several machines on one database and one folder of files."""
+    """Where a soak's tasks and files are: one data directory, or several machines on one database.
+
+    `stored` lists the keys of the files, where they are not in the data directory.
+    """
 
     data_dirs: Sequence[Path]
     database_url: str | None = None
-    files: Path | None = None
+    stored: Callable[[], list[str]] | None = None
 
     def select(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a SELECT."""
@@ -97,7 +100,8 @@ class Installation:
     def left_over(self) -> Iterator[str]:
         """The files that should not be there, and those that should and are not, a line each."""
         made = [task for task in self.rows().values() if task.state == "SUCCEEDED"]
-        yield from _differences("file", _files(self.files or self.data_dirs[0] / "blobs"), _wanted(made))
+        stored = self.stored() if self.stored else files_under(self.data_dirs[0] / "blobs")
+        yield from _differences("file", stored, _wanted(made))
         for data_dir in self.data_dirs:
             yield from (f"{left.name} is left in a scratch folder" for left in (data_dir / "scratch").iterdir())
 
@@ -113,7 +117,8 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def _files(folder: Path) -> list[str]:
+def files_under(folder: Path) -> list[str]:
+    """The paths of all files in the folder."""
     return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
 
 
