@@ -322,6 +322,6 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     # The heartbeats of the own workers are up to some seconds old in the table.
     workers = fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS)
     ops = _ops(core, availability, metrics, workers, stopping)
-    signed_files = SignedFileEndpoint(signer, sender, clock, core.tasks)
+    signed_files = SignedFileEndpoint(signer, sender, clock, core.tasks, runners.read)
     app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)

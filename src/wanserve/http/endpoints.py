@@ -117,7 +117,7 @@ class Endpoint:
             await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
         except RateLimited:
             # The client's retry is then a new submit, and not the repetition of an earlier task with the same body.
-            self.tasks.note_refused(key.account, video, idempotency)
+            await self.runners.read(partial(self.tasks.note_refused, key.account, video, idempotency))
             raise
         submit = partial(self.tasks.submit, key, video, idempotency)
         return await asyncio.wrap_future(await self.runners.read(submit))

@@ -128,13 +128,15 @@ class SignedFileEndpoint:
     files: FileSender | BucketFiles
     clock: Clock
     tasks: Tasks
+    read: Runner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the video. Raises LinkInvalid, LinkExpired, and what `files.send` raises."""
         key = scope["path_params"]["key"]
         query = read_query(scope["query_string"])
         self.signer.verify(key, query.get("expires", ""), query.get("signature", ""), self.clock() // 1000)
-        await self.files.send(self.tasks.owner_of_file(key), Variant.VIDEO, scope, send)
+        owner = await self.read(partial(self.tasks.owner_of_file, key))
+        await self.files.send(owner, Variant.VIDEO, scope, send)
 
     def route(self) -> Route:
         """The route that leads here."""
