@@ -55,7 +55,12 @@ NEEDED_LIBRARIES = {
         "integration/test_shared_stores.py",
     ),
     "simpy": ("unit/bench/test_capacity.py", "integration/test_capacity.py"),
-    "obstore": ("integration/test_s3.py", "e2e/test_s3.py", "e2e/test_several_machines.py"),
+    "obstore": (
+        "integration/test_s3.py",
+        "e2e/test_s3.py",
+        "e2e/test_several_machines.py",
+        "clients/test_over_a_bucket.py",
+    ),
 }
 """What cannot even be imported without a library of an extra."""
 
