@@ -46,8 +46,9 @@ NODE_CLIENTS := tests/clients/node/node_modules/.package-lock.json
 clients: $(patsubst %,.venv-clients/%/installed,dashscope openai2 openai3 node) $(NODE_CLIENTS)
 
 # Kills a server and its child again and again while it makes videos: `make soak N=200 SEED=7`; without a seed one is drawn and told.
-soak: .venv/installed
-	$(BIN)/python -m tests.soak --tasks $(or $(N),200) $(if $(SEED),--seed $(SEED))
+# With FLEET=1 there are two servers and three workers on one PostgreSQL and one bucket, and every kind of process is killed.
+soak: .venv/installed-$(if $(FLEET),dev,test)
+	$(BIN)/python -m tests.soak --tasks $(or $(N),200) $(if $(SEED),--seed $(SEED)) $(if $(FLEET),--fleet)
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import cancel, clip, dialects, install, memory, polls, start, submits, table, wan
+from bench import cancel, clip, dialects, fleet, install, memory, polls, start, submits, table, wan
 from bench.result import Result, commit, machine
 
 
@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "start": start.run,
         "table": table.run,
         "cancel": cancel.run,
+        "fleet": fleet.run,
         "clip": clip.run,
         "install": install.run,
         "wan": wan.run,

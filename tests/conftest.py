@@ -20,9 +20,11 @@ THOROUGH = (
     "integration/test_capacity.py",
     "integration/test_group.py",
     "integration/test_postgres.py",
+    "integration/test_shared_stores.py",
     "integration/test_pull.py",
     "integration/test_remote.py",
     "integration/test_remote_child.py",
+    "integration/test_s3.py",
     "e2e/faults/test_clock.py",
     "e2e/faults/test_disk.py",
     "e2e/faults/test_engines.py",
@@ -37,6 +39,7 @@ THOROUGH = (
     "e2e/test_several_machines.py",
     "e2e/test_migrate.py",
     "e2e/test_prompt_extension.py",
+    "e2e/test_s3.py",
     "e2e/test_soak.py",
     "e2e/test_wan.py",
     "e2e/test_weights.py",
@@ -51,9 +54,16 @@ NEEDED_LIBRARIES = {
         "e2e/test_several_machines.py",
         "e2e/test_migrate.py",
         "integration/test_postgres.py",
+        "integration/test_shared_stores.py",
     ),
     "ray": ("e2e/test_ray.py",),
     "simpy": ("unit/bench/test_capacity.py", "integration/test_capacity.py"),
+    "obstore": (
+        "integration/test_s3.py",
+        "e2e/test_s3.py",
+        "e2e/test_several_machines.py",
+        "clients/test_over_a_bucket.py",
+    ),
 }
 """What cannot even be imported without a library of an extra."""
 

@@ -9,12 +9,14 @@ import tempfile
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import psycopg
-
 from tests import needs
-from wanserve.store.postgres.database import PostgresDatabase
+
+if TYPE_CHECKING:
+    # A test run without the extra `postgres` has neither the driver nor the store, and skips what needs them.
+    import psycopg
 
 USER = "postgres"
 
@@ -35,17 +37,20 @@ def run(*command: str | Path, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@lru_cache(maxsize=1)
-def _folder() -> str:
+@lru_cache(maxsize=2)
+def _folder(*, durable: bool) -> str:
     return tempfile.mkdtemp(prefix="wanserve-postgres-")
 
 
-@lru_cache(maxsize=1)
-def server() -> str:
-    """The URL of a running server without its database's name. It ends with this process."""
+@lru_cache(maxsize=2)
+def server(*, durable: bool = False) -> str:
+    """The URL of a running server without its database's name. It ends with this process.
+
+    Unless `durable` it does not wait for the disk: tests test the store, not PostgreSQL's durability.
+    """
     needs.library("psycopg")
     programs = binaries()
-    folder = Path(_folder())
+    folder = Path(_folder(durable=durable))
     data = folder / "data"
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
@@ -53,8 +58,8 @@ def server() -> str:
         os.chown(folder, user.pw_uid, user.pw_gid)
         os.chown(data, user.pw_uid, user.pw_gid)
     run(programs / "initdb", "--auth=trust", f"--username={USER}", "--no-sync", "--pgdata", data, folder=folder)
-    # No fsync: what is tested is the store, not PostgreSQL's durability.
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
+    fsync = "on" if durable else "off"
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync={fsync} -c max_connections=200"
     run(programs / "pg_ctl", "start", "--wait", "-D", data, "-l", folder / "log", "-o", options, folder=folder)
 
     def stop() -> None:
@@ -68,29 +73,39 @@ def server() -> str:
 def restart() -> None:
     """Stop the server as a crash would, and start it again."""
     server()
-    folder = Path(_folder())
+    folder = Path(_folder(durable=False))
     programs, data = binaries(), folder / "data"
     run(programs / "pg_ctl", "restart", "--wait", "--mode=immediate", "-D", data, "-l", folder / "log", folder=folder)
 
 
-def database(name: str) -> str:
-    """The URL of a new, empty database of this name, in place of an older one."""
-    with psycopg.connect(f"{server()}/postgres", autocommit=True) as connection:
+def database(name: str, *, durable: bool = False) -> str:
+    """The URL of a new, empty database of this name, in place of an older one; see `server`."""
+    at = server(durable=durable)
+    with connect(f"{at}/postgres") as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    return f"{server()}/{name}"
+    return f"{at}/{name}"
+
+
+def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection to the database at the URL, on which each statement commits by itself."""
+    needs.library("psycopg")
+    import psycopg
+
+    return psycopg.connect(url, autocommit=True)
 
 
 def rows(url: str, statement: str) -> list[tuple[object, ...]]:
     """The rows of a SELECT."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         return list(connection.execute(statement.encode()).fetchall())
 
 
 def truncate(url: str) -> None:
     """Empty every table of the schema."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         tables = "accounts, keys, tasks, ledger, lane_counts, period_counts, idempotency_keys, counted_submits, workers, probe"
+        tables += ", secrets, rate_buckets, refused_submits"
         connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
         connection.execute("ALTER SEQUENCE turns RESTART")
 
@@ -104,6 +119,8 @@ def shared_database() -> str:
 
 @lru_cache(maxsize=1)
 def _first_database() -> str:
+    from wanserve.store.postgres.database import PostgresDatabase
+
     url = database("wanserve")
     with closing(PostgresDatabase(url)):
         return url

@@ -14,11 +14,11 @@ from starlette.types import ASGIApp
 
 from wanserve import __version__
 from wanserve.blobs.links import LinkSigner
-from wanserve.blobs.target import DiskTarget, open_blobs
+from wanserve.blobs.target import BlobTarget, DiskTarget, S3Target, open_blobs, open_bucket
 from wanserve.core import Core, Uuids
 from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import SetupError
-from wanserve.domain.ports import BlobStore
+from wanserve.domain.ports import BlobStore, Clock
 from wanserve.domain.task import Task
 from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
 from wanserve.engine.remote.check import check_all, check_upstream, require_settings
@@ -29,7 +29,7 @@ from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.endpoints import Endpoint
-from wanserve.http.files import FileSender, SignedFileEndpoint, VideoLinks
+from wanserve.http.files import BucketFiles, FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.health import Health
 from wanserve.http.lookups import AT_ONCE, InBatches, OneByOne
 from wanserve.http.middleware import application
@@ -46,19 +46,22 @@ from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
 from wanserve.models.upstream import Upstream
 from wanserve.prompts.chat import ChatEndpoint
-from wanserve.settings import Settings
+from wanserve.settings import FILE_URL, Settings
 from wanserve.worker.assignments import Assignments
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
 from wanserve.worker.ports import NoRouter, Router
 from wanserve.worker.protocol import ChildConfig
 from wanserve.worker.supervisor import Supervisor
-from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
+from wanserve.worker.sweepers import LeaseSweeper, OrphanSweeper, RetentionSweeper, ScratchSweeper, Sweepers
 from wanserve.worker.upstream_pool import UpstreamPool
 
 log = logging.getLogger(__name__)
 
 DAY_MS: Final = 86_400_000
+FILE_THREADS: Final = 16
+"""How many reads of a bucket run at the same time."""
+
 READ_THREADS: Final = 8
 """How many reads of PostgreSQL run at the same time."""
 
@@ -79,11 +82,25 @@ class Parts:
     """To be set once the process is to stop."""
 
 
+def blob_target(settings: Settings) -> BlobTarget:
+    """Where the settings say that finished files are."""
+    if settings.blob_url is None or settings.blob_url.startswith(FILE_URL):
+        return DiskTarget(settings.blobs_dir)
+    bucket, _, prefix = settings.blob_url.removeprefix("s3://").strip("/").partition("/")
+    return S3Target(bucket, prefix)
+
+
+def check_blobs(target: BlobTarget) -> None:
+    """Use a bucket once as serving will, before any task is taken. Raises SetupError with what the bucket said."""
+    if isinstance(target, S3Target):
+        open_bucket(target).check()
+
+
 def child_config(settings: Settings, availability: Availability) -> ChildConfig:
     """The settings that a worker's child process gets."""
     return ChildConfig(
         availability.engine,
-        DiskTarget(settings.blobs_dir),
+        blob_target(settings),
         settings.scratch_dir,
         settings.log_level,
         availability.loadable,
@@ -148,6 +165,8 @@ def _worker(
     router: Router,
 ) -> Worker:
     heavy = availability.engine == "wan"
+    # Where the files go to a bucket, this machine still needs room for the one that is being made.
+    local = open_blobs(DiskTarget(settings.scratch_dir)) if blob_target(settings).remote else blobs
     return Worker(
         core.tasks.new_id(),
         core.tasks,
@@ -159,7 +178,7 @@ def _worker(
         ),
         drain_s=settings.drain_seconds,
         load_s=settings.load_seconds,
-        storage_problem=blobs.problem,
+        storage_problem=local.problem,
         metrics=metrics,
         one_model=heavy,
         router=router,
@@ -186,8 +205,9 @@ def _fleet(
         members.append(FleetMember(worker, row))
     stopping = threading.Event()
     retention = RetentionSweeper(core.tasks, blobs, stopping)
+    orphans = OrphanSweeper(core.tasks, blobs, stopping)
     scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
-    files = [restore_secret, retention.sweep, scratch.sweep]
+    files = [restore_secret, retention.sweep, orphans.sweep, scratch.sweep]
     return Fleet(store, installation, members, Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping))
 
 
@@ -211,7 +231,7 @@ def _rate_limiter(settings: Settings, core: Core) -> RateLimiter:
     rates = Rates(settings.submit_rps, settings.query_rps)
     if core.tokens is None:
         return TokenBuckets(rates, time.monotonic)
-    return SharedTokenBuckets(rates, core.tokens, ThreadPoolExecutor(AT_ONCE, "rates"), time.monotonic)
+    return SharedTokenBuckets(rates, core.tokens, ThreadPoolExecutor(1, "rates"), time.monotonic)
 
 
 def runners_of(core: Core) -> Runners:
@@ -245,7 +265,7 @@ def build_worker(settings: Settings, core: Core, availability: Availability) -> 
     metrics, stopping = Metrics(), threading.Event()
     metrics.add_task_table(core.tasks.store.state_counts)
     secret = core.link_secret.read()
-    blobs = open_blobs(DiskTarget(settings.blobs_dir))
+    blobs = open_blobs(blob_target(settings))
     fleet = _fleet(
         settings, core, availability, blobs, metrics, partial(core.link_secret.restore, secret), with_worker=True
     )
@@ -254,10 +274,25 @@ def build_worker(settings: Settings, core: Core, availability: Availability) -> 
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
 
 
+def _file_access(
+    settings: Settings, target: BlobTarget, blobs: BlobStore, own_links: VideoLinks, clock: Clock
+) -> tuple[VideoLinks | BucketFiles, FileSender | BucketFiles]:
+    """Who makes the links to videos, and who answers requests for files. Raises SetupError."""
+    if not isinstance(target, S3Target):
+        return own_links, FileSender(blobs)
+    # Threads of their own: a bucket that does not answer holds up no other request.
+    run = InThreads(ThreadPoolExecutor(FILE_THREADS, "files"))
+    if settings.blob_links == "proxy":
+        return own_links, FileSender(blobs, run)
+    bucket = BucketFiles(open_bucket(target), clock, own_links.retention_ms, run)
+    return bucket, bucket
+
+
 def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     _require_default_model(settings, core.tasks.catalogue())
-    blobs = open_blobs(DiskTarget(settings.blobs_dir))
+    target = blob_target(settings)
+    blobs = open_blobs(target)
     metrics = Metrics()
     metrics.add_task_table(core.tasks.store.state_counts)
     signer = LinkSigner(core.link_secret.read())
@@ -273,8 +308,8 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     stopping = threading.Event()
     retention_ms = core.tasks.policy.retention_ms
     origin = Origin(settings.public_url)
-    links = VideoLinks(signer, origin, retention_ms)
-    sender = FileSender(blobs)
+    clock = core.tasks.retention_clock or core.tasks.store.now_ms
+    links, sender = _file_access(settings, target, blobs, VideoLinks(signer, origin, retention_ms), clock)
     rate_limiter, body_budget = _rate_limiter(settings, core), BodyBudget()
     runners = runners_of(core)
     dialects = all_dialects(retention_ms)
@@ -287,6 +322,6 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     # The heartbeats of the own workers are up to some seconds old in the table.
     workers = fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS)
     ops = _ops(core, availability, metrics, workers, stopping)
-    signed_files = SignedFileEndpoint(signer, sender, core.tasks.retention_clock or core.tasks.store.now_ms, core.tasks)
+    signed_files = SignedFileEndpoint(signer, sender, clock, core.tasks, runners.read)
     app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)

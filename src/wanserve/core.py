@@ -9,20 +9,22 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
-from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import SetupError
-from wanserve.domain.idempotency import RefusedSubmits
-from wanserve.domain.ports import KeyStore, LinkSecret, Refusals, TaskStore, TokenStore
+from wanserve.domain.ports import LinkSecret, TokenStore
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
 from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
 from wanserve.machine.data_dir_lock import lock_data_dir, lock_file, lock_for_migration
+from wanserve.machine.link_secret import FileLinkSecret
 from wanserve.models.catalogue import Catalogue, Served
 from wanserve.settings import POSTGRES_URLS, Settings
+from wanserve.store.opened import OpenedStores
 from wanserve.store.sqlite.backup import back_up
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
@@ -33,6 +35,8 @@ UNKNOWN: Final = Served(MODELS, frozenset())
 """What is served, for a command that does not examine this machine."""
 
 SQLITE_URL: Final = "sqlite://"
+
+Move = Callable[[Path, str, bytes | None], dict[str, int]]
 
 UUIDS_AT_ONCE: Final = 256
 """How many ids are made from one read of randomness, which is 4 KiB."""
@@ -77,7 +81,8 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
     """
     make_folders(settings)
     if settings.database_url is not None:
-        return _open_postgres(settings, served, owner=owner, sweeps=sweeps)
+        url = settings.database_url.get_secret_value()
+        return _core(settings, _postgres("database_url").open_postgres(url, owner=owner, sweeps=sweeps), served)
     lock = lock_file(settings.data_dir)
     # Where the lock file is deleted, a second server can start: then this one writes nothing more.
     database = Database(
@@ -86,47 +91,20 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
         [lock] if owner else [],
     )
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
-    stores = _Stores(SqliteTasks(database, now_ms), SqliteKeys(database, now_ms), link_secret, database.close)
+    stores = OpenedStores(SqliteTasks(database, now_ms), SqliteKeys(database, now_ms), link_secret, database.close)
     return _core(settings, stores, served)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stores:
-    """What one database holds. `refused` and `tokens` only where several servers share it."""
-
-    tasks: TaskStore
-    keys: KeyStore
-    link_secret: LinkSecret
-    close: Callable[[], None]
-    refused: Refusals = field(default_factory=RefusedSubmits)
-    tokens: TokenStore | None = None
-    reads_block: bool = False
-
-
-def _open_postgres(settings: Settings, served: Served, *, owner: bool, sweeps: bool) -> Core:
-    url = settings.database_url.get_secret_value() if settings.database_url else ""
-    # Imported here, because the driver is an extra, and takes longer to import than most commands take to run.
+def _postgres(setting: str) -> ModuleType:
+    """The module that opens PostgreSQL. Raises SetupError, which begins with `setting`, where the driver is missing."""
     try:
-        from wanserve.store.postgres import shared  # noqa: PLC0415
-        from wanserve.store.postgres.database import PostgresDatabase  # noqa: PLC0415
-        from wanserve.store.postgres.keys import PostgresKeys  # noqa: PLC0415
-        from wanserve.store.postgres.tasks import PostgresTasks  # noqa: PLC0415
+        # Only here, because the driver is an extra, and takes longer to import than most commands take to run.
+        return import_module("wanserve.store.postgres.opening")
     except ImportError as error:
-        raise SetupError(f"database_url: {error.name} is not installed: pip install 'wanserve[postgres]'") from None
-    database = PostgresDatabase(url, owner=owner, sweeps=sweeps)
-    tasks, refused = PostgresTasks(database), shared.PostgresRefusals(database)
-
-    def close() -> None:
-        refused.close()
-        tasks.close()
-        database.close()
-
-    link_secret, tokens = shared.PostgresLinkSecret(database), shared.PostgresTokens(database)
-    stores = _Stores(tasks, PostgresKeys(database), link_secret, close, refused, tokens, reads_block=True)
-    return _core(settings, stores, served)
+        raise SetupError(f"{setting}: {error.name} is not installed: pip install 'wanserve[postgres]'") from None
 
 
-def _core(settings: Settings, stores: _Stores, served: Served) -> Core:
+def _core(settings: Settings, stores: OpenedStores, served: Served) -> Core:
     catalogue = Catalogue(stores.tasks, served, time.monotonic)
     tasks = Tasks(
         store=stores.tasks,
@@ -160,10 +138,7 @@ def move_installation(settings: Settings, source: str | None, target: str | None
     url = target or (settings.database_url.get_secret_value() if settings.database_url else "")
     if not url.startswith(POSTGRES_URLS):
         raise SetupError("--to: must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-    try:
-        from wanserve.store.postgres.move import move  # noqa: PLC0415 - the driver is an extra
-    except ImportError as error:
-        raise SetupError(f"--to: {error.name} is not installed: pip install 'wanserve[postgres]'") from None
+    move: Move = _postgres("--to").move
     link_secret = file.parent / "link-secret"
     with lock_data_dir(file.parent):
         # Brings an older schema up to this version's.

@@ -29,6 +29,7 @@ FILE_URL: Final = "file://"
 """Begins a `blob_url` that names a folder, such as one of a network file system that all machines mount."""
 
 _DEVICE: Final = re.compile(r"[\w:-]+")
+_BUCKET: Final = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)*/?")
 
 Attention = Literal[
     "native", "_native_cudnn", "_native_flash", "_native_efficient", "flash", "_flash_3", "sage",
@@ -109,6 +110,7 @@ class Settings(BaseModel):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8001
     database_url: SecretStr | None = None
     blob_url: str | None = None
+    blob_links: Literal["direct", "proxy"] = "direct"
     engine: Literal["auto", "animatic", "wan", "remote"] = "auto"
     public_url: str | None = None
     submit_rps: Rate = 10
@@ -148,9 +150,13 @@ class Settings(BaseModel):
 
     @field_validator("blob_url")
     @classmethod
-    def _shared_folder(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(f"{FILE_URL}/"):
-            raise ValueError("must be file:///FOLDER, or unset for the data directory")
+    def _folder_or_bucket(cls, url: str | None) -> str | None:
+        # The message shows nothing of the URL: somebody may have written a secret into it.
+        if url is not None and not url.startswith(f"{FILE_URL}/") and not _BUCKET.fullmatch(url):
+            raise ValueError(
+                "must be file:///FOLDER, or s3://BUCKET or s3://BUCKET/PREFIX with letters, digits, dots, dashes and"
+                " underscores only; where the bucket is and its keys are in the AWS_* variables"
+            )
         return url
 
     @field_validator("public_url")

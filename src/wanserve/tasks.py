@@ -34,7 +34,7 @@ from wanserve.domain.idempotency import (
     RetryCount,
     SubmitIdentity,
 )
-from wanserve.domain.ports import Clock, Refusals, TaskStore
+from wanserve.domain.ports import Clock, Download, Refusals, TaskStore
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import (
     UNFINISHED,
@@ -67,6 +67,11 @@ SubmitRequest = rules.VideoRequest | rules.RemixRequest
 def file_key(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:
     """The key of an attempt's file: no two attempts share one, so a late attempt overwrites nothing."""
     return f"videos/{task_id}/{attempt}.{variant}"
+
+
+def download_of(task_id: str, variant: Variant = Variant.VIDEO) -> Download:
+    """How a file of the task is sent: under the task's name, whichever attempt made it."""
+    return Download(variant.media_type, f"{task_id}.{variant}")
 
 
 def unfinished_name(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:

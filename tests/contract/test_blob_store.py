@@ -5,25 +5,48 @@ from pathlib import Path
 
 import pytest
 
-from wanserve.blobs.target import DiskTarget, open_blobs
-from wanserve.domain.errors import BlobNotFound
-from wanserve.domain.ports import BlobStore, LocalFile
+from tests import s3
+from wanserve.blobs.target import DiskTarget, S3Target, open_blobs
+from wanserve.domain.errors import BlobNotFound, BlobUnavailable, RemoteUnavailable
+from wanserve.domain.ports import BlobStore, Download, LocalFile, RemoteFile
 
 KEY = "videos/task-1/1.mp4"
 
-TARGETS: dict[str, Callable[[Path], BlobStore]] = {"disk": lambda folder: open_blobs(DiskTarget(folder / "blobs"))}
+
+def on_disk(folder: Path, patch: pytest.MonkeyPatch) -> BlobStore:
+    return open_blobs(DiskTarget(folder / "blobs"))
 
 
-@pytest.fixture(params=TARGETS)
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+def in_a_bucket(folder: Path, patch: pytest.MonkeyPatch) -> BlobStore:
+    s3.server().bucket("contract").enter(patch)
+    return open_blobs(S3Target("contract"))
+
+
+def under_a_prefix(folder: Path, patch: pytest.MonkeyPatch) -> BlobStore:
+    bucket = s3.server().bucket("contract")
+    bucket.enter(patch)
+    bucket.api.put_object(Bucket="contract", Key="of/another/program", Body=b"x")
+    bucket.api.put_object(Bucket="contract", Key="of/oursandmore", Body=b"x")
+    return open_blobs(S3Target("contract", "of/ours"))
+
+
+TARGETS: dict[str, Callable[[Path, pytest.MonkeyPatch], BlobStore]] = {
+    "disk": on_disk,
+    "s3": in_a_bucket,
+    "s3 with a prefix": under_a_prefix,
+}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.thorough] * (name != "disk")) for name in TARGETS])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
     """Each blob store in turn, empty."""
-    return TARGETS[request.param](tmp_path)
+    return TARGETS[request.param](tmp_path, monkeypatch)
 
 
 def stored(blobs: BlobStore, folder: Path, key: str, content: bytes) -> None:
     source = folder / "source"
     source.write_bytes(content)
-    blobs.put(key, source)
+    blobs.put(key, source, Download("video/mp4", "one.mp4"))
     assert not source.exists(), "the store takes the file over"
 
 
@@ -31,8 +54,8 @@ def content(blobs: BlobStore, key: str) -> bytes:
     match blobs.locate(key):
         case LocalFile(path):
             return path.read_bytes()
-        case other:
-            raise AssertionError(f"{other} is not on this machine")
+        case RemoteFile() as file:
+            return file.read(0, file.size_bytes)
 
 
 def test_what_was_put_is_found_and_listed_until_it_is_deleted(blobs: BlobStore, tmp_path: Path) -> None:
@@ -52,12 +75,36 @@ def test_a_later_file_takes_the_place_of_an_earlier_one(blobs: BlobStore, tmp_pa
     assert content(blobs, KEY) == b"another"
 
 
+def test_how_it_is_downloaded_need_not_be_known(blobs: BlobStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"one")
+    blobs.put(KEY, source)
+    assert content(blobs, KEY) == b"one"
+
+
+def test_an_empty_file_is_a_file(blobs: BlobStore, tmp_path: Path) -> None:
+    stored(blobs, tmp_path, KEY, b"")
+    assert list(blobs.keys()) == [KEY]
+    match blobs.locate(KEY):
+        case LocalFile(path):
+            assert path.stat().st_size == 0
+        case RemoteFile() as file:
+            assert file.size_bytes == 0
+
+
 def test_deleting_what_is_not_there_is_no_error(blobs: BlobStore) -> None:
     blobs.delete(KEY)
     assert list(blobs.keys()) == []
 
 
-@pytest.mark.parametrize("key", ["", "..", "../secret", "/etc/passwd", "videos//1.mp4", "videos/../../x"])
+def test_a_source_that_is_gone_is_told_and_stores_nothing(blobs: BlobStore, tmp_path: Path) -> None:
+    with pytest.raises(BlobUnavailable) as refused:
+        blobs.put(KEY, tmp_path / "gone")
+    assert not isinstance(refused.value, RemoteUnavailable), "no later try can mend that"
+    assert list(blobs.keys()) == []
+
+
+@pytest.mark.parametrize("key", ["", "..", "../secret", "/etc/passwd", "videos//1.mp4", "videos/../../x", "a?b", "ä"])
 def test_a_text_that_is_no_key_finds_nothing_and_stores_nothing(blobs: BlobStore, tmp_path: Path, key: str) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x")
@@ -65,8 +112,11 @@ def test_a_text_that_is_no_key_finds_nothing_and_stores_nothing(blobs: BlobStore
         blobs.locate(key)
     with pytest.raises(ValueError, match="not a key"):
         blobs.put(key, source)
+    with pytest.raises(ValueError, match="not a key"):
+        blobs.delete(key)
     assert source.exists()
+    assert list(blobs.keys()) == []
 
 
-def test_nothing_prevents_another_video_on_a_disk_with_room(blobs: BlobStore) -> None:
+def test_nothing_prevents_another_video_where_there_is_room(blobs: BlobStore) -> None:
     assert blobs.problem() is None

@@ -1,7 +1,7 @@
 """The contract of TaskStore: one state machine, run on the SQLite store and on its in-memory twin alike."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -473,10 +473,43 @@ def test_a_wait_ends_at_a_wake_and_never_misses_one(store: TaskStore) -> None:
     assert store.wait(after_add, 60) != after_add
 
 
+def test_who_runs_a_task_is_told_of_its_cancel_and_its_deletion(store: TaskStore) -> None:
+    ends: list[Callable[[str], object]] = [
+        lambda task_id: store.cancel("ann", task_id, UNFINISHED),
+        lambda task_id: store.remove("ann", task_id),
+    ]
+    for end in ends:
+        new = unaccepted()
+        assert failure(store.add(new, 10)) is None
+        assert store.claim("worker", [new.generation.model], 60, None)
+        with store.watch(new.id) as told, store.watch("another") as other:
+            assert not told.is_set()
+            end(new.id)
+            assert told.wait(60)
+            assert not other.is_set()
+
+
+def test_a_worker_is_forgotten_after_its_last_heartbeat_unless_it_has_a_task(store: TaskStore) -> None:
+    for name in ("idle", "busy"):
+        store.save_worker(WorkerRow(name, "here", "host", "cpu", (), "animatic"))
+    new = unaccepted()
+    assert failure(store.add(new, 10)) is None
+    assert store.claim("busy", [new.generation.model], 60, None)
+    store.forget_workers(3600)
+    assert [worker.id for worker in store.workers(3600)] == ["busy", "idle"]
+    store.forget_workers(-3600)
+    assert [worker.id for worker in store.workers(3600)] == ["busy"]
+
+
 def test_an_id_that_no_text_can_be_is_unknown(store: TaskStore) -> None:
     """Half a surrogate pair can be signed and searched for, and written nowhere."""
     assert failure(store.add(unaccepted(), 10)) is None
     assert store.get("ann", "\ud800") is None
     assert store.find("\ud800") is None
+    known = store.search("ann", Search())[0]
+    # One bad id in a look-up of many spoils nobody's answer.
+    asked = [("ann", known.id), ("ann", "\ud800"), ("ben", known.id), ("ann", "a\0b"), ("ann", known.id)]
+    assert store.get_many(asked) == [known, None, None, None, known]
+    assert store.get_many([]) == []
     search = Search(task_id="\ud800")
     assert (store.search("ann", search), store.count("ann", search)) == ([], 0)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, s3
 from tests.e2e.faults.clock import Clock, compiled_clock
 from tests.e2e.faults.harness import until
 from tests.e2e.server import POLL, SUBMIT, Server, running, start, wanserve
+from tests.soak import fleet
 
 RATES = {"submit_rps": "1000", "query_rps": "10000"}
 SETTINGS = {**RATES, "lease_seconds": "4"}
@@ -103,6 +104,28 @@ def test_a_cancel_at_one_machine_frees_the_worker_of_another_at_once(machines: M
     assert sum("attempt 1 stops: canceled" in worker.log.read_text() for worker in machines.workers) == 1
 
 
+@pytest.mark.parametrize("links", ["direct", "proxy"])
+def test_over_a_bucket_every_server_has_every_video(
+    tmp_path: Path, shared: dict[str, str], monkeypatch: pytest.MonkeyPatch, links: str
+) -> None:
+    bucket = s3.server().bucket("shared")
+    bucket.enter(monkeypatch)
+    over = {**shared, "blob_url": bucket.url, "blob_links": links}
+    with (
+        running(tmp_path / "a", "--no-worker", ready=True, **over) as one,
+        running(tmp_path / "b", "--no-worker", ready=True, **over) as other,
+        running(tmp_path / "gpu", command="worker", ready=True, **over),
+    ):
+        other.key = one.key
+        task_id = one.submit()
+        urls = [str(server.wait(task_id, "SUCCEEDED")["video_url"]) for server in (other, one)]
+        if links == "proxy":
+            urls.append(urls[0].replace(other.url, one.url))
+        videos = {one.http.get(url).content for url in urls}
+        assert len(videos) == 1
+        assert videos.pop()[4:8] == b"ftyp"
+
+
 def test_rate_limits_and_idempotency_keys_hold_across_servers(tmp_path: Path, shared: dict[str, str]) -> None:
     slow = {**shared, "submit_rps": "0.001"}
     with (
@@ -180,6 +203,12 @@ def test_the_tasks_of_a_machine_that_dies_whole_are_made_by_others_and_another_s
     assert [billed.count(task_id) for task_id in task_ids] == [1] * 6
     logs = "".join(server.log.read_text() for server in (left, *machines.workers[1:]))
     assert logs.count("the lease of attempt 1 ran out") == 1, "one of those that are left took it back, once"
+
+
+def test_a_short_soak_of_all_loses_nothing_makes_nothing_twice_and_leaves_nothing(tmp_path: Path) -> None:
+    told = fleet.soak(tmp_path, tasks=16, seed=7)
+    assert told.wrong == [], told
+    assert told.troubles.total() > 0
 
 
 def test_a_worker_without_a_shared_database_or_store_says_what_is_missing(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +33,8 @@ from wanserve.http.origin import Origin
 from wanserve.http.rates import Rates, TokenBuckets
 from wanserve.http.runners import InThreads, Runners
 from wanserve.settings import Settings
+
+T = TypeVar("T")
 
 SUBMIT = "/wan-video/v1/generateTextToVideoRequest"
 DASH_SUBMIT = "/api/v1/services/aigc/video-generation/video-synthesis"
@@ -112,7 +114,7 @@ def served(
         for one in dialects
         for each in one.operations
     ]
-    files = SignedFileEndpoint(signer, sender, lambda: 0, core.tasks)
+    files = SignedFileEndpoint(signer, sender, lambda: 0, core.tasks, (runners or runners_of(core)).read)
     counted = Counter() if answers is None else answers
     return application(endpoints, [files.route()], dialects, lambda: "an-id", counted, Origin())
 
@@ -284,7 +286,7 @@ def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core
         for one in dialects
         for each in one.operations
     ]
-    files = SignedFileEndpoint(signer, sender, lambda: 0, core.tasks)
+    files = SignedFileEndpoint(signer, sender, lambda: 0, core.tasks, runners_of(core).read)
     app = application(endpoints, [files.route()], dialects, lambda: "an-id", Counter(), Origin())
     path, query = f"/v1/videos/video_{task.id.replace('-', '')}/content", ""
     if by == "link":
@@ -333,3 +335,27 @@ def test_cancels_and_deletes_do_not_wait_behind_lists(core: Core) -> None:
 
     assert asyncio.run(ask()) == [200] * 22
     assert held.result(10)
+
+
+def test_what_reads_the_table_for_a_file_or_a_refused_submit_runs_where_reads_run(core: Core) -> None:
+    """On the event loop a table that does not answer would hold up every other request."""
+    read: list[str] = []
+
+    async def noted(call: Callable[[], T], /) -> T:
+        read.append(str(getattr(call, "func", call)))
+        return call()
+
+    headers = key_headers(core.keys.create("ann", "ann"))
+    app = served(core, BodyBudget(), submit_rps=0.001, runners=replace(runners_of(core), read=noted))
+    signed = LinkSigner(b"secret").query("videos/none/1.mp4", 10**9)
+
+    async def ask() -> list[int]:
+        body = b'{"model": "wan2.2-t2v-plus", "prompt": "a cat"}'
+        counted = {**headers, "x_stainless_retry_count": "1", "content_type": "application/json"}
+        first = await Client([body]).ask(app, "/v1/videos", **counted)
+        second = await Client([body]).ask(app, "/v1/videos", **counted)
+        file = await Client().ask(app, "/files/videos/none/1.mp4", "GET", signed)
+        return [first.status, second.status, file.status]
+
+    assert asyncio.run(ask()) == [200, 429, 404]
+    assert [sum(name in call for call in read) for name in ("submit", "note_refused", "owner_of_file")] == [1, 1, 1]

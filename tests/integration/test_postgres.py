@@ -17,8 +17,9 @@ from wanserve.domain.errors import SetupError, StoreUnavailable
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Settlement, State, Succeeded
 from wanserve.store.memory import MemoryTasks
+from wanserve.store.migrations import read_migrations
 from wanserve.store.postgres.database import PostgresDatabase
-from wanserve.store.postgres.migrate import migrate
+from wanserve.store.postgres.migrate import VERSION, migrate
 from wanserve.store.postgres.tasks import PostgresTasks
 
 MODELS = ("small", "large")
@@ -76,6 +77,22 @@ def test_a_database_of_all_migrations_is_like_a_fresh_one_and_a_second_start_cha
     with closing(PostgresDatabase(fresh)):
         pass
     assert schema_of(fresh) == before == schema_of(url)
+
+
+@pytest.mark.parametrize("version", list(read_migrations("wanserve.store.postgres"))[:-1])
+def test_an_older_database_with_tasks_becomes_like_a_fresh_one(url: str, version: int) -> None:
+    older = postgres.database("upgraded")
+    with psycopg.connect(older, autocommit=True) as connection:
+        connection.execute(VERSION)
+        for number, step in read_migrations("wanserve.store.postgres").items():
+            if number <= version:
+                connection.execute(step.encode())
+                connection.execute("INSERT INTO schema_version VALUES (%s)", (number,))
+    with closing(PostgresDatabase(older)) as database, closing(PostgresTasks(database)) as store:
+        assert schema_of(older) == schema_of(url)
+        task = added(store, "ann")
+        assert claim(store) == "ann"
+        assert store.find(task.id) is not None
 
 
 def test_servers_that_start_at_once_migrate_once() -> None:

@@ -3,14 +3,16 @@
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import postgres
+
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED")
 MARK = "WANSOAK"
-"""The variable by which a soak's processes are known; its value is the data directory."""
+"""The variable by which a soak's processes are known; its value is the folder of the soak."""
 
 KEPT_COUNTS = """
     SELECT account, model, state, tasks FROM lane_counts WHERE tasks <> 0
@@ -34,73 +36,89 @@ class Row:
     video: str | None
 
 
-def rows(data_dir: Path) -> dict[str, Row]:
-    """Every task by its id."""
-    asked = "SELECT id, account, state, attempt, video_key FROM tasks"
-    return {fields[0]: Row(*fields) for fields in _select(data_dir, asked)}
+@dataclass(frozen=True)
+class Installation:
+    """Where a soak's tasks and files are: one data directory, or several machines on one database.
+
+    `stored` lists the keys of the files, where they are not in the data directory.
+    """
+
+    data_dirs: Sequence[Path]
+    database_url: str | None = None
+    stored: Callable[[], list[str]] | None = None
+
+    def select(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT."""
+        if self.database_url is not None:
+            return postgres.rows(self.database_url, statement)
+        database = f"file:{self.data_dirs[0]}/wanserve.db?mode=ro"
+        with contextlib.closing(sqlite3.connect(database, uri=True, timeout=30)) as connection:
+            return list(connection.execute(statement))
+
+    def rows(self) -> dict[str, Row]:
+        """Every task by its id."""
+        asked = "SELECT id, account, state, attempt, video_key FROM tasks"
+        return {fields[0]: Row(*fields) for fields in self.select(asked)}
+
+    def live(self) -> int:
+        """How many tasks have not ended."""
+        return int(self.select("SELECT count(*) FROM tasks WHERE state IN ('PENDING', 'RUNNING')")[0][0])
+
+    def wrong(self, accepted: Mapping[str, str]) -> Iterator[str]:
+        """What is off, a line each; `accepted` is the account of each task whose submit was answered, by its id."""
+        tasks = self.rows()
+        yield from (f"task {task} was accepted and is not there" for task in accepted.keys() - tasks.keys())
+        yield from (f"task {task} is there and nobody's submit" for task in tasks.keys() - accepted.keys())
+        yield from (f"task {task.id} is {task.state}" for task in tasks.values() if task.state not in ENDED)
+        # Enough attempts are allowed, so that none is used up by the killing.
+        yield from (f"task {task.id} has FAILED" for task in tasks.values() if task.state == "FAILED")
+        yield from (
+            f"task {task} belongs to {tasks[task].account} instead of {account}"
+            for task, account in accepted.items()
+            if task in tasks and tasks[task].account != account
+        )
+        made = {task.id: task for task in tasks.values() if task.state == "SUCCEEDED"}
+        billed = [str(row[0]) for row in self.select("SELECT task_id FROM ledger")]
+        yield from _differences("ledger row", billed, list(made))
+        yield from self.left_over()
+        yield from self._wrong_counts()
+        yield from (f"process {process} is left over" for process in processes_of(self.data_dirs[0].parent))
+
+    def _wrong_counts(self) -> Iterator[str]:
+        kept, counted = (set(self.select(statement)) for statement in (KEPT_COUNTS, COUNTS))
+        yield from (f"the counts {row} are kept, and should not be" for row in kept - counted)
+        yield from (f"the counts {row} are not kept" for row in counted - kept)
+        # What is kept beside the tasks, so that a claim is quick, is kept in their transactions.
+        yield from (
+            f"account {account} counts {waiting} waiting and {running} running tasks"
+            for account, waiting, running in self.select("SELECT id, waiting, running FROM accounts")
+            if (waiting, running) != (0, 0)
+        )
+        if self.database_url is None and (whole := self.select("PRAGMA integrity_check")) != [("ok",)]:
+            yield f"the database is not whole: {whole}"
+
+    def left_over(self) -> Iterator[str]:
+        """The files that should not be there, and those that should and are not, a line each."""
+        made = [task for task in self.rows().values() if task.state == "SUCCEEDED"]
+        stored = self.stored() if self.stored else files_under(self.data_dirs[0] / "blobs")
+        yield from _differences("file", stored, _wanted(made))
+        for data_dir in self.data_dirs:
+            yield from (f"{left.name} is left in a scratch folder" for left in (data_dir / "scratch").iterdir())
 
 
-def live(data_dir: Path) -> int:
-    """How many tasks have not ended."""
-    return int(_select(data_dir, "SELECT count(*) FROM tasks WHERE state IN ('PENDING', 'RUNNING')")[0][0])
-
-
-def wrong(data_dir: Path, accepted: Mapping[str, str]) -> Iterator[str]:
-    """What is off, a line each; `accepted` is the account of each task whose submit was answered, by its id."""
-    tasks = rows(data_dir)
-    yield from (f"task {task} was accepted and is not there" for task in accepted.keys() - tasks.keys())
-    yield from (f"task {task} is there and nobody's submit" for task in tasks.keys() - accepted.keys())
-    yield from (f"task {task.id} is {task.state}" for task in tasks.values() if task.state not in ENDED)
-    # Enough attempts are allowed, so that none is used up by the killing.
-    yield from (f"task {task.id} has FAILED" for task in tasks.values() if task.state == "FAILED")
-    yield from (
-        f"task {task} belongs to {tasks[task].account} instead of {account}"
-        for task, account in accepted.items()
-        if task in tasks and tasks[task].account != account
-    )
-    made = {task.id: task for task in tasks.values() if task.state == "SUCCEEDED"}
-    billed = [str(row[0]) for row in _select(data_dir, "SELECT task_id FROM ledger")]
-    yield from _differences("ledger row", billed, list(made))
-    yield from left_over(data_dir)
-    kept, counted = (_select(data_dir, statement) for statement in (KEPT_COUNTS, COUNTS))
-    yield from (f"the counts {row} are kept, and should not be" for row in set(kept) - set(counted))
-    yield from (f"the counts {row} are not kept" for row in set(counted) - set(kept))
-    # What is kept beside the tasks, so that a claim is quick, is kept in their transactions.
-    yield from (
-        f"account {account} counts {waiting} waiting and {running} running tasks"
-        for account, waiting, running in _select(data_dir, "SELECT id, waiting, running FROM accounts")
-        if (waiting, running) != (0, 0)
-    )
-    whole = _select(data_dir, "PRAGMA integrity_check")
-    if whole != [("ok",)]:
-        yield f"the database is not whole: {whole}"
-    yield from (f"process {process} is left over" for process in processes_of(data_dir))
-
-
-def left_over(data_dir: Path) -> Iterator[str]:
-    """The files that should not be there, and those that should and are not, a line each."""
-    made = [task for task in rows(data_dir).values() if task.state == "SUCCEEDED"]
-    yield from _differences("file", _files(data_dir / "blobs"), _wanted(made))
-    yield from (f"{left.name} is left in the scratch folder" for left in (data_dir / "scratch").iterdir())
-
-
-def processes_of(data_dir: Path) -> list[str]:
-    """The processes that carry the mark of this data directory in their environment, the one that asks apart."""
+def processes_of(folder: Path) -> list[str]:
+    """The processes that carry the mark of this folder in their environment, the one that asks apart."""
     found = []
     for process in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if process.name.isdigit() and f"{MARK}={data_dir}".encode() in (process / "environ").read_bytes():
+            if process.name.isdigit() and f"{MARK}={folder}".encode() in (process / "environ").read_bytes():
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 found.append(f"{process.name} ({command.strip()})")
     return found
 
 
-def _select(data_dir: Path, statement: str) -> list[tuple[Any, ...]]:
-    with contextlib.closing(sqlite3.connect(f"file:{data_dir}/wanserve.db?mode=ro", uri=True, timeout=30)) as database:
-        return list(database.execute(statement))
-
-
-def _files(folder: Path) -> list[str]:
+def files_under(folder: Path) -> list[str]:
+    """The paths of all files in the folder."""
     return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.server import POLL, SUBMIT, Server, start, wanserve
-from tests.soak.reckoning import MARK, left_over, live, rows, wrong
+from tests.soak.reckoning import MARK, Installation
 
 ACCOUNTS = ("ann", "bob", "cleo", "dan", "eve")
 CANCELED_SHARE = 0.1
@@ -63,10 +63,10 @@ class Told:
 
     def __str__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
-        troubles = ", ".join(f"{self.troubles[trouble]} times the {trouble}" for trouble in ("server", "child"))
+        troubles = ", ".join(f"{times} times the {trouble}" for trouble, times in sorted(self.troubles.items()))
         lines = [
             f"soak of {self.tasks} tasks, seed {self.seed}: {self.seconds:.0f} s",
-            f"  killed: {troubles}; stopped for a while: {self.troubles['sleep']} times the child",
+            f"  killed, or for `sleep` stopped for a while: {troubles}",
             f"  the killing ended after {self.troubles.total()} troubles, or sooner with the last task",
             f"  tasks: {states}; {self.attempts} attempts, at most {self.attempts_at_most} for one",
             f"  submits sent again: {self.submits_sent_again}",
@@ -204,34 +204,35 @@ def soak(folder: Path, tasks: int, seed: int) -> Told:
     """Run one soak in the folder; what was off is in `wrong`. The same seed draws the same troubles and pauses."""
     began, told = time.monotonic(), Told(tasks, seed)
     data_dir = folder / "data"
+    installation = Installation([data_dir])
     keys = {account: new_key(account, data_dir) for account in ACCOUNTS}
     patient = Patient(data_dir)
     trouble = Trouble(patient, tasks // TASKS_A_TROUBLE, random.Random(seed), told)
     clients = Clients(patient, keys, random.Random(-seed), told)
-    with marked(data_dir):
+    with marked(folder):
         patient.start()
         try:
             trouble.start()
             clients.submit_all()
-            while live(data_dir):
+            while installation.live():
                 time.sleep(0.1)
             trouble.calm.set()
             trouble.join()
             # What belongs to no task goes with the second look after a start.
             patient.replace(ready=True)
             deadline = time.monotonic() + SWEEP_SECONDS
-            while any(left_over(data_dir)) and time.monotonic() < deadline:
+            while any(installation.left_over()) and time.monotonic() < deadline:
                 time.sleep(0.1)
             told_states = clients.poll_all()
         finally:
             trouble.calm.set()
             patient.server.stop()
             clients.http.close()
-    ended = rows(data_dir)
+    ended = installation.rows()
     told.states.update(task.state for task in ended.values())
     told.attempts = sum(task.attempt for task in ended.values())
     told.attempts_at_most = max(task.attempt for task in ended.values())
-    told.wrong += wrong(data_dir, clients.accepted)
+    told.wrong += installation.wrong(clients.accepted)
     told.wrong += [
         f"task {task} is {ended[task].state}, and its account is told {state}"
         for task, state in told_states.items()
@@ -249,9 +250,9 @@ def new_key(account: str, data_dir: Path) -> str:
 
 
 @contextlib.contextmanager
-def marked(data_dir: Path) -> Iterator[None]:
+def marked(folder: Path) -> Iterator[None]:
     """Mark what is started meanwhile, and all that it starts, so that nothing which is left over can hide."""
-    os.environ[MARK] = str(data_dir)
+    os.environ[MARK] = str(folder)
     try:
         yield
     finally:

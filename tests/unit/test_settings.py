@@ -45,7 +45,12 @@ def test_variables_of_the_clients_are_no_settings() -> None:
         ("ENGINE", "wan9", "engine"),
         ("PUBLIC_URL", "ftp://x", "public_url"),
         ("DATABASE_URL", "mysql://x", "database_url .* must be postgresql://"),
-        ("BLOB_URL", "s3://x", "blob_url .* leave it unset"),
+        ("BLOB_URL", "ftp://x", "blob_url .* must be file:///FOLDER"),
+        ("BLOB_URL", "s3://x", "blob_url .* or s3://BUCKET"),
+        ("BLOB_URL", "https://bucket", "blob_url .* or s3://BUCKET"),
+        ("BLOB_URL", "s3://KEY:SECRET@bucket", "blob_url .* or s3://BUCKET"),
+        ("BLOB_URL", "s3://bucket/../x", "blob_url .* or s3://BUCKET"),
+        ("BLOB_LINKS", "both", "blob_links"),
         ("LOG_LEVEL", "loud", "log_level"),
     ],
 )

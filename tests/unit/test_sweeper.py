@@ -18,7 +18,14 @@ from wanserve.machine.clocks import RetentionClock
 from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import SLICE, Policy, Tasks, file_key, files_of, unfinished_name
-from wanserve.worker.sweepers import LeaseSweeper, RetentionSweeper, ScratchSweeper, Sweepers
+from wanserve.worker.sweepers import (
+    KEYS_AT_ONCE,
+    LeaseSweeper,
+    OrphanSweeper,
+    RetentionSweeper,
+    ScratchSweeper,
+    Sweepers,
+)
 
 KEY = Key("ann", "ann", "00", 0)
 
@@ -40,14 +47,17 @@ class Scene:
         self.store.save_worker(WorkerRow("worker", "here", "host", "cpu", (), "animatic"))
         self.build()
 
-    def build(self, tasks: Tasks | None = None, blobs: DiskBlobs | None = None) -> None:
+    def build(
+        self, tasks: Tasks | None = None, blobs: DiskBlobs | None = None, keys_at_once: int = KEYS_AT_ONCE
+    ) -> None:
         """The sweepers, on other use cases or another blob store where one is given."""
         self.tasks, self.blobs = tasks or self.tasks, blobs or self.blobs
         self.leases = LeaseSweeper(self.tasks, Metrics())
         stopping = threading.Event()
         retention = RetentionSweeper(self.tasks, self.blobs, stopping, lambda: self.uptime_s)
+        orphans = OrphanSweeper(self.tasks, self.blobs, stopping, keys_at_once)
         scratch = ScratchSweeper(self.tasks, self.scratch)
-        self.sweepers = Sweepers(self.leases, [retention.sweep, scratch.sweep], stopping)
+        self.sweepers = Sweepers(self.leases, [retention.sweep, orphans.sweep, scratch.sweep], stopping)
 
     def start_again(self) -> None:
         """What a start does."""
@@ -353,3 +363,16 @@ def test_folders_that_are_gone_stop_no_sweep(scene: Scene) -> None:
     scene.now += 60_001
     scene.sweep()
     assert scene.store.find(old.id) is None
+
+
+def test_many_files_are_looked_through_in_parts_and_go_when_two_passes_have_found_them(scene: Scene) -> None:
+    kept = finished(scene)
+    for number in range(5):
+        scene.file(file_key(f"unknown-{number}", 1))
+    scene.build(keys_at_once=2)
+    for _ in range(4):
+        scene.sweepers.sweep_files()
+    assert len(list(scene.blobs.keys())) == 6, "one pass of four parts deletes nothing"
+    for _ in range(4):
+        scene.sweepers.sweep_files()
+    assert list(scene.blobs.keys()) == files_of(kept)[:1]

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wanserve.blobs.keys import parts_of
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
-from wanserve.domain.ports import LocalFile
+from wanserve.domain.ports import Download, LocalFile
 from wanserve.machine.fsync import sync
 
 ROOM_BYTES: Final = 64_000_000
@@ -19,8 +19,6 @@ ROOM_BYTES: Final = 64_000_000
 
 ROOM_FILES: Final = 32
 """The free inodes that are needed to start a task: for a few videos, their folders, and the database's files."""
-
-_PART = re.compile(r"[A-Za-z0-9._-]+")
 
 # No key may contain this letter, so a name with it is never a stored file.
 _UNFINISHED = "~"
@@ -37,7 +35,7 @@ class DiskBlobs:
 
     root: Path
 
-    def put(self, key: str, source: Path) -> None:
+    def put(self, key: str, source: Path, download: Download | None = None) -> None:  # noqa: ARG002 - it sends nothing
         """Store the file at `source` under `key`, and remove the source; an earlier file is replaced. See BlobStore.
 
         Raises ValueError where `key` is not a valid key. Raises BlobUnavailable, and leaves the source, where the
@@ -115,10 +113,8 @@ class DiskBlobs:
 
     def _path(self, key: str) -> Path | None:
         """The path of the key's file; None where `key` is not a valid key, such as one that leads out of the root."""
-        parts = key.split("/")
-        if any(part in {".", ".."} or not _PART.fullmatch(part) for part in parts):
-            return None
-        return self.root.joinpath(*parts)
+        parts = parts_of(key)
+        return None if parts is None else self.root.joinpath(*parts)
 
     def _folders(self, path: Path) -> Iterator[Path]:
         """The folders from the file's folder up to the root."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wanserve import __version__
+from wanserve.app import blob_target, check_blobs
 from wanserve.cli.standalone import make_video
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
@@ -72,6 +73,16 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from _real_models(settings)
     yield _sqlite()
     yield from _data_dir(settings.data_dir)
+    if settings.blob_url is not None:
+        yield _bucket(settings)
+
+
+def _bucket(settings: Settings) -> Finding:
+    try:
+        check_blobs(blob_target(settings))
+    except SetupError as error:
+        return Finding("bucket", False, str(error))
+    return Finding("bucket", True, f"{settings.blob_url} can be listed, written, read and deleted from")
 
 
 def _trial_clip(settings: Settings, availability: Availability) -> Finding:

@@ -17,6 +17,7 @@ WanserveError
 ├── BlobNotFound          404  no file is stored under this key
 ├── BlobDamaged           500  a stored file has changed
 ├── BlobUnavailable       503  a file cannot be stored or read
+│   └── RemoteUnavailable 503  the file store on another machine does not answer, or refuses
 ├── MediaFailed                the video could not be encoded, or does not read back as asked
 │   ├── MediaUnavailable       its file could not be written or read
 │   └── MediaDamaged           its file does not read back as it was written
@@ -187,6 +188,10 @@ class BlobUnavailable(WanserveError):
     status = 503
     retryable = True
     fault = Fault.MACHINE
+
+
+class RemoteUnavailable(BlobUnavailable):
+    """The file store on another machine does not answer, or refuses: another try, some seconds later, may succeed."""
 
 
 class MediaFailed(WanserveError):

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalogue import Size
@@ -22,6 +22,12 @@ Clock = Callable[[], int]
 
 Frame = memoryview
 """One picture: uint8, C-contiguous, shape (height, width, 3) RGB, or (height, width, 4) whose fourth byte is ignored."""
+
+LinkMethod = Literal["GET", "HEAD"]
+"""The HTTP method that a link is for."""
+
+LINK_SECONDS_MAX: Final = 7 * 86_400
+"""The longest life of a link that S3's signatures (version 4) allow."""
 
 Report = Callable[[float], None]
 """Called by an engine at each of its steps with the fraction done, 0.0 to 1.0. Raises `Canceled` once a cancel was asked."""
@@ -99,34 +105,74 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A stored file that is fetched from a URL, which expires."""
+    """A stored file on another machine: its size, and the time of its last write in seconds since 1970.
 
-    url: str
+    `read(begin, end)` gives the bytes from `begin` up to, and without, `end`. It takes a round trip over a network.
+    Raises BlobNotFound where the file was deleted meanwhile, and BlobUnavailable.
+    """
+
+    size_bytes: int
+    modified_s: int
+    read: Callable[[int, int], bytes]
 
 
 BlobLocation = LocalFile | RemoteFile
 
 
-class BlobStore(Protocol):
-    """Stored files by key, such as `videos/{task}/{attempt}.mp4`. A key is relative, with no `..` in it."""
+@dataclass(frozen=True, slots=True)
+class Download:
+    """How a file is sent to those who download it: its media type, and the name under which a browser saves it."""
 
-    def put(self, key: str, source: Path) -> None:
+    media_type: str
+    filename: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of every answer with the file, beside those of its length and its validators."""
+        return {
+            "Content-Type": self.media_type,
+            "Content-Disposition": f'inline; filename="{self.filename}"',
+            "Cache-Control": "private, max-age=86400",
+        }
+
+
+class BlobStore(Protocol):
+    """Stored files by key, such as `videos/{task}/{attempt}.mp4`. A key is relative, with no `..` in it.
+
+    Every method but `problem` may take a round trip over a network.
+    """
+
+    def put(self, key: str, source: Path, download: Download | None = None) -> None:
         """Store the file at `source` under `key`, and remove the source. The file survives a power cut once this returns.
 
-        Raises BlobUnavailable, and leaves the source, where the file cannot be stored.
+        `download` is how a store that sends its files itself has to send this one. Raises BlobUnavailable, and leaves
+        the source, where the file cannot be stored: RemoteUnavailable where a later try may succeed.
         """
 
     def locate(self, key: str) -> BlobLocation:
-        """Where the file is. Raises BlobNotFound."""
+        """Where the file is. Raises BlobNotFound, BlobUnavailable."""
 
     def delete(self, key: str) -> None:
-        """Delete the file. A file that does not exist is not an error."""
+        """Delete the file. A file that does not exist is not an error. Raises BlobUnavailable."""
 
     def keys(self) -> Iterator[str]:
-        """Every stored key, in any order."""
+        """Every stored key, in any order, listed while they are taken. Raises BlobUnavailable."""
 
     def problem(self) -> str | None:
-        """Why another video cannot be stored now, as one line for the user; None where nothing is known to prevent it."""
+        """Why another video cannot be stored now, as one line for the user; None where nothing is known to prevent it.
+
+        Cheap: it is asked before each claim, and so goes over no network.
+        """
+
+
+class BlobLinks(Protocol):
+    """Makes links that lead straight to the stored files, not through this server."""
+
+    def link(self, key: str, method: LinkMethod, seconds: int) -> str:
+        """A URL of the file that is good for this HTTP method and so many seconds, at most LINK_SECONDS_MAX.
+
+        Whether there is such a file is not looked up. Raises BlobUnavailable where the link cannot be signed.
+        """
 
 
 class LinkSecret(Protocol):

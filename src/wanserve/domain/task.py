@@ -39,6 +39,11 @@ class Variant(StrEnum):
     THUMBNAIL = "webp"
     SPRITESHEET = "jpg"
 
+    @property
+    def media_type(self) -> str:
+        """The media type of the file."""
+        return {Variant.VIDEO: "video/mp4", Variant.THUMBNAIL: "image/webp", Variant.SPRITESHEET: "image/jpeg"}[self]
+
 
 @dataclass(frozen=True, slots=True)
 class Video:

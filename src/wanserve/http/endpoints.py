@@ -32,7 +32,7 @@ from wanserve.http.dialects.base import (
     Unsupported,
     require_uncompressed,
 )
-from wanserve.http.files import FileSender, VideoLinks
+from wanserve.http.files import BucketFiles, FileSender, VideoLinks
 from wanserve.http.rates import RateLimiter, RequestKind
 from wanserve.http.responses import send_json
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
@@ -54,8 +54,8 @@ class Endpoint:
     operation: Operation
     tasks: Tasks
     rate_limiter: RateLimiter
-    links: VideoLinks
-    files: FileSender
+    links: VideoLinks | BucketFiles
+    files: FileSender | BucketFiles
     body_budget: BodyBudget
     runners: Runners
     poll_ms: Callable[[], Awaitable[int]]
@@ -89,14 +89,14 @@ class Endpoint:
         match operation:
             case Query() | CancelTask():
                 task = await self._find_or_cancel(operation, key, request)
-                answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
+                answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))
                 if isinstance(operation, Query) and operation.poll_header is not None:
                     headers = ((operation.poll_header, str(await self.poll_ms())),)
             case Submit() | Remix():
                 task = await self._submit(operation, key, request)
                 # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
                 scope[STORED] = True
-                answer = operation.write(task, AnswerContext(request_id, self.links.video_url(task, scope)))
+                answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))
             case Content():
                 task_id, variant = operation.read(request)
                 task = await self.runners.read(partial(self.tasks.with_video, key.account, task_id))
@@ -117,7 +117,7 @@ class Endpoint:
             await self.rate_limiter.acquire(key, RequestKind.SUBMIT)
         except RateLimited:
             # The client's retry is then a new submit, and not the repetition of an earlier task with the same body.
-            self.tasks.note_refused(key.account, video, idempotency)
+            await self.runners.read(partial(self.tasks.note_refused, key.account, video, idempotency))
             raise
         submit = partial(self.tasks.submit, key, video, idempotency)
         return await asyncio.wrap_future(await self.runners.read(submit))

@@ -42,11 +42,12 @@ class OneByOne(Generic[Asked, Answer]):
 class InBatches(Generic[Asked, Answer]):
     """The Lookup for a store whose calls take a round trip: what waits meanwhile shares the next one.
 
-    The calls run in threads of `executor`. For the event loop's thread only.
+    The calls run in threads of `executor`, at most `at_once` at the same time. For the event loop's thread only.
     """
 
     find_many: Lookups[Asked, Answer]
     executor: Executor
+    at_once: int = AT_ONCE
     _waiting: list[tuple[Asked, asyncio.Future[Answer]]] = field(default_factory=list, init=False)
     _under_way: int = field(default=0, init=False)
 
@@ -59,7 +60,7 @@ class InBatches(Generic[Asked, Answer]):
 
     def _send(self) -> None:
         """Start calls for what waits, as far as there may be more."""
-        while self._waiting and self._under_way < AT_ONCE:
+        while self._waiting and self._under_way < self.at_once:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             self._under_way += 1
             call = asyncio.get_running_loop().run_in_executor(

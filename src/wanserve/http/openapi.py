@@ -31,7 +31,7 @@ from wanserve.http.dialects.base import (
     Submit,
     Unsupported,
 )
-from wanserve.http.files import MEDIA_TYPES, PATH
+from wanserve.http.files import PATH
 from wanserve.http.operation_errors import SIGNED_FILE, errors_of
 from wanserve.http.ops import HEALTH_CHECKS, PAGES, HealthCheck
 from wanserve.tasks import IDEMPOTENCY_KEY_CHARACTERS
@@ -135,8 +135,9 @@ def _own_route(endpoint: Callable[..., object], responses: JsonObject) -> JsonOb
 def _file_answers(*variants: Variant) -> dict[str, JsonObject]:
     """The successful answers to a request for a file."""
     return {
-        "200": {"description": "The file.", "content": {MEDIA_TYPES[variant]: {} for variant in variants}},
+        "200": {"description": "The file.", "content": {variant.media_type: {} for variant in variants}},
         "206": {"description": "Ranges of the file."},
+        "302": {"description": "Where the file is, if the videos are in a bucket."},
         "304": {"description": "Not changed."},
     }
 

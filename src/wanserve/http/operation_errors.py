@@ -8,6 +8,7 @@ from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import (
     BlobDamaged,
     BlobNotFound,
+    BlobUnavailable,
     InvalidKey,
     InvalidRequest,
     MissingKey,
@@ -67,6 +68,7 @@ _FILE: Final = (
     BlobDamaged("the file 1.mp4 is not as long as when it was stored"),
     RangeNotSatisfiable(1_234_567),
     PreconditionFailed("If-Match: the file's tag is another"),
+    BlobUnavailable("cannot read the file 1.mp4"),
 )
 BY_OPERATION: Final[Mapping[type[Operation], Sequence[WanserveError]]] = {
     Submit: _SUBMIT,

@@ -60,10 +60,9 @@ class StaticFile:
         media_type = STATIC_TYPES.get(name)
         if media_type is None:
             raise EndpointNotFound(f"there is no {scope['path']}")
-        with open_file(STATIC_FOLDER / name) as descriptor:
-            file = os.fstat(descriptor)
-            etag = f'"{file.st_mtime_ns:x}-{file.st_size:x}"'
-            await send_file(descriptor, etag, media_type, scope, send)
+        with open_file(STATIC_FOLDER / name) as file:
+            etag = f'"{os.fstat(file.descriptor).st_mtime_ns:x}-{file.size_bytes:x}"'
+            await send_file(file, etag, media_type, scope, send)
 
 
 HealthCheck = Callable[[Health], Awaitable[tuple[int, Liveness | Readiness | WorkersReadiness]]]

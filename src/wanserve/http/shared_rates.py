@@ -42,20 +42,27 @@ class SharedTokenBuckets:
     _take: InBatches[TokensAsked, TokensGranted] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._take = InBatches(self._take_all, self.executor)
+        # One at a time: what one call leaves in stock is there when the next one is answered.
+        self._take = InBatches(self._take_all, self.executor, at_once=1)
 
     async def acquire(self, key: Key, kind: RequestKind) -> None:
         """See RateLimiter. Raises StoreUnavailable where the store cannot be asked."""
         name = key.account, kind
-        stock = self._stocks.get(name)
-        if stock is not None and stock.tokens > 0 and stock.until_s > self.now_s():
-            stock.tokens -= 1
+        if self._take_from_stock(name):
             return
         rate = self.rates.of(key, kind)
         granted = await self._take(TokensAsked(key.account, kind, 1, rate))
-        if granted.tokens == 0:
+        if granted.tokens:
+            self._put_by(name, granted.tokens - 1)
+        elif not self._take_from_stock(name):
             raise RateLimited(max(1, granted.wait_s))
-        self._put_by(name, granted.tokens - 1)
+
+    def _take_from_stock(self, name: tuple[str, RequestKind]) -> bool:
+        stock = self._stocks.get(name)
+        if stock is None or stock.tokens == 0 or stock.until_s <= self.now_s():
+            return False
+        stock.tokens -= 1
+        return True
 
     def _put_by(self, name: tuple[str, RequestKind], tokens: int) -> None:
         if not tokens:

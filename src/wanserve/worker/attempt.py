@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from wanserve.domain.attempt import Fault, Outcome
-from wanserve.domain.errors import StoreUnavailable
+from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
 from wanserve.domain.task import Failure, State, Task
 from wanserve.metrics import Metrics
 from wanserve.tasks import Tasks
-from wanserve.worker.leases import Lease
+from wanserve.worker.leases import STORE_SECONDS, Lease
 from wanserve.worker.ports import Absent, Child
-from wanserve.worker.protocol import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Progress
+from wanserve.worker.protocol import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Progress, Storing
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,10 @@ class Drain:
 class Attempt:
     """The run of one claimed task. `storage_problem` tells why no video can be stored on this machine, or None.
 
-    `upstream` is the server that is to make the video, where the engine does not. `machine_problem` is set where the
-    attempt failed by the machine's fault: what was wrong. `crash` is how the child failed, where it did.
+    `upstream` is the server that is to make the video, where the engine does not. `note_storing` is called with the
+    reason while the finished video waits for a store on another machine, and with None once it is stored.
+    `machine_problem` is set where the attempt failed by the machine's fault: what was wrong. `crash` is how the child
+    failed, where it did.
     """
 
     task: Task
@@ -63,6 +65,7 @@ class Attempt:
     drain: Drain
     storage_problem: Callable[[], str | None]
     metrics: Metrics
+    note_storing: Callable[[str | None], None]
     upstream: str | None = None
     machine_problem: str | None = field(default=None, init=False)
     crash: Crashed | None = field(default=None, init=False)
@@ -81,19 +84,29 @@ class Attempt:
                 self.child.ping()
                 event = self.child.next_event(POLL_SECONDS)
                 outcome = self._settle(event) if event else None
-                if isinstance(event, Progress):
-                    lease.progressed(event.fraction, time.monotonic())
+                self._note_progress(event, lease)
                 outcome = outcome or self._check_time(lease, told)
                 if outcome:
                     return outcome
+
+    def _note_progress(self, event: Event | None, lease: Lease) -> None:
+        match event:
+            case Progress(fraction):
+                lease.progressed(fraction, time.monotonic())
+            case Storing(problem):
+                lease.stores(time.monotonic())
+                self.note_storing(problem)
+            case Done():
+                self.note_storing(None)
+            case _:
+                pass
 
     def _check_time(self, lease: Lease, told: threading.Event) -> Outcome | None:
         """End the attempt where its time is over: a stall, a stop of the worker, or a lost lease."""
         now = time.monotonic()
         if lease.stalled(now):
             self.child.kill()
-            stall = f"the engine reported no progress for {self.timeouts.stall_s:g} s"
-            return self._fail(Crashed("stalled", stall, retryable=True))
+            return self._fail(self._stall(lease))
         if self.drain.is_over():
             self.child.kill()
             return self._give_back("the worker stops")
@@ -112,10 +125,17 @@ class Attempt:
         self._write(lambda: self.tasks.give_back(self.task))
         return Outcome.GIVEN_BACK
 
+    def _stall(self, lease: Lease) -> Crashed:
+        if lease.storing:
+            slow = f"the file store took no file within {STORE_SECONDS:g} s"
+            return Crashed(BlobUnavailable.code, slow, BlobUnavailable.retryable, BlobUnavailable.fault)
+        stall = f"the engine reported no progress for {self.timeouts.stall_s:g} s"
+        return Crashed("stalled", stall, retryable=True)
+
     def _settle(self, event: Event) -> Outcome | None:
         """Write the end of the attempt, where the event is one."""
         match event:
-            case Progress() | Loaded() | Probed() | Pong():
+            case Progress() | Storing() | Loaded() | Probed() | Pong():
                 return None
             case Done():
                 if not self._write(lambda: self.tasks.succeed(self.task, event.video)):

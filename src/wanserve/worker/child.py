@@ -113,12 +113,12 @@ def main() -> None:
     commands = CommandReader(sender)
     commands.start()
     try:
-        engine = ENGINES[config.engine](config)
+        engine, blobs = ENGINES[config.engine](config), open_blobs(config.blobs)
     except SetupError as error:
         sender.send(Crashed(error.code, str(error), error.retryable))
         return
     extender = PromptExtender(config.llm) if config.llm else None
-    runner = JobRunner(sender, commands, engine, open_blobs(config.blobs), config, extender)
+    runner = JobRunner(sender, commands, engine, blobs, config, extender)
     while run_next(runner):
         pass
 

@@ -17,15 +17,19 @@ from wanserve.media import finished_file, mp4, probe
 from wanserve.media.errors import media_errors
 from wanserve.media.stills import Stills
 from wanserve.prompts.chat import PromptExtender
-from wanserve.tasks import file_key, unfinished_name
+from wanserve.tasks import download_of, file_key, unfinished_name
 from wanserve.worker.pipe import CommandReader, EventSender, Job
-from wanserve.worker.protocol import ChildConfig, Done, Generate, Load, Loaded, Probe, Probed, Progress
+from wanserve.worker.protocol import ChildConfig, Done, Generate, Load, Loaded, Probe, Probed, Progress, Storing
+from wanserve.worker.uploads import Uploads
 
 PROGRESS_SECONDS: Final = 0.1
 """Progress is sent at most this often: the heartbeat would ignore more."""
 
 PROBE_BYTES: Final = 32_000_000
 """As large as a long video of the real models at 1080p."""
+
+REMOTE_PROBE_BYTES: Final = 100_000
+"""What of it is sent to another machine: whether that takes a file is tested, and not how fast the line is."""
 
 PROBE_CHUNK: Final = 1_000_000
 
@@ -81,6 +85,8 @@ class JobRunner:
             unfinished = self.config.scratch / name
             try:
                 _write_probe(unfinished)
+                if self.config.blobs.remote:
+                    os.truncate(unfinished, REMOTE_PROBE_BYTES)
                 self.blobs.put(f"{name}/1", unfinished)
             finally:
                 unfinished.unlink(missing_ok=True)
@@ -104,8 +110,10 @@ class JobRunner:
                     finished = self._fetch(result, job, unfinished, begun)
                 case _:
                     assert_never(result)
+            uploads = Uploads(self.blobs, self._tell_storing, self.commands.cancel_requested)
             for variant in (Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
-                self.blobs.put(file_key(job.task_id, job.attempt, variant), unfinished[variant])
+                key = file_key(job.task_id, job.attempt, variant)
+                uploads.put(key, unfinished[variant], download_of(job.task_id, variant))
         rewritten = made.prompt if made.prompt != job.generation.prompt else finished.actual_prompt
         key = file_key(job.task_id, job.attempt)
         video = Video(key, finished.size_bytes, self.engine.name, finished.notes, finished.profile, rewritten)
@@ -138,6 +146,10 @@ class JobRunner:
         notes = (*fetched.notes, *finished_file.differences(facts, job.generation))
         encode_s = time.monotonic() - begun - generate_s
         return Finished(facts.bytes, generate_s, encode_s, notes, actual_prompt=fetched.actual_prompt)
+
+    def _tell_storing(self, problem: str | None) -> None:
+        if self.config.blobs.remote:
+            self.sender.send(Storing(problem))
 
     def _report(self, fraction: float) -> None:
         if self.commands.cancel_requested.is_set():

@@ -1,6 +1,10 @@
 """When an attempt's heartbeat is due, and when its child has made no progress for too long. It reads no clock."""
 
 from dataclasses import dataclass, field
+from typing import Final
+
+STORE_SECONDS: Final = 900.0
+"""How long a child may take to send one file to another machine: 100 MB over a line of 1 Mbit/s."""
 
 
 @dataclass(slots=True)
@@ -12,6 +16,9 @@ class Lease:
     stall_s: float
     heartbeat_s: float
     progress: float = 0.0
+    storing: bool = field(default=False, init=False)
+    """Whether the video is finished, and is being sent to another machine."""
+
     _renewed_s: float = field(init=False)
     _progressed_s: float = field(init=False)
 
@@ -22,6 +29,11 @@ class Lease:
         """Note the progress that the child reported; it never goes back."""
         self._progressed_s = now_s
         self.progress = max(self.progress, fraction)
+
+    def stores(self, now_s: float) -> None:
+        """Note that the child has finished the video, and sends a file of it to another machine."""
+        self._progressed_s = now_s
+        self.storing = True
 
     def due(self, now_s: float, *, told: bool) -> bool:
         """Whether a heartbeat is due; a call that says so counts as the heartbeat.
@@ -35,4 +47,5 @@ class Lease:
 
     def stalled(self, now_s: float) -> bool:
         """Whether the child has reported no progress for too long."""
-        return now_s - self._progressed_s > self.stall_s
+        allowed_s = max(self.stall_s, STORE_SECONDS) if self.storing else self.stall_s
+        return now_s - self._progressed_s > allowed_s

@@ -25,7 +25,7 @@ IDLE_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 60.0
 """How long the child may take to write a test file."""
 
-TOO_SLOW: Final = f"the disk took no file as large as a video within {PROBE_SECONDS:g} s"
+TOO_SLOW: Final = f"no test file was stored within {PROBE_SECONDS:g} s"
 
 AVOID_SECONDS: Final = 60.0
 """How long a model that did not load is not tried again while there are others to serve."""
@@ -135,6 +135,7 @@ class Worker:
             self._drain,
             self.storage_problem,
             self.metrics,
+            self.storage.waits,
             claimed.upstream,
         )
         try:

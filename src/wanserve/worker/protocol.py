@@ -1,7 +1,7 @@
 """The whole protocol between a worker and its child process: plain values, pickled over one pipe.
 
 The parent sends commands: a ChildConfig once, then Load, Generate, Probe, Cancel and Ping. The child sends events:
-Loaded, Progress, Done, Probed, Crashed, Pong.
+Loaded, Progress, Storing, Done, Probed, Crashed, Pong.
 """
 
 from collections.abc import Mapping
@@ -95,6 +95,13 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Storing:
+    """The video is finished, and a file of it is sent to another machine. `problem`: why that was in vain so far."""
+
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The video is stored."""
 
@@ -131,4 +138,4 @@ RESTART_CODES: Final = frozenset({WanserveError.code, EngineExhausted.code, Mach
 """The codes of a Crashed after which the child ends and a new one is started: its memory or state may be broken."""
 
 Command = ChildConfig | Load | Generate | Probe | Cancel | Ping
-Event = Loaded | Progress | Done | Probed | Crashed | Pong
+Event = Loaded | Progress | Storing | Done | Probed | Crashed | Pong

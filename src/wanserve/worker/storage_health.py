@@ -26,6 +26,10 @@ class StorageHealth:
         """Note a problem that is seen without writing; once it has gone, a test is due at once."""
         self.problem = problem
 
+    def waits(self, problem: str | None) -> None:
+        """Note why a finished video is not stored yet; None once it is. Nothing is claimed meanwhile anyway."""
+        self.problem = problem
+
     def failed(self, problem: str, now_s: float) -> bool:
         """Note an attempt or a test that failed by the machine's fault; whether to replace the child."""
         self.problem = problem

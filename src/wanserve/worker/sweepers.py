@@ -7,8 +7,9 @@ is logged, the next sweep tries again, and the other items are handled all the s
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -32,6 +33,12 @@ READINGS_APART_SECONDS: Final = 45.0
 
 READINGS_PER_RETENTION: Final = 100
 """The time between two readings where the retention is less than an hour, as a share of the retention."""
+
+KEYS_AT_ONCE: Final = 20_000
+"""How many stored files one sweep looks at. Each costs a look at the task table."""
+
+ORPHANS_MAX: Final = 10_000
+"""How many orphans are remembered for the second look. Those beyond are found by a later pass."""
 
 
 @dataclass(slots=True)
@@ -72,7 +79,7 @@ class LeaseSweeper:
 
 @dataclass(slots=True)
 class RetentionSweeper:
-    """Deletes the tasks that are past their retention, the files that no task has, and old idempotency keys.
+    """Deletes the tasks that are past their retention with their files, and old idempotency keys.
 
     `stopping` ends a long sweep early.
     """
@@ -81,17 +88,15 @@ class RetentionSweeper:
     blobs: BlobStore
     stopping: threading.Event
     monotonic_s: Callable[[], float] = time.monotonic
-    _orphans: set[str] = field(default_factory=set, init=False)
     _reading: tuple[float, int] | None = field(default=None, init=False)
     """When the retention was last read, and before which time a task must have ended to be past it."""
 
     def sweep(self) -> None:
         """Sweep once: delete what the last sweep found too."""
         if not self.tasks.store.leads():
-            self._orphans, self._reading = set(), None
+            self._reading = None
             return
-        rest = self.tasks.forget_old_keys, self.tasks.forget_lost_workers
-        for sweep in (self._sweep_old, self._sweep_orphans, *rest):
+        for sweep in (self._sweep_old, self.tasks.forget_old_keys, self.tasks.forget_lost_workers):
             if not self.stopping.is_set():
                 _logged(sweep)
 
@@ -112,13 +117,54 @@ class RetentionSweeper:
             # A file that cannot be deleted now is an orphan from here on, and is found as one later.
             _each((key for task in old if task.video for key in files_of(task)), self.blobs.delete, "was not deleted")
 
-    def _sweep_orphans(self) -> None:
-        # Listed before the tasks are read: a file that is stored meanwhile is not in the list.
-        found = {key for key in list(self.blobs.keys()) if self.tasks.is_orphan(key)}
-        _each(found & self._orphans, self._delete_orphan, "was not deleted")
-        self._orphans = found
 
-    def _delete_orphan(self, key: str) -> None:
+@dataclass(slots=True)
+class OrphanSweeper:
+    """Deletes the files that no task has.
+
+    It goes through all stored files again and again: each sweep looks at the next `keys_at_once` of them, in the order
+    in which they are listed, and the next sweep goes on behind them. What two passes in a row have found is deleted.
+    `stopping` ends a sweep early.
+    """
+
+    tasks: Tasks
+    blobs: BlobStore
+    stopping: threading.Event
+    keys_at_once: int = KEYS_AT_ONCE
+    _listing: Iterator[str] | None = field(default=None, init=False)
+    _found: set[str] = field(default_factory=set, init=False)
+    _found_before: set[str] = field(default_factory=set, init=False)
+
+    def sweep(self) -> None:
+        """Look at the next files. A store that does not answer ends the pass, which then begins again."""
+        if not self.tasks.store.leads():
+            self._listing, self._found, self._found_before = None, set(), set()
+            return
+        listing = self._listing = self._listing or iter(self.blobs.keys())
+        looked = 0
+        try:
+            # Each key was listed before its task is read: a file that is stored meanwhile has one by then.
+            for key in islice(listing, self.keys_at_once):
+                if self.stopping.is_set():
+                    return
+                looked += 1
+                self._look(key)
+        except WanserveError as error:
+            log.error("the files were not looked through: %s", error)
+            self._listing, self._found = None, set()
+            return
+        if looked < self.keys_at_once:
+            self._listing, self._found, self._found_before = None, set(), self._found
+
+    def _look(self, key: str) -> None:
+        if not self.tasks.is_orphan(key):
+            return
+        if len(self._found) < ORPHANS_MAX:
+            self._found.add(key)
+        if key in self._found_before:
+            _each([key], self._delete, "was not deleted")
+
+    def _delete(self, key: str) -> None:
         log.info("file %s belongs to no task", key)
         self.blobs.delete(key)
 

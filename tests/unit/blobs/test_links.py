@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from wanserve.blobs.link_secret import FileLinkSecret
 from wanserve.blobs.links import LinkExpired, LinkInvalid, LinkSigner
 from wanserve.domain.errors import SetupError
+from wanserve.machine.link_secret import FileLinkSecret
 
 LINKS = LinkSigner(bytes(range(32)))
 KEY = "videos/a/1.mp4"
@@ -125,7 +125,7 @@ def test_a_secret_is_made_once(tmp_path: Path) -> None:
 def test_two_that_start_at_once_agree(tmp_path: Path) -> None:
     """Six processes, let loose together by the end of their input: one secret."""
     program = (
-        "import sys; from pathlib import Path; from wanserve.blobs.link_secret import FileLinkSecret;"
+        "import sys; from pathlib import Path; from wanserve.machine.link_secret import FileLinkSecret;"
         "print('ready', flush=True); sys.stdin.read(); print(FileLinkSecret(Path(sys.argv[1])).read().hex())"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "link-secret")]

@@ -132,7 +132,7 @@ def test_conditions_come_before_ranges(file: Path) -> None:
 def test_a_file_that_is_deleted_once_it_is_open_is_sent_whole(file: Path) -> None:
     with open_file(file) as descriptor:
         file.unlink()
-        assert os.pread(descriptor, 4, 0) == CONTENT[:4]
+        assert os.pread(descriptor.descriptor, 4, 0) == CONTENT[:4]
     with pytest.raises(BlobNotFound), open_file(file):
         pass
 

@@ -61,3 +61,47 @@ CREATE TABLE refused_submits (
 
 CREATE INDEX refused_submits_by_request ON refused_submits (account, fingerprint, retries);
 CREATE INDEX refused_submits_by_age ON refused_submits (until_ms);
+
+-- As before, except that the tasks of an account are looked for in its turn. A condition of the query looked for those of
+-- every account that waits, before the first one's turn came.
+CREATE OR REPLACE FUNCTION claim_task(
+    by_worker text, of_models text[], lease_ms bigint, max_running_tasks integer, given_ms bigint, OUT claimed tasks,
+    OUT busy boolean
+) LANGUAGE plpgsql AS $$
+DECLARE
+    turn record;
+    head bigint;
+    now_ms bigint := wanserve_now_ms(given_ms);
+BEGIN
+    busy := FALSE;
+    FOR turn IN SELECT id, max_running FROM accounts WHERE waiting > 0 ORDER BY running, served, seq LOOP
+        -- Nothing is locked of an account that has no task for this worker.
+        CONTINUE WHEN NOT EXISTS (
+            SELECT 1 FROM unnest(of_models) AS asked (model)
+            WHERE head_of_lane(turn.id, asked.model, turn.max_running, max_running_tasks) IS NOT NULL
+        );
+        PERFORM 1 FROM accounts WHERE id = turn.id FOR UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            busy := TRUE;
+            CONTINUE;
+        END IF;
+        SELECT min(head_of_lane(turn.id, asked.model, own.max_running, max_running_tasks)) INTO head
+            FROM unnest(of_models) AS asked (model), accounts AS own WHERE own.id = turn.id;
+        CONTINUE WHEN head IS NULL;
+        -- A transaction that cancels this task waits for the account's row, so this one must not wait for it.
+        PERFORM 1 FROM tasks WHERE seq = head AND state = 'PENDING' FOR UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            busy := TRUE;
+            CONTINUE;
+        END IF;
+        UPDATE tasks SET
+            state = 'RUNNING', attempt = attempt + 1, started_ms = greatest(now_ms, submitted_ms),
+            lease_until_ms = now_ms + lease_ms, worker_id = by_worker
+        WHERE seq = head
+        RETURNING * INTO claimed;
+        UPDATE accounts SET served = nextval('turns') WHERE id = turn.id;
+        busy := FALSE;
+        RETURN;
+    END LOOP;
+END
+$$;

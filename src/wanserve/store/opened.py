@@ -1,0 +1,23 @@
+"""What opening one database gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wanserve.domain.idempotency import RefusedSubmits
+from wanserve.domain.ports import KeyStore, LinkSecret, Refusals, TaskStore, TokenStore
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStores:
+    """Everything that one database holds. `tokens` only where several servers share it.
+
+    `reads_block`: a read takes a round trip over a network, and must not run on an event loop.
+    """
+
+    tasks: TaskStore
+    keys: KeyStore
+    link_secret: LinkSecret
+    close: Callable[[], None]
+    refused: Refusals = field(default_factory=RefusedSubmits)
+    tokens: TokenStore | None = None
+    reads_block: bool = False

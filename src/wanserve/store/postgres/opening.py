@@ -1,0 +1,24 @@
+"""Opens every store on one PostgreSQL database. The driver is an extra, so only this module is imported from outside."""
+
+from wanserve.store.opened import OpenedStores
+from wanserve.store.postgres.database import PostgresDatabase
+from wanserve.store.postgres.keys import PostgresKeys
+from wanserve.store.postgres.move import move
+from wanserve.store.postgres.shared import PostgresLinkSecret, PostgresRefusals, PostgresTokens
+from wanserve.store.postgres.tasks import PostgresTasks
+
+__all__ = ["move", "open_postgres"]
+
+
+def open_postgres(url: str, *, owner: bool, sweeps: bool) -> OpenedStores:
+    """The stores; see PostgresDatabase. Raises SetupError."""
+    database = PostgresDatabase(url, owner=owner, sweeps=sweeps)
+    tasks, refused = PostgresTasks(database), PostgresRefusals(database)
+
+    def close() -> None:
+        refused.close()
+        tasks.close()
+        database.close()
+
+    link_secret, tokens = PostgresLinkSecret(database), PostgresTokens(database)
+    return OpenedStores(tasks, PostgresKeys(database), link_secret, close, refused, tokens, reads_block=True)
