@@ -38,19 +38,24 @@ def run(*command: str | Path, folder: Path) -> None:
 
 
 @lru_cache(maxsize=2)
-def _folder(*, durable: bool) -> str:
+def _folder(durable: bool) -> str:
     return tempfile.mkdtemp(prefix="wanserve-postgres-")
 
 
-@lru_cache(maxsize=2)
 def server(*, durable: bool = False) -> str:
     """The URL of a running server without its database's name. It ends with this process.
 
     Unless `durable` it does not wait for the disk: tests test the store, not PostgreSQL's durability.
     """
+    # One for each value: a cache of keyword arguments takes one that is left out for another call.
+    return _server(durable)
+
+
+@lru_cache(maxsize=2)
+def _server(durable: bool) -> str:
     needs.library("psycopg")
     programs = binaries()
-    folder = Path(_folder(durable=durable))
+    folder = Path(_folder(durable))
     data = folder / "data"
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
@@ -73,7 +78,7 @@ def server(*, durable: bool = False) -> str:
 def restart() -> None:
     """Stop the server as a crash would, and start it again."""
     server()
-    folder = Path(_folder(durable=False))
+    folder = Path(_folder(False))
     programs, data = binaries(), folder / "data"
     run(programs / "pg_ctl", "restart", "--wait", "--mode=immediate", "-D", data, "-l", folder / "log", folder=folder)
 
