@@ -115,7 +115,9 @@ def test_each_decision_names_tests_that_exist(record: Path) -> None:
         assert (ROOT / file).exists(), file
 
 
-@pytest.mark.parametrize("document", sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("deploy/*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("deploy/*.md")]), ids=lambda path: path.name
+)
 def test_no_link_of_a_document_is_broken(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if not target.startswith("http"):
