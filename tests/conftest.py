@@ -18,6 +18,7 @@ THOROUGH = (
     "unit/wan",
     "unit/bench/test_capacity.py",
     "integration/test_capacity.py",
+    "integration/test_deploy.py",
     "integration/test_group.py",
     "integration/test_postgres.py",
     "integration/test_shared_stores.py",
@@ -57,6 +58,7 @@ NEEDED_LIBRARIES = {
         "integration/test_shared_stores.py",
     ),
     "ray": ("e2e/test_ray.py",),
+    "kubernetes_validate": ("integration/test_deploy.py",),
     "simpy": ("unit/bench/test_capacity.py", "integration/test_capacity.py"),
     "obstore": (
         "integration/test_s3.py",

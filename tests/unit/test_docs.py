@@ -115,7 +115,9 @@ def test_each_decision_names_tests_that_exist(record: Path) -> None:
         assert (ROOT / file).exists(), file
 
 
-@pytest.mark.parametrize("document", sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("deploy/*.md")]), ids=lambda path: path.name
+)
 def test_no_link_of_a_document_is_broken(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if not target.startswith("http"):
@@ -158,7 +160,7 @@ def test_every_metric_is_documented() -> None:
 def test_prose_wraps_at_100_columns() -> None:
     """So that a change can be reviewed line by line. Tables, code and images have lines of their own length."""
     root = DOCS.parent
-    for page in [*root.glob("*.md"), *DOCS.rglob("*.md"), *root.glob("examples/*.md")]:
+    for page in [*root.glob("*.md"), *DOCS.rglob("*.md"), *root.glob("examples/*.md"), *root.glob("deploy/*.md")]:
         prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
         long = [line for line in prose.splitlines() if len(line) > 100 and not line.lstrip().startswith(("|", "!["))]
         assert long == [], page

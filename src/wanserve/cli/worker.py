@@ -4,6 +4,8 @@ import argparse
 
 from wanserve.cli.options import add_data_dir, settings_from
 from wanserve.domain.errors import SetupError
+from wanserve.placement.messages import RayOptions
+from wanserve.placement.supervise import work_on_ray
 from wanserve.server import work
 from wanserve.telemetry import start_logging
 
@@ -31,8 +33,5 @@ def run_worker(arguments: argparse.Namespace) -> None:
     if arguments.ray is None:
         work(settings)
         return
-    from wanserve.placement.messages import RayOptions  # noqa: PLC0415 - Ray is an extra
-    from wanserve.placement.supervise import work_on_ray  # noqa: PLC0415
-
     replicas, gpus = (1 if count is None else count for count in counts.values())
     work_on_ray(settings, RayOptions(arguments.ray, replicas, gpus))

@@ -92,6 +92,11 @@ class Controller:
                 self.cluster.remove(each.number)
             # They are looked for once more: a kill takes a moment to arrive.
             return bool(seen)
+        self._act(seen)
+        return bool(seen) or not self.stop.is_set()
+
+    def _act(self, seen: list[Seen]) -> None:
+        """Remove, drain and start what the plan says, and remove what takes too long to drain."""
         now_s = self.clock()
         paused = {number for number, then_s in self._not_before.items() if then_s > now_s}
         steps = plan(0 if self.stop.is_set() else self.replicas, seen, paused)
@@ -107,7 +112,6 @@ class Controller:
             self.cluster.drain(number)
         for number in steps.start:
             self.cluster.start(number)
-        return bool(seen) or not self.stop.is_set()
 
     def _age_s(self, actor: Seen) -> float:
         return self.clock() - self._first_seen[actor.number, actor.phase]
