@@ -50,14 +50,18 @@ def plan(replicas: int, seen: Sequence[Seen], paused: Collection[int] = ()) -> S
     once nothing of it is seen any more, it is started. Of the actors with other settings one drains at a time, so that
     the others go on making videos.
     """
-    remove = [each.number for each in seen if _is_over(each, replicas)]
-    drain = [each.number for each in seen if each.number >= replicas and each.phase is Phase.RUNNING]
-    outdated = [each.number for each in seen if each.number < replicas and not each.current]
-    running = [each.number for each in seen if each.number < replicas and each.phase is Phase.RUNNING]
-    if len(running) == replicas:
-        drain += outdated[:1]
-    present = {each.number for each in seen}.union(paused)
-    return Steps(tuple(n for n in range(replicas) if n not in present), tuple(drain), tuple(remove))
+    wanted = [each for each in seen if each.number < replicas]
+    running = [each for each in seen if each.phase is Phase.RUNNING]
+    drain = [each for each in running if each.number >= replicas]
+    if len(running) - len(drain) == replicas:
+        drain += [each for each in wanted if not each.current][:1]
+    start = set(range(replicas)).difference((each.number for each in wanted), paused)
+    remove = [each for each in seen if _is_over(each, replicas)]
+    return Steps(tuple(sorted(start)), _numbers(drain), _numbers(remove))
+
+
+def _numbers(actors: Sequence[Seen]) -> tuple[int, ...]:
+    return tuple(each.number for each in actors)
 
 
 def _is_over(actor: Seen, replicas: int) -> bool:
