@@ -191,11 +191,11 @@ def _fleet(
     availability: Availability,
     blobs: BlobStore,
     metrics: Metrics,
-    restore_secret: Callable[[], None],
+    own_sweeps: Sequence[Callable[[], None]],
     *,
     with_worker: bool,
 ) -> Fleet:
-    """The workers, one for each device, and the sweepers."""
+    """The workers, one for each device, and the sweepers, with those that only this kind of process has."""
     store, installation = core.tasks.store, installation_id(settings.data_dir)
     members = []
     router = _router(settings, availability) if with_worker else NoRouter()
@@ -207,7 +207,7 @@ def _fleet(
     retention = RetentionSweeper(core.tasks, blobs, stopping)
     orphans = OrphanSweeper(core.tasks, blobs, stopping)
     scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
-    files = [restore_secret, retention.sweep, orphans.sweep, scratch.sweep]
+    files = [*own_sweeps, retention.sweep, orphans.sweep, scratch.sweep]
     return Fleet(store, installation, members, Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping))
 
 
@@ -264,11 +264,7 @@ def build_worker(settings: Settings, core: Core, availability: Availability) -> 
     """Build a process that makes videos and answers nothing but its health and metrics. Raises SetupError."""
     metrics, stopping = Metrics(), threading.Event()
     metrics.add_task_table(core.tasks.store.state_counts)
-    secret = core.link_secret.read()
-    blobs = open_blobs(blob_target(settings))
-    fleet = _fleet(
-        settings, core, availability, blobs, metrics, partial(core.link_secret.restore, secret), with_worker=True
-    )
+    fleet = _fleet(settings, core, availability, open_blobs(blob_target(settings)), metrics, (), with_worker=True)
     ops = _ops(core, availability, metrics, fleet.rows, stopping)
     app = application([], ops.own_routes(), [Pixazo()], Uuids(), metrics.answers, Origin(None))
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
@@ -302,7 +298,7 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
         availability,
         blobs,
         metrics,
-        partial(core.link_secret.restore, signer.secret),
+        [partial(core.link_secret.restore, signer.secret)],
         with_worker=with_worker,
     )
     stopping = threading.Event()

@@ -501,6 +501,22 @@ def test_a_worker_is_forgotten_after_its_last_heartbeat_unless_it_has_a_task(sto
     assert [worker.id for worker in store.workers(3600)] == ["busy"]
 
 
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_an_end_is_written_whatever_text_others_gave_for_it(store: TaskStore, text: str) -> None:
+    """An upstream's prompt, a library's message or the name of a file may be no text that a database holds."""
+    ends = Failed(Failure("broken", text)), Succeeded(replace(VIDEO, notes=(text,), profile=text, actual_prompt=text))
+    for end in ends:
+        new = unaccepted()
+        assert failure(store.add(new, 10)) is None
+        claimed = store.claim("worker", [new.generation.model], 60, None)
+        assert claimed is not None
+        assert store.settle(claimed, end)
+        ended = store.find(new.id)
+        assert ended is not None
+        told = ended.failure.message if ended.failure else ended.video and ended.video.actual_prompt
+        assert told == "a\N{REPLACEMENT CHARACTER}b"
+
+
 def test_an_id_that_no_text_can_be_is_unknown(store: TaskStore) -> None:
     """Half a surrogate pair can be signed and searched for, and written nowhere."""
     assert failure(store.add(unaccepted(), 10)) is None

@@ -1,6 +1,5 @@
 """What several servers on one PostgreSQL database share: link secret, rate limits, refusals, cancels, the lead."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from wanserve.domain.idempotency import CountedSubmit, RefusedSubmits
 from wanserve.domain.ports import Refusals, TokensAsked, TokensGranted
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, Failed, Failure, Requeued, State, Succeeded
-from wanserve.domain.worker import WorkerRow
 from wanserve.store.postgres.database import PostgresDatabase
 from wanserve.store.postgres.listener import Connection
 from wanserve.store.postgres.shared import PostgresLinkSecret, PostgresRefusals, PostgresTokens
@@ -284,15 +282,3 @@ def test_a_cancel_whose_answer_was_lost_is_not_refused(losing: tuple[LosesAnswer
     store.settle(claimed, Succeeded(VIDEO))
     with pytest.raises(WrongState, match="is SUCCEEDED"):
         tasks.cancel("ann", ended.id)
-
-
-def test_a_worker_that_was_lost_long_ago_is_forgotten_unless_it_has_a_task(store: PostgresTasks) -> None:
-    for name in ("gone", "busy"):
-        store.save_worker(WorkerRow(name, name, "host", "cpu", (), "animatic"))
-    added(store, "ann")
-    assert store.claim("busy", MODELS, 60, None)
-    store.forget_workers(3600)
-    assert {row.id for row in store.workers(3600)} == {"gone", "busy"}
-    threading.Event().wait(0.01)
-    store.forget_workers(0.001)
-    assert {row.id for row in store.workers(3600)} == {"busy"}

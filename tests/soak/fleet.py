@@ -5,18 +5,16 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests import postgres, s3
-from tests.e2e.server import POLL, SUBMIT, Server, start, wanserve
+from tests.e2e.server import Server, start, wanserve
 from tests.soak.reckoning import MARK, Installation
-from tests.soak.run import ACCOUNTS, CANCELED_SHARE, PAUSE_SECONDS, SWEEP_SECONDS, TASKS_A_TROUBLE, Told, marked, send
+from tests.soak.run import PAUSE_SECONDS, TASKS_A_TROUBLE, Clients, Told, marked, reckon, send, until_swept
 
 APIS = 2
 WORKERS = 3
@@ -43,12 +41,21 @@ class Machines:
     folder: Path
     settings: dict[str, str]
     bucket: s3.Bucket
+    chance: random.Random
     apis: list[Server] = field(default_factory=list)
     workers: list[Server] = field(default_factory=list)
 
     def data_dirs(self) -> list[Path]:
         """That of each process."""
         return [self.folder / f"api-{n}" for n in range(APIS)] + [self.folder / f"gpu-{n}" for n in range(WORKERS)]
+
+    def url(self) -> str:
+        """See UnderTest: either server."""
+        return self.chance.choice(self.apis).url
+
+    def command(self, *arguments: str) -> str:
+        """See UnderTest."""
+        return wanserve(*arguments, "--data-dir", str(self.folder / "command"), **self.settings).stdout
 
     def start(self) -> None:
         """Start all."""
@@ -124,59 +131,6 @@ class Trouble(threading.Thread):
             send(worker.child_pid(), signal.SIGKILL)
 
 
-@dataclass
-class Clients:
-    """Submit at one server or the other, and send again what is not answered."""
-
-    machines: Machines
-    keys: dict[str, str]
-    chance: random.Random
-    told: Told
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
-    accepted: dict[str, str] = field(default_factory=dict)
-    """The account of each task that was accepted, by its id, oldest first."""
-
-    def submit_all(self) -> None:
-        """Submit as many tasks as there are to be, over time."""
-        for number in range(self.told.tasks):
-            self._submit(self.chance.choice(ACCOUNTS), number)
-            if self.chance.random() < CANCELED_SHARE:
-                task_id = self.chance.choice(list(self.accepted)[-5:])
-                data_dir = str(self.machines.folder / "command")
-                wanserve("tasks", "cancel", task_id, "--data-dir", data_dir, **self.machines.settings)
-            time.sleep(self.chance.uniform(*SUBMIT_PAUSE_SECONDS))
-
-    def _submit(self, account: str, number: int) -> None:
-        body = {
-            "model": "wan2.2-t2v-plus",
-            "input": {"prompt": f"a cat on a beach, number {number}"},
-            "parameters": {"size": "640*480", "seed": number},
-        }
-        while (answer := self._ask(SUBMIT, body, self.keys[account], f"soak {number}")) is None:
-            self.told.submits_sent_again += 1
-            time.sleep(0.1)
-        task_id = answer.json()["output"]["task_id"]
-        if task_id in self.accepted:
-            self.told.wrong.append(f"task {task_id} was given to two submits")
-        self.accepted[task_id] = account
-
-    def _ask(self, path: str, body: object, key: str, once: str) -> httpx.Response | None:
-        """One request to either server; None where it did not answer, or could not reach the database."""
-        headers = {"Ocp-Apim-Subscription-Key": key, "Idempotency-Key": once}
-        try:
-            answer = self.http.post(self.chance.choice(self.machines.apis).url + path, json=body, headers=headers)
-        except httpx.TransportError:
-            return None
-        assert answer.status_code in (200, 503), answer.text
-        return answer if answer.status_code == 200 else None
-
-    def poll_all(self) -> Iterator[tuple[str, str]]:
-        """The state of each task, as its account is told."""
-        for task_id, account in self.accepted.items():
-            answer = self._ask(POLL, {"task_id": task_id}, self.keys[account], "none")
-            yield task_id, "UNANSWERED" if answer is None else str(answer.json()["output"]["task_status"])
-
-
 def soak(folder: Path, tasks: int, seed: int) -> Told:
     """Run one soak in the folder; what was off is in `wrong`. The same seed draws the same troubles and pauses."""
     with s3.own_server() as server, pytest.MonkeyPatch.context() as patch:
@@ -187,11 +141,12 @@ def soak(folder: Path, tasks: int, seed: int) -> Told:
 
 def _soak(folder: Path, tasks: int, seed: int, bucket: s3.Bucket) -> Told:
     began, told, url = time.monotonic(), Told(tasks, seed), postgres.database("soak")
-    machines = Machines(folder, {**SETTINGS, "database_url": url, "blob_url": bucket.url}, bucket)
+    machines = Machines(
+        folder, {**SETTINGS, "database_url": url, "blob_url": bucket.url}, bucket, random.Random(seed + 1)
+    )
     installation = Installation(machines.data_dirs(), url, bucket.keys)
-    keys = {account: _new_key(account, machines) for account in ACCOUNTS}
     trouble = Trouble(machines, tasks // TASKS_A_TROUBLE, random.Random(seed), told)
-    clients = Clients(machines, keys, random.Random(-seed), told)
+    clients = Clients(machines, random.Random(-seed), told, SUBMIT_PAUSE_SECONDS)
     with marked(folder):
         machines.start()
         try:
@@ -201,31 +156,13 @@ def _soak(folder: Path, tasks: int, seed: int, bucket: s3.Bucket) -> Told:
                 time.sleep(0.1)
             trouble.calm.set()
             trouble.join()
-            deadline = time.monotonic() + SWEEP_SECONDS
-            while any(installation.left_over()) and time.monotonic() < deadline:
-                time.sleep(0.1)
-            told_states = dict(clients.poll_all())
+            until_swept(installation)
+            told_states = clients.poll_all()
         finally:
             trouble.calm.set()
             trouble.join()
             machines.stop()
             clients.http.close()
-    ended = installation.rows()
-    told.states.update(task.state for task in ended.values())
-    told.attempts = sum(task.attempt for task in ended.values())
-    told.attempts_at_most = max(task.attempt for task in ended.values())
-    told.wrong += installation.wrong(clients.accepted)
-    told.wrong += [
-        f"task {task} is {ended[task].state}, and its account is told {state}"
-        for task, state in told_states.items()
-        if task in ended and ended[task].state != state
-    ]
+    reckon(installation, clients, told_states)
     told.seconds = round(time.monotonic() - began, 1)
     return told
-
-
-def _new_key(account: str, machines: Machines) -> str:
-    data_dir = str(machines.folder / "command")
-    made = wanserve("keys", "create", account, "--account", account, "--data-dir", data_dir, **machines.settings)
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
@@ -90,6 +91,14 @@ class Patient:
         self.server.stop(signal.SIGKILL)
         self.start(ready=ready)
 
+    def url(self) -> str:
+        """See UnderTest."""
+        return self.server.url
+
+    def command(self, *arguments: str) -> str:
+        """See UnderTest."""
+        return wanserve(*arguments, "--data-dir", str(self.data_dir)).stdout
+
     def child(self) -> int | None:
         """The worker's child, while there is one."""
         with contextlib.suppress(AssertionError, OSError):
@@ -142,26 +151,46 @@ def send(process: int, number: signal.Signals) -> None:
         os.kill(process, number)
 
 
+class UnderTest(Protocol):
+    """One server or several, as clients and commands reach them."""
+
+    def url(self) -> str:
+        """The base URL of one that is to be asked now."""
+
+    def command(self, *arguments: str) -> str:
+        """What a command prints, whether or not it could do what it should."""
+
+
 @dataclass
 class Clients:
-    """Submit tasks of all accounts over time, and cancel some; what is not answered is sent again."""
+    """Submit tasks of all accounts over time, and cancel some; what is not answered is sent again.
 
-    patient: Patient
-    keys: dict[str, str]
+    `pause_s` are the shortest and the longest pause between two submits.
+    """
+
+    under_test: UnderTest
     chance: random.Random
     told: Told
+    pause_s: tuple[float, float]
     http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
     accepted: dict[str, str] = field(default_factory=dict)
     """The account of each task that was accepted, by its id, oldest first."""
+
+    keys: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        made = {name: self.under_test.command("keys", "create", name, "--account", name) for name in ACCOUNTS}
+        self.keys = {name: key.strip() for name, key in made.items()}
+        assert all(self.keys.values()), "every account has a key"
 
     def submit_all(self) -> None:
         """Submit as many tasks as there are to be, over time: so submits meet kills too."""
         for number in range(self.told.tasks):
             self._submit(self.chance.choice(ACCOUNTS), number)
             if self.chance.random() < CANCELED_SHARE:
-                # One of the latest, which is running or waits: to cancel what has ended would be no test.
-                self._cancel(self.chance.choice(list(self.accepted)[-5:]))
-            time.sleep(self.chance.uniform(*SUBMIT_PAUSE_SECONDS))
+                # One of the latest, which is running or waits, or has ended by now: to cancel an old one would be no test.
+                self.under_test.command("tasks", "cancel", self.chance.choice(list(self.accepted)[-5:]))
+            time.sleep(self.chance.uniform(*self.pause_s))
 
     def _submit(self, account: str, number: int) -> None:
         body = {
@@ -177,19 +206,15 @@ class Clients:
             self.told.wrong.append(f"task {task_id} was given to two submits")
         self.accepted[task_id] = account
 
-    def _cancel(self, task_id: str) -> None:
-        """Try to: it may have ended."""
-        wanserve("tasks", "cancel", task_id, "--data-dir", str(self.patient.data_dir))
-
     def _ask(self, path: str, body: object, key: str, once: str) -> httpx.Response | None:
-        """One request; None where no answer came, as the server was killed."""
+        """One request; None where no answer came, as the server was killed, or it could not reach the database."""
         headers = {"Ocp-Apim-Subscription-Key": key, "Idempotency-Key": once}
         try:
-            answer = self.http.post(self.patient.server.url + path, json=body, headers=headers)
+            answer = self.http.post(self.under_test.url() + path, json=body, headers=headers)
         except httpx.TransportError:
             return None
-        assert answer.status_code == 200, answer.text
-        return answer
+        assert answer.status_code in (200, 503), answer.text
+        return answer if answer.status_code == 200 else None
 
     def poll_all(self) -> dict[str, str]:
         """What every account is told of its tasks: the state of each."""
@@ -200,15 +225,35 @@ class Clients:
         return told
 
 
+def reckon(installation: Installation, clients: Clients, told_states: dict[str, str]) -> None:
+    """Write into `clients.told` how the tasks ended and what was off."""
+    told, ended = clients.told, installation.rows()
+    told.states.update(task.state for task in ended.values())
+    told.attempts = sum(task.attempt for task in ended.values())
+    told.attempts_at_most = max(task.attempt for task in ended.values())
+    told.wrong += installation.wrong(clients.accepted)
+    told.wrong += [
+        f"task {task} is {ended[task].state}, and its account is told {state}"
+        for task, state in told_states.items()
+        if task in ended and ended[task].state != state
+    ]
+
+
+def until_swept(installation: Installation) -> None:
+    """Wait until nothing is left over that belongs to no task; for SWEEP_SECONDS at most."""
+    deadline = time.monotonic() + SWEEP_SECONDS
+    while any(installation.left_over()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def soak(folder: Path, tasks: int, seed: int) -> Told:
     """Run one soak in the folder; what was off is in `wrong`. The same seed draws the same troubles and pauses."""
     began, told = time.monotonic(), Told(tasks, seed)
     data_dir = folder / "data"
     installation = Installation([data_dir])
-    keys = {account: new_key(account, data_dir) for account in ACCOUNTS}
     patient = Patient(data_dir)
     trouble = Trouble(patient, tasks // TASKS_A_TROUBLE, random.Random(seed), told)
-    clients = Clients(patient, keys, random.Random(-seed), told)
+    clients = Clients(patient, random.Random(-seed), told, SUBMIT_PAUSE_SECONDS)
     with marked(folder):
         patient.start()
         try:
@@ -220,33 +265,15 @@ def soak(folder: Path, tasks: int, seed: int) -> Told:
             trouble.join()
             # What belongs to no task goes with the second look after a start.
             patient.replace(ready=True)
-            deadline = time.monotonic() + SWEEP_SECONDS
-            while any(installation.left_over()) and time.monotonic() < deadline:
-                time.sleep(0.1)
+            until_swept(installation)
             told_states = clients.poll_all()
         finally:
             trouble.calm.set()
             patient.server.stop()
             clients.http.close()
-    ended = installation.rows()
-    told.states.update(task.state for task in ended.values())
-    told.attempts = sum(task.attempt for task in ended.values())
-    told.attempts_at_most = max(task.attempt for task in ended.values())
-    told.wrong += installation.wrong(clients.accepted)
-    told.wrong += [
-        f"task {task} is {ended[task].state}, and its account is told {state}"
-        for task, state in told_states.items()
-        if task in ended and ended[task].state != state
-    ]
+    reckon(installation, clients, told_states)
     told.seconds = round(time.monotonic() - began, 1)
     return told
-
-
-def new_key(account: str, data_dir: Path) -> str:
-    """A key of an account of this name."""
-    made = wanserve("keys", "create", account, "--account", account, "--data-dir", str(data_dir))
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -23,6 +22,7 @@ from wanserve.blobs.s3_errors import is_missing_bucket, reason
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable, RemoteUnavailable, SetupError, WanserveError
 from wanserve.domain.ports import LINK_SECONDS_MAX, Download, LinkMethod, RemoteFile
 from wanserve.machine.environment import process_environment
+from wanserve.machine.urls import is_url
 
 PART_BYTES: Final = 8 * 1024 * 1024
 """A file that is larger is sent in parts of this size, which S3 joins at the end: no half of a file is ever seen."""
@@ -177,18 +177,8 @@ def _require_endpoint() -> None:
     """Raise SetupError where a variable names an endpoint that is no URL: obstore would stop the process at it."""
     for name in ENDPOINTS:
         url = process_environment().get(name)
-        if url is not None and not _is_endpoint(url):
+        if url is not None and (not is_url(url) or "?" in url):
             raise SetupError(
                 f"{name}: must be http:// or https:// with a host, without a user name, such as http://127.0.0.1:9000;"
                 " unset it for Amazon's own"
             )
-
-
-def _is_endpoint(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_one = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    named = parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one
-    return named and url.isprintable() and not any(letter in url for letter in " @?#\\")

@@ -167,9 +167,10 @@ class Task:
         """The task after its attempt has ended. Raises WrongState unless it is RUNNING."""
         match settlement:
             case Succeeded(video):
-                return replace(self._ended(State.SUCCEEDED, now_ms), progress=1.0, video=video)
+                return replace(self._ended(State.SUCCEEDED, now_ms), progress=1.0, video=_storable_video(video))
             case Failed(failure, fault):
-                return replace(_counting(self._ended(State.FAILED, now_ms), fault), failure=failure)
+                told = Failure(storable(failure.code), storable(failure.message))
+                return replace(_counting(self._ended(State.FAILED, now_ms), fault), failure=told)
             case Requeued(fault):
                 self._require(State.PENDING)
                 return replace(_counting(self, fault), state=State.PENDING, started_ms=None, lease_until_ms=None)
@@ -215,3 +216,23 @@ def _counting(task: Task, fault: Fault | None) -> Task:
             return replace(task, losses=task.losses + 1)
         case _:
             assert_never(fault)
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD for what not every store can hold: U+0000, and half of a surrogate pair.
+
+    For texts that others wrote: upstreams, chat endpoints, libraries, names of files. The end of an attempt must be
+    written whatever they say. What clients send is refused instead.
+    """
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _storable_video(video: Video) -> Video:
+    prompt = video.actual_prompt
+    return replace(
+        video,
+        notes=tuple(map(storable, video.notes)),
+        profile=storable(video.profile),
+        actual_prompt=None if prompt is None else storable(prompt),
+    )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
 
 Asked = TypeVar("Asked")
@@ -66,10 +67,10 @@ class InBatches(Generic[Asked, Answer]):
             call = asyncio.get_running_loop().run_in_executor(
                 self.executor, self.find_many, [each for each, _ in batch]
             )
-            call.add_done_callback(lambda done, batch=batch: self._answer(done, batch))  # type: ignore[misc]
+            call.add_done_callback(partial(self._answer, batch))
 
     def _answer(
-        self, call: asyncio.Future[Sequence[Answer | Exception]], batch: list[tuple[Asked, asyncio.Future[Answer]]]
+        self, batch: list[tuple[Asked, asyncio.Future[Answer]]], call: asyncio.Future[Sequence[Answer | Exception]]
     ) -> None:
         self._under_way -= 1
         error = call.exception()

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from wanserve.domain.errors import MediaDamaged, MediaFailed
 from wanserve.domain.generation import Generation
 from wanserve.media.errors import media_errors
-from wanserve.media.probe import VideoFacts, outermost_boxes
+from wanserve.media.probe import VideoFacts, facts_of, outermost_boxes
 from wanserve.media.stills import Stills
 
 MAX_PIXELS: Final = 4096 * 2304
@@ -42,18 +42,7 @@ def examine(path: Path, on_frame: Callable[[], None]) -> VideoFacts:
                 on_frame()
             if frames == 0:
                 raise MediaDamaged("it has no frame")
-            return VideoFacts(
-                width=stream.width,
-                height=stream.height,
-                frames=frames,
-                fps=float(stream.average_rate or 0),
-                seconds=float((stream.duration or 0) * (stream.time_base or 0)),
-                codec=stream.codec_context.name,
-                pixel_format=stream.pix_fmt or "",
-                faststart=boxes.index("moov") < boxes.index("mdat"),
-                tags=dict(container.metadata),
-                bytes=path.stat().st_size,
-            )
+            return facts_of(path, boxes, container, stream, frames)
 
 
 def stills_of(path: Path, facts: VideoFacts, generation: Generation) -> Stills:

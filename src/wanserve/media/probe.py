@@ -1,6 +1,6 @@
 """Reads an MP4 back from the disk, to its last frame, so that no damaged file becomes the video of a task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -49,18 +49,25 @@ def read(path: Path) -> VideoFacts:
             if not container.streams.video:
                 raise MediaFailed(f"{path.name} has no video stream")
             stream = container.streams.video[0]
-            return VideoFacts(
-                width=stream.width,
-                height=stream.height,
-                frames=_count_frames(container, stream, path),
-                fps=float(stream.average_rate or 0),
-                seconds=float((stream.duration or 0) * (stream.time_base or 0)),
-                codec=stream.codec_context.name,
-                pixel_format=stream.pix_fmt or "",
-                faststart=boxes.index("moov") < boxes.index("mdat"),
-                tags=dict(container.metadata),
-                bytes=path.stat().st_size,
-            )
+            return facts_of(path, boxes, container, stream, _count_frames(container, stream, path))
+
+
+def facts_of(
+    path: Path, boxes: Sequence[str], container: InputContainer, stream: VideoStream, frames: int
+) -> VideoFacts:
+    """What an opened file contains, with the names of its outermost boxes and the number of frames that were decoded."""
+    return VideoFacts(
+        width=stream.width,
+        height=stream.height,
+        frames=frames,
+        fps=float(stream.average_rate or 0),
+        seconds=float((stream.duration or 0) * (stream.time_base or 0)),
+        codec=stream.codec_context.name,
+        pixel_format=stream.pix_fmt or "",
+        faststart=boxes.index("moov") < boxes.index("mdat"),
+        tags=dict(container.metadata),
+        bytes=path.stat().st_size,
+    )
 
 
 def check(path: Path, generation: Generation) -> VideoFacts:

@@ -1,6 +1,7 @@
 """The fleet in an actor: what `wanserve worker` runs, without signals and HTTP. It does not import Ray."""
 
 import hashlib
+import json
 import logging
 import platform
 import threading
@@ -49,13 +50,13 @@ class ActorState:
 def order_of(settings: Settings, gpus_per_worker: int) -> ActorOrder:
     """The order for actors with these settings."""
     given = settings.model_dump(exclude_unset=True) | {"data_dir": settings.data_dir}
-    text = f"{__version__} {gpus_per_worker} {settings.model_dump_json()} {_secrets(settings)}"
+    # With the secrets, which a dump as JSON would mask: with another key the actors are others.
+    text = json.dumps([__version__, gpus_per_worker, settings.model_dump()], default=_plain)
     return ActorOrder(__version__, given, hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
-def _secrets(settings: Settings) -> list[str]:
-    """The texts that the JSON of the settings masks."""
-    return [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 class FleetActor:

@@ -10,7 +10,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from wanserve.placement.fleet_actor import ActorOrder, ActorState, FleetActor
 from wanserve.placement.plan import Phase, Seen
-from wanserve.placement.words import one_line
+from wanserve.placement.ray_errors import one_line
 
 NAMESPACE: Final = "wanserve"
 PREFIX: Final = "worker-"

@@ -16,7 +16,7 @@ from wanserve.machine.environment import prepare_for_ray
 from wanserve.placement.controller import Controller
 from wanserve.placement.fleet_actor import order_of
 from wanserve.placement.messages import Abort, Alive, Begin, Drain, Finished, Order, Refused, Report
-from wanserve.placement.words import one_line
+from wanserve.placement.ray_errors import one_line
 from wanserve.telemetry import start_logging
 
 log = logging.getLogger(__name__)

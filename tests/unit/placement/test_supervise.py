@@ -12,8 +12,8 @@ from wanserve.domain.errors import SetupError
 from wanserve.placement.fleet_actor import FleetActor, actor_settings, order_of
 from wanserve.placement.messages import RayOptions
 from wanserve.placement.plan import Phase
+from wanserve.placement.ray_errors import LENGTH, one_line
 from wanserve.placement.supervise import _require_answer, _with_gpus, work_on_ray
-from wanserve.placement.words import LENGTH, one_line
 from wanserve.settings import Settings
 
 OPTIONS = RayOptions("127.0.0.1:1", replicas=1, gpus_per_worker=1)
@@ -92,6 +92,9 @@ def test_an_actor_has_a_folder_of_its_own_and_the_weights_of_its_node(tmp_path: 
     assert actor_settings(node, "worker-1", []).data_dir != first.data_dir
 
 
+UPSTREAM = {"name": "there", "url": "http://127.0.0.1:1/v1", "dialect": "openai", "models": ["wan2.2-t2v-plus"]}
+
+
 def test_the_fingerprint_tells_apart_what_needs_new_actors(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, database_url=SecretStr("postgresql://u:one@h/d"))
     prints = [
@@ -100,7 +103,12 @@ def test_the_fingerprint_tells_apart_what_needs_new_actors(tmp_path: Path) -> No
         order_of(settings.model_copy(update={"run_length": 3}), 1),
         order_of(Settings(data_dir=tmp_path, database_url=SecretStr("postgresql://u:two@h/d")), 1),
     ]
+    prints += [
+        order_of(Settings.model_validate({"data_dir": tmp_path, "upstreams": [{**UPSTREAM, "key": key}]}), 1)
+        for key in ("one-key", "another")
+    ]
     assert len({order.fingerprint for order in prints}) == len(prints)
+    assert not any("another" in order.fingerprint for order in prints)
     assert order_of(settings, 1) == prints[0]
     assert "one" not in repr(prints[0])
 

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain, repeat
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -82,10 +83,10 @@ class PostgresDatabase:
         runs then, and where it is left out the work must be such that it may run twice. Raises StoreUnavailable once
         it has failed for some seconds.
         """
-        tries = iter((work,))
+        tries = chain((work,), repeat(again or work))
 
         def next_try(connection: Connection) -> T:
-            return next(tries, again or work)(connection)
+            return next(tries)(connection)
 
         return self._with_retries(next_try, self._once)
 
