@@ -29,8 +29,8 @@ from bench.samples import (
 from bench.samples import opened as opened_sqlite
 from tests import postgres
 from wanserve.core import Core
+from wanserve.domain.files import file_key
 from wanserve.domain.task import Task, Video
-from wanserve.tasks import file_key
 
 WORKERS: Final = 8
 ACCOUNTS: Final = 200

@@ -20,10 +20,10 @@ from bench.samples import KEY_HEADER, MODEL, POLL_PATH, REQUEST, SUBMIT_BODY, SU
 from wanserve.core import Core, open_core
 from wanserve.domain.account import Key
 from wanserve.domain.catalogue import MODELS
+from wanserve.domain.files import file_key
 from wanserve.domain.task import Task, Video
 from wanserve.domain.worker import WorkerRow
 from wanserve.settings import Settings
-from wanserve.tasks import file_key
 
 FEW, MANY = 5, 105
 """With so many accounts that have waiting tasks the claims are measured: a claim looks at each of them."""

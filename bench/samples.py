@@ -8,12 +8,12 @@ from typing import Final
 
 from wanserve.core import Core, open_core
 from wanserve.domain.account import Key
+from wanserve.domain.files import file_key
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.settings import Settings
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.tasks import SqliteTasks
-from wanserve.tasks import file_key
 
 SUBMIT_PATH: Final = "/wan-video/v1/generateTextToVideoRequest"
 POLL_PATH: Final = "/wan-video-polling/getTextToVideoResult"

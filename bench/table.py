@@ -15,6 +15,7 @@ from bench.result import Result, Target, ratio
 from bench.samples import MODEL, REQUEST, database_of, finished_task, opened, owner
 from wanserve.core import Core
 from wanserve.domain.account import Key
+from wanserve.domain.files import file_key
 from wanserve.domain.generation import Generation
 from wanserve.domain.rules import check
 from wanserve.domain.search import Search
@@ -22,7 +23,6 @@ from wanserve.domain.task import Failure, State, Task, Video
 from wanserve.metrics import Metrics
 from wanserve.store.listing import PERIOD_MS
 from wanserve.store.rows import TASK_COLUMNS, life_row, new_row
-from wanserve.tasks import file_key
 
 FINISHED = 100_000
 WAITING = 10_000

@@ -62,6 +62,7 @@ NEEDED_LIBRARIES = {
     "simpy": ("unit/bench/test_capacity.py", "integration/test_capacity.py"),
     "obstore": (
         "integration/test_s3.py",
+        "e2e/test_ray.py",
         "e2e/test_s3.py",
         "e2e/test_several_machines.py",
         "clients/test_over_a_bucket.py",

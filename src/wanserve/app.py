@@ -13,11 +13,12 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from wanserve import __version__
+from wanserve.blobs.keys import OWNER
 from wanserve.blobs.links import LinkSigner
 from wanserve.blobs.target import BlobTarget, DiskTarget, S3Target, open_blobs, open_bucket
 from wanserve.core import Core, Uuids
 from wanserve.domain.catalogue import ModelCard
-from wanserve.domain.errors import SetupError
+from wanserve.domain.errors import BlobUnavailable, SetupError
 from wanserve.domain.ports import BlobStore, Clock
 from wanserve.domain.task import Task
 from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
@@ -94,6 +95,25 @@ def check_blobs(target: BlobTarget) -> None:
     """Use a bucket once as serving will, before any task is taken. Raises SetupError with what the bucket said."""
     if isinstance(target, S3Target):
         open_bucket(target).check()
+
+
+def require_own_blobs(settings: Settings, core: Core) -> None:
+    """Raise SetupError where the files belong to another database: each of the two would delete those of the other.
+
+    A data directory's own files are not looked at, as nobody shares them.
+    """
+    if settings.blob_url is None:
+        return
+    try:
+        owner = open_blobs(blob_target(settings)).owner(core.database_id)
+    except BlobUnavailable as error:
+        raise SetupError(f"blob_url (WANSERVE_BLOB_URL): {error}") from error
+    if owner != core.database_id:
+        raise SetupError(
+            f"blob_url (WANSERVE_BLOB_URL): the files at {settings.blob_url} belong to another database, and two would"
+            f" delete each other's: name another place, such as {settings.blob_url.rstrip('/')}/NAME. Where the other"
+            f" database is gone for good, delete {OWNER} there"
+        )
 
 
 def child_config(settings: Settings, availability: Availability) -> ChildConfig:
@@ -199,6 +219,7 @@ def _fleet(
     store, installation = core.tasks.store, installation_id(settings.data_dir)
     members = []
     router = _router(settings, availability) if with_worker else NoRouter()
+    metrics.add_upstreams(router.use)
     for name, seen in _devices(settings, availability).items() if with_worker else ():
         worker = _worker(settings, core, availability, seen, blobs, metrics, router)
         row = WorkerRow(worker.id, installation, platform.node(), name, seen, availability.engine, availability.cards)

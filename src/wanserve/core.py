@@ -47,7 +47,8 @@ class Core:
     """The use cases on an opened database: what the server and the command line share.
 
     `reads_block`: a read of the store takes a round trip over a network, and must not run on the event loop. `tokens`
-    are the rate limits that several servers share; None where there is one server, which counts by itself.
+    are the rate limits that several servers share; None where there is one server, which counts by itself. For
+    `database_id` see OpenedStores.
     """
 
     tasks: Tasks
@@ -55,6 +56,7 @@ class Core:
     catalogue: Catalogue
     reads_block: bool
     link_secret: LinkSecret
+    database_id: str
     tokens: TokenStore | None
     _close: Callable[[], None]
 
@@ -91,7 +93,8 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
         [lock] if owner else [],
     )
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
-    stores = OpenedStores(SqliteTasks(database, now_ms), SqliteKeys(database, now_ms), link_secret, database.close)
+    tasks, keys = SqliteTasks(database, now_ms), SqliteKeys(database, now_ms)
+    stores = OpenedStores(tasks, keys, link_secret, database.id(), database.close)
     return _core(settings, stores, served)
 
 
@@ -116,7 +119,16 @@ def _core(settings: Settings, stores: OpenedStores, served: Served) -> Core:
         refused=stores.refused,
     )
     keys = Keys(stores.keys, MODELS, lambda: f"sk-{secrets.token_hex(24)}")
-    return Core(tasks, keys, catalogue, stores.reads_block, stores.link_secret, stores.tokens, stores.close)
+    return Core(
+        tasks,
+        keys,
+        catalogue,
+        stores.reads_block,
+        stores.link_secret,
+        stores.database_id,
+        stores.tokens,
+        stores.close,
+    )
 
 
 def back_up_database(settings: Settings, target: Path) -> None:

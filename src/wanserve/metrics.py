@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -14,6 +14,7 @@ from wanserve.domain.attempt import Outcome, Timings
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import StateCount
 from wanserve.domain.task import Task, Video
+from wanserve.domain.worker import UpstreamUse
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,10 @@ class Metrics:
     def add_task_table(self, state_counts: Callable[[], Sequence[StateCount]]) -> None:
         """Add the metrics of the task table, which is read for every page. Call it once."""
         self._registry.register(_TaskTableCollector(state_counts))
+
+    def add_upstreams(self, use: Callable[[], Mapping[str, UpstreamUse]]) -> None:
+        """Add the metrics of the upstreams, where there are some. Call it once."""
+        self._registry.register(_UpstreamCollector(use))
 
     def video_made(self, task: Task, video: Video, timings: Timings) -> None:
         """Count a video whose task has SUCCEEDED."""
@@ -133,3 +138,22 @@ class _TaskTableCollector(Collector):
                 age.add_metric([row.model], max(0.0, time.time() - row.oldest_ms / 1000))
         yield tasks
         yield age
+
+
+class _UpstreamCollector(Collector):
+    """Collects what the upstreams do."""
+
+    def __init__(self, use: Callable[[], Mapping[str, UpstreamUse]]) -> None:
+        self._use = use
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("wanserve_upstream_up", "1 while the upstream gets tasks.", labels=["upstream"])
+        tasks = GaugeMetricFamily("wanserve_upstream_tasks", "Tasks that the upstream has.", labels=["upstream"])
+        failures = CounterMetricFamily(
+            "wanserve_upstream_failures", "Attempts that failed by the upstream's fault.", labels=["upstream"]
+        )
+        for name, use in self._use().items():
+            up.add_metric([name], use.gets_tasks)
+            tasks.add_metric([name], use.running)
+            failures.add_metric([name], use.failed)
+        yield from (family for family in (up, tasks, failures) if family.samples)

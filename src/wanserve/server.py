@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
-from wanserve.app import Parts, blob_target, build, build_worker, check_blobs
+from wanserve.app import Parts, blob_target, build, build_worker, check_blobs, require_own_blobs
 from wanserve.core import Core, make_folders, open_core
 from wanserve.domain.errors import InvalidRequest, SetupError
 from wanserve.fleet import Fleet
@@ -74,6 +74,7 @@ def opened(settings: Settings, *, owner: bool) -> Iterator[tuple[Core, Availabil
     check_blobs(blob_target(settings))
     # Locked before the database is opened: a newer version must not migrate it under a server that still runs.
     with lock_data_dir(settings.data_dir), closing(open_core(settings, served, owner=owner, sweeps=True)) as core:
+        require_own_blobs(settings, core)
         yield core, availability
 
 

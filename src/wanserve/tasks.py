@@ -25,6 +25,7 @@ from wanserve.domain.errors import (
     WanserveError,
     WrongState,
 )
+from wanserve.domain.files import files_of, task_of, unfinished_name
 from wanserve.domain.idempotency import (
     CountedSubmit,
     Idempotency,
@@ -34,7 +35,7 @@ from wanserve.domain.idempotency import (
     RetryCount,
     SubmitIdentity,
 )
-from wanserve.domain.ports import Clock, Download, Refusals, TaskStore
+from wanserve.domain.ports import Clock, Refusals, TaskStore
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import (
     UNFINISHED,
@@ -62,26 +63,6 @@ SLICE: Final = 200
 
 SubmitRequest = rules.VideoRequest | rules.RemixRequest
 """What a submit may ask for."""
-
-
-def file_key(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:
-    """The key of an attempt's file: no two attempts share one, so a late attempt overwrites nothing."""
-    return f"videos/{task_id}/{attempt}.{variant}"
-
-
-def download_of(task_id: str, variant: Variant = Variant.VIDEO) -> Download:
-    """How a file of the task is sent: under the task's name, whichever attempt made it."""
-    return Download(variant.media_type, f"{task_id}.{variant}")
-
-
-def unfinished_name(task_id: str, attempt: int, variant: Variant = Variant.VIDEO) -> str:
-    """The name of an attempt's file while it is written."""
-    return f"{task_id}.{attempt}.{variant}"
-
-
-def files_of(task: Task) -> list[str]:
-    """The keys of all files of the task's newest attempt."""
-    return [file_key(task.id, task.attempt, variant) for variant in Variant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,14 +274,18 @@ class Tasks:
 
     def owner_of_file(self, key: str) -> Task:
         """The task whose video has this key. Raises BlobNotFound where no task has it."""
-        owner = self._owner(key)
+        task_id = task_of(key)
+        owner = None if task_id is None else self.store.find(task_id)
         if owner is None or owner.video is None or owner.video.key != key or owner.ended_before(self.kept_since_ms()):
             raise BlobNotFound(f"no file is stored as {key!r}")
         return owner
 
     def is_orphan(self, key: str) -> bool:
-        """Whether no task has, or may still come to have, the stored file of this key (see `file_key`)."""
-        owner = self._owner(key)
+        """Whether this is an attempt's file that no task has, or may still come to have. What others store is none."""
+        task_id = task_of(key)
+        if task_id is None:
+            return False
+        owner = self.store.find(task_id)
         return owner is None or owner.state not in (State.RUNNING, State.SUCCEEDED) or key not in files_of(owner)
 
     def is_left_over(self, name: str) -> bool:
@@ -318,10 +303,6 @@ class Tasks:
     def forget_lost_workers(self) -> None:
         """Remove the workers that have been lost for long."""
         self.store.forget_workers(KEPT_SECONDS)
-
-    def _owner(self, key: str) -> Task | None:
-        parts = key.split("/")
-        return self.store.find(parts[1]) if len(parts) == 3 else None
 
     def _remix(self, key: Key, request: rules.RemixRequest) -> NewTask:
         source = self.get(key.account, request.source_id)

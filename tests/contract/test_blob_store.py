@@ -1,11 +1,13 @@
 """The contract of BlobStore, on each target that can be opened."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests import s3
+from wanserve.blobs.keys import OWNER
 from wanserve.blobs.target import DiskTarget, S3Target, open_blobs
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable, RemoteUnavailable
 from wanserve.domain.ports import BlobStore, Download, LocalFile, RemoteFile
@@ -73,6 +75,19 @@ def test_a_later_file_takes_the_place_of_an_earlier_one(blobs: BlobStore, tmp_pa
     stored(blobs, tmp_path, KEY, b"one")
     stored(blobs, tmp_path, KEY, b"another")
     assert content(blobs, KEY) == b"another"
+
+
+def test_the_files_belong_to_the_first_database_that_asks(blobs: BlobStore, tmp_path: Path) -> None:
+    assert [blobs.owner(name) for name in ("one", "another", "one")] == ["one"] * 3
+    assert list(blobs.keys()) == [OWNER]
+    blobs.delete(OWNER)
+    assert blobs.owner("another") == "another"
+
+
+def test_of_databases_that_ask_at_once_one_has_the_files(blobs: BlobStore) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        owners = list(threads.map(blobs.owner, (f"database-{number}" for number in range(8))))
+    assert len(set(owners)) == 1
 
 
 def test_how_it_is_downloaded_need_not_be_known(blobs: BlobStore, tmp_path: Path) -> None:

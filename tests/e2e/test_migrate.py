@@ -28,7 +28,8 @@ def migrate(data_dir: Path, url: str, *arguments: str) -> tuple[int, str, str]:
 
 def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
     data_dir, url = tmp_path / "data", postgres.database("moved")
-    with running(data_dir) as server:
+    place = f"file://{tmp_path / 'videos'}"
+    with running(data_dir, blob_url=place) as server:
         key = server.key
         headers = {"Ocp-Apim-Subscription-Key": key, "Idempotency-Key": "once"}
         body = {"model": "wan2.2-t2v-plus", "input": {"prompt": "eine Katze, 猫 🐈"}, "parameters": {"size": "640*480"}}
@@ -40,7 +41,7 @@ def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
         wanserve("keys", "revoke", "two", "--data-dir", str(data_dir))
         refused = migrate(data_dir, url)
         assert (refused[0], "another wanserve serves" in refused[2]) == (1, True), "nothing is moved under a server"
-    with running(data_dir, "--no-worker") as server:
+    with running(data_dir, "--no-worker", blob_url=place) as server:
         waiting = server.submit("for later", key=key)
     usage = wanserve("usage", "--json", "--data-dir", str(data_dir)).stdout
     status, out, problem = migrate(data_dir, url, "--json")
@@ -49,7 +50,8 @@ def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
     assert {table: rows[table] for table in TABLES} == dict(zip(TABLES, (2, 2, 2, 1, 1), strict=True))
     again = migrate(data_dir, url)
     assert (again[0], again[2].count("\n"), "is in use" in again[2]) == (1, 1, True)
-    with running(data_dir, database_url=url) as server:
+    # The files belong to the database that was moved: another one is refused there.
+    with running(data_dir, database_url=url, blob_url=place) as server:
         assert server.log.read_text().count("shown only now") == 1, "no key is made where there are some"
         assert server.key == key
         assert server.poll(made) | {"video_url": ""} == told | {"video_url": ""}

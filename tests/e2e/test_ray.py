@@ -14,14 +14,23 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
-from tests.e2e.faults.harness import NUMBERS, until
-from tests.e2e.ray_nodes import QUICK, RayNodes, ray_nodes
+from tests import postgres, s3
+from tests.e2e.faults.harness import NUMBERS, process_state, until
+from tests.e2e.ray_nodes import QUICK, RayNodes, descendants, ray_nodes
 from tests.e2e.server import WANSERVE, Server, environment, running, wanserve
 
 SETTINGS = {"submit_rps": "1000", "query_rps": "10000", "lease_seconds": "3", "drain_seconds": "20"}
 LONG = {"size": "832*480"}
 """A video that takes seconds."""
+
+TURBO = "wanx2.1-t2v-turbo"
+WAN = f"""
+engine = "wan"
+[models."{TURBO}"]
+weights = "{Path(__file__).parents[1] / "assets" / "tiny-wan"}"
+steps = 30
+frames = 9
+"""
 
 
 @dataclass
@@ -55,13 +64,14 @@ class Site:
     def data_dir(self) -> Path:
         return self.folder / "nodes"
 
-    def control(self, replicas: int, gpus: int = 1) -> Controller:
+    def control(self, replicas: int, gpus: int = 1, address: str | None = None) -> Controller:
         """Start a controller."""
         log = self.folder / f"controller-{len(self.controllers)}.log"
-        options = ["--ray", self.nodes.address, "--replicas", str(replicas), "--gpus-per-worker", str(gpus)]
+        options = ["--ray", address or self.nodes.address, "--replicas", str(replicas), "--gpus-per-worker", str(gpus)]
         with log.open("wb") as stderr:
             process = subprocess.Popen(
                 [WANSERVE, "worker", "--data-dir", str(self.data_dir), *options],
+                cwd=self.folder,
                 env=environment(**self.settings) | QUICK,
                 stderr=stderr,
             )
@@ -87,6 +97,10 @@ class Site:
         """The process id of an actor, which is in the lock of its data directory."""
         return int((self.data_dir / "ray" / f"worker-{number}" / "lock").read_text())
 
+    def ranks(self, number: int) -> list[int]:
+        """The process ids of the other ranks of an actor's group."""
+        return [pid for pid in descendants(self.pid(number)) if "wan.peer" in Path(f"/proc/{pid}/cmdline").read_text()]
+
     def until_started(self, *task_ids: str) -> None:
         """Wait until all these tasks run."""
         until("the starts", lambda: {self.api.poll(each)["task_status"] for each in task_ids} == {"RUNNING"})
@@ -108,9 +122,9 @@ def cluster(sessions: Path) -> Iterator[RayNodes]:
 
 
 @contextmanager
-def _site(folder: Path, nodes: RayNodes) -> Iterator[Site]:
+def _site(folder: Path, nodes: RayNodes, blob_url: str | None = None) -> Iterator[Site]:
     url = postgres.database(f"ray_{next(NUMBERS)}")
-    settings = {"database_url": url, "blob_url": (folder / "files").as_uri(), **SETTINGS}
+    settings = {"database_url": url, "blob_url": blob_url or (folder / "files").as_uri(), **SETTINGS}
     with running(folder / "api", "--no-worker", ready=True, **settings) as api:
         site = Site(folder, nodes, settings, api)
         try:
@@ -129,7 +143,24 @@ def site(tmp_path: Path, cluster: RayNodes) -> Iterator[Site]:
         yield made
 
 
-def test_replicas_make_videos_come_and_go_and_are_drained_at_the_end(site: Site) -> None:
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> s3.Bucket:
+    """A bucket, whose variables every node has that is started in the test."""
+    made = s3.server().bucket("ray")
+    made.enter(monkeypatch)
+    return made
+
+
+@pytest.fixture
+def site_over_a_bucket(tmp_path: Path, cluster: RayNodes, bucket: s3.Bucket) -> Iterator[Site]:
+    with _site(tmp_path, cluster, bucket.url) as made:
+        yield made
+
+
+def test_replicas_make_videos_come_and_go_and_are_drained_at_the_end(
+    site_over_a_bucket: Site, bucket: s3.Bucket
+) -> None:
+    site = site_over_a_bucket
     site.nodes.node(gpus=2)
     first = site.control(replicas=2)
     site.until_alive(2)
@@ -145,6 +176,8 @@ def test_replicas_make_videos_come_and_go_and_are_drained_at_the_end(site: Site)
         site.api.wait(task_id, "SUCCEEDED")
     shown = [json.loads(_command(site, "tasks", "show", each, "--json")) for each in last]
     assert [task["attempt"] for task in shown] == [1, 1], "the worker that went has finished its task"
+    stored = bucket.keys()
+    assert sum(key.endswith(".mp4") for key in stored) == 6
     assert second.end(signal.SIGKILL) == -signal.SIGKILL
     third = site.control(replicas=2)
     site.until_alive(2)
@@ -191,6 +224,41 @@ def test_a_group_is_made_anew_on_another_node_when_its_node_is_lost(site: Site) 
     site.nodes.node(gpus=2)
     site.api.wait(task_id, "SUCCEEDED")
     assert controller.end() == 0
+
+
+def test_a_group_with_a_dead_rank_is_torn_down_and_made_anew(site: Site) -> None:
+    """Two processes make the video on the CPU; they are told to use the GPUs that Ray gave the actor."""
+    (site.folder / "wanserve.toml").write_text(WAN)
+    site.nodes.node(gpus=2)
+    controller = site.control(replicas=1, gpus=2)
+    site.until_alive(1)
+    task_id = site.api.submit("a cat", model=TURBO)
+    site.until_started(task_id)
+    (rank,) = site.ranks(0)
+    os.kill(rank, signal.SIGKILL)
+    site.api.wait(task_id, "SUCCEEDED")
+    (another,) = site.ranks(0)
+    shown = json.loads(_command(site, "tasks", "show", task_id, "--json"))
+    assert (another != rank, shown["attempt"], controller.said("worker-0 is lost")) == (True, 2, 0)
+    assert controller.end() == 0
+
+
+def test_a_second_signal_ends_the_drain(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.nodes.node(gpus=1)
+    controller = site.control(replicas=1)
+    site.until_alive(1)
+    task_id = site.api.submit("a long film", **LONG)
+    site.until_started(task_id)
+    actor = site.pid(0)
+    controller.process.send_signal(signal.SIGTERM)
+    until("the drain", lambda: controller.said("worker-0 drains") == 1)
+    assert controller.end() == 0
+    until("its end", lambda: process_state(actor) in ("", "Z"))
+    # As Ray itself finds its cluster.
+    monkeypatch.setenv("RAY_ADDRESS", site.nodes.address)
+    another = site.control(replicas=1, address="auto")
+    site.api.wait(task_id, "SUCCEEDED")
+    assert another.end() == 0
 
 
 def test_a_lost_head_costs_no_task_and_the_actors_come_again(site: Site) -> None:

@@ -10,12 +10,12 @@ from tests.fuzz.budget import FRESH_SECONDS, SEED
 from wanserve.app import build
 from wanserve.blobs.links import LinkSigner
 from wanserve.core import open_core
+from wanserve.domain.files import file_key
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.models.availability import find_availability
 from wanserve.models.catalogue import Served
 from wanserve.settings import Settings
-from wanserve.tasks import file_key
 
 MANY = 1_000_000
 

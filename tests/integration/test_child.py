@@ -16,10 +16,10 @@ from tests.samples import new_generation
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, EngineFailed
+from wanserve.domain.files import file_key, unfinished_name
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import Variant
 from wanserve.media import probe
-from wanserve.tasks import file_key, unfinished_name
 from wanserve.worker import supervisor
 from wanserve.worker.child import result_of
 from wanserve.worker.ports import Absent, ChildState, Ready

@@ -1,19 +1,25 @@
 """What the contract cannot see of the PostgreSQL store: locks, lost connections, notifications, and its schema."""
 
 import random
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from select import select
+from tempfile import TemporaryDirectory
+from threading import Thread
+from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 import pytest
 
 from tests import postgres
 from tests.samples import VIDEO, unaccepted
-from wanserve.domain.errors import SetupError, StoreUnavailable
+from wanserve.domain.errors import SetupError, StoreUnavailable, StoreUncertain
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Settlement, State, Succeeded
 from wanserve.store.memory import MemoryTasks
@@ -131,6 +137,21 @@ def test_a_claim_waits_for_no_lock_and_serves_the_next_account_meanwhile(url: st
     assert claim(store) == "ann"
 
 
+def test_a_claim_is_tried_again_while_another_holds_the_only_account_that_waits(url: str, store: PostgresTasks) -> None:
+    """Else a device would idle until its next look, though a task waits for it."""
+    store.claim_pauses_s = (0.01,) * 5000
+    new = added(store, "ann")
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(url) as other:
+        other.execute("SELECT 1 FROM accounts FOR UPDATE")
+        claimed = threads.submit(store.claim, "worker", MODELS, 60, None)
+        with pytest.raises(TimeoutError):
+            claimed.result(0.1)
+        other.rollback()
+        task = claimed.result(PATIENCE_S)
+    assert task is not None
+    assert task.id == new.id
+
+
 def test_a_claim_and_a_cancel_of_its_task_do_not_wait_for_each_other(url: str, store: PostgresTasks) -> None:
     first, second = added(store, "ann"), added(store, "ann")
     with psycopg.connect(url) as other:
@@ -241,6 +262,81 @@ def test_a_transaction_that_lost_its_connection_before_the_commit_runs_again(
     assert database.transact(write) == 1
     assert len(runs) == 2
     assert database.read("SELECT id FROM accounts", ()) == [("ann",)]
+
+
+class Proxy:
+    """Passes the bytes of connections on to the server. Once it is `armed`, it cuts the wire at the next commit.
+
+    `after` says how far the commit comes: to the server, or not even there.
+    """
+
+    armed = False
+
+    def __init__(self, url: str, folder: Path, *, after: bool) -> None:
+        self.after, self.cuts = after, 0
+        at = unquote(urlsplit(url).netloc.partition("@")[2])
+        self._server = str(Path(at) / ".s.PGSQL.5432")
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(folder / ".s.PGSQL.5432"))
+        self._listening.listen()
+        self.url = f"postgresql://{postgres.USER}@{quote(str(folder), safe='')}{urlsplit(url).path}"
+        Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._server)
+            Thread(target=self._pass_on, args=(client, server), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        with client, server:
+            while True:
+                for ready in select([client, server], [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    if ready is client and b"COMMIT" in data and self.armed:
+                        self.armed, self.cuts = False, self.cuts + 1
+                        if self.after:
+                            server.sendall(data)
+                            server.recv(65536)
+                        return
+                    (server if ready is client else client).sendall(data)
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["committed", "not committed"])
+def test_a_submit_whose_connection_was_lost_at_the_commit_is_stored_once(url: str, *, after: bool) -> None:
+    # Its own, as the path of a socket has at most 107 characters.
+    with (
+        TemporaryDirectory() as folder,
+        closing(Proxy(url, Path(folder), after=after)) as proxy,
+        closing(PostgresDatabase(proxy.url)) as database,
+        closing(PostgresTasks(database)) as store,
+    ):
+        proxy.armed = True
+        new = added(store, "ann")
+        assert proxy.cuts == 1
+        assert [task.id for task in store.search("ann", Search())] == [new.id]
+        assert store.count("ann", Search()) == 1
+
+
+def test_a_server_that_does_not_know_the_transaction_cannot_tell(database: PostgresDatabase) -> None:
+    """As after a failover to a standby that lacks it."""
+    with pytest.raises(StoreUncertain, match="may be lost"):
+        database._was_committed("1000000000000", psycopg.OperationalError("the connection was lost"))
+
+
+def test_the_server_looks_soon_for_a_machine_that_has_gone(database: PostgresDatabase) -> None:
+    # Of a connection over TCP the others are set too; this one is over a socket of the file system.
+    assert database.read("SHOW idle_in_transaction_session_timeout", ()) == [("10s",)]
 
 
 def test_an_error_of_the_work_itself_undoes_its_transaction_and_is_not_tried_again(database: PostgresDatabase) -> None:

@@ -16,7 +16,9 @@ from tests.integration.upstream import (
     KEY,
     MODEL,
     THEIR_MODEL,
+    Handler,
     Reply,
+    Seen,
     StubUpstream,
     cuts,
     drips,
@@ -25,6 +27,7 @@ from tests.integration.upstream import (
     is_now,
     says,
     stub,
+    usual,
 )
 from wanserve import app
 from wanserve.cli import findings
@@ -44,6 +47,7 @@ from wanserve.domain.errors import (
 )
 from wanserve.domain.ports import Fetched, Order
 from wanserve.engine.remote import engine as engine_module
+from wanserve.engine.remote import fetching as fetching_module
 from wanserve.engine.remote.check import check_all, check_upstream, require_settings
 from wanserve.engine.remote.engine import RemoteEngine
 from wanserve.engine.remote.fetching import Pace
@@ -530,11 +534,51 @@ def test_a_cancel_ends_whatever_the_upstream_answers(
     assert len(upstream.asked("cancel")) == 1
 
 
-def test_a_cancel_before_the_task_was_accepted_has_nothing_to_cancel(tmp_path: Path, upstream: StubUpstream) -> None:
-    upstream.script["submit"] = [hangs]
+def accepts(then: Reply) -> Reply:
+    """Accept the task; the answer is `then`."""
+
+    def reply(handler: Handler, seen: Seen) -> None:
+        handler.stub.accept(seen.headers["idempotency-key"])
+        then(handler, seen)
+
+    return reply
+
+
+def after_a_moment(handler: Handler, seen: Seen) -> None:
+    """Answer as usual, after the client has canceled."""
+    handler.stub.closed.wait(0.5)
+    usual(handler, seen)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "replies",
+    [[accepts(after_a_moment)], [accepts(hangs)], [accepts(drops), hangs], [accepts(says(200, b"no JSON")), hangs]],
+    ids=["late", "never", "lost", "unreadable"],
+)
+def test_a_cancel_while_it_is_submitted_leaves_nothing_running_there(
+    tmp_path: Path, dialect: Dialect, replies: list[Reply], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching_module, "LATE_ANSWER_SECONDS", 1.5)
+    with stub(tmp_path, dialect) as served:
+        served.script["submit"] = list(replies)
+        with pytest.raises(Canceled):
+            fetch(served, tmp_path, report=canceled_once(served, "submit"))
+        assert [task.canceled for task in served.tasks.values()] == [True]
+
+
+@pytest.mark.parametrize("reply", [says(400), says(429), says(401)])
+def test_a_cancel_while_it_is_refused_has_nothing_to_cancel(
+    tmp_path: Path, upstream: StubUpstream, reply: Reply
+) -> None:
+    def refuse(handler: Handler, seen: Seen) -> None:
+        handler.stub.closed.wait(0.5)
+        reply(handler, seen)
+
+    upstream.script["submit"] = [refuse]
     with pytest.raises(Canceled):
         fetch(upstream, tmp_path, report=canceled_once(upstream, "submit"))
-    assert upstream.asked("cancel") == []
+    assert (len(upstream.asked("submit")), upstream.asked("cancel")) == (1, [])
 
 
 def test_nothing_of_the_key_or_the_prompt_is_logged(

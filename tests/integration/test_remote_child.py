@@ -23,9 +23,9 @@ from tests.integration.upstream import (
 )
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
+from wanserve.domain.files import file_key
 from wanserve.domain.task import Variant
 from wanserve.models.upstream import Dialect
-from wanserve.tasks import file_key
 from wanserve.worker.ports import Absent
 from wanserve.worker.protocol import Cancel, ChildConfig, Crashed, Done, Generate, Loaded
 from wanserve.worker.supervisor import Supervisor

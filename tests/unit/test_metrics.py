@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.samples import VIDEO, new_task, unaccepted
 from wanserve.domain.attempt import Outcome, Timings
+from wanserve.domain.worker import UpstreamUse
 from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
 
@@ -42,6 +43,24 @@ def test_attempts_are_counted_by_their_end_and_timed_where_a_video_was_made() ->
     assert found["wanserve_attempts_total", model | {("end", "lost")}] == 1
     assert found["wanserve_engine_crashes_total", frozenset()] == 1
     assert found["wanserve_leases_lost_total", frozenset()] == 1
+
+
+def test_upstreams_are_told_where_there_are_some() -> None:
+    metrics, use = Metrics(), dict[str, UpstreamUse]()
+    metrics.add_upstreams(lambda: use)
+    assert not [name for name, _ in samples(metrics) if "upstream" in name]
+    use |= {"a": UpstreamUse(3, gets_tasks=True, failed=1), "b": UpstreamUse(0, gets_tasks=False, failed=2)}
+    found = {name: value for name, value in samples(metrics).items() if "upstream" in name[0]}
+    told = {
+        "wanserve_upstream_up": (1, 0),
+        "wanserve_upstream_tasks": (3, 0),
+        "wanserve_upstream_failures_total": (1, 2),
+    }
+    assert found == {
+        (name, frozenset({("upstream", upstream)})): value
+        for name, values in told.items()
+        for upstream, value in zip("ab", values, strict=True)
+    }
 
 
 def test_the_table_is_counted_when_the_page_is_read() -> None:

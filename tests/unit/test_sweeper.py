@@ -3,13 +3,16 @@
 import threading
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from wanserve.blobs.disk import DiskBlobs
+from wanserve.blobs.keys import OWNER
 from wanserve.domain.account import Key
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
+from wanserve.domain.files import file_key, files_of, unfinished_name
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, Settlement, State, Task, Variant, Video
@@ -17,7 +20,7 @@ from wanserve.domain.worker import WorkerRow
 from wanserve.machine.clocks import RetentionClock
 from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import SLICE, Policy, Tasks, file_key, files_of, unfinished_name
+from wanserve.tasks import SLICE, Policy, Tasks
 from wanserve.worker.sweepers import (
     KEYS_AT_ONCE,
     LeaseSweeper,
@@ -28,17 +31,18 @@ from wanserve.worker.sweepers import (
 )
 
 KEY = Key("ann", "ann", "00", 0)
+UNKNOWN = str(UUID(int=999_999))
 
 
 class Scene:
     """Use cases on a clock that the test moves, with files on a real disk."""
 
     def __init__(self, folder: Path) -> None:
-        ids = iter(range(1000))
+        ids = iter(str(UUID(int=number)) for number in range(1000))
         self.now = 0
         self.store = MemoryTasks(lambda: self.now)
         policy = Policy(lease_seconds=1, retention_ms=60_000)
-        self.tasks = Tasks(self.store, lambda: MODELS, lambda: str(next(ids)), lambda: 7, policy)
+        self.tasks = Tasks(self.store, lambda: MODELS, lambda: next(ids), lambda: 7, policy)
         self.scratch, self.files = folder / "scratch", folder / "blobs"
         self.scratch.mkdir()
         self.files.mkdir()
@@ -99,10 +103,17 @@ def test_orphans_go_and_what_a_task_has_or_makes_stays(scene: Scene) -> None:
     kept = scene.file(file_key(done.id, 1))
     scene.tasks.succeed(done, Video(kept, 5, "animatic"))
     making = scene.file(file_key(scene.running().id, 1))
-    for orphan in (file_key(done.id, 2), file_key("unknown", 1), "stray"):
+    for orphan in (file_key(done.id, 2), file_key(UNKNOWN, 1)):
         scene.file(orphan)
     scene.sweep()
     assert sorted(scene.blobs.keys()) == sorted([kept, making])
+
+
+def test_files_of_other_programs_stay(scene: Scene) -> None:
+    others = [scene.file(name) for name in ("stray", "videos/holiday/1.mp4", "models/wan/1.bin")]
+    scene.blobs.owner("database")
+    scene.sweep()
+    assert sorted(scene.blobs.keys()) == sorted([*others, OWNER])
 
 
 def test_past_its_retention_a_tasks_file_goes_with_it(scene: Scene) -> None:
@@ -134,7 +145,7 @@ def test_stills_go_with_their_attempt_and_those_that_are_being_made_stay(scene: 
     making, lost = scene.running(), scene.running()
     scene.tasks.fail(lost, Failure("worker_died", "killed"), retryable=True)
     kept = [scene.file(file_key(making.id, 1, still)) for still in stills]
-    for orphaned in ((making.id, 2), (lost.id, 1), ("unknown", 1)):
+    for orphaned in ((making.id, 2), (lost.id, 1), (UNKNOWN, 1)):
         for still in stills:
             scene.file(file_key(*orphaned, still))
     for task_id in (making.id, lost.id):
@@ -160,7 +171,7 @@ def test_a_start_takes_its_own_back_and_clears_what_was_left_half_made(scene: Sc
 
 def test_leases_that_ran_out_are_seen_and_a_failing_sweep_is_tried_again(scene: Scene) -> None:
     task = scene.running()
-    scene.file("stray")
+    scene.file(file_key(UNKNOWN, 1))
     scene.now += 1001
     faults = [StoreUnavailable("busy"), ValueError("a bug")]
 
@@ -368,7 +379,7 @@ def test_folders_that_are_gone_stop_no_sweep(scene: Scene) -> None:
 def test_many_files_are_looked_through_in_parts_and_go_when_two_passes_have_found_them(scene: Scene) -> None:
     kept = finished(scene)
     for number in range(5):
-        scene.file(file_key(f"unknown-{number}", 1))
+        scene.file(file_key(str(UUID(int=1_000_000 + number)), 1))
     scene.build(keys_at_once=2)
     for _ in range(4):
         scene.sweepers.sweep_files()

@@ -3,10 +3,12 @@
 from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 import pytest
 
 from tests.samples import VIDEO
+from wanserve.blobs.keys import OWNER
 from wanserve.domain.account import Key
 from wanserve.domain.attempt import Fault
 from wanserve.domain.catalogue import MODELS
@@ -20,6 +22,7 @@ from wanserve.domain.errors import (
     VideoNotReady,
     WrongState,
 )
+from wanserve.domain.files import file_key
 from wanserve.domain.idempotency import (
     REMEMBERED_PER_ACCOUNT,
     CountedSubmit,
@@ -33,7 +36,7 @@ from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, NewTask, State, Task, Variant
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import RETRIES_MAX, SLICE, Policy, Tasks, file_key
+from wanserve.tasks import RETRIES_MAX, SLICE, Policy, Tasks
 
 ANN = Key("ann", "ann", "00", 0)
 BEN = Key("ben", "ben", "01", 0)
@@ -69,7 +72,7 @@ class Bench:
 @pytest.fixture
 def bench() -> Bench:
     clock = Clock()
-    ids = iter(f"{number:032x}" for number in range(1000))
+    ids = iter(str(UUID(int=number)) for number in range(1000))
     return Bench(clock, Tasks(MemoryTasks(clock), lambda: MODELS, lambda: next(ids), lambda: 7, POLICY))
 
 
@@ -253,8 +256,17 @@ def test_a_file_is_an_orphan_unless_its_task_has_it_or_may_come_to(bench: Bench)
     bench.tasks.succeed(task, replace(VIDEO, key=file_key(task.id, 2)))
     assert not orphan(file_key(task.id, 2))
     assert orphan(file_key(task.id, 1))
-    assert orphan("videos/unknown/1.mp4")
-    assert orphan("stray")
+    assert orphan(file_key(str(UUID(int=1234)), 1))
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["stray", OWNER, "videos/holiday/1.mp4", f"videos/{UUID(int=1)}/cut.mp4", f"old/videos/{UUID(int=1)}/1.mp4"],
+)
+def test_a_file_that_no_attempt_can_have_stored_is_no_orphan(bench: Bench, key: str) -> None:
+    assert not bench.tasks.is_orphan(key)
+    with pytest.raises(BlobNotFound):
+        bench.tasks.owner_of_file(key)
 
 
 def test_the_server_owner_finds_and_lists_across_accounts(bench: Bench) -> None:

@@ -14,6 +14,7 @@ from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Settlement, State, Task
+from wanserve.domain.worker import UpstreamUse
 from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
 from wanserve.tasks import Policy, Tasks
@@ -550,6 +551,9 @@ class ScriptedRouter:
 
     def unavailable(self) -> dict[str, str]:
         return {"there": self.trouble} if self.trouble else {}
+
+    def use(self) -> dict[str, UpstreamUse]:
+        return {}
 
 
 def routed(

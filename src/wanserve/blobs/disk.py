@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wanserve.blobs.keys import parts_of
+from wanserve.blobs.keys import OWNER, parts_of
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
 from wanserve.domain.ports import Download, LocalFile
-from wanserve.machine.fsync import sync
+from wanserve.machine.fsync import sync, write_once
 
 ROOM_BYTES: Final = 64_000_000
 """The free bytes that are needed to start a task: for a 1080p clip, and for the database's writes meanwhile."""
@@ -90,6 +90,15 @@ class DiskBlobs:
             for folder, _, names in os.walk(self.root, onerror=_raise_unless_gone):
                 keys = (Path(folder, name).relative_to(self.root).as_posix() for name in names)
                 yield from (key for key in keys if self._path(key) is not None)
+
+    def owner(self, database_id: str) -> str:
+        """See BlobStore."""
+        path = self.root / OWNER
+        with _disk_errors(f"cannot use {path}"):
+            if not path.exists():
+                self.root.mkdir(parents=True, exist_ok=True)
+                write_once(path, database_id.encode())
+            return path.read_text(encoding="ascii", errors="replace").strip()
 
     def problem(self) -> str | None:
         """See BlobStore."""

@@ -3,6 +3,9 @@
 import re
 from typing import Final
 
+OWNER: Final = "database-id"
+"""The key of the file with the id of the database that the files belong to."""
+
 _PART: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 

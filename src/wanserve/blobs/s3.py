@@ -6,7 +6,7 @@ Every method but `link` with fixed credentials goes over the network: none may b
 
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from wanserve.blobs.keys import parts_of, require_key
+from wanserve.blobs.keys import OWNER, parts_of, require_key
 from wanserve.blobs.s3_errors import is_missing_bucket, reason
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable, RemoteUnavailable, SetupError, WanserveError
+from wanserve.domain.files import file_key
 from wanserve.domain.ports import LINK_SECONDS_MAX, Download, LinkMethod, RemoteFile
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
@@ -39,9 +40,6 @@ RETRIES: Final = 2
 
 PAGE_KEYS: Final = 1000
 """How many keys are listed with one request."""
-
-CHECK_FOLDER: Final = "check"
-"""Where the test file of a start is. One that a killed start leaves behind belongs to no task, so the sweeper deletes it."""
 
 ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 """The variables that name another server than Amazon's."""
@@ -124,6 +122,13 @@ class S3Blobs:
             for page in obstore.list(self._store, chunk_size=PAGE_KEYS):
                 yield from (found["path"] for found in page if parts_of(found["path"]) is not None)
 
+    def owner(self, database_id: str) -> str:
+        """See BlobStore."""
+        with _bucket_errors(f"cannot use {OWNER}"):
+            with suppress(AlreadyExistsError):
+                obstore.put(self._store, OWNER, database_id.encode(), mode="create")
+            return obstore.get(self._store, OWNER).bytes().to_bytes().decode("ascii", "replace").strip()
+
     def problem(self) -> None:
         """See BlobStore: nothing is known of a bucket without asking it."""
 
@@ -136,7 +141,8 @@ class S3Blobs:
 
     def check(self) -> None:
         """List, write, read and delete in the bucket, as serving will. Raises SetupError with what the bucket said."""
-        key = f"{CHECK_FOLDER}/{uuid.uuid4().hex}"
+        # One that a killed start leaves behind belongs to no task, so the sweeper deletes it.
+        key = file_key(str(uuid.uuid4()), 0)
         with _setup_errors(f"the bucket {self.place} cannot be listed"):
             next(iter(obstore.list(self._store, chunk_size=1)), None)
         with _setup_errors(f"the bucket {self.place} cannot be written to"):

@@ -158,6 +158,9 @@ class BlobStore(Protocol):
     def keys(self) -> Iterator[str]:
         """Every stored key, in any order, listed while they are taken. Raises BlobUnavailable."""
 
+    def owner(self, database_id: str) -> str:
+        """The id of the database that the files belong to: this one, where they belonged to none. Raises BlobUnavailable."""
+
     def problem(self) -> str | None:
         """Why another video cannot be stored now, as one line for the user; None where nothing is known to prevent it.
 

@@ -50,3 +50,12 @@ class WorkerRow:
     models: Mapping[str, ModelCard] = field(default_factory=dict)
     health: WorkerHealth = NEW
     seen_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamUse:
+    """What an upstream does now: how many tasks it has, whether it gets more, and how many attempts it has failed."""
+
+    running: int
+    gets_tasks: bool
+    failed: int

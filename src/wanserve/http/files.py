@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from wanserve.blobs.links import LinkSigner
 from wanserve.domain.errors import BlobDamaged
+from wanserve.domain.files import download_of, file_key
 from wanserve.domain.ports import (
     LINK_SECONDS_MAX,
     BlobLinks,
@@ -27,7 +28,7 @@ from wanserve.http.origin import Origin
 from wanserve.http.responses import OpenFile, RemoteFileReader, open_file, send_file, send_redirect
 from wanserve.http.routing import ExactRoute
 from wanserve.http.runners import Runner, on_event_loop
-from wanserve.tasks import Tasks, download_of, file_key
+from wanserve.tasks import Tasks
 
 PATH = "/files/"
 

@@ -11,12 +11,14 @@ from wanserve.domain.ports import KeyStore, LinkSecret, Refusals, TaskStore, Tok
 class OpenedStores:
     """Everything that one database holds. `tokens` only where several servers share it.
 
+    `database_id` tells the database from every other one; it stays the same when the database is copied or moved.
     `reads_block`: a read takes a round trip over a network, and must not run on an event loop.
     """
 
     tasks: TaskStore
     keys: KeyStore
     link_secret: LinkSecret
+    database_id: str
     close: Callable[[], None]
     refused: Refusals = field(default_factory=RefusedSubmits)
     tokens: TokenStore | None = None

@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 from wanserve.domain.attempt import Timings
 from wanserve.domain.errors import Canceled, MediaFailed, MediaUnavailable, Superseded, UpstreamFailed
+from wanserve.domain.files import download_of, file_key, unfinished_name
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import BlobStore, Clip, Engine, Frame, Order, RemoteVideo
 from wanserve.domain.task import Variant, Video
@@ -17,7 +18,6 @@ from wanserve.media import finished_file, mp4, probe
 from wanserve.media.errors import media_errors
 from wanserve.media.stills import Stills
 from wanserve.prompts.chat import PromptExtender
-from wanserve.tasks import download_of, file_key, unfinished_name
 from wanserve.worker.pipe import CommandReader, EventSender, Job
 from wanserve.worker.protocol import ChildConfig, Done, Generate, Load, Loaded, Probe, Probed, Progress, Storing
 from wanserve.worker.uploads import Uploads

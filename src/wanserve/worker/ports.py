@@ -6,6 +6,7 @@ from typing import Protocol
 
 from wanserve.domain.attempt import Outcome
 from wanserve.domain.task import Task
+from wanserve.domain.worker import UpstreamUse
 from wanserve.worker.protocol import Command, Crashed, Event
 
 
@@ -117,6 +118,9 @@ class Router(Protocol):
     def unavailable(self) -> Mapping[str, str]:
         """The upstreams that get no task now, each with the reason."""
 
+    def use(self) -> Mapping[str, UpstreamUse]:
+        """What each upstream does now."""
+
 
 class NoRouter:
     """The Router of engines that make the videos themselves."""
@@ -134,5 +138,9 @@ class NoRouter:
         return None
 
     def unavailable(self) -> Mapping[str, str]:
+        """See Router."""
+        return {}
+
+    def use(self) -> Mapping[str, UpstreamUse]:
         """See Router."""
         return {}

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from wanserve.domain.errors import WanserveError
+from wanserve.domain.files import files_of
 from wanserve.domain.ports import BlobStore
 from wanserve.domain.task import Task
 from wanserve.metrics import Metrics
-from wanserve.tasks import Tasks, files_of
+from wanserve.tasks import Tasks
 
 T = TypeVar("T")
 

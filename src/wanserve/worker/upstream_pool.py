@@ -11,6 +11,7 @@ from typing import Final
 
 from wanserve.domain.attempt import Fault, Outcome
 from wanserve.domain.task import Task
+from wanserve.domain.worker import UpstreamUse
 from wanserve.models.upstream import Upstream
 from wanserve.worker.assignments import Assignments
 from wanserve.worker.ports import Claim, Claimed
@@ -36,6 +37,9 @@ class _Member:
     running: int = 0
     failures: int = 0
     """Failures in a row, of attempts and of checks. While there are any, it gets one task at a time."""
+
+    failed: int = 0
+    """All attempts that failed by its fault, since the start."""
 
     problem: str | None = None
     """Why it was taken out, None while it is in."""
@@ -164,6 +168,17 @@ class UpstreamPool:
             busy = [name for name, member in self._members.items() if member.busy_until_s > now_s]
         return dict.fromkeys(busy, "it takes no task now") | out
 
+    def use(self) -> Mapping[str, UpstreamUse]:
+        """See Router. One that has as many tasks as it may have gets tasks all the same."""
+        with self._lock:
+            now_s = self._now_s()
+            return {
+                name: UpstreamUse(
+                    member.running, member.problem is None and now_s >= member.busy_until_s, member.failed
+                )
+                for name, member in self._members.items()
+            }
+
     def _choose(self, task: Task, open_then: Sequence[_Member]) -> _Member:
         """The upstream that has the task already, else the next by smooth weighted round robin.
 
@@ -191,6 +206,7 @@ class UpstreamPool:
             member.was_busy(crash.retry_after_s, self._now_s())
             self._assignments.forget(task.id)
         elif crash.fault is Fault.UPSTREAM:
+            member.failed += 1
             self._take_out(member, crash.message)
             self._avoid(task.id, member.upstream.name)
         elif crash.fault is Fault.TASK:

@@ -25,26 +25,27 @@ SETTLE_STATEMENT = "^sql WITH settled"
 WOKEN = "^call wake$"
 
 POSTGRES_STEPS = {
-    "before a submit is on disk": ([SUBMIT, COMMIT], 1),
-    "once a submit is on disk and before its client hears of it": ([SUBMIT, COMMIT, COMMITTED], 1),
-    "before a claim is on disk": ([SUBMIT, COMMIT, CLAIM_FUNCTION], 1),
-    "once a claim is on disk and before the child hears of it": ([SUBMIT, COMMIT, CLAIM_FUNCTION, CLAIM_READ], 2),
-    "at a heartbeat": ([HEARTBEAT], 2),
-    "as it looks for leases that ran out": ([HEARTBEAT, SWEEP], 2),
-    "before a success is on disk": ([SETTLE_STATEMENT], 2),
-    "once a success is on disk": ([SETTLE_STATEMENT, WOKEN], 1),
+    "before a submit is on disk": ([SUBMIT, COMMIT], {1}),
+    # The worker is told by the commit itself, and may have claimed the task before the server dies.
+    "once a submit is on disk and before its client hears of it": ([SUBMIT, COMMIT, COMMITTED], {1, 2}),
+    "before a claim is on disk": ([SUBMIT, COMMIT, CLAIM_FUNCTION], {1}),
+    "once a claim is on disk and before the child hears of it": ([SUBMIT, COMMIT, CLAIM_FUNCTION, CLAIM_READ], {2}),
+    "at a heartbeat": ([HEARTBEAT], {2}),
+    "as it looks for leases that ran out": ([HEARTBEAT, SWEEP], {2}),
+    "before a success is on disk": ([SETTLE_STATEMENT], {2}),
+    "once a success is on disk": ([SETTLE_STATEMENT, WOKEN], {1}),
 }
 
 STEPS = {
-    "before a submit is on disk": ([SUBMIT, COMMIT], 1),
-    "once a submit is on disk and before its client hears of it": ([SUBMIT, COMMIT, COMMITTED], 1),
+    "before a submit is on disk": ([SUBMIT, COMMIT], {1}),
+    "once a submit is on disk and before its client hears of it": ([SUBMIT, COMMIT, COMMITTED], {1}),
     # An idle worker claims in vain every second: it is the claim after the submit that counts.
-    "before a claim is on disk": ([SUBMIT, COMMIT, CLAIM, COMMIT], 1),
-    "once a claim is on disk and before the child hears of it": ([SUBMIT, COMMIT, CLAIM, COMMIT, COMMITTED], 2),
-    "at a heartbeat": ([HEARTBEAT], 2),
-    "as it looks for leases that ran out": ([HEARTBEAT, SWEEP], 2),
-    "before a success is on disk": ([SETTLE, COMMIT], 2),
-    "once a success is on disk": ([SETTLE, COMMIT, COMMITTED], 1),
+    "before a claim is on disk": ([SUBMIT, COMMIT, CLAIM, COMMIT], {1}),
+    "once a claim is on disk and before the child hears of it": ([SUBMIT, COMMIT, CLAIM, COMMIT, COMMITTED], {2}),
+    "at a heartbeat": ([HEARTBEAT], {2}),
+    "as it looks for leases that ran out": ([HEARTBEAT, SWEEP], {2}),
+    "before a success is on disk": ([SETTLE, COMMIT], {2}),
+    "once a success is on disk": ([SETTLE, COMMIT, COMMITTED], {1}),
 }
 
 QUICK = {
@@ -63,7 +64,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, store: str) -> Iterator[Rig
 
 @pytest.mark.parametrize("when", all_but(QUICK, STEPS))
 def test_a_server_that_is_killed_forgets_nothing_and_makes_nothing_twice(shared: Rig, when: str) -> None:
-    steps, attempt = (POSTGRES_STEPS if shared.database else STEPS)[when]
+    steps, attempts = (POSTGRES_STEPS if shared.database else STEPS)[when]
     shared.hold()
     before = shared.rows("SELECT id FROM tasks")
     shared.arm("server", *steps)
@@ -80,7 +81,7 @@ def test_a_server_that_is_killed_forgets_nothing_and_makes_nothing_twice(shared:
     answer = shared.submit(prompt, once=when)
     task_id = answer.json()["output"]["task_id"]
     shared.assert_made_once(task_id)
-    assert shared.row("attempt", task_id) == attempt
+    assert shared.row("attempt", task_id) in attempts
     assert set(shared.rows("SELECT id FROM tasks")) - set(before) == {(task_id,)}, "one submit, one task"
     assert len(shared.children()) == 1
 

@@ -2,56 +2,15 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
+from tests.contract.clusters import MemoryCluster
 from wanserve.placement.controller import GRACE_SECONDS, RESTART_SECONDS, STABLE_SECONDS, WAIT_SECONDS, Controller
-from wanserve.placement.plan import Phase, Seen
+from wanserve.placement.plan import Phase
 
 DRAIN_SECONDS = 30
-
-
-@dataclass
-class MemoryCluster:
-    """A cluster with room for so many actors. An actor runs at the look after its start, and ends when `finish` is called."""
-
-    places: int = 10
-    actors: dict[int, Seen] = field(default_factory=dict)
-    started: list[int] = field(default_factory=list)
-    mine: bool = True
-    stubborn: bool = False
-
-    def is_mine(self) -> bool:
-        return self.mine
-
-    def look(self) -> list[Seen]:
-        found = list(self.actors.values())
-        for each in found:
-            if each.phase is Phase.STARTING and sum(map(_placed, self.actors.values())) < self.places:
-                self.become(each.number, Phase.RUNNING)
-        return found
-
-    def start(self, number: int) -> None:
-        assert number not in self.actors
-        self.actors[number] = Seen(number, Phase.STARTING)
-        self.started.append(number)
-
-    def drain(self, number: int) -> None:
-        self.become(number, Phase.DRAINING if self.stubborn else Phase.ENDED)
-
-    def remove(self, number: int) -> None:
-        self.actors.pop(number, None)
-
-    def room(self) -> str:
-        return f"{self.places} places"
-
-    def become(self, number: int, phase: Phase, problem: str | None = None) -> None:
-        self.actors[number] = replace(self.actors[number], phase=phase, problem=problem, where="a host")
-
-
-def _placed(actor: Seen) -> bool:
-    return actor.phase is not Phase.STARTING
 
 
 @dataclass

@@ -18,6 +18,7 @@ from wanserve.domain.errors import (
     UpstreamRefused,
 )
 from wanserve.domain.task import Task
+from wanserve.domain.worker import UpstreamUse
 from wanserve.models.upstream import Dialect, Upstream
 from wanserve.worker import assignments as assignments_module
 from wanserve.worker import upstream_pool
@@ -156,6 +157,19 @@ def test_an_upstream_that_failed_is_out_until_a_check_passes(tmp_path: Path) -> 
     assert stage.checked == ["a"]
     assert stage.pool.unavailable() == {}
     assert "a" in stage.names(2)
+
+
+def test_what_each_upstream_does_is_told(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, upstream("a"), upstream("b"))
+    assert stage.pool.use() == dict.fromkeys("ab", UpstreamUse(0, gets_tasks=True, failed=0))
+    lost, made = stage.claimed(), stage.claimed()
+    assert stage.pool.use() == dict.fromkeys("ab", UpstreamUse(1, gets_tasks=True, failed=0))
+    stage.pool.ended(lost, Outcome.LOST, FAILED)
+    stage.pool.ended(made, Outcome.MADE, None)
+    assert stage.pool.use() == {
+        "a": UpstreamUse(0, gets_tasks=False, failed=1),
+        "b": UpstreamUse(0, gets_tasks=True, failed=0),
+    }
 
 
 def test_the_pause_grows_with_each_check_that_fails(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from wanserve.domain.errors import Canceled, SetupError, Superseded, UpstreamFailed
+from wanserve.domain.errors import Canceled, SetupError, Superseded, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Fetched, Order, RemoteVideo, Report
-from wanserve.engine.remote.answers import Transient
+from wanserve.engine.remote.answers import KeyTaken, Transient
 from wanserve.engine.remote.fetching import DEFAULT_PACE, Fetching, Pace
 from wanserve.engine.remote.transport import DEFAULT_LIMITS, Limits
 from wanserve.machine.coroutines import DeadlineExceeded, run_coroutine
@@ -65,7 +65,7 @@ class RemoteEngine:
         """Cancel at the upstream, if it can be done soon: the task is canceled here, whatever comes of it."""
         try:
             run_coroutine(fetching.cancel(), tick, CANCEL_SECONDS, TICK_SECONDS)
-        except (Transient, UpstreamFailed, DeadlineExceeded) as error:
+        except (Transient, KeyTaken, WanserveError, DeadlineExceeded) as error:
             problem = str(error) or f"no answer within {CANCEL_SECONDS:g} s"
             log.warning("upstream %s did not cancel its task: %s", fetching.upstream.name, problem)
 

@@ -16,6 +16,7 @@ from wanserve.domain.errors import (
     UpstreamForgot,
     UpstreamRefused,
     UpstreamTaskFailed,
+    WanserveError,
 )
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Fetched, Order
@@ -41,6 +42,9 @@ GENERATED: Final = 0.95
 
 JITTER: Final = 0.2
 """By how much of itself a pause differs at most, so that many attempts do not poll at the same moment."""
+
+LATE_ANSWER_SECONDS: Final = 3.0
+"""How long a canceled attempt waits for the answer to its submit: it has the id by which the upstream's task is canceled."""
 
 _ID: Final = re.compile(r"^[\w-]{1,80}$", re.ASCII)
 
@@ -83,6 +87,8 @@ class Fetching:
     progress: float = field(default=0.0, init=False)
     task: RemoteTask | None = field(default=None, init=False)
     _codec: Codec = field(init=False)
+    _unanswered: str | None = field(default=None, init=False)
+    """The key of a submit that the upstream may have accepted: its answer has not come, or was lost."""
 
     def __post_init__(self) -> None:
         self._codec = codec_for(self.upstream)
@@ -99,9 +105,17 @@ class Fetching:
         return Fetched(actual_prompt=None if done.actual_prompt == self.generation.prompt else done.actual_prompt)
 
     async def cancel(self) -> None:
-        """Cancel the upstream's task, where there is one; the answer does not matter. Raises Transient, UpstreamFailed."""
-        if self.task is not None:
-            async with Transport(self.upstream, self.limits) as transport:
+        """Cancel the upstream's task, where there may be one; the answer does not matter.
+
+        Raises Transient, UpstreamFailed, UpstreamRefused, KeyTaken.
+        """
+        if self.task is None and self._unanswered is None:
+            return
+        async with Transport(self.upstream, self.limits) as transport:
+            if self.task is None and self._unanswered is not None:
+                # The same submit again, as the same key gives the same task, and so its id.
+                self.task = await self._submit_once(transport, self._unanswered)
+            if self.task is not None:
                 await transport.call(self._codec.cancel(self.task.id))
 
     async def _submit(self, transport: Transport) -> RemoteTask:
@@ -124,15 +138,37 @@ class Fetching:
         problem: Transient | None = None
         for pause in (*self.pace.tries, None):
             try:
-                answer = await transport.call(self._codec.submit(self.generation, key))
-                if refusal := error_of(self.upstream, answer):
-                    raise refusal
-                return self._codec.read_submitted(answer)
+                return await self._submit_once(transport, key)
             except Transient as error:
                 problem = error
             if pause is not None:
                 await asyncio.sleep(_jittered(pause))
         raise UpstreamFailed(f"it accepted no task: {problem}") from problem
+
+    async def _submit_once(self, transport: Transport, key: str) -> RemoteTask:
+        """Submit. A cancel meanwhile waits a moment for the answer, so that `cancel` has the id of the upstream's task."""
+        self._unanswered = key
+        sent = asyncio.ensure_future(transport.call(self._codec.submit(self.generation, key)))
+        try:
+            answer = await asyncio.shield(sent)
+        except asyncio.CancelledError:
+            with suppress(TimeoutError, Transient, KeyTaken, WanserveError):
+                self.task = self._accepted(await asyncio.wait_for(sent, LATE_ANSWER_SECONDS))
+            raise
+        return self._accepted(answer)
+
+    def _accepted(self, answer: Answer) -> RemoteTask:
+        """The task of the answer to a submit. Raises what `error_of` returns, and Transient."""
+        refusal = error_of(self.upstream, answer)
+        if isinstance(refusal, Transient):
+            raise refusal
+        task = None if refusal else self._codec.read_submitted(answer)
+        # Whatever it is, it is an answer.
+        self._unanswered = None
+        if task is None:
+            assert refusal is not None
+            raise refusal
+        return task
 
     async def _wait(self, transport: Transport, task: RemoteTask) -> RemoteTask:
         """Poll until the task is done. Raises UpstreamFailed, UpstreamRefused.

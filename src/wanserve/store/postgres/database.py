@@ -32,7 +32,7 @@ POOL_SECONDS: Final = 5.0
 POOL_SIZE: Final = 12
 
 LOST_SOON: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
-"""By these a connection to a machine that has gone is noticed within some ten seconds; without them, after hours."""
+"""By these it is noticed within some ten seconds that the server's machine has gone; without them, after hours."""
 
 PAUSES_SECONDS: Final = (0.05, 0.2, 0.5, 1.0)
 """The pauses between the tries of a transaction that failed by a deadlock or a lost connection."""
@@ -54,15 +54,36 @@ class PostgresDatabase:
         """
         self._closing = threading.Event()
         settings: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_SECONDS, **LOST_SOON}
+
+        def connect() -> Connection:
+            connection = psycopg.connect(url, **settings)
+            _configure(connection)
+            return connection
+
         try:
             with psycopg.connect(url, **settings) as first:
                 migrate(first, owner=owner)
-                self.listener = Listener(lambda: psycopg.connect(url, **settings), first, sweeps=sweeps)
+                self.listener = Listener(connect, first, sweeps=sweeps)
         except psycopg.Error as error:
             raise SetupError(f"database_url (WANSERVE_DATABASE_URL) cannot be opened: {reason(error)}") from error
         self._pool: ConnectionPool[Connection] = ConnectionPool(
-            url, kwargs=settings, min_size=1, max_size=POOL_SIZE, timeout=POOL_SECONDS, name="wanserve", open=True
+            url,
+            kwargs=settings,
+            min_size=1,
+            max_size=POOL_SIZE,
+            timeout=POOL_SECONDS,
+            name="wanserve",
+            configure=_configure,
+            open=True,
         )
+
+    def id(self) -> str:
+        """The id that no other database has; see OpenedStores. Raises SetupError."""
+        try:
+            ((database_id,),) = self.read(sql.DATABASE_ID, ())
+        except StoreUnavailable as error:
+            raise SetupError(f"database_url (WANSERVE_DATABASE_URL): {error}") from error
+        return str(database_id)
 
     def read(self, statement: str, values: Values) -> list[Fetched]:
         """The rows of one SELECT. Raises StoreUnavailable."""
@@ -91,10 +112,10 @@ class PostgresDatabase:
         return self._with_retries(next_try, self._once)
 
     def transact(self, work: Callable[[Connection], T]) -> T:
-        """Run the work in one transaction, and again where a conflict or a lost connection ended it before the commit.
+        """Run the work in one transaction, and again where a conflict or a lost connection ended it.
 
-        Raises StoreUnavailable where nothing was stored, and StoreUncertain where the connection was lost while the
-        transaction was committed.
+        Where the connection was lost during the commit, the server is asked whether it was committed. Raises
+        StoreUnavailable where nothing was stored, and StoreUncertain where the server cannot tell.
         """
         return self._with_retries(work, self._transaction)
 
@@ -104,7 +125,7 @@ class PostgresDatabase:
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
         with self._pool.connection() as connection:
-            connection.execute("BEGIN")
+            number = _begin(connection)
             try:
                 result = work(connection)
             except BaseException:
@@ -116,8 +137,29 @@ class PostgresDatabase:
             except _CONFLICT:
                 raise
             except psycopg.Error as error:
-                raise StoreUncertain(f"a write to the task table may be lost: {reason(error)}") from error
-            return result
+                lost = error
+            else:
+                return result
+        if not self._was_committed(number, lost):
+            raise lost
+        return result
+
+    def _was_committed(self, number: str, lost: psycopg.Error) -> bool:
+        """Whether the transaction of this number was committed. Raises StoreUncertain where that cannot be found out."""
+        for pause_s in PAUSES_SECONDS:
+            # The server may not have noticed yet that the connection is lost.
+            self._closing.wait(pause_s)
+            try:
+                with self._pool.connection() as connection:
+                    status = connection.execute(sql.COMMIT_STATUS, (number,)).fetchone()
+            except _CONNECTION_LOST:
+                continue
+            except psycopg.Error:
+                # A server that took over without the last transactions does not know the number.
+                break
+            if status != ("in progress",):
+                return status == ("committed",)
+        raise StoreUncertain(f"a write to the task table may be lost: {reason(lost)}") from lost
 
     def _with_retries(self, work: Callable[[Connection], T], run: Callable[[Callable[[Connection], T]], T]) -> T:
         for pause_s in (*PAUSES_SECONDS, None):
@@ -141,6 +183,19 @@ class PostgresDatabase:
     def _notify(self) -> None:
         with suppress(psycopg.Error, PoolTimeout), self._pool.connection() as connection:
             connection.execute(sql.NOTIFY)
+
+
+def _configure(connection: Connection) -> None:
+    connection.execute(sql.CONFIGURE)
+
+
+def _begin(connection: Connection) -> str:
+    """Begin a transaction, and return its number."""
+    begun = connection.execute(sql.BEGIN)
+    begun.nextset()
+    row = begun.fetchone()
+    assert row is not None, "a function has a value"
+    return str(row[0])
 
 
 def is_storable(text: str) -> bool:

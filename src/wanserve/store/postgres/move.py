@@ -13,7 +13,7 @@ from wanserve.domain.errors import SetupError
 from wanserve.store.postgres.migrate import migrate
 from wanserve.store.postgres.reasons import reason
 from wanserve.store.postgres.shared import SIGNS_LINKS
-from wanserve.store.postgres.statements import KEEP_NAMED
+from wanserve.store.postgres.statements import KEEP_NAMED, TAKE_DATABASE_ID
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -41,7 +41,7 @@ _COLUMNS: Final = """
 
 
 def move(source: Path, url: str, link_secret: bytes | None) -> dict[str, int]:
-    """Copy every table of the SQLite database `source`, which nobody serves, and the secret of its links.
+    """Copy every table of the SQLite database `source`, which nobody serves, its id and the secret of its links.
 
     Returns how many rows each table has. Raises SetupError, and leaves the target as it was, where that is not empty,
     where a row cannot be stored, or where a count or a sum of the copy differs.
@@ -52,6 +52,7 @@ def move(source: Path, url: str, link_secret: bytes | None) -> dict[str, int]:
             _require_empty(target)
             moved = {table: _copy(database, target, table, order) for table, order in TABLES.items()}
             _continue_numbers(target)
+            target.execute(TAKE_DATABASE_ID, database.execute("SELECT id FROM database_id").fetchone())
             if link_secret is not None:
                 target.execute(KEEP_NAMED, (SIGNS_LINKS, link_secret))
             for table in TABLES:

@@ -20,5 +20,13 @@ def open_postgres(url: str, *, owner: bool, sweeps: bool) -> OpenedStores:
         tasks.close()
         database.close()
 
-    link_secret, tokens = PostgresLinkSecret(database), PostgresTokens(database)
-    return OpenedStores(tasks, PostgresKeys(database), link_secret, close, refused, tokens, reads_block=True)
+    return OpenedStores(
+        tasks,
+        PostgresKeys(database),
+        PostgresLinkSecret(database),
+        database.id(),
+        close,
+        refused,
+        PostgresTokens(database),
+        reads_block=True,
+    )

@@ -35,6 +35,17 @@ def _of(row: str, columns: str) -> str:
 NOW: Final = "SELECT wanserve_now_ms(%(now_ms)s)"
 NOTIFY: Final = f"NOTIFY {WAKE_CHANNEL}"
 LISTEN: Final = f"LISTEN {WAKE_CHANNEL}; LISTEN {CANCEL_CHANNEL}"
+# The server's side of the connection: by its own defaults it would notice after hours that a machine has gone, and keep
+# the locks of that machine's transactions, and its lead, until then.
+CONFIGURE: Final = """
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
+    SET tcp_user_timeout = 10000; SET idle_in_transaction_session_timeout = 10000
+"""
+
+# A transaction of several statements, with its number: after a lost connection it tells whether it was committed.
+BEGIN: Final = "BEGIN; SELECT pg_current_xact_id()::text"
+COMMIT_STATUS: Final = "SELECT pg_xact_status(%s::text::xid8)"
+
 TRY_TO_LEAD: Final = "SELECT pg_try_advisory_lock(%s)"
 
 # In the transaction that adds tasks, first: the accounts are made where they are new, and locked in the order of their
@@ -315,6 +326,9 @@ ADD_KEY: Final = """
 """
 RESTRICT_KEY: Final = "UPDATE keys SET models = %s WHERE name = %s"
 REVOKE_KEY: Final = "UPDATE keys SET revoked_ms = coalesce(revoked_ms, wanserve_now_ms(%s)) WHERE name = %s"
+
+DATABASE_ID: Final = "SELECT id FROM database_id"
+TAKE_DATABASE_ID: Final = "UPDATE database_id SET id = %s"
 
 # The first of all servers stores its value under the name; every other one reads that.
 KEEP_NAMED: Final = "INSERT INTO secrets (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING"

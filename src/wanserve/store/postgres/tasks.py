@@ -1,6 +1,8 @@
 """The task table on a PostgreSQL database."""
 
+import random
 import secrets
+import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -22,8 +24,11 @@ from wanserve.store.postgres.submits import Submitter
 from wanserve.store.rows import LIFE_COLUMNS, life_row, read_task, read_usage, read_worker, worker_row
 from wanserve.store.submits import PendingSubmit
 
-CLAIM_TRIES: Final = 5
-"""How often a claim is tried while other transactions hold the accounts whose turn it may be."""
+CLAIM_PAUSES_SECONDS: Final = (0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
+"""The longest pauses before a claim is tried again while other transactions hold the accounts whose turn it may be.
+
+Most often another worker claims a task of the same account. Half of each pause at least, so that workers do not try in step.
+"""
 
 PROBE_BYTES: Final = 16_384
 
@@ -33,6 +38,8 @@ class PostgresTasks:
 
     heartbeat_seconds = 5.0
     """Cancels are told by a notification. The heartbeat notices one whose notification was lost."""
+
+    claim_pauses_s: Sequence[float] = CLAIM_PAUSES_SECONDS
 
     def __init__(self, database: PostgresDatabase, clock: Clock | None = None) -> None:
         self._database = database
@@ -113,11 +120,12 @@ class PostgresTasks:
             claimed = connection.execute(sql.CLAIMED_BY, values).fetchone()
             return take(connection) if claimed is None else (False, read_task(claimed))
 
-        for _ in range(CLAIM_TRIES):
+        for pause_s in (*self.claim_pauses_s, None):
             busy, task = self._database.run(take, take_again)
-            if task is not None or not busy:
+            if task is not None or not busy or pause_s is None:
                 return task
-        return None
+            time.sleep(random.uniform(pause_s / 2, pause_s))
+        raise AssertionError("the last try returns")
 
     def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
         """See TaskStore."""

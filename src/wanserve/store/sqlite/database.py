@@ -68,6 +68,14 @@ class Database:
         self.wakeup = Wakeup()
         self.writer = Writer(self._connect_writer, self.wakeup.wake, self._check_files)
 
+    def id(self) -> str:
+        """The id that no other database has; see OpenedStores. Raises SetupError."""
+        try:
+            ((database_id,),) = self.read("SELECT id FROM database_id", ())
+        except StoreUnavailable as error:
+            raise SetupError(f"the database {self._path} cannot be used: {error}") from error
+        return str(database_id)
+
     def read(self, statement: str, values: tuple[Value, ...] | dict[str, Value]) -> list[Fetched]:
         """The rows of one SELECT as of the last commit. Raises StoreUnavailable."""
         try:
