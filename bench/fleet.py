@@ -28,6 +28,7 @@ from bench.samples import (
 )
 from bench.samples import opened as opened_sqlite
 from tests import postgres
+from tests.samples import heartbeat
 from wanserve.core import Core
 from wanserve.domain.files import file_key
 from wanserve.domain.task import Task, Video
@@ -146,7 +147,7 @@ def _heartbeats(folder: Path) -> float:
         while (now := time.monotonic()) - begun < HEARTBEATS_SECONDS:
             share = (now - begun) % HEARTBEAT_SECONDS / HEARTBEAT_SECONDS
             task = tasks[int(share * RUNNING)]
-            if not core.tasks.renew(task, share):
+            if not core.tasks.renew(task, heartbeat(share)):
                 raise RuntimeError("a task was lost")
             time.sleep(HEARTBEAT_SECONDS / RUNNING)
         return round((time.process_time() - cpu) / (time.monotonic() - begun), 3)

@@ -17,6 +17,7 @@ import psycopg
 from bench.load import Load, drive, post
 from bench.processes import wanserve
 from bench.samples import KEY_HEADER, MODEL, POLL_PATH, REQUEST, SUBMIT_BODY, SUBMIT_PATH, UNLIMITED, owner, poll_body
+from tests.samples import heartbeat
 from wanserve.core import Core, open_core
 from wanserve.domain.account import Key
 from wanserve.domain.catalogue import MODELS
@@ -154,7 +155,7 @@ class Operations:
     def heartbeat(self, count: int) -> None:
         """Renew so many leases."""
         for task in self.tasks[:count]:
-            assert self.core.tasks.renew(task, 0.5), "the lease is ours"
+            assert self.core.tasks.renew(task, heartbeat(0.5)), "the lease is ours"
 
     def worker_row(self, count: int) -> None:
         """Write the heartbeat of a worker so many times."""

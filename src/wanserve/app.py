@@ -17,9 +17,10 @@ from wanserve.blobs.keys import OWNER
 from wanserve.blobs.links import LinkSigner
 from wanserve.blobs.target import BlobTarget, DiskTarget, S3Target, open_blobs, open_bucket
 from wanserve.core import Core, Uuids
+from wanserve.domain.blobs import BlobStore
 from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import BlobUnavailable, SetupError
-from wanserve.domain.ports import BlobStore, Clock
+from wanserve.domain.ports import Clock
 from wanserve.domain.task import Task
 from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
 from wanserve.engine.remote.check import check_all, check_upstream, require_settings
@@ -30,6 +31,8 @@ from wanserve.http.dialects.dashscope import DashScope
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.dialects.pixazo import Pixazo
 from wanserve.http.endpoints import Endpoint
+from wanserve.http.events import Streams
+from wanserve.http.feed import Feed
 from wanserve.http.files import BucketFiles, FileSender, SignedFileEndpoint, VideoLinks
 from wanserve.http.health import Health
 from wanserve.http.lookups import AT_ONCE, InBatches, OneByOne
@@ -46,11 +49,13 @@ from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
 from wanserve.models.upstream import Upstream
+from wanserve.outlook import Outlooks
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import FILE_URL, Settings
 from wanserve.worker.assignments import Assignments
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
+from wanserve.worker.paces import Paces
 from wanserve.worker.ports import NoRouter, Router
 from wanserve.worker.protocol import ChildConfig
 from wanserve.worker.supervisor import Supervisor
@@ -179,6 +184,7 @@ def _worker(
     settings: Settings,
     core: Core,
     availability: Availability,
+    device: str,
     seen: tuple[str, ...],
     blobs: BlobStore,
     metrics: Metrics,
@@ -200,6 +206,7 @@ def _worker(
         load_s=settings.load_seconds,
         storage_problem=local.problem,
         metrics=metrics,
+        paces=Paces(core.times, f"{platform.node()}, {device}"),
         one_model=heavy,
         router=router,
     )
@@ -221,7 +228,7 @@ def _fleet(
     router = _router(settings, availability) if with_worker else NoRouter()
     metrics.add_upstreams(router.use)
     for name, seen in _devices(settings, availability).items() if with_worker else ():
-        worker = _worker(settings, core, availability, seen, blobs, metrics, router)
+        worker = _worker(settings, core, availability, name, seen, blobs, metrics, router)
         row = WorkerRow(worker.id, installation, platform.node(), name, seen, availability.engine, availability.cards)
         members.append(FleetMember(worker, row))
     stopping = threading.Event()
@@ -266,6 +273,13 @@ def runners_of(core: Core) -> Runners:
     # A read of SQLite takes some ten microseconds, less than a thread switch.
     task: OneByOne[tuple[str, str], Task] = OneByOne(lambda asked: core.tasks.get(*asked))
     return Runners(OneByOne(core.keys.owner), task, on_event_loop, writes, lists)
+
+
+def streams_of(core: Core, runners: Runners, stopping: threading.Event) -> Streams:
+    """The event streams of a server."""
+    outlooks = Outlooks(core.tasks.store, core.times, time.monotonic)
+    feed = Feed(core.tasks.store, runners.read, stopping)
+    return Streams(core.tasks, outlooks, feed, runners.read, runners.list, stopping)
 
 
 def _ops(
@@ -331,8 +345,9 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     runners = runners_of(core)
     dialects = all_dialects(retention_ms)
     poll_ms = Cached(runners.read, core.catalogue.poll_ms, time.monotonic)
+    streams = streams_of(core, runners, stopping)
     endpoints = [
-        Endpoint(dialect, operation, core.tasks, rate_limiter, links, sender, body_budget, runners, poll_ms)
+        Endpoint(dialect, operation, core.tasks, rate_limiter, links, sender, body_budget, runners, poll_ms, streams)
         for dialect in dialects
         for operation in dialect.operations
     ]

@@ -14,9 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from wanserve.domain.blobs import LinkSecret
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import SetupError
-from wanserve.domain.ports import LinkSecret, TokenStore
+from wanserve.domain.ports import TimesStore, TokenStore
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
 from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
@@ -29,6 +30,7 @@ from wanserve.store.sqlite.backup import back_up
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
 from wanserve.store.sqlite.tasks import SqliteTasks
+from wanserve.store.sqlite.times import SqliteTimes
 from wanserve.tasks import Tasks
 
 UNKNOWN: Final = Served(MODELS, frozenset())
@@ -53,6 +55,7 @@ class Core:
 
     tasks: Tasks
     keys: Keys
+    times: TimesStore
     catalogue: Catalogue
     reads_block: bool
     link_secret: LinkSecret
@@ -94,7 +97,8 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
     )
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     tasks, keys = SqliteTasks(database, now_ms), SqliteKeys(database, now_ms)
-    stores = OpenedStores(tasks, keys, link_secret, database.id(), database.close)
+    times = SqliteTimes(database, now_ms)
+    stores = OpenedStores(tasks, keys, times, link_secret, database.id(), database.close)
     return _core(settings, stores, served)
 
 
@@ -122,6 +126,7 @@ def _core(settings: Settings, stores: OpenedStores, served: Served) -> Core:
     return Core(
         tasks,
         keys,
+        stores.times,
         catalogue,
         stores.reads_block,
         stores.link_secret,

@@ -36,6 +36,7 @@ from wanserve.domain.idempotency import (
     SubmitIdentity,
 )
 from wanserve.domain.ports import Clock, Refusals, TaskStore
+from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import (
     UNFINISHED,
@@ -177,7 +178,7 @@ class Tasks:
         """
         if account is not None and search.after is not None and self._kept(account, search.after) is None:
             raise InvalidRequest("after", "must be the id of one of your own")
-        kept = replace(search, ended_since_ms=self.kept_since_ms())
+        kept = replace(search, ended_since_ms=max(self.kept_since_ms(), search.ended_since_ms or 0))
         # One row more shows whether there is another page, and takes less time than to count all tasks.
         found = self.store.search(account, replace(kept, limit=search.limit + 1))
         total = self.store.count(account, kept) if search.counted and account is not None else None
@@ -223,9 +224,9 @@ class Tasks:
         """Take the next waiting task of these models for one attempt, or None where none may run."""
         return self.store.claim(worker_id, models, self.policy.lease_seconds, self.policy.max_running)
 
-    def renew(self, task: Task, progress: float) -> bool:
-        """The heartbeat of an attempt; False: stop, the task was canceled or another attempt has it."""
-        return self.store.renew(task, self.policy.lease_seconds, progress)
+    def renew(self, task: Task, heartbeat: Heartbeat) -> bool:
+        """Write the heartbeat of an attempt; False: stop, the task was canceled or another attempt has it."""
+        return self.store.renew(task, self.policy.lease_seconds, heartbeat)
 
     def succeed(self, task: Task, video: Video) -> bool:
         """End the attempt with its video, and bill it; False where it came too late and nothing was written."""

@@ -9,7 +9,8 @@ import pytest
 
 from tests import needs
 from wanserve.domain.ports import Clock, KeyStore, TaskStore
-from wanserve.store.memory import MemoryKeys, MemoryTasks
+from wanserve.store.memory import MemoryTasks
+from wanserve.store.memory_keys import MemoryKeys
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
 from wanserve.store.sqlite.tasks import SqliteTasks

@@ -9,8 +9,8 @@ import pytest
 from tests import s3
 from wanserve.blobs.keys import OWNER
 from wanserve.blobs.target import DiskTarget, S3Target, open_blobs
+from wanserve.domain.blobs import BlobStore, Download, LocalFile, RemoteFile
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable, RemoteUnavailable
-from wanserve.domain.ports import BlobStore, Download, LocalFile, RemoteFile
 
 KEY = "videos/task-1/1.mp4"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.stores import STORES, opened
-from tests.samples import VIDEO, unaccepted
+from tests.samples import VIDEO, heartbeat, unaccepted
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import QueueFull
 from wanserve.domain.idempotency import KeyedSubmit
@@ -83,7 +83,7 @@ def work(store: TaskStore, history: History, seed: int) -> None:
             history.claimed.append(task)
             check_running(store, history, task)
         for task in held:
-            store.renew(task, LEASE_SECONDS, drawn.random())
+            store.renew(task, LEASE_SECONDS, heartbeat(drawn.random()))
             ends: list[Settlement] = [Succeeded(VIDEO), Failed(Failure("broken", "it broke")), Requeued(Fault.TASK)]
             settlement = drawn.choice(ends)
             if store.settle(task, settlement):

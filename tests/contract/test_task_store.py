@@ -27,6 +27,7 @@ from wanserve.domain.catalogue import MODELS as CATALOGUE
 from wanserve.domain.errors import InvalidRequest, QueueFull, TaskNotFound
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
 from wanserve.domain.ports import TaskStore
+from wanserve.domain.progress import Heartbeat, Progress, Stage
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Requeued, Settlement, State, Succeeded, Task
 from wanserve.domain.worker import NEW, WorkerHealth, WorkerRow
@@ -167,6 +168,7 @@ class TaskStoreContract(RuleBasedStateMachine):
     def claim(self, worker_id: str, models: set[str]) -> Task | MultipleResults[Task]:
         now = self.tick()
         assert self.store.waiting(models, MAX_RUNNING) == self.models_in_order(models)
+        assert {task_id: self.store.place(task_id) for task_id in self.told} == self.places()
         claimed = self.store.claim(worker_id, models, LEASE_MS / 1000, MAX_RUNNING)
         expected = self.next_of(models)
         if claimed is None:
@@ -178,14 +180,31 @@ class TaskStoreContract(RuleBasedStateMachine):
         self.served[claimed.account] = self.now
         return claimed
 
-    @rule(attempt=attempts, progress=st.floats(0, 1))
-    def renew(self, attempt: Task, progress: float) -> None:
-        lease_until_ms = self.tick() + LEASE_MS
+    def places(self) -> dict[str, int | None]:
+        """The place in line of every task."""
+        places: dict[str, int | None] = dict.fromkeys(self.told)
+        for model in MODELS:
+            lanes: dict[str, list[Task]] = {}
+            for task in self.of(State.PENDING):
+                if task.generation.model == model:
+                    lanes.setdefault(task.account, []).append(task)
+            for account, lane in lanes.items():
+                others = [len(other) for name, other in lanes.items() if name != account]
+                for own, task in enumerate(lane, 1):
+                    places[task.id] = own + sum(min(own, length) for length in others)
+        return places
+
+    @rule(
+        attempt=attempts,
+        progress=st.builds(Progress, st.floats(0, 1), st.sampled_from(Stage), st.integers(0, 50), st.just(50)),
+        left_s=st.none() | st.floats(0, 100_000),
+    )
+    def renew(self, attempt: Task, progress: Progress, left_s: float | None) -> None:
+        now, heartbeat = self.tick(), Heartbeat(progress, left_s)
         held = self.held(attempt)
-        assert self.store.renew(attempt, LEASE_MS / 1000, progress) == (held is not None)
+        assert self.store.renew(attempt, LEASE_MS / 1000, heartbeat) == (held is not None)
         if held:
-            progress = max(held.progress, progress)
-            self.told[held.id] = replace(held, lease_until_ms=lease_until_ms, progress=progress)
+            self.told[held.id] = held.renewed(heartbeat, now, now + LEASE_MS)
 
     @rule(attempt=attempts)
     def succeed(self, attempt: Task) -> None:

@@ -18,6 +18,7 @@ from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, EngineFailed
 from wanserve.domain.files import file_key, unfinished_name
 from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Progress
 from wanserve.domain.task import Variant
 from wanserve.media import probe
 from wanserve.worker import supervisor
@@ -33,7 +34,6 @@ from wanserve.worker.protocol import (
     Loaded,
     Probe,
     Probed,
-    Progress,
 )
 from wanserve.worker.supervisor import DIED, Supervisor
 

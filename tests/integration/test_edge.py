@@ -16,12 +16,12 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.samples import VIDEO
-from wanserve.app import all_dialects, runners_of
+from wanserve.app import all_dialects, runners_of, streams_of
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import LinkSigner
 from wanserve.core import Core, open_core
+from wanserve.domain.blobs import LocalFile
 from wanserve.domain.errors import WanserveError
-from wanserve.domain.ports import LocalFile
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.body import MAX_DISCARDS, BodyBudget
 from wanserve.http.dialects.base import Operation, Refusal
@@ -108,13 +108,15 @@ def served(
     dialects = all_dialects(1000)
     limiter = TokenBuckets(Rates(submit_rps, 1000), time.monotonic)
     signer, sender = LinkSigner(b"secret"), FileSender(DiskBlobs(Path("nowhere")))
+    using = runners or runners_of(core)
+    streams = streams_of(core, using, threading.Event())
     links = VideoLinks(signer, Origin(), 1000)
     endpoints = [
-        Endpoint(one, each, core.tasks, limiter, links, sender, bodies, runners or runners_of(core), advised)
+        Endpoint(one, each, core.tasks, limiter, links, sender, bodies, using, advised, streams)
         for one in dialects
         for each in one.operations
     ]
-    files = SignedFileEndpoint(signer, sender, lambda: 0, core.tasks, (runners or runners_of(core)).read)
+    files = SignedFileEndpoint(signer, sender, lambda: 0, core.tasks, using.read)
     counted = Counter() if answers is None else answers
     return application(endpoints, [files.route()], dialects, lambda: "an-id", counted, Origin())
 
@@ -281,8 +283,9 @@ def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core
     )
     limiter = TokenBuckets(Rates(1000, 1000), time.monotonic)
     links = VideoLinks(signer, Origin(), 1000)
+    streams = streams_of(core, runners_of(core), threading.Event())
     endpoints = [
-        Endpoint(one, each, core.tasks, limiter, links, sender, BodyBudget(), runners_of(core), advised)
+        Endpoint(one, each, core.tasks, limiter, links, sender, BodyBudget(), runners_of(core), advised, streams)
         for one in dialects
         for each in one.operations
     ]

@@ -17,6 +17,7 @@ from tests.samples import new_generation
 from wanserve.domain.errors import Canceled
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
+from wanserve.domain.progress import Progress, Stage
 from wanserve.prompts.chat import (
     MAX_BODY_BYTES,
     MAX_TRIES,
@@ -149,7 +150,7 @@ def resets_connection(handler: ChatHandler) -> None:
     handler.connection.close()
 
 
-def never_cancels(_: float) -> None:
+def never_cancels(_: Progress) -> None:
     """The `report` of a task that is not canceled."""
 
 
@@ -396,8 +397,8 @@ def test_time_is_up_while_the_name_server_is_silent(monkeypatch: pytest.MonkeyPa
 
 
 def cancels_after_the_first_request(endpoint: Endpoint) -> Report:
-    def report(fraction: float) -> None:
-        assert fraction == 0.0
+    def report(progress: Progress) -> None:
+        assert (progress.fraction, progress.stage) == (0.0, Stage.TEXT)
         if endpoint.requests:
             raise Canceled("a cancel was asked")
 
@@ -423,7 +424,7 @@ def test_a_cancel_ends_the_pause_between_two_tries(endpoint: Endpoint) -> None:
 
 
 def test_a_task_that_is_canceled_already_asks_nobody(endpoint: Endpoint) -> None:
-    def report(_: float) -> None:
+    def report(_: Progress) -> None:
         raise Canceled("a cancel was asked")
 
     with pytest.raises(Canceled):

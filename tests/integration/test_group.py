@@ -15,11 +15,12 @@ from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Progress
 from wanserve.engine.wan.context_parallel import allowed_gpu_counts, check_gpu_count
 from wanserve.engine.wan.library_logging import silence_libraries
 from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, WAN_MODELS, Precision, WanModelCard
 from wanserve.worker.ports import Absent
-from wanserve.worker.protocol import Cancel, ChildConfig, Crashed, Done, Event, Generate, Loaded, Progress
+from wanserve.worker.protocol import Cancel, ChildConfig, Crashed, Done, Event, Generate, Loaded
 from wanserve.worker.supervisor import DIED, Supervisor
 
 ASSETS = Path(__file__).parents[1] / "assets"

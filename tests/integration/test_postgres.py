@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from tests import postgres
-from tests.samples import VIDEO, unaccepted
+from tests.samples import VIDEO, heartbeat, unaccepted
 from wanserve.domain.errors import SetupError, StoreUnavailable, StoreUncertain
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Settlement, State, Succeeded
@@ -241,7 +241,7 @@ def test_a_lost_connection_is_opened_again_and_nothing_is_lost_or_made_twice(url
     claimed = store.claim("worker", MODELS, 60, None)
     assert claimed is not None
     end_connections(url)
-    assert store.renew(claimed, 60, 0.5)
+    assert store.renew(claimed, 60, heartbeat())
     end_connections(url)
     assert store.settle(claimed, Succeeded(VIDEO))
     assert [task.id for task in store.search("ann", Search())] == [second.id, first.id]

@@ -5,7 +5,7 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,8 @@ from wanserve.domain.errors import (
     UpstreamTaskFailed,
     WanserveError,
 )
-from wanserve.domain.ports import Fetched, Order
+from wanserve.domain.ports import Fetched, Order, Report
+from wanserve.domain.progress import Progress
 from wanserve.engine.remote import engine as engine_module
 from wanserve.engine.remote import fetching as fetching_module
 from wanserve.engine.remote.check import check_all, check_upstream, require_settings
@@ -74,7 +75,7 @@ def fetch(
     path: Path,
     *,
     attempt: int = 1,
-    report: Callable[[float], None] = lambda _: None,
+    report: Report = lambda _: None,
     limits: Limits = ROOMY,
 ) -> Fetched:
     """One attempt at the upstream."""
@@ -88,7 +89,7 @@ def fetch(
 def test_a_video_is_submitted_polled_and_downloaded(tmp_path: Path, dialect: Dialect) -> None:
     with stub(tmp_path, dialect) as served:
         told: list[float] = []
-        fetched = fetch(served, tmp_path, report=told.append)
+        fetched = fetch(served, tmp_path, report=lambda progress: told.append(progress.fraction))
         assert (tmp_path / "video.mp4").read_bytes() == served.video
         (submit,) = served.asked("submit")
         assert submit.headers["idempotency-key"] == "task-id"
@@ -103,9 +104,9 @@ def test_progress_is_the_upstreams_own(tmp_path: Path, upstream: StubUpstream) -
     told: set[float] = set()
     seen = threading.Event()
 
-    def report(fraction: float) -> None:
-        told.add(fraction)
-        if fraction > 0.3:
+    def report(progress: Progress) -> None:
+        told.add(progress.fraction)
+        if progress.fraction > 0.3:
             seen.set()
 
     def waits(handler: object, request: object) -> None:
@@ -493,10 +494,10 @@ def test_redirects_end(tmp_path: Path, upstream: StubUpstream) -> None:
         fetch(upstream, tmp_path)
 
 
-def canceled_once(served: StubUpstream, operation: str, error: type[Canceled] = Canceled) -> Callable[[float], None]:
+def canceled_once(served: StubUpstream, operation: str, error: type[Canceled] = Canceled) -> Report:
     """A report that raises once the upstream was asked for this."""
 
-    def report(_: float) -> None:
+    def report(_: Progress) -> None:
         if served.asked(operation):
             raise error("asked")
 

@@ -1,6 +1,7 @@
 """Whether an error may be answered by another submit: not once a task was stored that it would make again."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from tests.samples import VIDEO
-from wanserve.app import runners_of
+from wanserve.app import runners_of, streams_of
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.links import LinkSigner
 from wanserve.core import Core, open_core
@@ -71,6 +72,7 @@ def served(core: Core, broken: Callable[[Operation], Operation]) -> ASGIApp:
             BodyBudget(),
             runners_of(core),
             advised,
+            streams_of(core, runners_of(core), threading.Event()),
         )
         for operation in dialect.operations
     ]
@@ -152,6 +154,7 @@ def test_a_remix_whose_answer_is_lost_says_not_to_send_it_again_and_counts_as_a_
         BodyBudget(),
         runners_of(core),
         advised,
+        streams_of(core, runners_of(core), threading.Event()),
     )
     app = application([endpoint], [], [dialect], lambda: "an-id", Counter(), Origin())
     path = remix.path.format(video_id=f"video_{source.id.replace('-', '')}")

@@ -11,7 +11,7 @@ import pytest
 
 from tests import postgres
 from tests.integration.test_postgres import added, end_connections
-from tests.samples import VIDEO
+from tests.samples import VIDEO, heartbeat
 from wanserve.domain.errors import WrongState
 from wanserve.domain.idempotency import CountedSubmit, RefusedSubmits
 from wanserve.domain.ports import Refusals, TokensAsked, TokensGranted
@@ -174,7 +174,7 @@ def test_a_cancel_and_a_delete_are_told_to_the_process_that_runs_the_task(
         with other.watch(new.id) as told:
             assert end(new.id)
             assert told.wait(PATIENCE_S)
-        assert not other.renew(claimed, 60, 0.5)
+        assert not other.renew(claimed, 60, heartbeat())
 
 
 def test_a_cancel_that_comes_before_its_task_is_watched_is_not_missed(

@@ -11,7 +11,7 @@ from wanserve.domain.account import Limits
 from wanserve.domain.errors import InvalidKey, RateLimited
 from wanserve.http.rates import Rates, RequestKind, TokenBucket, TokenBuckets
 from wanserve.keys import Keys
-from wanserve.store.memory import MemoryKeys
+from wanserve.store.memory_keys import MemoryKeys
 
 
 @dataclass

@@ -15,9 +15,11 @@ from wanserve.domain.worker import NEW, WorkerRow
 from wanserve.fleet import Fleet, FleetMember
 from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
+from wanserve.store.memory_times import MemoryTimes
 from wanserve.tasks import Policy, Tasks
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
+from wanserve.worker.paces import Paces
 from wanserve.worker.sweepers import LeaseSweeper, Sweepers
 
 KEY = Key("ann", "ann", "00", 0)
@@ -71,7 +73,17 @@ class Scene:
         child = ScriptedChild([])
         self.children.append(child)
         worker = Worker(
-            worker_id, self.tasks, child, [MODEL], Timeouts(60, 60), 60, 60, lambda: None, Metrics(), one_model=True
+            worker_id,
+            self.tasks,
+            child,
+            [MODEL],
+            Timeouts(60, 60),
+            drain_s=60,
+            load_s=60,
+            storage_problem=lambda: None,
+            metrics=Metrics(),
+            paces=Paces(MemoryTimes(), device),
+            one_model=True,
         )
         return FleetMember(worker, WorkerRow(worker_id, "here", "host", device, (), "wan", {MODEL: MODELS[MODEL]}))
 

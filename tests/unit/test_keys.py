@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wanserve.domain.account import Limits
 from wanserve.domain.errors import InvalidKey, InvalidRequest, MissingKey
 from wanserve.keys import Keys, fingerprint
-from wanserve.store.memory import MemoryKeys
+from wanserve.store.memory_keys import MemoryKeys
 
 MODELS = ("small", "large")
 

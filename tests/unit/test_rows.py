@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from wanserve.domain.account import Key, Limits
 from wanserve.domain.catalogue import MODELS, ModelCard
 from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Stage
 from wanserve.domain.task import Failure, State, Task, Usage, Video
 from wanserve.domain.worker import WorkerHealth, WorkerRow
 from wanserve.models.sampling import WAN_MODELS
@@ -60,6 +61,11 @@ TASKS = st.builds(
     remixed_from=st.none() | NAME,
     losses=COUNT,
     worker_id=st.none() | NAME,
+    stage=st.none() | st.sampled_from(Stage),
+    step=COUNT,
+    steps=COUNT,
+    ends_ms=st.none() | TIME,
+    changes=COUNT,
 )
 LIMITS = st.builds(
     Limits,
@@ -97,7 +103,7 @@ def columns(text: str) -> list[str]:
 
 @given(TASKS)
 def test_a_task_is_read_as_it_was_written(task: Task) -> None:
-    row = (*rows.new_row(task), *rows.life_row(task))
+    row = (*rows.new_row(task), *rows.life_row(task), task.changes)
     assert len(row) == len(columns(rows.TASK_COLUMNS))
     assert rows.read_task(row) == task
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.samples import heartbeat
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.keys import OWNER
 from wanserve.domain.account import Key
@@ -209,7 +210,7 @@ def test_a_clock_that_jumps_ahead_takes_nothing_from_a_worker_that_lives(scene: 
     scene.now += 3_600_000
     scene.leases.sweep()
     assert scene.all_running() == {lives.id, dead.id}
-    assert scene.tasks.renew(lives, 0.5)
+    assert scene.tasks.renew(lives, heartbeat(0.5))
     scene.leases.sweep()
     assert scene.all_running() == {lives.id}
     assert scene.tasks.find(dead.id).state is State.PENDING

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.samples import VIDEO
+from tests.samples import VIDEO, heartbeat
 from wanserve.blobs.keys import OWNER
 from wanserve.domain.account import Key
 from wanserve.domain.attempt import Fault
@@ -168,7 +168,7 @@ def test_a_lease_that_ran_out_is_taken_back_and_the_old_worker_changes_nothing(b
     assert bench.tasks.take_back(stalled) is State.PENDING is bench.tasks.find(submitted.id).state
     assert bench.tasks.take_back(stalled) is None
     fresh = bench.claimed()
-    assert not bench.tasks.renew(stalled, 0.5)
+    assert not bench.tasks.renew(stalled, heartbeat(0.5))
     assert not bench.tasks.succeed(stalled, VIDEO)
     assert not bench.tasks.fail(stalled, CRASH, retryable=True)
     assert bench.tasks.usage(None) == []
@@ -180,7 +180,7 @@ def test_a_heartbeat_keeps_the_lease(bench: Bench) -> None:
     task = bench.claimed()
     for _ in range(5):
         bench.clock.now_ms += 900
-        assert bench.tasks.renew(task, 0.5)
+        assert bench.tasks.renew(task, heartbeat(0.5))
         assert bench.tasks.store.expired() == []
 
 
@@ -199,7 +199,7 @@ def test_canceling_a_running_task_stops_its_heartbeat_and_it_never_succeeds(benc
     bench.submitted()
     task = bench.claimed()
     bench.tasks.cancel("ann", task.id)
-    assert not bench.tasks.renew(task, 0.5)
+    assert not bench.tasks.renew(task, heartbeat(0.5))
     assert not bench.tasks.succeed(task, VIDEO)
     assert bench.tasks.get("ann", task.id).state is State.CANCELED
 
@@ -544,7 +544,7 @@ def test_a_deleted_task_is_forgotten_and_its_attempt_and_bill_are_not_touched(be
         bench.tasks.delete("ann", task.id)
         with pytest.raises(TaskNotFound):
             bench.tasks.delete("ann", task.id)
-    assert not bench.tasks.renew(running, 0.5)
+    assert not bench.tasks.renew(running, heartbeat(0.5))
     assert not bench.tasks.succeed(running, VIDEO)
     assert [row.task_id for row in bench.tasks.usage("ann")] == [done.id]
 
@@ -591,10 +591,10 @@ def test_a_video_is_there_once_its_task_has_made_it(bench: Bench) -> None:
 def test_progress_never_goes_back(bench: Bench) -> None:
     bench.submitted()
     first = bench.claimed()
-    bench.tasks.renew(first, 0.6)
+    bench.tasks.renew(first, heartbeat(0.6))
     bench.tasks.fail(first, CRASH, retryable=True)
     again = bench.claimed()
-    bench.tasks.renew(again, 0.2)
+    bench.tasks.renew(again, heartbeat(0.2))
     assert bench.tasks.get("ann", again.id).progress == 0.6
-    bench.tasks.renew(again, 0.7)
+    bench.tasks.renew(again, heartbeat(0.7))
     assert bench.tasks.get("ann", again.id).progress == 0.7

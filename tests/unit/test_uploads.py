@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from wanserve.blobs.disk import DiskBlobs
+from wanserve.domain.blobs import Download
 from wanserve.domain.errors import BlobUnavailable, Canceled, RemoteUnavailable
-from wanserve.domain.ports import Download
 from wanserve.worker.uploads import Uploads
 
 DOWNLOAD = Download("video/mp4", "one.mp4")

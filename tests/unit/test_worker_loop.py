@@ -12,15 +12,18 @@ from wanserve.domain.attempt import Fault, Outcome
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import Clock
+from wanserve.domain.progress import Heartbeat, Progress, Stage
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Settlement, State, Task
 from wanserve.domain.worker import UpstreamUse
 from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
+from wanserve.store.memory_times import MemoryTimes
 from wanserve.tasks import Policy, Tasks
 from wanserve.worker import attempt, loop
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
+from wanserve.worker.paces import Paces
 from wanserve.worker.ports import Absent, ChildState, Claim, Claimed, Loading, Ready, Starting
 from wanserve.worker.protocol import (
     Cancel,
@@ -32,7 +35,6 @@ from wanserve.worker.protocol import (
     Loaded,
     Probe,
     Probed,
-    Progress,
 )
 from wanserve.worker.storage_health import PAUSES_SECONDS, RESTART_AT, StorageHealth
 
@@ -128,9 +130,9 @@ class FaultyStore(MemoryTasks):
         self._trip("claim")
         return super().claim(worker_id, models, lease_seconds, max_running)
 
-    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
+    def renew(self, task: Task, lease_seconds: float, heartbeat: Heartbeat) -> bool:
         self._trip("renew")
-        return super().renew(task, lease_seconds, progress)
+        return super().renew(task, lease_seconds, heartbeat)
 
     def find(self, task_id: str) -> Task | None:
         self._trip("find")
@@ -141,7 +143,7 @@ class FaultyStore(MemoryTasks):
         return super().settle(task, settlement, expired_only=expired_only)
 
 
-class Stage:
+class Scene:
     """A worker with its store, run in a thread until the tasks have ended."""
 
     def __init__(
@@ -158,6 +160,7 @@ class Stage:
         self.tasks = Tasks(self.store, lambda: MODELS, lambda: str(next(ids)), lambda: 7, policy)
         self.child = ScriptedChild(list(played))
         self.storage_problem: str | None = None
+        self.times = MemoryTimes()
         self.worker = Worker(
             "worker",
             self.tasks,
@@ -168,6 +171,7 @@ class Stage:
             load_s=60,
             storage_problem=lambda: self.storage_problem,
             metrics=Metrics(),
+            paces=Paces(self.times, "cpu"),
             one_model=one_model,
         )
 
@@ -190,20 +194,20 @@ class Stage:
 
 
 def test_it_orders_what_it_claimed_and_tells_how_it_went() -> None:
-    stage = Stage(Progress(0.5), None, Done(VIDEO))
+    stage = Scene(Progress(0.5, Stage.DENOISE), None, Done(VIDEO))
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.video) == (State.SUCCEEDED, VIDEO)
     assert stage.child.commands == [Generate(task.id, 1, task.generation)]
 
 
 def test_a_crash_is_tried_again_by_a_fresh_child() -> None:
-    stage = Stage(CRASH)
+    stage = Scene(CRASH)
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.attempt, task.attempts_spent) == (State.SUCCEEDED, 2, 1)
 
 
 def test_a_poison_task_fails_and_the_next_is_served() -> None:
-    stage = Stage(CRASH, CRASH)
+    stage = Scene(CRASH, CRASH)
     poison, good = stage.ended(stage.submitted(), stage.submitted())
     assert (poison.state, good.state) == (State.FAILED, State.SUCCEEDED)
     assert poison.failure is not None
@@ -211,7 +215,7 @@ def test_a_poison_task_fails_and_the_next_is_served() -> None:
 
 
 def test_a_silent_child_is_killed_and_its_task_tried_again() -> None:
-    stage = Stage(*[None] * 1000, stall_s=0.0)
+    stage = Scene(*[None] * 1000, stall_s=0.0)
     stage.child.played.append(None)
     silent = stage.submitted()
 
@@ -226,7 +230,7 @@ def test_a_silent_child_is_killed_and_its_task_tried_again() -> None:
 
 
 def test_a_table_that_cannot_be_read_is_waited_for() -> None:
-    stage = Stage()
+    stage = Scene()
     stage.store.faults["claim"] = [StoreUnavailable("busy")]
     (task,) = stage.ended(stage.submitted())
     assert task.state is State.SUCCEEDED
@@ -234,7 +238,7 @@ def test_a_table_that_cannot_be_read_is_waited_for() -> None:
 
 
 def test_a_heartbeat_that_cannot_be_written_costs_nothing() -> None:
-    stage = Stage(*[Progress(0.1)] * 5, lease_seconds=0)
+    stage = Scene(*[Progress(0.1, Stage.DENOISE)] * 5, lease_seconds=0)
     stage.store.faults["renew"] = [StoreUnavailable("busy")] * 3
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.attempt) == (State.SUCCEEDED, 1)
@@ -245,7 +249,7 @@ def test_a_bug_costs_an_attempt_and_not_the_worker() -> None:
     def stumble() -> Event | None:
         raise ZeroDivisionError("a bug")
 
-    stage = Stage(stumble)
+    stage = Scene(stumble)
     lost, good = stage.submitted(), stage.submitted()
     (served,) = stage.ended(good)
     assert served.state is State.SUCCEEDED
@@ -257,7 +261,7 @@ def test_a_bug_costs_an_attempt_and_not_the_worker() -> None:
 
 @pytest.mark.parametrize("answer", [Crashed("canceled", "asked", retryable=False), Done(VIDEO)])
 def test_a_canceled_attempt_stops_its_child_and_changes_nothing(answer: Event) -> None:
-    stage = Stage(lease_seconds=0)
+    stage = Scene(lease_seconds=0)
     task_id = stage.submitted()
 
     def cancel() -> Event | None:
@@ -272,7 +276,7 @@ def test_a_canceled_attempt_stops_its_child_and_changes_nothing(answer: Event) -
 
 
 def test_a_video_that_comes_too_late_is_not_billed() -> None:
-    stage = Stage()
+    stage = Scene()
     late_id = stage.submitted()
 
     def too_late() -> Event | None:
@@ -286,7 +290,7 @@ def test_a_video_that_comes_too_late_is_not_billed() -> None:
 
 
 def test_a_crash_that_comes_too_late_changes_nothing() -> None:
-    stage = Stage()
+    stage = Scene()
     late_id = stage.submitted()
 
     def too_late() -> Event | None:
@@ -299,7 +303,7 @@ def test_a_crash_that_comes_too_late_changes_nothing() -> None:
 
 
 def test_a_device_that_holds_one_model_serves_the_waiting_tasks_in_runs() -> None:
-    stage = Stage(one_model=True)
+    stage = Scene(one_model=True)
     small, large = "wanx2.1-t2v-turbo", "wan2.2-t2v-plus"
     submitted = [stage.submitted(model) for model in (small, large, small, large, small, small)]
     ended = stage.ended(*submitted)
@@ -311,13 +315,13 @@ def test_a_device_that_holds_one_model_serves_the_waiting_tasks_in_runs() -> Non
 
 
 def test_a_run_goes_on_while_nobody_waits_for_another_model() -> None:
-    stage = Stage(one_model=True)
+    stage = Scene(one_model=True)
     stage.ended(*[stage.submitted("wanx2.1-t2v-plus") for _ in range(5)])
     assert stage.child.loads == ["wanx2.1-t2v-plus"]
 
 
 def test_a_model_that_does_not_load_costs_no_task_an_attempt_and_holds_up_no_other() -> None:
-    stage = Stage(one_model=True)
+    stage = Scene(one_model=True)
     stage.child.broken = {"wan2.2-t2v-plus"}
     waits, served = stage.submitted("wan2.2-t2v-plus"), stage.submitted("wanx2.1-t2v-turbo")
     (task,) = stage.ended(served)
@@ -327,7 +331,7 @@ def test_a_model_that_does_not_load_costs_no_task_an_attempt_and_holds_up_no_oth
 
 
 def test_an_engine_that_holds_every_model_is_loaded_once() -> None:
-    stage = Stage()
+    stage = Scene()
     stage.ended(*[stage.submitted(model) for model in MODELS])
     assert len(stage.child.loads) == 1
 
@@ -337,7 +341,7 @@ def test_an_end_that_cannot_be_written_is_written_again(
     event: Event, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempt, "RETRY_SECONDS", 0.01)
-    stage = Stage(event)
+    stage = Scene(event)
     stage.store.faults["settle"] = [StoreUnavailable("full")] * 3
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.attempt) == (state, 1)
@@ -345,7 +349,7 @@ def test_an_end_that_cannot_be_written_is_written_again(
 
 
 def test_a_worker_that_has_to_stop_leaves_an_end_that_cannot_be_written_to_the_lease() -> None:
-    stage = Stage()
+    stage = Scene()
     task_id = stage.submitted()
 
     def stop() -> Event | None:
@@ -359,7 +363,7 @@ def test_a_worker_that_has_to_stop_leaves_an_end_that_cannot_be_written_to_the_l
 
 
 def test_without_room_no_task_is_claimed_and_it_tells_why() -> None:
-    stage = Stage()
+    stage = Scene()
     stage.storage_problem = "the disk is full"
     waiting = stage.submitted()
     seen = []
@@ -381,7 +385,7 @@ def test_without_room_no_task_is_claimed_and_it_tells_why() -> None:
 
 
 def test_an_attempt_that_is_lost_for_want_of_room_does_not_count() -> None:
-    stage = Stage()
+    stage = Scene()
     task_id = stage.submitted()
 
     def fill() -> Event | None:
@@ -402,7 +406,7 @@ MACHINE = Crashed("media_unavailable", "no file can be made", retryable=True, fa
 
 
 def test_after_a_fault_of_the_machine_nothing_is_claimed_until_a_probe_was_written() -> None:
-    stage = Stage(MACHINE, MACHINE, MACHINE, MACHINE)
+    stage = Scene(MACHINE, MACHINE, MACHINE, MACHINE)
     stage.worker._drain.stopping = Impatient()
     stage.worker.storage = NoPauses()
     told = []
@@ -423,7 +427,7 @@ def test_after_a_fault_of_the_machine_nothing_is_claimed_until_a_probe_was_writt
 
 
 def test_a_task_that_only_ever_meets_faults_of_the_machine_ends_all_the_same() -> None:
-    stage = Stage(*[event for _ in range(10) for event in (MACHINE, Probed())])
+    stage = Scene(*[event for _ in range(10) for event in (MACHINE, Probed())])
     stage.worker._drain.stopping = Impatient()
     stage.worker.storage = NoPauses()
     (task,) = stage.ended(stage.submitted())
@@ -432,7 +436,7 @@ def test_a_task_that_only_ever_meets_faults_of_the_machine_ends_all_the_same() -
 
 def test_a_worker_that_is_ended_from_outside_costs_no_attempt() -> None:
     killed = Crashed("worker_died", "killed by SIGKILL", retryable=True, fault=Fault.WORKER)
-    stage = Stage(killed, killed, killed)
+    stage = Scene(killed, killed, killed)
     (task,) = stage.ended(stage.submitted())
     assert (task.state, task.attempt, task.attempts_spent, task.losses) == (State.SUCCEEDED, 4, 0, 3)
     assert all(isinstance(order, Generate) for order in stage.child.commands)
@@ -460,7 +464,7 @@ def test_the_pauses_grow_until_an_attempt_ends_otherwise() -> None:
 
 
 def test_a_model_that_does_not_load_in_its_time_costs_the_child_and_no_task() -> None:
-    stage = Stage(one_model=True)
+    stage = Scene(one_model=True)
     stage.worker.load_s = 0.0
     stage.child.hanging.add("wanx2.1-t2v-turbo")
     hangs, good = stage.submitted("wanx2.1-t2v-turbo"), stage.submitted()
@@ -471,7 +475,7 @@ def test_a_model_that_does_not_load_in_its_time_costs_the_child_and_no_task() ->
 
 
 def test_a_child_that_owes_an_answer_gets_no_task_and_is_replaced_in_the_end() -> None:
-    stage = Stage()
+    stage = Scene()
     stage.worker._drain.stopping = Impatient()
     stage.child.silences = [loop.UNRESPONSIVE_SECONDS + 1] * 3 + [loop.REPLACE_SECONDS + 1]
     (task,) = stage.ended(stage.submitted())
@@ -480,7 +484,7 @@ def test_a_child_that_owes_an_answer_gets_no_task_and_is_replaced_in_the_end() -
 
 
 def test_what_is_wrong_is_told_in_words() -> None:
-    stage = Stage()
+    stage = Scene()
     told = []
     stage.child.state = Ready("any")
     told.append(stage.worker.health().problem)
@@ -494,7 +498,7 @@ def test_what_is_wrong_is_told_in_words() -> None:
 
 
 def test_tasks_that_fail_by_their_own_fault_say_nothing_of_the_worker() -> None:
-    stage = Stage(BROKEN, BROKEN, BROKEN)
+    stage = Scene(BROKEN, BROKEN, BROKEN)
     told = []
 
     def look() -> Event | None:
@@ -507,12 +511,12 @@ def test_tasks_that_fail_by_their_own_fault_say_nothing_of_the_worker() -> None:
 
 
 def test_a_model_that_does_not_load_is_told_by_name_until_it_does() -> None:
-    stage = Stage(one_model=True)
+    stage = Scene(one_model=True)
     stage.child.broken = {"wan2.2-t2v-plus"}
     waits, served = stage.submitted("wan2.2-t2v-plus"), stage.submitted("wanx2.1-t2v-turbo")
     stage.ended(served)
     assert stage.worker.unloadable == {"wan2.2-t2v-plus": "it will not load"}
-    again = Stage(one_model=True)
+    again = Scene(one_model=True)
     again.worker.unloadable["wan2.2-t2v-plus"] = "it would not load"
     again.ended(again.submitted("wan2.2-t2v-plus"))
     assert again.worker.unloadable == {}
@@ -520,7 +524,7 @@ def test_a_model_that_does_not_load_is_told_by_name_until_it_does() -> None:
 
 
 def test_a_stop_that_is_said_again_gives_no_more_time() -> None:
-    stage = Stage()
+    stage = Scene()
     stage.worker.stop()
     stage.worker.abort()
     stage.worker.stop()
@@ -558,8 +562,8 @@ class ScriptedRouter:
 
 def routed(
     *played: Event | Callable[[], Event | None] | None, lease_seconds: float = 60.0
-) -> tuple[Stage, ScriptedRouter]:
-    stage, router = Stage(*played, lease_seconds=lease_seconds), ScriptedRouter()
+) -> tuple[Scene, ScriptedRouter]:
+    stage, router = Scene(*played, lease_seconds=lease_seconds), ScriptedRouter()
     stage.worker.router = router
     return stage, router
 
@@ -625,7 +629,7 @@ def test_without_an_open_upstream_nothing_is_claimed_and_health_says_why() -> No
 
 @pytest.mark.parametrize("how", ["cancel", "delete", "take back", "unreadable"])
 def test_a_stop_says_whether_another_attempt_has_the_task(how: str) -> None:
-    stage = Stage(lease_seconds=0)
+    stage = Scene(lease_seconds=0)
     task_id = stage.submitted()
 
     def lose() -> Event | None:

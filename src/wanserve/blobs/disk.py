@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from wanserve.blobs.keys import OWNER, parts_of
+from wanserve.domain.blobs import Download, LocalFile
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
-from wanserve.domain.ports import Download, LocalFile
 from wanserve.machine.fsync import sync, write_once
 
 ROOM_BYTES: Final = 64_000_000

@@ -19,9 +19,9 @@ from obstore.store import S3Store
 
 from wanserve.blobs.keys import OWNER, parts_of, require_key
 from wanserve.blobs.s3_errors import is_missing_bucket, reason
+from wanserve.domain.blobs import LINK_SECONDS_MAX, Download, LinkMethod, RemoteFile
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable, RemoteUnavailable, SetupError, WanserveError
 from wanserve.domain.files import file_key
-from wanserve.domain.ports import LINK_SECONDS_MAX, Download, LinkMethod, RemoteFile
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from wanserve.blobs.disk import DiskBlobs
+from wanserve.domain.blobs import BlobStore
 from wanserve.domain.errors import SetupError
-from wanserve.domain.ports import BlobStore
 
 if TYPE_CHECKING:
     from wanserve.blobs.s3 import S3Blobs

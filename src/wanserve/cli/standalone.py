@@ -12,6 +12,7 @@ from wanserve.app import child_config
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.errors import EngineFailed
 from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Progress
 from wanserve.domain.task import Video
 from wanserve.machine.environment import process_environment
 from wanserve.models.availability import Availability
@@ -49,7 +50,7 @@ def make_video(
 def _finished(child: Supervisor, generation: Generation, on_progress: OnProgress) -> Video:
     while True:
         match child.next_event(SILENCE_SECONDS):
-            case protocol.Progress(fraction=fraction):
+            case Progress(fraction=fraction):
                 on_progress("generating", fraction)
             case protocol.Loaded():
                 # Another id each time: upstreams recognise a task by it, and would return an earlier video.

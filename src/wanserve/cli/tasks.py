@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 from contextlib import closing
 from dataclasses import asdict
 
@@ -9,6 +10,7 @@ from wanserve.cli.options import Subcommands, add_data_dir, add_json, open_data_
 from wanserve.cli.output import print_rows, time_text
 from wanserve.domain.search import Search
 from wanserve.domain.task import Task
+from wanserve.outlook import Outlook, Outlooks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +51,8 @@ def run_list(arguments: argparse.Namespace) -> None:
 def run_show(arguments: argparse.Namespace) -> None:
     """`wanserve tasks show`."""
     with closing(open_data_dir(arguments)) as core:
-        shown = _flat(core.tasks.find(arguments.id))
+        task = core.tasks.find(arguments.id)
+        shown = _flat(task, Outlooks(core.tasks.store, core.times, time.monotonic).of(task))
     if arguments.json:
         print(json.dumps(shown, ensure_ascii=False))
         return
@@ -65,12 +68,14 @@ def run_cancel(arguments: argparse.Namespace) -> None:
     print(f"{task.id} is canceled")
 
 
-def _flat(task: Task) -> dict[str, object]:
-    """All fields of a task by name, with its generation's fields beside its own."""
+def _flat(task: Task, outlook: Outlook | None) -> dict[str, object]:
+    """All fields of a task by name, with its generation's fields and what is to come of it beside its own."""
     shown: dict[str, object] = {
         name: field for name, field in asdict(task).items() if name not in ("generation", "video", "failure")
     }
     shown |= asdict(task.generation)
+    if outlook is not None:
+        shown |= {"stage": outlook.stage, "place": outlook.place, "seconds_left": outlook.seconds_left}
     shown["video"] = task.video and asdict(task.video)
     shown["failure"] = task.failure and asdict(task.failure)
     return shown

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from wanserve.domain.ports import Download
+from wanserve.domain.blobs import Download
 from wanserve.domain.task import Task, Variant
 
 _KEY: Final = re.compile(r"videos/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/[0-9]+\.[a-z0-9]+", re.ASCII)

@@ -6,13 +6,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Final, Literal, Protocol
+from typing import Protocol
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.idempotency import CountedSubmit, SubmitIdentity
+from wanserve.domain.progress import Heartbeat, Kind, Progress, StageTimes
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
@@ -23,14 +24,8 @@ Clock = Callable[[], int]
 Frame = memoryview
 """One picture: uint8, C-contiguous, shape (height, width, 3) RGB, or (height, width, 4) whose fourth byte is ignored."""
 
-LinkMethod = Literal["GET", "HEAD"]
-"""The HTTP method that a link is for."""
-
-LINK_SECONDS_MAX: Final = 7 * 86_400
-"""The longest life of a link that S3's signatures (version 4) allow."""
-
-Report = Callable[[float], None]
-"""Called by an engine at each of its steps with the fraction done, 0.0 to 1.0. Raises `Canceled` once a cancel was asked."""
+Report = Callable[[Progress], None]
+"""Called by an engine at each of its steps. Raises `Canceled` once a cancel was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,98 +92,6 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LocalFile:
-    """A stored file on this machine."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A stored file on another machine: its size, and the time of its last write in seconds since 1970.
-
-    `read(begin, end)` gives the bytes from `begin` up to, and without, `end`. It takes a round trip over a network.
-    Raises BlobNotFound where the file was deleted meanwhile, and BlobUnavailable.
-    """
-
-    size_bytes: int
-    modified_s: int
-    read: Callable[[int, int], bytes]
-
-
-BlobLocation = LocalFile | RemoteFile
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """How a file is sent to those who download it: its media type, and the name under which a browser saves it."""
-
-    media_type: str
-    filename: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers of every answer with the file, beside those of its length and its validators."""
-        return {
-            "Content-Type": self.media_type,
-            "Content-Disposition": f'inline; filename="{self.filename}"',
-            "Cache-Control": "private, max-age=86400",
-        }
-
-
-class BlobStore(Protocol):
-    """Stored files by key, such as `videos/{task}/{attempt}.mp4`. A key is relative, with no `..` in it.
-
-    Every method but `problem` may take a round trip over a network.
-    """
-
-    def put(self, key: str, source: Path, download: Download | None = None) -> None:
-        """Store the file at `source` under `key`, and remove the source. The file survives a power cut once this returns.
-
-        `download` is how a store that sends its files itself has to send this one. Raises BlobUnavailable, and leaves
-        the source, where the file cannot be stored: RemoteUnavailable where a later try may succeed.
-        """
-
-    def locate(self, key: str) -> BlobLocation:
-        """Where the file is. Raises BlobNotFound, BlobUnavailable."""
-
-    def delete(self, key: str) -> None:
-        """Delete the file. A file that does not exist is not an error. Raises BlobUnavailable."""
-
-    def keys(self) -> Iterator[str]:
-        """Every stored key, in any order, listed while they are taken. Raises BlobUnavailable."""
-
-    def owner(self, database_id: str) -> str:
-        """The id of the database that the files belong to: this one, where they belonged to none. Raises BlobUnavailable."""
-
-    def problem(self) -> str | None:
-        """Why another video cannot be stored now, as one line for the user; None where nothing is known to prevent it.
-
-        Cheap: it is asked before each claim, and so goes over no network.
-        """
-
-
-class BlobLinks(Protocol):
-    """Makes links that lead straight to the stored files, not through this server."""
-
-    def link(self, key: str, method: LinkMethod, seconds: int) -> str:
-        """A URL of the file that is good for this HTTP method and so many seconds, at most LINK_SECONDS_MAX.
-
-        Whether there is such a file is not looked up. Raises BlobUnavailable where the link cannot be signed.
-        """
-
-
-class LinkSecret(Protocol):
-    """The secret that signs links: the same in every process that makes or checks links to the same files."""
-
-    def read(self) -> bytes:
-        """The secret. The first call of all creates it. Raises SetupError."""
-
-    def restore(self, secret: bytes) -> None:
-        """Write the secret again where it was deleted: with a new secret no earlier link would work. Raises OSError."""
-
-
-@dataclass(frozen=True, slots=True)
 class StateCount:
     """The number of tasks of one model in one state; for PENDING also when the oldest of them was submitted."""
 
@@ -236,6 +139,16 @@ class TokenStore(Protocol):
         """
 
 
+class TimesStore(Protocol):
+    """How long the last attempts took. May be used from any thread. Raises StoreUnavailable."""
+
+    def note(self, kind: Kind, times: StageTimes) -> None:
+        """Keep the times of an attempt that made a video; of each kind the last KEPT_TIMES are kept."""
+
+    def all(self) -> list[tuple[Kind, StageTimes]]:
+        """Those of every kind, oldest first."""
+
+
 class TaskStore(Protocol):
     """The task table, which is the queue and the truth, with its ledger and its workers.
 
@@ -271,6 +184,14 @@ class TaskStore(Protocol):
     def find(self, task_id: str) -> Task | None:
         """The task of any account: for the sweepers and the server's owner, never for an endpoint."""
 
+    def changes(
+        self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int
+    ) -> list[tuple[str, str, int]]:
+        """The id, the account and the `changes` of each task that is named, or is of one of these accounts.
+
+        Of the accounts' tasks those that had ended before this time are left out.
+        """
+
     def search(self, account: str | None, search: Search) -> list[Task]:
         """The tasks that the search finds, of one account, or of all where it is None. None where `after` does not exist.
 
@@ -283,6 +204,13 @@ class TaskStore(Protocol):
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """The models among these that have a task for `claim`, in the order in which it would take their tasks."""
 
+    def place(self, task_id: str) -> int | None:
+        """The place in line of a PENDING task among those of its model, 1 for the next; None where it does not wait.
+
+        Its account's own earlier tasks are before it, and of every other account at most as many as of its own up to
+        itself: the accounts take turns.
+        """
+
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
     ) -> Task | None:
@@ -293,8 +221,8 @@ class TaskStore(Protocol):
         RUNNING tasks of a model, or as many as its own limit allows, gets no further one of that model.
         """
 
-    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
-        """The heartbeat of `task.attempt`: extend its lease and write its progress. False where it has lost the task.
+    def renew(self, task: Task, lease_seconds: float, heartbeat: Heartbeat) -> bool:
+        """The heartbeat of `task.attempt`: extend its lease and write how far it is. False where it has lost the task.
 
         Progress that is less than the stored one is ignored, here and in `settle`.
         """

@@ -7,6 +7,7 @@ from typing import assert_never
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import WrongState
 from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Heartbeat, Stage
 
 
 class State(StrEnum):
@@ -130,7 +131,8 @@ class Task:
     `attempt` counts the claims and is the fencing token: a write by an older attempt changes nothing.
     `attempts_spent` counts the attempts that failed by the task's own fault, `losses` those that failed by the fault of
     the machine, the worker or an upstream; one that a stopping worker gave back counts as neither. `progress` is 0.0 to 1.0, of
-    the attempt that came furthest. `worker_id` is the worker of the newest attempt, which holds the task until
+    the attempt that came furthest. `stage`, `step` and `steps` are those of the running attempt at its last heartbeat
+    (see Progress), and `ends_ms` is when it then expected to end. `changes` counts what happened to the task. `worker_id` is the worker of the newest attempt, which holds the task until
     `lease_until_ms`. `remixed_from` is the id of the task whose settings this one took over.
     """
 
@@ -150,6 +152,11 @@ class Task:
     remixed_from: str | None = None
     losses: int = 0
     worker_id: str | None = None
+    stage: Stage | None = None
+    step: int = 0
+    steps: int = 0
+    ends_ms: int | None = None
+    changes: int = 0
 
     def claimed(self, worker_id: str, now_ms: int, lease_until_ms: int) -> "Task":
         """The task, claimed for its next attempt. Raises WrongState unless it is PENDING."""
@@ -161,6 +168,21 @@ class Task:
             started_ms=max(now_ms, self.submitted_ms),
             lease_until_ms=lease_until_ms,
             worker_id=worker_id,
+            changes=self.changes + 1,
+        )
+
+    def renewed(self, heartbeat: Heartbeat, now_ms: int, lease_until_ms: int) -> "Task":
+        """The task after a heartbeat of its attempt. Its progress never goes back."""
+        progress, left_ms = heartbeat.progress, heartbeat.left_ms
+        return replace(
+            self,
+            lease_until_ms=lease_until_ms,
+            progress=max(self.progress, progress.fraction),
+            stage=progress.stage,
+            step=progress.step,
+            steps=progress.steps,
+            ends_ms=None if left_ms is None else now_ms + left_ms,
+            changes=self.changes + 1,
         )
 
     def settled(self, settlement: Settlement, now_ms: int) -> "Task":
@@ -173,7 +195,8 @@ class Task:
                 return replace(_counting(self._ended(State.FAILED, now_ms), fault), failure=told)
             case Requeued(fault):
                 self._require(State.PENDING)
-                return replace(_counting(self, fault), state=State.PENDING, started_ms=None, lease_until_ms=None)
+                waits = replace(_counting(self, fault), state=State.PENDING, started_ms=None)
+                return _without_attempt(waits)
             case _:
                 assert_never(settlement)
 
@@ -198,11 +221,17 @@ class Task:
         self._require(state)
         # The clock may be set back, but no task may end before it began.
         ended_ms = max(now_ms, self.started_ms or self.submitted_ms)
-        return replace(self, state=state, ended_ms=ended_ms, lease_until_ms=None)
+        return _without_attempt(replace(self, state=state, ended_ms=ended_ms))
 
     def _require(self, state: State) -> None:
         if state not in NEXT[self.state]:
             raise WrongState(f"task {self.id} is {self.state} and cannot become {state}")
+
+
+def _without_attempt(task: Task) -> Task:
+    """The task, whose attempt has just ended."""
+    changes = task.changes + 1
+    return replace(task, lease_until_ms=None, stage=None, step=0, steps=0, ends_ms=None, changes=changes)
 
 
 def _counting(task: Task, fault: Fault | None) -> Task:

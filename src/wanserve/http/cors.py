@@ -17,6 +17,10 @@ EXPOSED: Final = (
     "etag",
     "openai-poll-after-ms",
     "retry-after",
+    "wanserve-place",
+    "wanserve-seconds-left",
+    "wanserve-stage",
+    "wanserve-step",
     "x-request-id",
     "x-should-retry",
 )

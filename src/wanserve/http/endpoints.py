@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from wanserve.domain.account import Key
 from wanserve.domain.errors import ModelNotFound, RateLimited, WanserveError
-from wanserve.domain.task import Task
+from wanserve.domain.task import UNFINISHED, Task
 from wanserve.http.body import BodyBudget, BodyReader, read_query
 from wanserve.http.dialects.base import (
     AccountOperation,
@@ -21,6 +21,7 @@ from wanserve.http.dialects.base import (
     Delete,
     Dialect,
     DialectRequest,
+    Events,
     JsonObject,
     List,
     ListModels,
@@ -32,6 +33,7 @@ from wanserve.http.dialects.base import (
     Unsupported,
     require_uncompressed,
 )
+from wanserve.http.events import Streams, outlook_headers
 from wanserve.http.files import BucketFiles, FileSender, VideoLinks
 from wanserve.http.rates import RateLimiter, RequestKind
 from wanserve.http.responses import send_json
@@ -61,6 +63,8 @@ class Endpoint:
     poll_ms: Callable[[], Awaitable[int]]
     """The time between two polls that answers recommend."""
 
+    streams: Streams
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises WanserveError, which ErrorMiddleware turns into an answer."""
         scope[DIALECT], scope[OPERATION] = self.dialect.name, self.operation
@@ -71,7 +75,10 @@ class Endpoint:
         if not isinstance(self.operation, SUBMITS):
             await self.rate_limiter.acquire(key, RequestKind.QUERY)
         if scope["method"] in METHODS_WITHOUT_BODY:
-            await self._serve(key, request, scope, send)
+            if isinstance(self.operation, Events):
+                await self._stream(self.operation, key, request, receive, send)
+            else:
+                await self._serve(key, request, scope, send)
             return
         body = BodyReader(receive, self.body_budget, key.account)
         try:
@@ -90,8 +97,7 @@ class Endpoint:
             case Query() | CancelTask():
                 task = await self._find_or_cancel(operation, key, request)
                 answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))
-                if isinstance(operation, Query) and operation.poll_header is not None:
-                    headers = ((operation.poll_header, str(await self.poll_ms())),)
+                headers = await self._headers(operation, task)
             case Submit() | Remix():
                 task = await self._submit(operation, key, request)
                 # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
@@ -102,9 +108,26 @@ class Endpoint:
                 task = await self.runners.read(partial(self.tasks.with_video, key.account, task_id))
                 await self.files.send(task, variant, scope, send)
                 return
+            case Events():
+                raise AssertionError("a stream is not answered with one object")
             case _:
                 answer = await self._answer(operation, key, request, AnswerContext(request_id))
         await send_json(send, 200, answer, headers)
+
+    async def _stream(self, operation: Events, key: Key, request: DialectRequest, receive: Receive, send: Send) -> None:
+        credential = self.dialect.credential(request)
+        task_id, last_event_id = operation.read(request), request.headers.get("last-event-id")
+        still_valid = partial(self.runners.key, credential)
+        await self.streams.serve(operation, key, task_id, last_event_id, still_valid, receive, send)
+
+    async def _headers(self, operation: Query | CancelTask, task: Task) -> tuple[tuple[str, str], ...]:
+        """The headers of a poll: when to poll again, and what is to come of the task."""
+        if not isinstance(operation, Query):
+            return ()
+        headers = [] if operation.poll_header is None else [(operation.poll_header, str(await self.poll_ms()))]
+        if task.state in UNFINISHED and (outlook := await self.runners.read(partial(self.streams.outlooks.of, task))):
+            headers += outlook_headers(outlook)
+        return tuple(headers)
 
     async def _submit(self, operation: Submit | Remix, key: Key, request: DialectRequest) -> Task:
         try:

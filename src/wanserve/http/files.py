@@ -10,18 +10,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from wanserve.blobs.links import LinkSigner
-from wanserve.domain.errors import BlobDamaged
-from wanserve.domain.files import download_of, file_key
-from wanserve.domain.ports import (
+from wanserve.domain.blobs import (
     LINK_SECONDS_MAX,
     BlobLinks,
     BlobLocation,
     BlobStore,
-    Clock,
     LinkMethod,
     LocalFile,
     RemoteFile,
 )
+from wanserve.domain.errors import BlobDamaged
+from wanserve.domain.files import download_of, file_key
+from wanserve.domain.ports import Clock
 from wanserve.domain.task import Task, Variant
 from wanserve.http.body import read_query
 from wanserve.http.origin import Origin

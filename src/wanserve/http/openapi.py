@@ -21,6 +21,7 @@ from wanserve.http.dialects.base import (
     Content,
     Delete,
     Dialect,
+    Events,
     JsonObject,
     List,
     ListModels,
@@ -185,7 +186,7 @@ def _schemas(dialects: Sequence[Dialect]) -> tuple[Schemas, JsonObject]:
 def answer_type(operation: Operation) -> TypeForm:
     """The type of the answer with status 200; None where it is a file, or the operation is not supported."""
     match operation:
-        case Content() | Unsupported():
+        case Content() | Events() | Unsupported():
             return None
         case _:
             write = operation.write
@@ -233,6 +234,8 @@ def _responses(dialect: Dialect, operation: Operation, schemas: Schemas) -> Json
     refused = _refused(refusals, schemas[dialect.error_type, "serialization"])
     if isinstance(operation, Content):
         return {**_file_answers(*Variant), **refused}
+    if isinstance(operation, Events):
+        return {"200": {"description": "The events.", "content": {"text/event-stream": {}}}, **refused}
     answer = answer_type(operation)
     if answer is None:
         return refused

@@ -29,6 +29,7 @@ from wanserve.http.dialects.base import (
     CancelTask,
     Content,
     Delete,
+    Events,
     FieldMissing,
     NotSupported,
     Operation,
@@ -76,6 +77,7 @@ BY_OPERATION: Final[Mapping[type[Operation], Sequence[WanserveError]]] = {
     Query: (_UNKNOWN,),
     CancelTask: (_UNKNOWN, WrongState(f"task {samples.TASK_ID} is RUNNING and cannot become CANCELED")),
     Delete: (_UNKNOWN,),
+    Events: (_UNKNOWN,),
     Content: (_UNKNOWN, _NOT_READY, *_FILE),
 }
 SIGNED_FILE: Final = (

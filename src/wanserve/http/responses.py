@@ -15,8 +15,8 @@ import pydantic_core
 from starlette.datastructures import Headers
 from starlette.types import Scope, Send
 
+from wanserve.domain.blobs import RemoteFile
 from wanserve.domain.errors import BlobNotFound
-from wanserve.domain.ports import RemoteFile
 from wanserve.http.dialects.base import JsonObject
 from wanserve.http.ranges import ByteRange, Validators, not_modified, requested_ranges
 from wanserve.http.runners import Runner

@@ -12,6 +12,7 @@ import httpx
 
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
+from wanserve.domain.progress import NOT_BEGUN
 from wanserve.domain.rules import SEED_MAX
 from wanserve.machine.coroutines import DeadlineExceeded, run_coroutine
 from wanserve.prompts.answer import PROMPT_FIELD, UnusableAnswer, completion_text, extract_prompt
@@ -90,7 +91,7 @@ class PromptExtender:
         """Rewrite the generation's prompt at the length and in the style that suit a video model.
 
         Returns the prompt itself, and logs one warning, where the endpoint gives nothing usable within `timeout_s`
-        seconds. Calls `report(0.0)` about ten times a second, and raises only what that raises. Must not be called
+        seconds. Calls `report` about ten times a second, and raises only what that raises. Must not be called
         inside an event loop, as it runs its own.
         """
         # With asyncio, because the timeout of httpx's sync client starts again at each byte: an endpoint that sends
@@ -98,7 +99,7 @@ class PromptExtender:
         rewriter = _Rewriter(self.endpoint, generation, timeout_s * _PAUSE_FRACTION, self.form)
         problem: object
         try:
-            return run_coroutine(rewriter.rewrite(), lambda: report(0.0), timeout_s, REPORT_SECONDS)
+            return run_coroutine(rewriter.rewrite(), lambda: report(NOT_BEGUN), timeout_s, REPORT_SECONDS)
         except UnusableAnswer as error:
             problem = error
         except DeadlineExceeded:

@@ -1,78 +1,22 @@
-"""The stores in memory: the same contract as the SQL stores, for tests."""
+"""The task table in memory: the same contract as the SQL stores, for tests."""
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
 from wanserve.domain.ports import Clock, StateCount
+from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.refusals import key_of_a_forgotten_task, key_of_another_request
 from wanserve.store.wakeup import Wakeup
 from wanserve.store.watches import Watches
-
-
-class MemoryKeys:
-    """The KeyStore in a dict."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._keys: dict[str, Key] = {}
-        self._limits: dict[str, Limits] = {}
-
-    def find_keys(self, hashes: Sequence[str]) -> list[Key | None]:
-        """See KeyStore."""
-        found = [self._keys.get(sha256) for sha256 in hashes]
-        return [key and replace(key, limits=self._limits.get(key.account, key.limits)) for key in found]
-
-    def add_key(self, name: str, account: str, sha256: str, models: Collection[str] | None) -> None:
-        """See KeyStore."""
-        if self._named(name):
-            raise InvalidRequest("name", f"there is a key named {name} already")
-        allowed = None if models is None else frozenset(models)
-        self._keys[sha256] = Key(name, account, sha256, self._clock(), allowed)
-
-    def restrict_key(self, name: str, models: Collection[str] | None) -> bool:
-        """See KeyStore."""
-        key = self._named(name)
-        if key:
-            self._keys[key.sha256] = replace(key, models=None if models is None else frozenset(models))
-        return key is not None
-
-    def revoke_key(self, name: str) -> bool:
-        """See KeyStore."""
-        key = self._named(name)
-        if key:
-            revoked_ms = self._clock() if key.revoked_ms is None else key.revoked_ms
-            self._keys[key.sha256] = replace(key, revoked_ms=revoked_ms)
-        return key is not None
-
-    def all_keys(self) -> list[Key]:
-        """See KeyStore."""
-        limited = (replace(key, limits=self._limits.get(key.account, key.limits)) for key in self._keys.values())
-        return sorted(limited, key=lambda key: (key.created_ms, key.name))
-
-    def accounts(self) -> list[Account]:
-        """See KeyStore."""
-        oldest = {key.account: key.created_ms for key in reversed(self.all_keys())}
-        found = [Account(name, created_ms, self._limits.get(name, Limits())) for name, created_ms in oldest.items()]
-        return sorted(found, key=lambda account: (account.created_ms, account.name))
-
-    def set_limits(self, account: str, limits: Limits) -> bool:
-        """See KeyStore."""
-        known = any(key.account == account for key in self._keys.values())
-        if known:
-            self._limits[account] = limits
-        return known
-
-    def _named(self, name: str) -> Key | None:
-        return next((key for key in self._keys.values() if key.name == name), None)
 
 
 class MemoryTasks:
@@ -136,6 +80,16 @@ class MemoryTasks:
         """See TaskStore."""
         return self._tasks.get(task_id)
 
+    def changes(
+        self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int
+    ) -> list[tuple[str, str, int]]:
+        """See TaskStore."""
+        return [
+            (task.id, task.account, task.changes)
+            for task in list(self._tasks.values())
+            if task.id in ids or (task.account in accounts and not task.ended_before(ended_since_ms))
+        ]
+
     def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
         return self._found(account, search)[search.skip : search.skip + search.limit]
@@ -148,6 +102,22 @@ class MemoryTasks:
         """See TaskStore."""
         with self._lock:
             return list(dict.fromkeys(task.generation.model for task in self._queue(models, max_running)))
+
+    def place(self, task_id: str) -> int | None:
+        """See TaskStore."""
+        with self._lock:
+            task = self._tasks.get(task_id)
+            if task is None or task.state is not State.PENDING:
+                return None
+            waiting = [each for each in self._tasks.values() if each.state is State.PENDING]
+            lanes = Counter(each.account for each in waiting if each.generation.model == task.generation.model)
+            lane = [
+                each.id
+                for each in waiting
+                if (each.account, each.generation.model) == (task.account, task.generation.model)
+            ]
+            own = lane.index(task_id) + 1
+            return own + sum(min(count, own) for account, count in lanes.items() if account != task.account)
 
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
@@ -163,14 +133,13 @@ class MemoryTasks:
             self._tasks[claimed.id] = claimed
             return claimed
 
-    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
+    def renew(self, task: Task, lease_seconds: float, heartbeat: Heartbeat) -> bool:
         """See TaskStore."""
         with self._lock:
             held = self._held(task)
             if held:
-                lease_until_ms = self._clock() + round(lease_seconds * 1000)
-                progress = max(held.progress, progress)
-                self._tasks[task.id] = replace(held, lease_until_ms=lease_until_ms, progress=progress)
+                now_ms = self._clock()
+                self._tasks[task.id] = held.renewed(heartbeat, now_ms, now_ms + round(lease_seconds * 1000))
         return held is not None
 
     def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
@@ -179,8 +148,8 @@ class MemoryTasks:
             held, now_ms = self._held(task), self._clock()
             if held is None or held.lease_until_ms is None or (expired_only and held.lease_until_ms >= now_ms):
                 return False
-            moved = task.settled(settlement, now_ms)
-            self._tasks[task.id] = replace(moved, progress=max(held.progress, moved.progress))
+            moved = held.settled(settlement, now_ms)
+            self._tasks[task.id] = moved
             if moved.state is State.SUCCEEDED:
                 self._ledger.append(moved.usage())
         self._wakeup.wake()

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from wanserve.domain.blobs import LinkSecret
 from wanserve.domain.idempotency import RefusedSubmits
-from wanserve.domain.ports import KeyStore, LinkSecret, Refusals, TaskStore, TokenStore
+from wanserve.domain.ports import KeyStore, Refusals, TaskStore, TimesStore, TokenStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class OpenedStores:
 
     tasks: TaskStore
     keys: KeyStore
+    times: TimesStore
     link_secret: LinkSecret
     database_id: str
     close: Callable[[], None]

@@ -8,6 +8,7 @@ from typing import Any, Final
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Heartbeat, Kind, Stage, StageTimes
 from wanserve.domain.task import Failure, State, Task, Usage, Video
 from wanserve.domain.worker import WorkerHealth, WorkerRow
 
@@ -19,10 +20,10 @@ Fetched = tuple[Any, ...]
 GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark"
 LIFE_COLUMNS: Final = (
     "state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms, worker_id,"
-    " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message"
+    " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message, stage, step, steps, ends_ms"
 )
 NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, {GENERATION_COLUMNS}"
-TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}"
+TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}, changes"
 """The order in which `read_task` reads."""
 
 
@@ -47,7 +48,26 @@ def life_row(task: Task) -> Row:
         video.actual_prompt if video else None,
         failure.code if failure else None,
         failure.message if failure else None,
+        task.stage,
+        task.step,
+        task.steps,
+        task.ends_ms,
     )
+
+
+def renewal_values(task: Task, lease_seconds: float, heartbeat: Heartbeat) -> dict[str, Value]:
+    """The values of a heartbeat's statement, by name, without the time."""
+    progress = heartbeat.progress
+    return {
+        "task_id": task.id,
+        "attempt": task.attempt,
+        "lease_ms": round(lease_seconds * 1000),
+        "fraction": progress.fraction,
+        "stage": progress.stage,
+        "step": progress.step,
+        "steps": progress.steps,
+        "left_ms": heartbeat.left_ms,
+    }
 
 
 def new_row(task: Task) -> Row:
@@ -77,6 +97,7 @@ def read_task(row: Fetched) -> Task:
         task_id, account, submitted_ms, remixed_from, model, prompt, negative_prompt, width, height, frames, fps, seed,
         prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms,
         worker_id, video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
+        stage, step, steps, ends_ms, changes,
     ) = row  # fmt: skip
     return Task(
         task_id,
@@ -99,6 +120,11 @@ def read_task(row: Fetched) -> Task:
         remixed_from,
         losses,
         worker_id,
+        Stage(stage) if stage else None,
+        step,
+        steps,
+        ends_ms,
+        changes,
     )
 
 
@@ -140,6 +166,21 @@ def usage_row(usage: Usage) -> Row:
 def read_usage(row: Fetched) -> Usage:
     """The ledger row whose USAGE_COLUMNS are in `row`."""
     return Usage(*row)
+
+
+TIMES_COLUMNS: Final = "model, width, height, frames, device, seconds"
+
+
+def times_row(kind: Kind, times: StageTimes) -> Row:
+    """The values of TIMES_COLUMNS."""
+    return kind.model, kind.width, kind.height, kind.frames, kind.device, json.dumps(times)
+
+
+def read_times(row: Fetched) -> tuple[Kind, StageTimes]:
+    """The kind and the times whose TIMES_COLUMNS are in `row`. A stage that this version does not know is left out."""
+    *kind, seconds = row
+    known = {name: value for name, value in json.loads(seconds).items() if name in set(Stage)}
+    return Kind(*kind), {Stage(name): value for name, value in known.items()}
 
 
 WORKER_COLUMNS: Final = "id, installation, host, device, devices, engine, models, health, seen_ms"

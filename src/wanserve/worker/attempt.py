@@ -9,12 +9,14 @@ from typing import Final, assert_never
 
 from wanserve.domain.attempt import Fault, Outcome
 from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
+from wanserve.domain.progress import Heartbeat, Progress, Stopwatch
 from wanserve.domain.task import Failure, State, Task
 from wanserve.metrics import Metrics
 from wanserve.tasks import Tasks
 from wanserve.worker.leases import STORE_SECONDS, Lease
+from wanserve.worker.paces import Paces
 from wanserve.worker.ports import Absent, Child
-from wanserve.worker.protocol import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Progress, Storing
+from wanserve.worker.protocol import Cancel, Crashed, Done, Event, Generate, Loaded, Pong, Probed, Storing
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Attempt:
 
     `upstream` is the server that is to make the video, where the engine does not. `note_storing` is called with the
     reason while the finished video waits for a store on another machine, and with None once it is stored.
-    `machine_problem` is set where the attempt failed by the machine's fault: what was wrong. `crash` is how the child
+    `paces` says how long earlier attempts took. `machine_problem` is set where the attempt failed by the machine's fault: what was wrong. `crash` is how the child
     failed, where it did.
     """
 
@@ -66,9 +68,11 @@ class Attempt:
     storage_problem: Callable[[], str | None]
     metrics: Metrics
     note_storing: Callable[[str | None], None]
+    paces: Paces
     upstream: str | None = None
     machine_problem: str | None = field(default=None, init=False)
     crash: Crashed | None = field(default=None, init=False)
+    _watch: Stopwatch = field(init=False)
 
     def run(self) -> Outcome:
         """Make the video and write how that ended. Raises StoreUnavailable where the end could not be written."""
@@ -77,6 +81,7 @@ class Attempt:
         log.info("attempt %d starts: %s%s", task.attempt, task.generation.model, where)
         store, policy = self.tasks.store, self.tasks.policy
         lease = Lease(time.monotonic(), policy.lease_seconds, self.timeouts.stall_s, store.heartbeat_seconds)
+        self._watch = Stopwatch(time.monotonic(), self.paces.earlier(task, self.upstream))
         self.metrics.attempt_started(task)
         self.child.send(Generate(task.id, task.attempt, task.generation, self.upstream))
         with store.watch(task.id) as told:
@@ -91,8 +96,9 @@ class Attempt:
 
     def _note_progress(self, event: Event | None, lease: Lease) -> None:
         match event:
-            case Progress(fraction):
-                lease.progressed(fraction, time.monotonic())
+            case Progress():
+                lease.progressed(event, time.monotonic())
+                self._watch.note(event, time.monotonic())
             case Storing(problem):
                 lease.stores(time.monotonic())
                 self.note_storing(problem)
@@ -114,7 +120,7 @@ class Attempt:
             return None
         # Cleared before the heartbeat: what is told while it is written makes the next one due.
         told.clear()
-        if not self._renew(lease.progress):
+        if not self._renew(Heartbeat(lease.progress, self._watch.left_s(now))):
             log.info("attempt %d stops: canceled, or its lease was lost", self.task.attempt)
             self._stop_child()
             return Outcome.CANCELED
@@ -143,6 +149,7 @@ class Attempt:
                     return Outcome.LATE
                 log.info("attempt %d made %s", self.task.attempt, event.video.key)
                 self.metrics.video_made(self.task, event.video, event.timings)
+                self.paces.note(self.task, self.upstream, self._watch.times(time.monotonic()))
                 return Outcome.MADE
             case Crashed():
                 return self._fail(event)
@@ -165,9 +172,9 @@ class Attempt:
             return Outcome.LATE
         return Outcome.LOST
 
-    def _renew(self, progress: float) -> bool:
+    def _renew(self, heartbeat: Heartbeat) -> bool:
         try:
-            return self.tasks.renew(self.task, progress)
+            return self.tasks.renew(self.task, heartbeat)
         except StoreUnavailable as error:
             # The lease may outlast the trouble. If it does not, a later heartbeat finds that the task is lost.
             log.error("a heartbeat was not written: %s", error)

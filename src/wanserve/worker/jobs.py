@@ -9,21 +9,26 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from wanserve.domain.attempt import Timings
+from wanserve.domain.blobs import BlobStore
 from wanserve.domain.errors import Canceled, MediaFailed, MediaUnavailable, Superseded, UpstreamFailed
 from wanserve.domain.files import download_of, file_key, unfinished_name
 from wanserve.domain.generation import Generation
-from wanserve.domain.ports import BlobStore, Clip, Engine, Frame, Order, RemoteVideo
+from wanserve.domain.ports import Clip, Engine, Frame, Order, RemoteVideo
+from wanserve.domain.progress import Progress, Stage
 from wanserve.domain.task import Variant, Video
 from wanserve.media import finished_file, mp4, probe
 from wanserve.media.errors import media_errors
 from wanserve.media.stills import Stills
 from wanserve.prompts.chat import PromptExtender
 from wanserve.worker.pipe import CommandReader, EventSender, Job
-from wanserve.worker.protocol import ChildConfig, Done, Generate, Load, Loaded, Probe, Probed, Progress, Storing
+from wanserve.worker.protocol import ChildConfig, Done, Generate, Load, Loaded, Probe, Probed, Storing
 from wanserve.worker.uploads import Uploads
 
 PROGRESS_SECONDS: Final = 0.1
-"""Progress is sent at most this often: the heartbeat would ignore more."""
+"""Progress within a stage is sent at most this often: the heartbeat would ignore more."""
+
+MADE: Final = Progress(1.0, Stage.ENCODE)
+"""Every picture is drawn. What remains is the end of the file, and to read it back."""
 
 PROBE_BYTES: Final = 32_000_000
 """As large as a long video of the real models at 1080p."""
@@ -63,6 +68,7 @@ class JobRunner:
     config: ChildConfig
     extender: PromptExtender | None = None
     _sent_at: float = field(default=0.0, init=False)
+    _stage: Stage | None = field(default=None, init=False)
 
     def run(self, job: Job) -> Result:
         """Run the job. Raises WanserveError."""
@@ -110,6 +116,7 @@ class JobRunner:
                     finished = self._fetch(result, job, unfinished, begun)
                 case _:
                     assert_never(result)
+            self._report(Progress(1.0, Stage.STORE))
             uploads = Uploads(self.blobs, self._tell_storing, self.commands.cancel_requested)
             for variant in (Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
                 key = file_key(job.task_id, job.attempt, variant)
@@ -126,6 +133,7 @@ class JobRunner:
         stills = Stills(made)
         tags = mp4.provenance(self.engine.name, made, clip.how)
         mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.add)
+        self._report(MADE)
         stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
         encode_s = time.monotonic() - begun - frames.seconds
         facts = probe.check(unfinished[Variant.VIDEO], made)
@@ -136,7 +144,7 @@ class JobRunner:
         fetched = video.fetch(Order(job.task_id, job.attempt, job.upstream), unfinished[Variant.VIDEO])
         generate_s = time.monotonic() - begun
         try:
-            facts = finished_file.examine(unfinished[Variant.VIDEO], lambda: self._report(1.0))
+            facts = finished_file.examine(unfinished[Variant.VIDEO], lambda: self._report(MADE))
             stills = finished_file.stills_of(unfinished[Variant.VIDEO], facts, job.generation)
         except MediaUnavailable:
             raise
@@ -151,15 +159,15 @@ class JobRunner:
         if self.config.blobs.remote:
             self.sender.send(Storing(problem))
 
-    def _report(self, fraction: float) -> None:
+    def _report(self, progress: Progress) -> None:
         if self.commands.cancel_requested.is_set():
             if self.commands.superseded:
                 raise Superseded("another attempt has the task")
             raise Canceled("a cancel was requested")
         now = time.monotonic()
-        if now - self._sent_at >= PROGRESS_SECONDS:
-            self._sent_at = now
-            self.sender.send(Progress(min(fraction, 1.0)))
+        if now - self._sent_at >= PROGRESS_SECONDS or progress.stage is not self._stage:
+            self._sent_at, self._stage = now, progress.stage
+            self.sender.send(replace(progress, fraction=min(progress.fraction, 1.0)))
 
 
 @contextmanager

@@ -3,8 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from wanserve.domain.progress import NOT_BEGUN, Progress, Stage
+
 STORE_SECONDS: Final = 900.0
 """How long a child may take to send one file to another machine: 100 MB over a line of 1 Mbit/s."""
+
+NEWS_SECONDS: Final = 0.5
+"""How soon after the last heartbeat a new step or stage is told: those who watch the task see at most two a second."""
+
+STORES: Final = Progress(1.0, Stage.STORE)
 
 
 @dataclass(slots=True)
@@ -15,34 +22,40 @@ class Lease:
     lease_s: float
     stall_s: float
     heartbeat_s: float
-    progress: float = 0.0
+    progress: Progress = NOT_BEGUN
     storing: bool = field(default=False, init=False)
     """Whether the video is finished, and is being sent to another machine."""
 
+    _news: bool = field(default=False, init=False)
     _renewed_s: float = field(init=False)
     _progressed_s: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._renewed_s = self._progressed_s = self.started_s
 
-    def progressed(self, fraction: float, now_s: float) -> None:
-        """Note the progress that the child reported; it never goes back."""
+    def progressed(self, progress: Progress, now_s: float) -> None:
+        """Note the progress that the child reported."""
         self._progressed_s = now_s
-        self.progress = max(self.progress, fraction)
+        if (progress.stage, progress.step) != (self.progress.stage, self.progress.step):
+            self._news = True
+        self.progress = progress
 
     def stores(self, now_s: float) -> None:
         """Note that the child has finished the video, and sends a file of it to another machine."""
-        self._progressed_s = now_s
+        self.progressed(STORES, now_s)
         self.storing = True
 
     def due(self, now_s: float, *, told: bool) -> bool:
         """Whether a heartbeat is due; a call that says so counts as the heartbeat.
 
-        `told`: the task may have been canceled, which makes it due at once.
+        `told`: the task may have been canceled, which makes it due at once. A new step or stage makes it due earlier.
         """
-        if not told and now_s - self._renewed_s < min(self.heartbeat_s, self.lease_s / 4):
+        pause_s = min(self.heartbeat_s, self.lease_s / 4)
+        if self._news:
+            pause_s = min(pause_s, NEWS_SECONDS)
+        if not told and now_s - self._renewed_s < pause_s:
             return False
-        self._renewed_s = now_s
+        self._renewed_s, self._news = now_s, False
         return True
 
     def stalled(self, now_s: float) -> bool:

@@ -13,6 +13,7 @@ from wanserve.metrics import Metrics
 from wanserve.tasks import ModelRun, Tasks
 from wanserve.telemetry import bind_task_id
 from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Timeouts
+from wanserve.worker.paces import Paces
 from wanserve.worker.ports import Absent, Child, Claimed, Loading, NoRouter, Ready, Router, is_loaded
 from wanserve.worker.protocol import Crashed, Loaded, Probe, Probed
 from wanserve.worker.storage_health import StorageHealth
@@ -43,7 +44,7 @@ class Worker:
 
     `one_model`: the engine holds one model at a time, and changing it takes long. `load_s` and `drain_s` are seconds:
     how long a child may take to load a model, and a running attempt to end after `stop`. `storage_problem` tells why no
-    video can be stored on this machine, or None. `router` says what may be claimed where others make the videos.
+    video can be stored on this machine, or None. `paces` says how long attempts took on this device. `router` says what may be claimed where others make the videos.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Worker:
     load_s: float
     storage_problem: Callable[[], str | None]
     metrics: Metrics
+    paces: Paces
     one_model: bool = False
     router: Router = field(default_factory=NoRouter)
     storage: StorageHealth = field(default_factory=StorageHealth, init=False)
@@ -136,6 +138,7 @@ class Worker:
             self.storage_problem,
             self.metrics,
             self.storage.waits,
+            self.paces,
             claimed.upstream,
         )
         try:

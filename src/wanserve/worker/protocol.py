@@ -13,6 +13,7 @@ from wanserve.blobs.target import BlobTarget
 from wanserve.domain.attempt import NO_TIMINGS, Fault, Timings
 from wanserve.domain.errors import EngineExhausted, MachineFailed, SetupError, WanserveError
 from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Progress
 from wanserve.domain.task import Video
 from wanserve.models.sampling import WanModelCard
 from wanserve.models.upstream import Upstream
@@ -85,13 +86,6 @@ class Loaded:
     """The engine is ready for this model's videos."""
 
     model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """This fraction of the attempt is done, 0.0 to 1.0."""
-
-    fraction: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
+from wanserve.domain.blobs import BlobStore
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.files import files_of
-from wanserve.domain.ports import BlobStore
 from wanserve.domain.task import Task
 from wanserve.metrics import Metrics
 from wanserve.tasks import Tasks

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wanserve.domain.blobs import BlobStore, Download
 from wanserve.domain.errors import Canceled, RemoteUnavailable
-from wanserve.domain.ports import BlobStore, Download
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from tests.unit.animatic.conftest import Draw
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Engine
+from wanserve.domain.progress import Progress, Stage
 from wanserve.engine import animatic
 from wanserve.engine.animatic.engine import AnimaticEngine
 
@@ -61,14 +62,14 @@ def test_frames_have_the_asked_shape_and_number(engine: AnimaticEngine, size: tu
 
 
 def test_progress_is_reported_at_each_frame(engine: AnimaticEngine) -> None:
-    done: list[float] = []
+    done: list[Progress] = []
     list(engine.generate(asked("a cat", frames=4), done.append).frames)
-    assert done == [0.0, 0.25, 0.5, 0.75]
+    assert done == [Progress(step / 4, Stage.ENCODE, step, 4) for step in range(4)]
 
 
 def test_a_cancel_comes_through(engine: AnimaticEngine) -> None:
-    def report(done: float) -> None:
-        if done > 0.4:
+    def report(progress: Progress) -> None:
+        if progress.fraction > 0.4:
             raise Canceled
 
     frames = engine.generate(asked("a cat", frames=4), report).frames

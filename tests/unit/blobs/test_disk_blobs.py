@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanserve.blobs.disk import DiskBlobs
+from wanserve.domain.blobs import BlobStore
 from wanserve.domain.errors import BlobNotFound, BlobUnavailable
-from wanserve.domain.ports import BlobStore
 
 KEY = "videos/task-1/2.mp4"
 

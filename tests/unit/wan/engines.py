@@ -50,7 +50,7 @@ def pictures(clip: Clip) -> NDArray[np.uint8]:
     return np.stack([np.array(frame) for frame in clip.frames])
 
 
-def ignore_progress(_: float) -> None:
+def ignore_progress(_: object) -> None:
     """A `report` that does nothing."""
 
 

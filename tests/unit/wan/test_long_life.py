@@ -15,6 +15,7 @@ import torch
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from wanserve.domain.errors import Canceled
 from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Progress
 from wanserve.engine.wan.engine import WanEngine
 from wanserve.models.sampling import Profile
 
@@ -69,8 +70,8 @@ def allocated_mb() -> float:
 
 
 def cancel_at(limit: float) -> Any:
-    def report(fraction: float) -> None:
-        if fraction >= limit:
+    def report(progress: Progress) -> None:
+        if progress.fraction >= limit:
             raise Canceled("asked")
 
     return report

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from tests.unit.wan.test_lora import LAYERS, weights
 from wanserve.domain.errors import Canceled, SetupError
+from wanserve.domain.progress import Progress
 from wanserve.engine.wan.denoise import new_scheduler
 from wanserve.engine.wan.engine import WanEngine
 from wanserve.engine.wan.loading import apply_placement, has_bf16_units, read_pipeline
@@ -107,8 +108,8 @@ def test_after_a_cancel_another_size_is_drawn_as_if_nothing_had_been(model: str,
     expected = pictures(engine.generate(other, ignore_progress))
     engine.clean_up()
 
-    def cancel_in_the_middle(fraction: float) -> None:
-        if fraction > 0.5:
+    def cancel_in_the_middle(progress: Progress) -> None:
+        if progress.fraction > 0.5:
             raise Canceled("asked")
 
     with pytest.raises(Canceled):

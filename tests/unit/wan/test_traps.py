@@ -11,6 +11,7 @@ from diffusers import FirstBlockCacheConfig, TextKVCacheConfig, UniPCMultistepSc
 
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from wanserve.domain.errors import Canceled
+from wanserve.domain.progress import Progress
 from wanserve.engine.wan.engine import WanEngine, reset_pipeline
 from wanserve.engine.wan.loading import use_channels_last
 
@@ -155,8 +156,8 @@ def test_two_experts_and_a_cancel_between_them_leave_both_fit() -> None:
     expected = pictures(engine.generate(asked, ignore_progress))
     for limit in (0.1, 0.5, 0.9):
 
-        def stop(fraction: float, limit: float = limit) -> None:
-            if fraction > limit:
+        def stop(progress: Progress, limit: float = limit) -> None:
+            if progress.fraction > limit:
                 raise Canceled("asked")
 
         with pytest.raises(Canceled):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Frame, Report
+from wanserve.domain.progress import Progress, Stage
 from wanserve.engine.animatic.actors import PlacedActor, place_actors
 from wanserve.engine.animatic.ambient_parts import AmbientParts
 from wanserve.engine.animatic.art import ArtPack
@@ -61,8 +62,9 @@ class ClipRenderer:
     def frames(self, report: Report) -> Iterator[Frame]:
         """Draw frame after frame. Closes the canvas at the end, and where the iterator is closed early."""
         with self.canvas:
-            for k in range(self.generation.frames):
-                report(k / self.generation.frames)
+            count = self.generation.frames
+            for k in range(count):
+                report(Progress(k / count, Stage.ENCODE, k, count))
                 yield self._frame(k / self.generation.fps)
 
     def _frame(self, t: float) -> Frame:

@@ -9,6 +9,7 @@ from typing import Final
 from wanserve.domain.errors import Canceled, SetupError, Superseded, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Fetched, Order, RemoteVideo, Report
+from wanserve.domain.progress import Progress, Stage
 from wanserve.engine.remote.answers import KeyTaken, Transient
 from wanserve.engine.remote.fetching import DEFAULT_PACE, Fetching, Pace
 from wanserve.engine.remote.transport import DEFAULT_LIMITS, Limits
@@ -54,7 +55,9 @@ class RemoteEngine:
         upstream = self._choose(generation.model, order.upstream)
         fetching = Fetching(upstream, generation, order, self._pace, self._limits)
         try:
-            return run_coroutine(fetching.run(path), lambda: report(fetching.progress), UNLIMITED, TICK_SECONDS)
+            return run_coroutine(
+                fetching.run(path), lambda: report(Progress(fetching.progress, Stage.DENOISE)), UNLIMITED, TICK_SECONDS
+            )
         except Superseded:
             raise
         except Canceled:

@@ -11,6 +11,7 @@ from diffusers import WanPipeline
 from wanserve.domain.errors import SetupError
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame, Report
+from wanserve.domain.progress import Progress, Stage
 from wanserve.engine.wan.decode import decode, decode_tiled, denormalise, to_frames
 from wanserve.engine.wan.denoise import denoise, uses_guidance
 from wanserve.engine.wan.device import DeviceInfo, inspect_device, is_out_of_memory, memory_errors, release_memory
@@ -91,7 +92,7 @@ class WanEngine:
                 generation,
                 framing,
                 embeddings,
-                lambda done: report(ENCODE_DONE + (DENOISE_DONE - ENCODE_DONE) * done),
+                lambda done: report(_denoised(done, sampling.steps)),
             )
         offload_experts(loaded.pipe)
         steps = f"{sampling.steps} step{'' if sampling.steps == 1 else 's'}"
@@ -125,11 +126,15 @@ def _encode(loaded: LoadedModel, generation: Generation, report: Report) -> tupl
     guided = uses_guidance(loaded.card.sampling)
     progress_each = ENCODE_DONE / (1 + guided)
     encode = loaded.prompt_encoder.encode
-    prompt = encode(generation.prompt, lambda done: report(progress_each * done))
+    prompt = encode(generation.prompt, lambda done: report(Progress(progress_each * done, Stage.TEXT)))
     if not guided:
         return prompt, None
     negative_prompt = generation.negative_prompt or loaded.card.sampling.negative_prompt
-    return prompt, encode(negative_prompt, lambda done: report(progress_each * (1 + done)))
+    return prompt, encode(negative_prompt, lambda done: report(Progress(progress_each * (1 + done), Stage.TEXT)))
+
+
+def _denoised(done: float, steps: int) -> Progress:
+    return Progress(ENCODE_DONE + (DENOISE_DONE - ENCODE_DONE) * done, Stage.DENOISE, round(done * steps), steps)
 
 
 def _frames(
@@ -138,7 +143,7 @@ def _frames(
     count = latents.shape[2]
     with memory_errors(f"decoding {framing.width}*{framing.height}"):
         for number, pictures in enumerate(_pictures(loaded, latents, notes)):
-            report(DENOISE_DONE + (1 - DENOISE_DONE) * number / count)
+            report(Progress(DENOISE_DONE + (1 - DENOISE_DONE) * number / count, Stage.DECODE, number, count))
             yield from to_frames(pictures, framing)
 
 

@@ -17,6 +17,7 @@ from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import State, Task, Variant
+from wanserve.outlook import Outlook
 
 JsonObject = Mapping[str, object]
 """A JSON object that can be serialized."""
@@ -170,6 +171,15 @@ class Query(_Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Events(_Operation):
+    """Streams what happens to the task whose id `read` returns, or to all tasks of the account where that is None."""
+
+    read: Callable[[DialectRequest], str | None]
+    write: Callable[[Task, Outlook | None], JsonObject]
+    write_deleted: Callable[[str], JsonObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelTask(_Operation):
     """Cancels the task whose id `read` returns, if it is in one of `states`."""
 
@@ -222,7 +232,7 @@ TaskOperation = Query | Submit | Remix | CancelTask
 AccountOperation = List | Delete | ListModels | Unsupported
 """The other operations that answer with JSON."""
 
-Operation = TaskOperation | AccountOperation | Content
+Operation = TaskOperation | AccountOperation | Content | Events
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from wanserve.http.dialects.base import (
     Delete,
     DialectRequest,
     EndpointNotFound,
+    Events,
     FieldMissing,
     JsonObject,
     List,
@@ -62,6 +63,8 @@ from wanserve.http.dialects.openai_models import (
     OpenAIListQuery,
     RemixBody,
     VideoError,
+    VideoEvent,
+    VideoEventState,
     VideoList,
     VideoObject,
     VideoStatus,
@@ -69,6 +72,7 @@ from wanserve.http.dialects.openai_models import (
 )
 from wanserve.http.dialects.reading import read_fields
 from wanserve.http.dialects.vendor import retry_after
+from wanserve.outlook import Outlook
 
 VIDEOS: Final = "/v1/videos"
 VIDEO: Final = f"{VIDEOS}/{{video_id}}"
@@ -94,6 +98,14 @@ _STATUS: Final[dict[State, VideoStatus]] = {
     State.FAILED: "failed",
     # OpenAI has no canceled state, and a client would poll for ever on a state that it does not know.
     State.CANCELED: "failed",
+}
+
+_EVENT_STATES: Final[dict[State, VideoEventState]] = {
+    State.PENDING: "pending",
+    State.RUNNING: "running",
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.CANCELED: "canceled",
 }
 
 _RELEASED_S: Final = {
@@ -168,6 +180,22 @@ class OpenAI:
                 write=video,
                 read_idempotency=read_idempotency,
                 docs=docs.REMIX,
+            ),
+            Events(
+                method="GET",
+                path=f"{VIDEO}/events",
+                read=read_id,
+                write=write_event,
+                write_deleted=write_deleted_event,
+                docs=docs.EVENTS,
+            ),
+            Events(
+                method="GET",
+                path="/v1/events",
+                read=read_all_tasks,
+                write=write_event,
+                write_deleted=write_deleted_event,
+                docs=docs.ALL_EVENTS,
             ),
             ListModels(method="GET", path="/v1/models", read=read_all_models, write=write_models, docs=docs.MODELS),
             ListModels(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, docs=docs.MODEL),
@@ -314,6 +342,33 @@ def read_model(request: DialectRequest) -> str:
 def read_all_models(request: DialectRequest) -> None:
     """None, for all models."""
     return
+
+
+def read_all_tasks(request: DialectRequest) -> None:
+    """None, for all tasks of the account."""
+    return
+
+
+def write_event(task: Task, outlook: Outlook | None) -> VideoEvent:
+    """The data of an event about a video."""
+    counted = outlook is not None and outlook.steps > 0
+    left_s = None if outlook is None else outlook.seconds_left
+    return {
+        "id": video_id(task.id),
+        "state": _EVENT_STATES[task.state],
+        "stage": None if outlook is None else outlook.stage.value,
+        "step": outlook.step if outlook is not None and counted else None,
+        "steps": outlook.steps if outlook is not None and counted else None,
+        "fraction": round(task.progress, 3),
+        "place": None if outlook is None else outlook.place,
+        "seconds_left": None if left_s is None else round(left_s, 1),
+        "error": _video_error(task),
+    }
+
+
+def write_deleted_event(task_id: str) -> DeletedVideo:
+    """The data of the last event about a video that was deleted."""
+    return {"id": video_id(task_id), "object": "video.deleted", "deleted": True}
 
 
 def write_video(task: Task, context: AnswerContext, retention_ms: int) -> VideoObject:

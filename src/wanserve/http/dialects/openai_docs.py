@@ -31,6 +31,25 @@ RETRIEVE: Final = Docs(
     description="The header openai-poll-after-ms says when to poll again.",
     path_examples=_VIDEO_PATH,
 )
+_LAST_EVENT_ID: Final = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "The id of the last event that was received: the stream goes on after it.",
+}
+EVENTS: Final = Docs(
+    operation_id="wanserveVideoEvents",
+    summary="Be told what happens to a video",
+    description="Server-sent events, at most two a second, until the video has ended. Not an operation of OpenAI's.",
+    path_examples=_VIDEO_PATH,
+    header_parameters=(_LAST_EVENT_ID,),
+)
+ALL_EVENTS: Final = Docs(
+    operation_id="wanserveEvents",
+    summary="Be told what happens to all videos",
+    description="Server-sent events about the videos of the key's account. Not an operation of OpenAI's.",
+    header_parameters=(_LAST_EVENT_ID,),
+)
 LIST: Final = Docs(operation_id="openaiListVideos", summary="List videos", query=OpenAIListQuery)
 DELETE: Final = Docs(
     operation_id="openaiDeleteVideo",

@@ -104,6 +104,23 @@ class VideoObject(TypedDict):
     error: VideoError | None
 
 
+VideoEventState = Literal["pending", "running", "succeeded", "failed", "canceled"]
+
+
+class VideoEvent(TypedDict):
+    """What happened to a video. `place` is its place in line, 1 for the next; `seconds_left` is an estimate."""
+
+    id: str
+    state: VideoEventState
+    stage: Literal["waiting", "loading", "text", "denoise", "decode", "encode", "store"] | None
+    step: int | None
+    steps: int | None
+    fraction: Annotated[float, Field(description="How much of it is done, 0.0 to 1.0.")]
+    place: int | None
+    seconds_left: float | None
+    error: VideoError | None
+
+
 class VideoList(TypedDict):
     """A page of videos."""
 

@@ -27,6 +27,7 @@ TABLES: Final = {
     "idempotency_keys": "account, key",
     "counted_submits": "task_id",
     "workers": "id",
+    "stage_times": "rowid",
 }
 """What is moved, in an order that foreign keys allow; each with the order of its rows, which the new numbers follow."""
 

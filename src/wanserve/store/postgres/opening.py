@@ -6,6 +6,7 @@ from wanserve.store.postgres.keys import PostgresKeys
 from wanserve.store.postgres.move import move
 from wanserve.store.postgres.shared import PostgresLinkSecret, PostgresRefusals, PostgresTokens
 from wanserve.store.postgres.tasks import PostgresTasks
+from wanserve.store.postgres.times import PostgresTimes
 
 __all__ = ["move", "open_postgres"]
 
@@ -23,6 +24,7 @@ def open_postgres(url: str, *, owner: bool, sweeps: bool) -> OpenedStores:
     return OpenedStores(
         tasks,
         PostgresKeys(database),
+        PostgresTimes(database),
         PostgresLinkSecret(database),
         database.id(),
         close,

@@ -5,6 +5,7 @@ A parameter `now_ms` is NULL in a server, where the database's clock applies; te
 
 from typing import Final
 
+from wanserve.domain.progress import KEPT_TIMES
 from wanserve.domain.search import Search
 from wanserve.domain.task import State
 from wanserve.store.rows import (
@@ -13,6 +14,7 @@ from wanserve.store.rows import (
     LIFE_COLUMNS,
     NEW_COLUMNS,
     TASK_COLUMNS,
+    TIMES_COLUMNS,
     USAGE_COLUMNS,
     WORKER_COLUMNS,
 )
@@ -105,6 +107,16 @@ GET_TASKS: Final = f"""
 FIND_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ANY(%(ids)s)"
 
 
+_CHANGES: Final = "SELECT id, account, changes FROM tasks WHERE"
+NAMED_CHANGES: Final = f"{_CHANGES} id = ANY(%(ids)s)"
+ALL_CHANGES: Final = f"""
+    {NAMED_CHANGES}
+    UNION {_CHANGES} state = 'PENDING' AND account = ANY(%(accounts)s)
+    UNION {_CHANGES} state = 'RUNNING' AND account = ANY(%(accounts)s)
+    UNION {_CHANGES} ended_ms >= %(ended_since_ms)s AND account = ANY(%(accounts)s)
+"""
+
+
 def _found(search: Search, account: str | None) -> str:
     """The FROM and WHERE of a search, with no more conditions than it has, so that PostgreSQL uses the account's index."""
     newest_first = "<" if not search.oldest_first else ">"
@@ -149,6 +161,21 @@ def count_by_period(search: Search) -> str:
     """
 
 
+# Of each other account at most as many tasks come first as the account itself has up to this one.
+PLACE: Final = """
+    WITH own AS (
+        SELECT account, model, (
+            SELECT count(*) FROM tasks AS earlier
+            WHERE state = 'PENDING' AND earlier.account = task.account AND earlier.model = task.model AND seq <= task.seq
+        ) AS place
+        FROM tasks AS task WHERE id = %s AND state = 'PENDING'
+    )
+    SELECT (own.place + coalesce(sum(least(lane.tasks, own.place)), 0))::bigint
+    FROM own LEFT JOIN lane_counts AS lane
+        ON lane.model = own.model AND lane.state = 'PENDING' AND lane.account <> own.account
+    GROUP BY own.place
+"""
+
 CLAIM_TASK: Final = f"""
     SELECT busy, {_of("(claimed)", TASK_COLUMNS)}
     FROM claim_task(%(worker_id)s, %(models)s::text[], %(lease_ms)s, %(max_running)s, %(now_ms)s)
@@ -168,7 +195,9 @@ WAITING_MODELS: Final = """
 # The heartbeat. It changes no row where the attempt has lost the task or the task was canceled.
 RENEW_TASK: Final = """
     UPDATE tasks SET
-        lease_until_ms = wanserve_now_ms(%(now_ms)s) + %(lease_ms)s, progress = greatest(progress, %(progress)s)
+        lease_until_ms = wanserve_now_ms(%(now_ms)s) + %(lease_ms)s, progress = greatest(progress, %(fraction)s),
+        stage = %(stage)s, step = %(step)s, steps = %(steps)s, changes = changes + 1,
+        ends_ms = wanserve_now_ms(%(now_ms)s) + %(left_ms)s
     WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = 'RUNNING'
 """
 
@@ -185,7 +214,7 @@ _LIFE: Final = ", ".join(
 # lost the task, changes no row.
 SETTLE_TASK: Final = f"""
     WITH settled AS (
-        UPDATE tasks SET {_LIFE}
+        UPDATE tasks SET {_LIFE}, changes = changes + 1
         WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = 'RUNNING'
             AND (NOT %(expired_only)s OR lease_until_ms < wanserve_now_ms(%(now_ms)s))
         RETURNING *
@@ -199,12 +228,25 @@ SETTLE_TASK: Final = f"""
     SELECT count(*) FROM settled LEFT JOIN told ON TRUE
 """
 
+ADD_TIMES: Final = f"""
+    INSERT INTO stage_times ({TIMES_COLUMNS}, ended_ms) VALUES ({_marks(TIMES_COLUMNS)}, wanserve_now_ms(NULL))
+"""
+# Of each kind only the newest are kept.
+FORGET_TIMES: Final = f"""
+    DELETE FROM stage_times
+    WHERE (model, width, height, frames, device) = (%s, %s, %s, %s, %s) AND id NOT IN (
+        SELECT id FROM stage_times WHERE (model, width, height, frames, device) = (%s, %s, %s, %s, %s)
+        ORDER BY id DESC LIMIT {KEPT_TIMES}
+    )
+"""
+ALL_TIMES: Final = f"SELECT {TIMES_COLUMNS} FROM stage_times ORDER BY id"
+
 # Needs no attempt and no lease. The worker that runs the task is told, and the next heartbeat would tell it too.
 CANCEL_TASK: Final = f"""
     WITH canceled AS (
         UPDATE tasks SET
             state = 'CANCELED', ended_ms = greatest(wanserve_now_ms(%(now_ms)s), coalesce(started_ms, submitted_ms)),
-            lease_until_ms = NULL
+            lease_until_ms = NULL, stage = NULL, step = 0, steps = 0, ends_ms = NULL, changes = changes + 1
         WHERE id = %(task_id)s AND account = %(account)s AND state = ANY(%(states)s)
         RETURNING *
     ), told AS (

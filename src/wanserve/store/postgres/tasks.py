@@ -13,6 +13,7 @@ from typing import Final
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
 from wanserve.domain.ports import Clock, StateCount
+from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
@@ -21,7 +22,7 @@ from wanserve.store.postgres import statements as sql
 from wanserve.store.postgres.database import UNSTORABLE, PostgresDatabase, is_storable
 from wanserve.store.postgres.listener import Connection
 from wanserve.store.postgres.submits import Submitter
-from wanserve.store.rows import LIFE_COLUMNS, life_row, read_task, read_usage, read_worker, worker_row
+from wanserve.store.rows import LIFE_COLUMNS, life_row, read_task, read_usage, read_worker, renewal_values, worker_row
 from wanserve.store.submits import PendingSubmit
 
 CLAIM_PAUSES_SECONDS: Final = (0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
@@ -82,6 +83,15 @@ class PostgresTasks:
         rows = self._database.read(sql.FIND_TASKS, {"ids": [task_id]})
         return read_task(rows[0]) if rows else None
 
+    def changes(
+        self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int
+    ) -> list[tuple[str, str, int]]:
+        """See TaskStore."""
+        if not accounts:
+            return self._database.read(sql.NAMED_CHANGES, {"ids": list(ids)})
+        values = {"ids": list(ids), "accounts": list(accounts), "ended_since_ms": ended_since_ms}
+        return self._database.read(sql.ALL_CHANGES, values)
+
     def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
         if account is not None:
@@ -98,6 +108,11 @@ class PostgresTasks:
         """See TaskStore."""
         values = {"models": list(models), "max_running": max_running}
         return [model for (model,) in self._database.read(sql.WAITING_MODELS, values)]
+
+    def place(self, task_id: str) -> int | None:
+        """See TaskStore."""
+        rows = self._database.read(sql.PLACE, (task_id,))
+        return rows[0][0] if rows else None
 
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
@@ -127,10 +142,10 @@ class PostgresTasks:
             time.sleep(random.uniform(pause_s / 2, pause_s))
         raise AssertionError("the last try returns")
 
-    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
+    def renew(self, task: Task, lease_seconds: float, heartbeat: Heartbeat) -> bool:
         """See TaskStore."""
-        values = {"lease_ms": round(lease_seconds * 1000), "progress": progress, "task_id": task.id}
-        return self._database.change(sql.RENEW_TASK, self._now() | values | {"attempt": task.attempt}) == 1
+        values = self._now() | renewal_values(task, lease_seconds, heartbeat)
+        return self._database.change(sql.RENEW_TASK, values) == 1
 
     def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
         """See TaskStore."""

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from wanserve.domain.progress import KEPT_TIMES
 from wanserve.domain.search import Search
 from wanserve.domain.task import State
 from wanserve.store.rows import (
@@ -10,6 +11,7 @@ from wanserve.store.rows import (
     LIFE_COLUMNS,
     NEW_COLUMNS,
     TASK_COLUMNS,
+    TIMES_COLUMNS,
     USAGE_COLUMNS,
     WORKER_COLUMNS,
 )
@@ -87,6 +89,17 @@ GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND account = 
 FIND_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"
 
 
+_CHANGES: Final = "SELECT id, account, changes FROM tasks WHERE"
+NAMED_CHANGES: Final = f"{_CHANGES} id IN (SELECT value FROM json_each(:ids))"
+_ACCOUNTS: Final = "account IN (SELECT value FROM json_each(:accounts))"
+ALL_CHANGES: Final = f"""
+    {NAMED_CHANGES}
+    UNION {_CHANGES} state = 'PENDING' AND {_ACCOUNTS}
+    UNION {_CHANGES} state = 'RUNNING' AND {_ACCOUNTS}
+    UNION {_CHANGES} ended_ms >= :ended_since_ms AND {_ACCOUNTS}
+"""
+
+
 def _found(search: Search, account: str | None) -> str:
     """The FROM and WHERE of a search, with no more conditions than it has, so that SQLite uses the account's index."""
     newest_first = "<" if not search.oldest_first else ">"
@@ -145,12 +158,27 @@ def _head(account: str, model: str) -> str:
     """
 
 
+# Of each other account at most as many tasks come first as the account itself has up to this one.
+PLACE: Final = """
+    WITH own AS (
+        SELECT account, model, (
+            SELECT count(*) FROM tasks AS earlier
+            WHERE state = 'PENDING' AND earlier.account = task.account AND earlier.model = task.model AND seq <= task.seq
+        ) AS place
+        FROM tasks AS task WHERE id = ? AND state = 'PENDING'
+    )
+    SELECT own.place + coalesce(sum(min(lane.tasks, own.place)), 0)
+    FROM own LEFT JOIN lane_counts AS lane
+        ON lane.model = own.model AND lane.state = 'PENDING' AND lane.account <> own.account
+    GROUP BY own.place
+"""
+
 # Claims the next task. The accounts are read in the order of their turns, until one has a task that may run: so neither a
 # long queue nor many accounts make a claim slow.
 CLAIM_TASK: Final = f"""
     UPDATE tasks
     SET state = 'RUNNING', attempt = attempt + 1, started_ms = max(:now_ms, submitted_ms), lease_until_ms = :lease_until_ms,
-        worker_id = :worker_id
+        worker_id = :worker_id, changes = changes + 1
     WHERE seq = (
         SELECT (SELECT min(({_head("next", "asked.value")})) FROM json_each(:models) AS asked) AS seq
         FROM accounts AS next INDEXED BY accounts_turn
@@ -176,7 +204,10 @@ WAITING_MODELS: Final = f"""
 
 # The heartbeat. It changes no row where the attempt has lost the task or the task was canceled.
 RENEW_TASK: Final = """
-    UPDATE tasks SET lease_until_ms = ?, progress = max(progress, ?) WHERE id = ? AND attempt = ? AND state = 'RUNNING'
+    UPDATE tasks SET
+        lease_until_ms = :now_ms + :lease_ms, progress = max(progress, :fraction), stage = :stage, step = :step,
+        steps = :steps, ends_ms = :now_ms + :left_ms, changes = changes + 1
+    WHERE id = :task_id AND attempt = :attempt AND state = 'RUNNING'
 """
 
 # The new values of LIFE_COLUMNS. The progress that clients see never goes back, although the next attempt begins again.
@@ -184,17 +215,29 @@ _LIFE: Final = ", ".join("max(progress, ?)" if name == "progress" else "?" for n
 
 # Ends an attempt. An attempt that is not the newest, or that has lost the task, changes no row.
 SETTLE_TASK: Final = f"""
-    UPDATE tasks SET ({LIFE_COLUMNS}) = ({_LIFE})
+    UPDATE tasks SET ({LIFE_COLUMNS}) = ({_LIFE}), changes = changes + 1
     WHERE id = ? AND attempt = ? AND state = 'RUNNING' AND lease_until_ms < coalesce(?, lease_until_ms + 1)
 """
 
 # Runs only in the transaction of the SETTLE_TASK that makes a task SUCCEEDED.
 ADD_USAGE: Final = f"INSERT INTO ledger ({USAGE_COLUMNS}) VALUES ({_marks(USAGE_COLUMNS)})"
 
+ADD_TIMES: Final = f"INSERT INTO stage_times ({TIMES_COLUMNS}, ended_ms) VALUES ({_marks(TIMES_COLUMNS)}, ?)"
+# Of each kind only the newest are kept.
+FORGET_TIMES: Final = f"""
+    DELETE FROM stage_times
+    WHERE (model, width, height, frames, device) = (?, ?, ?, ?, ?) AND rowid NOT IN (
+        SELECT rowid FROM stage_times WHERE (model, width, height, frames, device) = (?, ?, ?, ?, ?)
+        ORDER BY rowid DESC LIMIT {KEPT_TIMES}
+    )
+"""
+ALL_TIMES: Final = f"SELECT {TIMES_COLUMNS} FROM stage_times ORDER BY rowid"
+
 # Needs no attempt and no lease. The last parameter is a JSON list of states.
 CANCEL_TASK: Final = f"""
     UPDATE tasks
-    SET state = 'CANCELED', ended_ms = max(?, coalesce(started_ms, submitted_ms)), lease_until_ms = NULL
+    SET state = 'CANCELED', ended_ms = max(?, coalesce(started_ms, submitted_ms)), lease_until_ms = NULL,
+        stage = NULL, step = 0, steps = 0, ends_ms = NULL, changes = changes + 1
     WHERE id = ? AND account = ? AND state IN (SELECT value FROM json_each(?))
     RETURNING {TASK_COLUMNS}
 """

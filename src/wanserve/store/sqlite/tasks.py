@@ -11,11 +11,21 @@ from threading import Event
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
 from wanserve.domain.ports import Clock, StateCount
+from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.listing import Listing
-from wanserve.store.rows import Value, life_row, read_task, read_usage, read_worker, usage_row, worker_row
+from wanserve.store.rows import (
+    Value,
+    life_row,
+    read_task,
+    read_usage,
+    read_worker,
+    renewal_values,
+    usage_row,
+    worker_row,
+)
 from wanserve.store.sqlite import statements as sql
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.submits import add_all
@@ -61,6 +71,19 @@ class SqliteTasks:
         rows = self._database.read(sql.FIND_TASK, (task_id,))
         return read_task(rows[0]) if rows else None
 
+    def changes(
+        self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int
+    ) -> list[tuple[str, str, int]]:
+        """See TaskStore."""
+        if not accounts:
+            return self._database.read(sql.NAMED_CHANGES, {"ids": json.dumps(list(ids))})
+        values: dict[str, Value] = {
+            "ids": json.dumps(list(ids)),
+            "accounts": json.dumps(list(accounts)),
+            "ended_since_ms": ended_since_ms,
+        }
+        return self._database.read(sql.ALL_CHANGES, values)
+
     def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
         if account is not None:
@@ -77,6 +100,11 @@ class SqliteTasks:
         """See TaskStore."""
         values: dict[str, Value] = {"models": json.dumps(list(models)), "max_running": max_running}
         return [model for (model,) in self._database.read(sql.WAITING_MODELS, values)]
+
+    def place(self, task_id: str) -> int | None:
+        """See TaskStore."""
+        rows = self._database.read(sql.PLACE, (task_id,))
+        return rows[0][0] if rows else None
 
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
@@ -101,10 +129,10 @@ class SqliteTasks:
 
         return self._database.write(take)
 
-    def renew(self, task: Task, lease_seconds: float, progress: float) -> bool:
+    def renew(self, task: Task, lease_seconds: float, heartbeat: Heartbeat) -> bool:
         """See TaskStore."""
-        lease_until_ms = self._clock() + round(lease_seconds * 1000)
-        return self._changed(sql.RENEW_TASK, (lease_until_ms, progress, task.id, task.attempt))
+        values = {"now_ms": self._clock(), **renewal_values(task, lease_seconds, heartbeat)}
+        return self._changed(sql.RENEW_TASK, values)
 
     def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
         """See TaskStore."""
@@ -203,7 +231,7 @@ class SqliteTasks:
         """See TaskStore."""
         self._database.write(lambda connection: connection.execute(sql.PROBE))
 
-    def _changed(self, statement: str, values: tuple[Value, ...]) -> bool:
+    def _changed(self, statement: str, values: tuple[Value, ...] | dict[str, Value]) -> bool:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
 
     def _add_all(self, connection: sqlite3.Connection, submits: Sequence[PendingSubmit]) -> list[Task | Exception]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from wanserve.domain.errors import Canceled, EngineExhausted, EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame, Report
+from wanserve.domain.progress import Progress, Stage
 
 FOLDER = Path(os.environ["FAULT_ENGINE"])
 
@@ -48,14 +49,14 @@ def frames(generation: Generation, report: Report, word: str) -> Iterator[Frame]
         picture = picture.cast("B").cast("b", (height, width, 3))
     for number in range(count):
         sys.audit("stand_in.frame", number)
-        report(number / generation.frames)
+        report(Progress(number / generation.frames, Stage.ENCODE, number, generation.frames))
         yield picture
 
 
 def hold(report: Report) -> None:
     """Work on until the test lets go."""
     while not (FOLDER / "go").exists():
-        report(0.5)
+        report(Progress(0.5, Stage.DENOISE))
         time.sleep(0.05)
 
 
@@ -69,7 +70,7 @@ def deaf(report: Report) -> None:
     """Work on, whatever is asked."""
     while True:
         with contextlib.suppress(Canceled):
-            report(0.5)
+            report(Progress(0.5, Stage.DENOISE))
         time.sleep(0.01)
 
 

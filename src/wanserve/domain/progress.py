@@ -1,0 +1,158 @@
+"""How far an attempt is: its stage, the steps of that stage, and the seconds that are left by what others took lately."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import median
+from typing import Final
+
+from wanserve.domain.generation import Generation
+
+KEPT_TIMES: Final = 15
+"""By how many of the last attempts of a kind an estimate is made."""
+
+OWN_SHARE: Final = 0.5
+"""From this share of a stage on, its end is estimated by its own pace alone, and no longer by that of earlier attempts."""
+
+
+class Stage(StrEnum):
+    """What is done for a task, in the order in which it is done. Not every engine has each stage.
+
+    WAITING and LOADING are stages of a task that is PENDING: in the second its model is being loaded for it.
+    """
+
+    WAITING = "waiting"
+    LOADING = "loading"
+    TEXT = "text"
+    """The prompt is written out, or read by the text encoder."""
+    DENOISE = "denoise"
+    """The diffusion model, or an upstream that does not say what it does."""
+    DECODE = "decode"
+    """Latents become pictures, which are encoded as they come."""
+    ENCODE = "encode"
+    """Pictures that were not decoded are drawn and encoded; and the end of the file is written, and read back."""
+    STORE = "store"
+
+
+ORDER: Final = tuple(Stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt is. `fraction` is that of the whole attempt, 0.0 to 1.0.
+
+    The stage has done `step` of its `steps`; 0 of 0 where it does not count.
+    """
+
+    fraction: float
+    stage: Stage
+    step: int = 0
+    steps: int = 0
+
+
+NOT_BEGUN: Final = Progress(0.0, Stage.TEXT)
+"""An attempt that has reported nothing yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a running attempt tells of itself: how far it is, and the seconds that it expects to take; None: unknown."""
+
+    progress: Progress = NOT_BEGUN
+    left_s: float | None = None
+
+    @property
+    def left_ms(self) -> int | None:
+        """The same in milliseconds."""
+        return None if self.left_s is None else round(self.left_s * 1000)
+
+
+StageTimes = Mapping[Stage, float]
+"""The seconds that an attempt which made a video spent in each stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Attempts that take about as long as each other: of one model and size, on one device."""
+
+    model: str
+    width: int
+    height: int
+    frames: int
+    device: str
+
+
+def kind_of(generation: Generation, device: str) -> Kind:
+    """The kind of an attempt at the generation on this device."""
+    return Kind(generation.model, generation.width, generation.height, generation.frames, device)
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Measures the stages of one attempt and estimates its end. Every `now_s` is a reading of one monotonic clock.
+
+    `earlier` are the times of earlier attempts of its kind, newest last; it may be empty.
+    """
+
+    started_s: float
+    earlier: Sequence[StageTimes]
+    spent: dict[Stage, float] = field(default_factory=dict, init=False)
+    """The seconds of the stages that are over."""
+
+    _now: Progress | None = field(default=None, init=False)
+    _began_s: float = field(init=False)
+    """When the present stage began. What comes before the first one counts as part of it."""
+
+    _moved_s: float = field(init=False)
+    """When the present stage came to its present step."""
+
+    def __post_init__(self) -> None:
+        self._began_s = self._moved_s = self.started_s
+
+    def note(self, progress: Progress, now_s: float) -> None:
+        """Note what the child reported. What goes back is ignored."""
+        before = self._now
+        if before is not None:
+            further = ORDER.index(progress.stage) - ORDER.index(before.stage)
+            if further < 0 or (further == 0 and progress.fraction <= before.fraction):
+                return
+            if further > 0:
+                self.spent[before.stage] = now_s - self._began_s
+                self._began_s = now_s
+        self._now, self._moved_s = progress, now_s
+
+    def times(self, now_s: float) -> StageTimes:
+        """The times of the attempt, which has just made its video."""
+        last = {} if self._now is None else {self._now.stage: now_s - self._began_s}
+        return self.spent | last
+
+    def left_s(self, now_s: float) -> float | None:
+        """The seconds that are left; None where nothing is known yet.
+
+        The present stage goes on at its own pace, which counts the more the further it is, and the later ones take as
+        long as they took lately. Without earlier attempts the whole goes on as the fraction has grown so far.
+        """
+        now = self._now
+        if now is None:
+            whole_s = typical_s(self.earlier)
+            return None if whole_s is None else max(0.0, whole_s - (now_s - self.started_s))
+        known = [times[now.stage] for times in self.earlier if now.stage in times]
+        if not known:
+            moved_s = self._moved_s - self.started_s
+            return max(0.0, moved_s / now.fraction - (now_s - self.started_s)) if now.fraction > 0 else None
+        later_s = sum(_typical_stage_s(self.earlier, each) for each in ORDER[ORDER.index(now.stage) + 1 :])
+        share = now.step / now.steps if now.steps else 0.0
+        trust = min(1.0, share / OWN_SHARE)
+        own_s = (self._moved_s - self._began_s) / share if share else 0.0
+        stage_s = trust * own_s + (1 - trust) * median(known)
+        return later_s + max(0.0, stage_s - (now_s - self._began_s))
+
+
+def typical_s(attempts: Sequence[StageTimes]) -> float | None:
+    """How long such an attempt takes, by the median of earlier ones; None where there are none."""
+    return median(sum(times.values()) for times in attempts) if attempts else None
+
+
+def _typical_stage_s(attempts: Sequence[StageTimes], stage: Stage) -> float:
+    """The median of a stage's seconds, with 0 for an attempt that did not have it."""
+    return median(times.get(stage, 0.0) for times in attempts)

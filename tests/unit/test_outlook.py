@@ -1,0 +1,121 @@
+"""What is to come of a task: its stage, its place in line, and the seconds that are left."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.samples import VIDEO, heartbeat, new_generation, unaccepted
+from wanserve.domain.catalogue import MODELS
+from wanserve.domain.progress import Kind, Stage, kind_of
+from wanserve.domain.task import State, Succeeded, Task
+from wanserve.domain.worker import WorkerHealth, WorkerRow
+from wanserve.outlook import CACHE_SECONDS, Outlook, Outlooks
+from wanserve.store.memory import MemoryTasks
+from wanserve.store.memory_times import MemoryTimes
+
+MODEL = "wan2.2-t2v-plus"
+READY = WorkerHealth(loaded=True, problem=None)
+
+
+@dataclass
+class Site:
+    now: int = 1_000_000
+    now_s: float = 0.0
+    times: MemoryTimes = field(default_factory=MemoryTimes)
+    store: MemoryTasks = field(init=False)
+    outlooks: Outlooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryTasks(lambda: self.now)
+        self.outlooks = Outlooks(self.store, self.times, lambda: self.now_s)
+
+    def worker(self, number: int = 1, health: WorkerHealth = READY) -> None:
+        self.store.save_worker(
+            WorkerRow(f"w{number}", "here", "host", "cpu", (), "wan", {MODEL: MODELS[MODEL]}, health)
+        )
+
+    def took(self, seconds: float, device: str = "host, gpu 0") -> None:
+        self.times.note(kind_of(new_generation(MODEL), device), {Stage.DENOISE: seconds})
+
+    def submit(self, account: str = "ann") -> Task:
+        return self.store.add(unaccepted(account, MODEL), 100).result(0)
+
+    def claim(self) -> Task:
+        task = self.store.claim("w1", [MODEL], 60, None)
+        assert task is not None
+        return task
+
+    def outlook(self, task: Task) -> Outlook:
+        now = self.store.find(task.id)
+        assert now is not None
+        found = self.outlooks.of(now)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def test_a_running_task_tells_what_its_worker_wrote(site: Site) -> None:
+    site.submit()
+    task = site.claim()
+    assert site.outlook(task) == Outlook(Stage.TEXT)
+    beat = replace(heartbeat(0.5, Stage.DENOISE, 3, 6), left_s=12.5)
+    assert site.store.renew(task, 60, beat)
+    site.now += 2500
+    assert site.outlook(task) == Outlook(Stage.DENOISE, 3, 6, seconds_left=10.0)
+    site.now += 60_000
+    assert site.outlook(task).seconds_left == 0.0
+    assert site.store.settle(task, Succeeded(VIDEO))
+    ended = site.store.find(task.id)
+    assert ended is not None
+    assert (ended.state, site.outlooks.of(ended)) == (State.SUCCEEDED, None)
+
+
+def test_where_nothing_like_it_was_made_nothing_is_guessed(site: Site) -> None:
+    site.worker()
+    task = site.submit()
+    assert site.outlook(task) == Outlook(Stage.WAITING, place=1)
+    site.times.note(Kind(MODEL, 832, 480, 81, "host"), {Stage.DENOISE: 5.0})
+    site.now_s += CACHE_SECONDS
+    assert site.outlook(task).seconds_left is None, "another size takes another time"
+
+
+def test_a_task_waits_for_those_before_it(site: Site) -> None:
+    site.worker()
+    for seconds in (9.0, 10.0, 99.0):
+        site.took(seconds, device=f"another for {seconds}")
+    tasks = [site.submit() for _ in range(3)]
+    assert [site.outlook(task).place for task in tasks] == [1, 2, 3]
+    assert [site.outlook(task).seconds_left for task in tasks] == [10.0, 20.0, 30.0]
+    running = site.claim()
+    assert site.store.renew(running, 60, replace(heartbeat(), left_s=4.0))
+    site.now_s += CACHE_SECONDS
+    assert [site.outlook(task).seconds_left for task in tasks] == [4.0, 14.0, 24.0]
+    site.worker(2)
+    site.now_s += CACHE_SECONDS
+    assert [site.outlook(task).seconds_left for task in tasks[1:]] == [10.0, 14.0]
+
+
+def test_accounts_take_turns(site: Site) -> None:
+    first, *others = [site.submit("ann") for _ in range(5)]
+    last = site.submit("ben")
+    assert site.outlook(last).place == 2
+    assert site.outlook(first).place == 2, "at the latest"
+    assert site.outlook(others[-1]).place == 6
+
+
+def test_the_next_task_is_told_that_its_model_loads(site: Site) -> None:
+    site.worker(health=WorkerHealth(loaded=False, problem="the engine is not loaded yet"))
+    first, second = site.submit(), site.submit()
+    assert [site.outlook(task).stage for task in (first, second)] == [Stage.LOADING, Stage.WAITING]
+    site.worker()
+    site.now_s += CACHE_SECONDS
+    assert site.outlook(first).stage is Stage.WAITING
+
+
+def test_without_a_worker_nobody_knows(site: Site) -> None:
+    site.took(10.0)
+    assert site.outlook(site.submit()) == Outlook(Stage.WAITING, place=1)
