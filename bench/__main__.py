@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import cancel, clip, dialects, fleet, install, memory, polls, start, submits, table, wan
+from bench import cancel, clip, dialects, fleet, install, memory, polls, start, submits, table, told, wan
 from bench.result import Result, commit, machine
 
 
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "table": table.run,
         "cancel": cancel.run,
         "fleet": fleet.run,
+        "told": told.run,
         "clip": clip.run,
         "install": install.run,
         "wan": wan.run,
