@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from wanserve.domain.attempt import Outcome, Timings
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import StateCount
+from wanserve.domain.progress import StageTimes
 from wanserve.domain.task import Task, Video
 from wanserve.domain.worker import UpstreamUse
 
@@ -23,6 +24,10 @@ LONG: Final = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 3600, 4 * 3600)
 
 SHORT: Final = (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 """Bucket limits in seconds for the handling of one file."""
+
+
+RATIOS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
+"""Bucket limits for the error of an estimate."""
 
 
 class Metrics:
@@ -37,6 +42,16 @@ class Metrics:
         self._generated = self._histogram("generation_seconds", "An attempt's time in the engine.", LONG)
         self._encoded = self._histogram("encode_seconds", "An attempt's time in the encoder.", LONG)
         self._stored = self._histogram("store_seconds", "Reading a video back, syncing and storing it.", SHORT)
+        self._stages = Histogram(
+            "wanserve_stage_seconds",
+            "A stage of an attempt that made a video.",
+            ["model", "stage"],
+            buckets=LONG,
+            registry=self._registry,
+        )
+        self._errors = self._histogram(
+            "estimate_error_ratio", "How wrong the seconds left were at half time, as a share of those left.", RATIOS
+        )
         self._attempts = Counter(
             "wanserve_attempts", "Attempts that ended, by outcome.", ["model", "end"], registry=self._registry
         )
@@ -72,6 +87,13 @@ class Metrics:
         self._encoded.labels(model).observe(timings.encode_s)
         self._stored.labels(model).observe(timings.store_s)
         self._bytes.labels(model).inc(video.size_bytes)
+
+    def stages_timed(self, task: Task, times: StageTimes, error: float | None) -> None:
+        """Measure the stages of an attempt that made a video, and how wrong the estimate of its end was at half time."""
+        for stage, seconds in times.items():
+            self._stages.labels(task.generation.model, stage.value).observe(seconds)
+        if error is not None:
+            self._errors.labels(task.generation.model).observe(error)
 
     def attempt_started(self, task: Task) -> None:
         """Measure how long the task waited in the queue, if this is its first attempt."""

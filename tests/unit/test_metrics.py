@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.samples import VIDEO, new_task, unaccepted
 from wanserve.domain.attempt import Outcome, Timings
+from wanserve.domain.progress import Stage
 from wanserve.domain.worker import UpstreamUse
 from wanserve.metrics import Metrics
 from wanserve.store.memory import MemoryTasks
@@ -43,6 +44,17 @@ def test_attempts_are_counted_by_their_end_and_timed_where_a_video_was_made() ->
     assert found["wanserve_attempts_total", model | {("end", "lost")}] == 1
     assert found["wanserve_engine_crashes_total", frozenset()] == 1
     assert found["wanserve_leases_lost_total", frozenset()] == 1
+
+
+def test_stages_are_timed_and_estimates_held_against_what_came() -> None:
+    metrics, task = Metrics(), new_task()
+    metrics.stages_timed(task, {Stage.TEXT: 0.5, Stage.DENOISE: 4.0}, 0.125)
+    metrics.stages_timed(task, {Stage.DENOISE: 5.0}, None)
+    found, model = samples(metrics), ("model", task.generation.model)
+    assert found["wanserve_stage_seconds_sum", frozenset({model, ("stage", "denoise")})] == 9.0
+    assert found["wanserve_stage_seconds_count", frozenset({model, ("stage", "text")})] == 1
+    assert found["wanserve_estimate_error_ratio_sum", frozenset({model})] == 0.125
+    assert found["wanserve_estimate_error_ratio_count", frozenset({model})] == 1
 
 
 def test_upstreams_are_told_where_there_are_some() -> None:

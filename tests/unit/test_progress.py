@@ -71,6 +71,17 @@ def test_the_times_of_the_stages_are_kept() -> None:
     assert watch.times(72.0) == {Stage.TEXT: 5.0, Stage.DENOISE: 55.0, Stage.STORE: 2.0}
 
 
+def test_the_estimate_at_half_time_is_held_against_what_came() -> None:
+    watch = Stopwatch(0.0, LATELY)
+    assert watch.error(10.0) is None, "nobody asked"
+    watch.note(denoised(0), 1.0)
+    watch.left_s(1.0)
+    watch.note(denoised(25), 50.0)
+    assert watch.left_s(50.0) == pytest.approx(50.0 + 11.0)
+    watch.left_s(99.0)
+    assert watch.error(100.0) == pytest.approx((61.0 - 50.0) / 50.0)
+
+
 def test_an_outlier_does_not_count() -> None:
     assert typical_s(LATELY) == 112.0
     assert typical_s([]) is None

@@ -99,6 +99,9 @@ class Stopwatch:
     spent: dict[Stage, float] = field(default_factory=dict, init=False)
     """The seconds of the stages that are over."""
 
+    estimates: list[tuple[float, float]] = field(default_factory=list, init=False)
+    """Each time at which somebody asked how many seconds are left, with the answer."""
+
     _now: Progress | None = field(default=None, init=False)
     _began_s: float = field(init=False)
     """When the present stage began. What comes before the first one counts as part of it."""
@@ -126,8 +129,21 @@ class Stopwatch:
         last = {} if self._now is None else {self._now.stage: now_s - self._began_s}
         return self.spent | last
 
+    def error(self, ended_s: float) -> float | None:
+        """By how much the estimate at half time was wrong, as a share of what really was left; None where there was none."""
+        half_s = (self.started_s + ended_s) / 2
+        asked_s, left_s = min(self.estimates, key=lambda each: abs(each[0] - half_s), default=(ended_s, 0.0))
+        return abs(left_s - (ended_s - asked_s)) / (ended_s - asked_s) if ended_s > asked_s else None
+
     def left_s(self, now_s: float) -> float | None:
-        """The seconds that are left; None where nothing is known yet.
+        """The seconds that are left; None where nothing is known yet. The answer is kept in `estimates`."""
+        left_s = self._left_s(now_s)
+        if left_s is not None:
+            self.estimates.append((now_s, left_s))
+        return left_s
+
+    def _left_s(self, now_s: float) -> float | None:
+        """The seconds that are left.
 
         The present stage goes on at its own pace, which counts the more the further it is, and the later ones take as
         long as they took lately. Without earlier attempts the whole goes on as the fraction has grown so far.

@@ -148,8 +148,11 @@ class Attempt:
                     log.warning("attempt %d ended too late and changes nothing", self.task.attempt)
                     return Outcome.LATE
                 log.info("attempt %d made %s", self.task.attempt, event.video.key)
+                ended_s = time.monotonic()
+                times = self._watch.times(ended_s)
                 self.metrics.video_made(self.task, event.video, event.timings)
-                self.paces.note(self.task, self.upstream, self._watch.times(time.monotonic()))
+                self.metrics.stages_timed(self.task, times, self._watch.error(ended_s))
+                self.paces.note(self.task, self.upstream, times)
                 return Outcome.MADE
             case Crashed():
                 return self._fail(event)
