@@ -132,6 +132,7 @@ def child_config(settings: Settings, availability: Availability) -> ChildConfig:
         _llm(settings),
         settings.gpus_per_video,
         upstreams=_upstreams(settings, availability),
+        preview_steps=settings.preview_steps,
     )
 
 

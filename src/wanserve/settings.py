@@ -126,6 +126,7 @@ class Settings(BaseModel):
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
     idle_seconds: Annotated[int, Field(ge=1, le=3600)] = 75
     run_length: Count = 10
+    preview_steps: Annotated[int, Field(ge=0, le=1000)] = 5
     devices: str | None = None
     gpus_per_video: Annotated[int, Field(ge=1, le=64)] = 1
     llm_url: str | None = None

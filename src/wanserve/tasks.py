@@ -164,10 +164,10 @@ class Tasks:
             raise TaskNotFound(task_id)
         return task
 
-    def with_video(self, account: str, task_id: str) -> Task:
-        """The task with its video. Raises TaskNotFound, or VideoNotReady where it has none."""
+    def with_file(self, account: str, task_id: str, variant: Variant = Variant.VIDEO) -> Task:
+        """The task, which has this file. Raises TaskNotFound, or VideoNotReady where it has not."""
         task = self.get(account, task_id)
-        if task.video is None:
+        if task.preview == 0 if variant is Variant.PREVIEW else task.video is None:
             raise VideoNotReady(task.id, task.state)
         return task
 

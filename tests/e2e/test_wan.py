@@ -7,13 +7,15 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.server import SUBMIT, Server, running, wanserve
+from tests.e2e.sse import events, path_of, streaming, video_of
 from wanserve.domain.generation import Generation
 from wanserve.media import probe
 
@@ -24,6 +26,7 @@ TURBO, PLUS = "wanx2.1-t2v-turbo", "wan2.2-t2v-plus"
 # Three steps, because with two the second expert has no step at the authors' flow shift.
 SETTINGS = f"""
 engine = "wan"
+preview_steps = 3
 [models."{TURBO}"]
 weights = "{ASSETS / "tiny-wan"}"
 steps = 8
@@ -157,6 +160,28 @@ def test_a_request_becomes_a_video_that_tells_how_it_was_made(
     (bill,) = [row for row in usage(server) if row["task_id"] == made.shown["id"]]
     assert (bill["engine"], bill["model"], bill["seconds"]) == ("wan", asked.model, asked.frames / 16)
     assert (bill["width"], bill["height"]) == (asked.width, asked.height)
+
+
+def test_previews_come_as_it_is_denoised_and_are_told(server: Server) -> None:
+    task_id = submit(server, replace(KITTEN, seed=11))
+    headers = {"Authorization": f"Bearer {server.key}"}
+    content = f"{server.url}/v1/videos/{video_of(task_id)}/content?variant=preview"
+    assert server.http.get(content, headers=headers).status_code == 404
+    with streaming(server, path_of(task_id)) as answer:
+        told = []
+        for each in events(answer):
+            told.append(each)
+            if each.name == "video.preview":
+                with httpx.Client(base_url=server.url, headers=headers, trust_env=False) as http:
+                    picture = http.get(each.data["url"])
+                assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+                assert picture.headers["cache-control"] == "no-store"
+                assert picture.content.startswith(b"\x89PNG")
+    steps = [each.data["step"] for each in told if each.name == "video.preview"]
+    assert steps, "of those that come fast one may take the place of another"
+    assert set(steps) <= {3, 6}
+    assert {each.data["stage"] for each in told if each.name == "video.progress"} >= {"denoise", "decode"}
+    assert told[-1].name == "video.completed"
 
 
 def test_models_switch_by_the_queue_and_the_server_stays_ready(batch: Batch) -> None:

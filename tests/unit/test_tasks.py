@@ -583,9 +583,9 @@ def test_a_video_is_there_once_its_task_has_made_it(bench: Bench) -> None:
     bench.submitted()
     task = bench.claimed()
     with pytest.raises(VideoNotReady):
-        bench.tasks.with_video("ann", task.id)
+        bench.tasks.with_file("ann", task.id)
     bench.tasks.succeed(task, VIDEO)
-    assert bench.tasks.with_video("ann", task.id).video == VIDEO
+    assert bench.tasks.with_file("ann", task.id).video == VIDEO
 
 
 def test_progress_never_goes_back(bench: Bench) -> None:

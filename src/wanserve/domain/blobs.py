@@ -41,6 +41,8 @@ class Download:
 
     media_type: str
     filename: str
+    cache: str = "private, max-age=86400"
+    """The Cache-Control of an answer with it."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -48,7 +50,7 @@ class Download:
         return {
             "Content-Type": self.media_type,
             "Content-Disposition": f'inline; filename="{self.filename}"',
-            "Cache-Control": "private, max-age=86400",
+            "Cache-Control": self.cache,
         }
 
 

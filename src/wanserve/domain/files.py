@@ -30,6 +30,9 @@ def files_of(task: Task) -> list[str]:
 
 def download_of(task_id: str, variant: Variant = Variant.VIDEO) -> Download:
     """How a file of the task is sent: under the task's name, whichever attempt made it."""
+    if variant is Variant.PREVIEW:
+        # A later one takes its place.
+        return Download(variant.media_type, f"{task_id}.{variant}", "no-store")
     return Download(variant.media_type, f"{task_id}.{variant}")
 
 

@@ -38,16 +38,28 @@ ORDER: Final = tuple(Stage)
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A small picture of a video that is not finished. `rgb` has three bytes for each pixel, row by row."""
+
+    width: int
+    height: int
+    rgb: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an attempt is. `fraction` is that of the whole attempt, 0.0 to 1.0.
 
-    The stage has done `step` of its `steps`; 0 of 0 where it does not count.
+    The stage has done `step` of its `steps`; 0 of 0 where it does not count. `picture` is what the engine has so far, where
+    it shows that; `preview` is the step whose picture was stored last, 0 where none was.
     """
 
     fraction: float
     stage: Stage
     step: int = 0
     steps: int = 0
+    picture: Picture | None = None
+    preview: int = 0
 
 
 NOT_BEGUN: Final = Progress(0.0, Stage.TEXT)

@@ -34,16 +34,28 @@ UNFINISHED = frozenset(state for state, following in NEXT.items() if following)
 
 
 class Variant(StrEnum):
-    """The files that an attempt makes, with the endings of their names: the video, one picture of it, a sheet of many."""
+    """The files that an attempt makes, with the endings of their names: the video, one picture of it, a sheet of many.
+
+    PREVIEW is a small picture of a video that is being made; later ones replace it.
+    """
 
     VIDEO = "mp4"
     THUMBNAIL = "webp"
     SPRITESHEET = "jpg"
+    PREVIEW = "png"
 
     @property
     def media_type(self) -> str:
         """The media type of the file."""
-        return {Variant.VIDEO: "video/mp4", Variant.THUMBNAIL: "image/webp", Variant.SPRITESHEET: "image/jpeg"}[self]
+        return _MEDIA_TYPES[self]
+
+
+_MEDIA_TYPES = {
+    Variant.VIDEO: "video/mp4",
+    Variant.THUMBNAIL: "image/webp",
+    Variant.SPRITESHEET: "image/jpeg",
+    Variant.PREVIEW: "image/png",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +144,7 @@ class Task:
     `attempts_spent` counts the attempts that failed by the task's own fault, `losses` those that failed by the fault of
     the machine, the worker or an upstream; one that a stopping worker gave back counts as neither. `progress` is 0.0 to 1.0, of
     the attempt that came furthest. `stage`, `step` and `steps` are those of the running attempt at its last heartbeat
-    (see Progress), and `ends_ms` is when it then expected to end. `changes` counts what happened to the task. `worker_id` is the worker of the newest attempt, which holds the task until
+    (see Progress), `ends_ms` is when it then expected to end, and `preview` the step of its newest preview. `changes` counts what happened to the task. `worker_id` is the worker of the newest attempt, which holds the task until
     `lease_until_ms`. `remixed_from` is the id of the task whose settings this one took over.
     """
 
@@ -156,6 +168,7 @@ class Task:
     step: int = 0
     steps: int = 0
     ends_ms: int | None = None
+    preview: int = 0
     changes: int = 0
 
     def claimed(self, worker_id: str, now_ms: int, lease_until_ms: int) -> "Task":
@@ -182,6 +195,7 @@ class Task:
             step=progress.step,
             steps=progress.steps,
             ends_ms=None if left_ms is None else now_ms + left_ms,
+            preview=progress.preview,
             changes=self.changes + 1,
         )
 
@@ -195,7 +209,7 @@ class Task:
                 return replace(_counting(self._ended(State.FAILED, now_ms), fault), failure=told)
             case Requeued(fault):
                 self._require(State.PENDING)
-                waits = replace(_counting(self, fault), state=State.PENDING, started_ms=None)
+                waits = replace(_counting(self, fault), state=State.PENDING, started_ms=None, preview=0)
                 return _without_attempt(waits)
             case _:
                 assert_never(settlement)

@@ -105,7 +105,7 @@ class Endpoint:
                 answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))
             case Content():
                 task_id, variant = operation.read(request)
-                task = await self.runners.read(partial(self.tasks.with_video, key.account, task_id))
+                task = await self.runners.read(partial(self.tasks.with_file, key.account, task_id, variant))
                 await self.files.send(task, variant, scope, send)
                 return
             case Events():

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -56,6 +56,7 @@ ENDS: Final = {
 """The name of a task's last event. Every other one is `video.progress`."""
 
 DELETED: Final = "video.deleted"
+PREVIEW: Final = "video.preview"
 
 
 STAGE_HEADER: Final = "wanserve-stage"
@@ -129,15 +130,22 @@ class Streams:
             tasks = [*reversed(found.tasks), *tasks]
         return tasks
 
-    async def event(self, operation: Events, task_id: str, task: Task | None, number: int | None) -> bytes:
-        """One event. Its number is that of the task's changes, or the given one."""
+    async def event(self, operation: Events, task_id: str, task: Task | None, number: int | None, shown: int) -> bytes:
+        """One event, and one before it for a preview that is newer than that of the step `shown`.
+
+        Its number is that of the task's changes, or the given one.
+        """
         if task is None:
             return _event(DELETED, number or 0, operation.write_deleted(task_id))
         outlook = await self.read(partial(self.outlooks.of, task))
         if outlook is not None:
             self.feed.note_place(task_id, outlook.place)
         name = ENDS.get(task.state, "video.progress")
-        return _event(name, task.changes if number is None else number, operation.write(task, outlook))
+        number = task.changes if number is None else number
+        event = _event(name, number, operation.write(task, outlook))
+        if task.preview > shown and task.state is State.RUNNING:
+            return _event(PREVIEW, number, operation.write_preview(task)) + event
+        return event
 
 
 def _event(name: str, number: int, data: JsonObject) -> bytes:
@@ -154,6 +162,8 @@ class _Stream:
     watch: Watch
     send: Send
     over: bool = False
+    shown: dict[str, int] = field(default_factory=dict)
+    """The step of the preview that was told last, by task."""
 
     async def begin(self, first: Iterable[Task]) -> None:
         """Send the head, and what the client is told at once."""
@@ -194,7 +204,12 @@ class _Stream:
 
     async def _tell(self, news: dict[str, Task | None]) -> None:
         number = None if self.watch.task_id is not None else self.streams.tasks.store.now_ms()
-        events = [await self.streams.event(self.operation, task_id, task, number) for task_id, task in news.items()]
+        events = []
+        for task_id, task in news.items():
+            shown = self.shown.pop(task_id, 0)
+            events.append(await self.streams.event(self.operation, task_id, task, number, shown))
+            if task is not None and task.state is State.RUNNING:
+                self.shown[task_id] = task.preview
         if events:
             await self._send(b"".join(events))
         if self.watch.task_id is not None:

@@ -73,7 +73,9 @@ class FileSender:
             if variant is Variant.VIDEO and task.video and file.size_bytes != task.video.size_bytes:
                 raise BlobDamaged(f"the file {key} is not as long as when it was stored")
             # The key is unique to the attempt and its file never changes, so a hash of the key is a strong entity tag.
-            etag = f'"{sha256(key.encode()).hexdigest()[:32]}"'
+            # Only a preview changes, with its step.
+            version = f"{key} {task.preview}" if variant is Variant.PREVIEW else key
+            etag = f'"{sha256(version.encode()).hexdigest()[:32]}"'
             headers = download_of(task.id, variant).headers
             await send_file(file, etag, headers.pop("Content-Type"), scope, send, headers.items())
 

@@ -20,7 +20,7 @@ Fetched = tuple[Any, ...]
 GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark"
 LIFE_COLUMNS: Final = (
     "state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms, worker_id,"
-    " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message, stage, step, steps, ends_ms"
+    " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message, stage, step, steps, ends_ms, preview"
 )
 NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, {GENERATION_COLUMNS}"
 TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}, changes"
@@ -52,6 +52,7 @@ def life_row(task: Task) -> Row:
         task.step,
         task.steps,
         task.ends_ms,
+        task.preview,
     )
 
 
@@ -67,6 +68,7 @@ def renewal_values(task: Task, lease_seconds: float, heartbeat: Heartbeat) -> di
         "step": progress.step,
         "steps": progress.steps,
         "left_ms": heartbeat.left_ms,
+        "preview": progress.preview,
     }
 
 
@@ -97,7 +99,7 @@ def read_task(row: Fetched) -> Task:
         task_id, account, submitted_ms, remixed_from, model, prompt, negative_prompt, width, height, frames, fps, seed,
         prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms,
         worker_id, video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
-        stage, step, steps, ends_ms, changes,
+        stage, step, steps, ends_ms, preview, changes,
     ) = row  # fmt: skip
     return Task(
         task_id,
@@ -124,6 +126,7 @@ def read_task(row: Fetched) -> Task:
         step,
         steps,
         ends_ms,
+        preview,
         changes,
     )
 

@@ -51,7 +51,7 @@ def wan(config: ChildConfig) -> Engine:
         raise SetupError(
             f"a library of the wan engine is missing: {error}; install it by pip install 'wanserve[wan]'"
         ) from error
-    return WanEngine(config.cards, config.gpus)
+    return WanEngine(config.cards, config.gpus, config.preview_steps)
 
 
 def remote(config: ChildConfig) -> Engine:

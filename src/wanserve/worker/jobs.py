@@ -21,6 +21,7 @@ from wanserve.media.errors import media_errors
 from wanserve.media.stills import Stills
 from wanserve.prompts.chat import PromptExtender
 from wanserve.worker.pipe import CommandReader, EventSender, Job
+from wanserve.worker.previews import Previews
 from wanserve.worker.protocol import ChildConfig, Done, Generate, Load, Loaded, Probe, Probed, Storing
 from wanserve.worker.uploads import Uploads
 
@@ -69,6 +70,7 @@ class JobRunner:
     extender: PromptExtender | None = None
     _sent_at: float = field(default=0.0, init=False)
     _stage: Stage | None = field(default=None, init=False)
+    _previews: Previews | None = field(default=None, init=False)
 
     def run(self, job: Job) -> Result:
         """Run the job. Raises WanserveError."""
@@ -103,7 +105,8 @@ class JobRunner:
 
         The stills are stored first: a stored video always has its stills. An error leaves nothing in scratch.
         """
-        made = job.generation
+        made, self._stage = job.generation, None
+        self._previews = Previews(self.blobs, self.config.scratch, job.task_id, job.attempt)
         if self.extender is not None and made.prompt_extend:
             made = replace(made, prompt=self.extender.extend(made, self._report))
         begun = time.monotonic()
@@ -164,10 +167,13 @@ class JobRunner:
             if self.commands.superseded:
                 raise Superseded("another attempt has the task")
             raise Canceled("a cancel was requested")
+        if progress.picture is not None and self._previews is not None:
+            self._previews.offer(progress.step, progress.picture)
         now = time.monotonic()
         if now - self._sent_at >= PROGRESS_SECONDS or progress.stage is not self._stage:
             self._sent_at, self._stage = now, progress.stage
-            self.sender.send(replace(progress, fraction=min(progress.fraction, 1.0)))
+            preview = self._previews.stored if self._previews else 0
+            self.sender.send(replace(progress, fraction=min(progress.fraction, 1.0), picture=None, preview=preview))
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Lease:
     def progressed(self, progress: Progress, now_s: float) -> None:
         """Note the progress that the child reported."""
         self._progressed_s = now_s
-        if (progress.stage, progress.step) != (self.progress.stage, self.progress.step):
+        if _what_is_told(progress) != _what_is_told(self.progress):
             self._news = True
         self.progress = progress
 
@@ -62,3 +62,7 @@ class Lease:
         """Whether the child has reported no progress for too long."""
         allowed_s = max(self.stall_s, STORE_SECONDS) if self.storing else self.stall_s
         return now_s - self._progressed_s > allowed_s
+
+
+def _what_is_told(progress: Progress) -> tuple[Stage, int, int]:
+    return progress.stage, progress.step, progress.preview

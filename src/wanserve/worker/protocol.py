@@ -27,7 +27,7 @@ class ChildConfig:
     `cards` are the models with the settings in force, by name, for engines that sample; `llm` is the chat endpoint that
     extends short prompts, where there is one; `gpus` is how many make one video together; `devices` are those that
     the child may see, by name: all of them, where none is named. `upstreams` are the servers of the remote engine, by
-    name.
+    name. `preview_steps`: an engine that can shows a picture after every so many steps; 0: never.
     """
 
     engine: str
@@ -39,6 +39,7 @@ class ChildConfig:
     gpus: int = 1
     devices: tuple[str, ...] = ()
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    preview_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from diffusers import UniPCMultistepScheduler, WanPipeline
 
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.layer_hooks import before_each_layer
+from wanserve.engine.wan.previews import Predicted
 from wanserve.engine.wan.profiles import transformers_of
 from wanserve.models.framing import Framing
 from wanserve.models.sampling import Profile, SamplingSettings
@@ -20,12 +21,13 @@ def denoise(
     embeddings: tuple[torch.Tensor, torch.Tensor | None],
     at_step: Callable[[float], None],
     at_layer: Callable[[float], None] | None = None,
+    predicted: Predicted | None = None,
 ) -> torch.Tensor:
     """Return the latents of the video, (1, channels, latent frames, height / 8, width / 8), float32.
 
     `embeddings` are the prompt's and, where `uses_guidance`, the negative prompt's. `at_step` is called after each step
     with the fraction done; `at_layer`, by default the same function, is called with it between the layers of a step.
-    An exception that they raise ends the loop and passes through.
+    `predicted` is called after each step, before `at_step`. An exception that they raise ends the loop and passes through.
     """
     # A scheduler holds the state of one generation: if two generations shared one, it would count the steps of both.
     pipe.scheduler = new_scheduler(pipe, sampling)
@@ -35,6 +37,9 @@ def denoise(
     def after_step(_: WanPipeline, step: int, __: torch.Tensor, ___: object) -> dict[str, torch.Tensor]:
         nonlocal done
         done = (step + 1) / sampling.steps
+        if predicted is not None:
+            # The scheduler has made it of the step's output for itself: the video without its noise, as it looks now.
+            predicted(step + 1, pipe.scheduler.model_outputs[-1])
         at_step(done)
         return {}
 

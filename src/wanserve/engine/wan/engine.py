@@ -18,6 +18,7 @@ from wanserve.engine.wan.device import DeviceInfo, inspect_device, is_out_of_mem
 from wanserve.engine.wan.group import Group
 from wanserve.engine.wan.loading import load_pipeline, offload_experts
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan, plan_memory
+from wanserve.engine.wan.previews import picture_of
 from wanserve.engine.wan.profiles import clear_step_cache, transformers_of
 from wanserve.engine.wan.prompt_encoder import PromptEncoder
 from wanserve.models.framing import Framing, framing_for
@@ -47,10 +48,14 @@ class WanEngine:
 
     name = "wan"
 
-    def __init__(self, cards: Mapping[str, WanModelCard], gpus: int = 1) -> None:
-        """`cards`: the models by name, with checked folders as `sampling.weights`. `gpus`: how many make one video."""
+    def __init__(self, cards: Mapping[str, WanModelCard], gpus: int = 1, preview_steps: int = 0) -> None:
+        """`cards`: the models by name, with checked folders as `sampling.weights`. `gpus`: how many make one video.
+
+        `preview_steps`: after every so many steps a picture is reported; 0: never.
+        """
         self._cards = cards
         self._gpus = gpus
+        self._preview_steps = preview_steps
         self._group = Group(gpus) if gpus > 1 else None
         self._loaded: LoadedModel | None = None
 
@@ -86,14 +91,7 @@ class WanEngine:
         with memory_errors("encoding the prompt"):
             embeddings = _encode(loaded, generation, report)
         with memory_errors(f"denoising {framing.width}*{framing.height}, {generation.frames} frames"):
-            latents = (self._group.denoise if self._group else denoise)(
-                loaded.pipe,
-                sampling,
-                generation,
-                framing,
-                embeddings,
-                lambda done: report(_denoised(done, sampling.steps)),
-            )
+            latents = self._denoise(loaded, generation, framing, embeddings, report)
         offload_experts(loaded.pipe)
         steps = f"{sampling.steps} step{'' if sampling.steps == 1 else 's'}"
         return Clip(
@@ -103,6 +101,32 @@ class WanEngine:
             how=f"profile {sampling.profile}, {steps}, {framing.description}",
             size=(framing.cut_width, framing.cut_height),
         )
+
+    def _denoise(
+        self,
+        loaded: LoadedModel,
+        generation: Generation,
+        framing: Framing,
+        embeddings: tuple[torch.Tensor, torch.Tensor | None],
+        report: Report,
+    ) -> torch.Tensor:
+        """Denoise, and report a picture every few steps. Those of a cached step look like the one before."""
+        steps, pipe, sampling = loaded.card.sampling.steps, loaded.pipe, loaded.card.sampling
+
+        def at_step(done: float) -> None:
+            report(_denoised(done, steps))
+
+        if not self._preview_steps:
+            denoise_here = self._group.denoise if self._group else denoise
+            return denoise_here(pipe, sampling, generation, framing, embeddings, at_step)
+
+        def predicted(step: int, latents: torch.Tensor) -> None:
+            if step % self._preview_steps == 0 and step < steps:
+                report(replace(_denoised(step / steps, steps), picture=picture_of(latents, framing)))
+
+        if self._group:
+            return self._group.denoise(pipe, sampling, generation, framing, embeddings, at_step, predicted)
+        return denoise(pipe, sampling, generation, framing, embeddings, at_step, predicted=predicted)
 
     def clean_up(self) -> None:
         """See Engine."""

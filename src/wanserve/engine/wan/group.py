@@ -38,6 +38,7 @@ from wanserve.engine.wan.messages import (
     PipelineLoaded,
     serialize_embeddings,
 )
+from wanserve.engine.wan.previews import Predicted
 from wanserve.engine.wan.ranks import Rank, join_group, open_rendezvous
 from wanserve.models.framing import Framing
 from wanserve.models.sampling import SamplingSettings, WanModelCard
@@ -96,6 +97,7 @@ class Group:
         framing: Framing,
         embeddings: tuple[torch.Tensor, torch.Tensor | None],
         report: Callable[[float], None],
+        predicted: Predicted | None = None,
     ) -> torch.Tensor:
         """Denoise on all ranks; see `denoise.denoise`.
 
@@ -104,7 +106,7 @@ class Group:
         assert self._rank is not None, "a model is loaded before it denoises"
         with self._kill_peers_on_error():
             self._send(Denoise(generation, framing, serialize_embeddings(embeddings)))
-            return self._rank.denoise(pipe, sampling, generation, framing, embeddings, report)
+            return self._rank.denoise(pipe, sampling, generation, framing, embeddings, report, predicted)
 
     @contextmanager
     def _kill_peers_on_error(self) -> Iterator[None]:

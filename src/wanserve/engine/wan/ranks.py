@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import diffusers.hooks.context_parallel
@@ -25,6 +26,7 @@ from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.context_parallel import splits_evenly
 from wanserve.engine.wan.denoise import denoise
+from wanserve.engine.wan.previews import Predicted
 from wanserve.engine.wan.profiles import transformers_of
 from wanserve.machine.environment import set_defaults
 from wanserve.models.framing import Framing
@@ -77,38 +79,47 @@ class Rank:
         framing: Framing,
         embeddings: tuple[torch.Tensor, torch.Tensor | None],
         report: Callable[[float], None],
+        predicted: Predicted | None = None,
     ) -> torch.Tensor:
         """Denoise on all ranks; see `denoise.denoise`.
 
         Where `report` raises Canceled on the first rank, all ranks raise it after the same step.
         """
-        canceled: Canceled | None = None
-
-        def report_and_note_cancel(done: float) -> None:
-            nonlocal canceled
-            try:
-                report(done)
-            except Canceled as error:
-                # This rank completes the step: if it stopped between two layers, the others would wait for it forever.
-                canceled = error
+        noted = _NotedCancel()
 
         def at_step(done: float) -> None:
-            report_and_note_cancel(done)
-            if self._broadcast_stop(stop=canceled is not None):
-                raise canceled or Canceled("the first rank stops")
+            noted.call(report, done)
+            if self._broadcast_stop(stop=noted.error is not None):
+                raise noted.error or Canceled("the first rank stops")
 
+        at_layer = partial(noted.call, report)
+        note_prediction = None if predicted is None else partial(noted.call, predicted)
         even = splits_evenly(framing, generation.frames, self.size)
         for transformer in transformers_of(pipe):
             transformer._parallel_config.context_parallel_config.ulysses_anything = not even
         # With uneven parts the ranks exchange their lengths in each layer, which cannot be compiled.
         with nullcontext() if even else torch.compiler.set_stance("force_eager"):
-            return denoise(pipe, sampling, generation, framing, embeddings, at_step, report_and_note_cancel)
+            return denoise(pipe, sampling, generation, framing, embeddings, at_step, at_layer, note_prediction)
 
     def _broadcast_stop(self, *, stop: bool) -> bool:
         """Send the first rank's `stop` to all ranks, and return it."""
         flag = torch.tensor([stop])
         dist.broadcast(flag, 0)
         return bool(flag.item())
+
+
+@dataclass(slots=True)
+class _NotedCancel:
+    """Keeps a cancel until the end of the step: if one rank stopped between two layers, the others would wait forever."""
+
+    error: Canceled | None = None
+
+    def call(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call the function, and note a Canceled that it raises."""
+        try:
+            function(*arguments)
+        except Canceled as error:
+            self.error = error
 
 
 def open_rendezvous(size: int) -> tuple[Store, int]:

@@ -176,6 +176,7 @@ class Events(_Operation):
 
     read: Callable[[DialectRequest], str | None]
     write: Callable[[Task, Outlook | None], JsonObject]
+    write_preview: Callable[[Task], JsonObject]
     write_deleted: Callable[[str], JsonObject]
 
 

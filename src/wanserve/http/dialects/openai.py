@@ -67,6 +67,7 @@ from wanserve.http.dialects.openai_models import (
     VideoEventState,
     VideoList,
     VideoObject,
+    VideoPreview,
     VideoStatus,
     video_id,
 )
@@ -186,6 +187,7 @@ class OpenAI:
                 path=f"{VIDEO}/events",
                 read=read_id,
                 write=write_event,
+                write_preview=write_preview,
                 write_deleted=write_deleted_event,
                 docs=docs.EVENTS,
             ),
@@ -194,6 +196,7 @@ class OpenAI:
                 path="/v1/events",
                 read=read_all_tasks,
                 write=write_event,
+                write_preview=write_preview,
                 write_deleted=write_deleted_event,
                 docs=docs.ALL_EVENTS,
             ),
@@ -362,8 +365,15 @@ def write_event(task: Task, outlook: Outlook | None) -> VideoEvent:
         "fraction": round(task.progress, 3),
         "place": None if outlook is None else outlook.place,
         "seconds_left": None if left_s is None else round(left_s, 1),
+        "preview_step": task.preview or None,
         "error": _video_error(task),
     }
+
+
+def write_preview(task: Task) -> VideoPreview:
+    """The data of an event about a new picture of a video that is being made."""
+    name = video_id(task.id)
+    return {"id": name, "step": task.preview, "url": f"{VIDEOS}/{name}/content?variant=preview"}
 
 
 def write_deleted_event(task_id: str) -> DeletedVideo:

@@ -72,7 +72,10 @@ class OpenAIListQuery(BaseModel):
 class ContentQuery(BaseModel):
     """The query of a download."""
 
-    variant: Annotated[Literal["video", "thumbnail", "spritesheet"], Field(description="MP4, WebP or JPEG.")] = "video"
+    variant: Annotated[
+        Literal["video", "thumbnail", "spritesheet", "preview"],
+        Field(description="MP4, WebP, JPEG; or PNG, of a video that is being made."),
+    ] = "video"
 
 
 VideoStatus = Literal["queued", "in_progress", "completed", "failed"]
@@ -118,7 +121,16 @@ class VideoEvent(TypedDict):
     fraction: Annotated[float, Field(description="How much of it is done, 0.0 to 1.0.")]
     place: int | None
     seconds_left: float | None
+    preview_step: Annotated[int | None, Field(description="The step of the newest picture: content?variant=preview.")]
     error: VideoError | None
+
+
+class VideoPreview(TypedDict):
+    """A new picture of a video that is being made: after which step, and its path."""
+
+    id: str
+    step: int
+    url: str
 
 
 class VideoList(TypedDict):

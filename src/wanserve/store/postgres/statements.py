@@ -196,7 +196,7 @@ WAITING_MODELS: Final = """
 RENEW_TASK: Final = """
     UPDATE tasks SET
         lease_until_ms = wanserve_now_ms(%(now_ms)s) + %(lease_ms)s, progress = greatest(progress, %(fraction)s),
-        stage = %(stage)s, step = %(step)s, steps = %(steps)s, changes = changes + 1,
+        stage = %(stage)s, step = %(step)s, steps = %(steps)s, preview = %(preview)s, changes = changes + 1,
         ends_ms = wanserve_now_ms(%(now_ms)s) + %(left_ms)s
     WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = 'RUNNING'
 """

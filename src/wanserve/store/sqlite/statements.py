@@ -206,7 +206,7 @@ WAITING_MODELS: Final = f"""
 RENEW_TASK: Final = """
     UPDATE tasks SET
         lease_until_ms = :now_ms + :lease_ms, progress = max(progress, :fraction), stage = :stage, step = :step,
-        steps = :steps, ends_ms = :now_ms + :left_ms, changes = changes + 1
+        steps = :steps, ends_ms = :now_ms + :left_ms, preview = :preview, changes = changes + 1
     WHERE id = :task_id AND attempt = :attempt AND state = 'RUNNING'
 """
 

@@ -5,6 +5,8 @@ ALTER TABLE tasks
     ADD COLUMN step integer NOT NULL DEFAULT 0,
     ADD COLUMN steps integer NOT NULL DEFAULT 0,
     ADD COLUMN ends_ms bigint,
+    -- The step of the newest attempt's newest preview; 0: none.
+    ADD COLUMN preview integer NOT NULL DEFAULT 0,
     ADD COLUMN changes bigint NOT NULL DEFAULT 0;
 
 -- How long attempts took that have made a video, by their kind; the newest of each kind are kept.

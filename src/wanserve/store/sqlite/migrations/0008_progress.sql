@@ -3,6 +3,8 @@ ALTER TABLE tasks ADD COLUMN stage TEXT;
 ALTER TABLE tasks ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN ends_ms INTEGER;
+-- The step of the newest attempt's newest preview; 0: none.
+ALTER TABLE tasks ADD COLUMN preview INTEGER NOT NULL DEFAULT 0;
 -- How often the task has changed: a reader that has seen this number has seen all of them.
 ALTER TABLE tasks ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
 
