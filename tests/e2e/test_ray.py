@@ -19,7 +19,7 @@ from tests.e2e.faults.harness import NUMBERS, process_state, until
 from tests.e2e.ray_nodes import QUICK, RayNodes, descendants, ray_nodes
 from tests.e2e.server import WANSERVE, Server, environment, running, wanserve
 
-SETTINGS = {"submit_rps": "1000", "query_rps": "10000", "lease_seconds": "3", "drain_seconds": "20"}
+SETTINGS = {"submit_rps": "1000", "query_rps": "10000", "lease_seconds": "4", "drain_seconds": "120"}
 LONG = {"size": "832*480"}
 """A video that takes seconds."""
 
