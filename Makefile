@@ -18,8 +18,8 @@ serve: .venv/installed
 	$(BIN)/wanserve serve
 
 # With COVERAGE=1 the lines that the tests run are counted, as `make test-all` does.
-# Two more processes than there are processors, because many tests wait for servers.
-PYTEST = $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --numprocesses $(shell echo $$(($$(nproc) + 2))) --maxprocesses 4 --dist loadfile --durations 12
+# One more process than there are processors, because many tests wait for servers.
+PYTEST = $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --numprocesses $(shell echo $$(($$(nproc) + 1))) --maxprocesses 4 --dist loadfile --durations 12
 
 # What a newcomer runs: some minutes, with neither PyTorch nor a vendor's client.
 test: .venv/installed-$(if $(COVERAGE),dev,test)
