@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import postgres
+from wanserve.blobs.keys import OWNER
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED")
 MARK = "WANSOAK"
@@ -100,8 +101,10 @@ class Installation:
     def left_over(self) -> Iterator[str]:
         """The files that should not be there, and those that should and are not, a line each."""
         made = [task for task in self.rows().values() if task.state == "SUCCEEDED"]
-        stored = self.stored() if self.stored else files_under(self.data_dirs[0] / "blobs")
-        yield from _differences("file", stored, _wanted(made))
+        if self.stored:
+            yield from _differences("file", self.stored(), [OWNER, *_wanted(made)])
+        else:
+            yield from _differences("file", files_under(self.data_dirs[0] / "blobs"), _wanted(made))
         for data_dir in self.data_dirs:
             yield from (f"{left.name} is left in a scratch folder" for left in (data_dir / "scratch").iterdir())
 
