@@ -363,7 +363,8 @@ class TaskStoreContract(RuleBasedStateMachine):
         assert len(self.store.usage(None)) - bills == billed
         if held:
             moved = attempt.settled(settlement, now)
-            self.told[moved.id] = replace(moved, progress=max(held.progress, moved.progress))
+            progress, changes = max(held.progress, moved.progress), held.changes + 1
+            self.told[moved.id] = replace(moved, progress=progress, changes=changes)
 
     def held(self, attempt: Task) -> Task | None:
         """The task as the table has it, where this attempt still holds it."""

@@ -12,6 +12,7 @@ import yaml
 
 from wanserve.app import api_document
 from wanserve.cli.parser import complete_parser
+from wanserve.domain.worker import UpstreamUse
 from wanserve.http.ops import HEALTH_CHECKS
 from wanserve.metrics import Metrics
 from wanserve.settings import CLIENT_VARIABLES, Settings, load
@@ -268,7 +269,9 @@ def test_every_metric_of_the_dashboard_exists_and_every_metric_is_shown() -> Non
     dashboard = json.loads((DEPLOY / "grafana.json").read_text())
     expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     shown = {name for one in expressions for name in re.findall(r"wanserve_\w+", one)}
-    kinds = re.findall(r"^# TYPE (\w+) (\w+)", Metrics().page(ready=True, workers_ready=True).decode(), re.MULTILINE)
+    metrics = Metrics()
+    metrics.add_upstreams(lambda: {"one": UpstreamUse(0, gets_tasks=True, failed=0)})
+    kinds = re.findall(r"^# TYPE (\w+) (\w+)", metrics.page(ready=True, workers_ready=True).decode(), re.MULTILINE)
     there = {f"{name}_bucket" if kind == "histogram" else name for name, kind in kinds if not name.endswith("_created")}
     assert shown == there | {"wanserve_tasks", "wanserve_queue_age_seconds"}
 

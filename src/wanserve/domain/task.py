@@ -209,7 +209,7 @@ class Task:
                 return replace(_counting(self._ended(State.FAILED, now_ms), fault), failure=told)
             case Requeued(fault):
                 self._require(State.PENDING)
-                waits = replace(_counting(self, fault), state=State.PENDING, started_ms=None, preview=0)
+                waits = replace(_counting(self, fault), state=State.PENDING, started_ms=None)
                 return _without_attempt(waits)
             case _:
                 assert_never(settlement)
@@ -245,7 +245,7 @@ class Task:
 def _without_attempt(task: Task) -> Task:
     """The task, whose attempt has just ended."""
     changes = task.changes + 1
-    return replace(task, lease_until_ms=None, stage=None, step=0, steps=0, ends_ms=None, changes=changes)
+    return replace(task, lease_until_ms=None, stage=None, step=0, steps=0, ends_ms=None, preview=0, changes=changes)
 
 
 def _counting(task: Task, fault: Fault | None) -> Task:

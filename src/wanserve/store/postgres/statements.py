@@ -246,7 +246,8 @@ CANCEL_TASK: Final = f"""
     WITH canceled AS (
         UPDATE tasks SET
             state = 'CANCELED', ended_ms = greatest(wanserve_now_ms(%(now_ms)s), coalesce(started_ms, submitted_ms)),
-            lease_until_ms = NULL, stage = NULL, step = 0, steps = 0, ends_ms = NULL, changes = changes + 1
+            lease_until_ms = NULL, stage = NULL, step = 0, steps = 0, ends_ms = NULL, preview = 0,
+            changes = changes + 1
         WHERE id = %(task_id)s AND account = %(account)s AND state = ANY(%(states)s)
         RETURNING *
     ), told AS (

@@ -237,7 +237,7 @@ ALL_TIMES: Final = f"SELECT {TIMES_COLUMNS} FROM stage_times ORDER BY rowid"
 CANCEL_TASK: Final = f"""
     UPDATE tasks
     SET state = 'CANCELED', ended_ms = max(?, coalesce(started_ms, submitted_ms)), lease_until_ms = NULL,
-        stage = NULL, step = 0, steps = 0, ends_ms = NULL, changes = changes + 1
+        stage = NULL, step = 0, steps = 0, ends_ms = NULL, preview = 0, changes = changes + 1
     WHERE id = ? AND account = ? AND state IN (SELECT value FROM json_each(?))
     RETURNING {TASK_COLUMNS}
 """
