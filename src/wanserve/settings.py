@@ -295,15 +295,6 @@ def load(
         raise SetupError(": ".join(filter(None, (where, problem.removeprefix("Value error, "))))) from error
 
 
-def client_address(url: str | None, key: str | None, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """The URL of a running server and an API key of it: as given, else from the environment, else empty."""
-    variables = process_environment() if environ is None else environ
-    return (
-        variables.get("WANSERVE_URL", "").strip() if url is None else url,
-        variables.get("WANSERVE_KEY", "").strip() if key is None else key,
-    )
-
-
 def _from_file(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -50,9 +51,9 @@ def test_generate_goes_through_a_server_where_it_is_told_one(server: Server, tmp
     through = ("--url", server.url, "--key", server.key, "--size", "640*480", "-o", str(out))
     done = wanserve("generate", "a dog at the beach", *through, "--negative", "clouds", "--seed", "3")
     assert done.returncode == 0, done.stderr
-    task_id = re.search(r"task (\S+) SUCCEEDED", done.stderr)
-    assert task_id
-    shown = json.loads(told("tasks", "show", task_id[1], "--json", "--data-dir", str(server.data_dir)))
+    made = re.search(r"video_(\w+) succeeded", done.stderr)
+    assert made
+    shown = json.loads(told("tasks", "show", str(UUID(made[1])), "--json", "--data-dir", str(server.data_dir)))
     assert (shown["negative_prompt"], shown["seed"], shown["width"]) == ("clouds", 3, 640)
     assert out.stat().st_size == shown["video"]["size_bytes"]
 
@@ -71,10 +72,11 @@ def test_generate_says_plainly_what_is_wrong(server: Server, tmp_path: Path) -> 
     assert "there is no folder" in refused("generate", "a cat", *through, "-o", str(tmp_path / "no" / "x.mp4"))
     assert "Is a directory" in wanserve("generate", "a cat", *through, "--size", "640*480", "-o", str(tmp_path)).stderr
     nowhere = ("--url", "http://127.0.0.1:1", "--key", "k")
-    assert "the request failed" in wanserve("generate", "a cat", *nowhere, *out).stderr
+    assert "the request to http://127.0.0.1:1 failed" in refused("generate", "a cat", *nowhere, *out)
+    assert "is not the address of a server" in refused("generate", "a cat", "--url", "nowhere", "--key", "k", *out)
     wrong_key = wanserve("generate", "a cat", "--url", server.url, "--key", "k", *out)
     assert wrong_key.returncode == 1
-    assert "Invalid or missing authentication" in wrong_key.stderr
+    assert "the key is unknown or revoked" in wrong_key.stderr
     assert "Traceback" not in wrong_key.stderr
     assert not (tmp_path / "x.mp4").exists()
 
@@ -85,13 +87,13 @@ def test_generate_finds_the_server_and_its_key_in_the_environment(server: Server
     out = tmp_path / "x.mp4"
     made = wanserve("generate", "a cat", "--size", "640*480", "-o", str(out), **where)
     assert (made.returncode, made.stdout) == (0, f"{out}\n"), made.stderr
-    assert "task " in made.stderr
+    assert "video_" in made.stderr
     assert out.read_bytes()[4:8] == b"ftyp"
     # A flag comes first, and what only an engine takes is not for a server.
-    assert "Invalid or missing" in wanserve("generate", "a cat", "--key", "k", "-o", str(out), **where).stderr
+    assert "the key is unknown" in wanserve("generate", "a cat", "--key", "k", "-o", str(out), **where).stderr
     local = wanserve("generate", "a cat", "--size", "640*480", "--engine", "animatic", "-o", str(out), **where)
     assert local.returncode == 0
-    assert "task " not in local.stderr
+    assert "video_" not in local.stderr
 
 
 def test_keys_are_made_listed_restricted_and_revoked(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wanserve.domain.errors import SetupError
-from wanserve.settings import Settings, client_address, load
+from wanserve.settings import Settings, load
 
 NO_FILE = Path("no-such-file.toml")
 
@@ -102,14 +102,6 @@ def test_an_address_is_a_url_with_a_host(url: str) -> None:
         else:
             with pytest.raises(SetupError, match=r"must be http:// or https://"):
                 load({}, given, NO_FILE)
-
-
-def test_the_commands_address_is_the_flags_else_the_environments() -> None:
-    variables = {"WANSERVE_URL": "http://one ", "WANSERVE_KEY": "k\n"}
-    assert client_address(None, None, variables) == ("http://one", "k")
-    assert client_address("http://two", "other", variables) == ("http://two", "other")
-    assert client_address("", None, variables) == ("", "k")
-    assert client_address(None, None, {}) == ("", "")
 
 
 def test_a_file_with_an_unknown_key_or_no_toml_is_refused(tmp_path: Path) -> None:

@@ -11,17 +11,25 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from wanserve.cli.standalone import OnProgress, make_video
-from wanserve.client import Client
+from wanserve.client import Video as RemoteVideo
+from wanserve.client import Wan, WanError
+from wanserve.client.address import client_address
 from wanserve.core import new_seed
 from wanserve.domain.catalogue import MODELS
-from wanserve.domain.errors import InvalidRequest
+from wanserve.domain.errors import InvalidRequest, WanserveError
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.domain.task import Video
 from wanserve.http.dialects.vendor import read_size
 from wanserve.models.availability import find_availability, model_for_weights
-from wanserve.settings import Settings, client_address, load
+from wanserve.settings import Settings, load
 
 DEFAULT_MODEL: Final = "wan2.2-t2v-plus"
+
+
+class ServerRefused(WanserveError):
+    """The server refused the request or could not be reached, or the video ended without being made."""
+
+    code = "server_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ def run_generate(arguments: argparse.Namespace) -> None:
         made_here = arguments.url is None and (arguments.engine or wan.given())
         url, key = ("", "") if made_here else client_address(arguments.url, arguments.key)
         if url:
-            generate_through_server(Client(url, key), video, wan, on_progress)
+            generate_through_server(url, key, video, wan, on_progress)
         else:
             notes = generate_here(*with_settings(video, arguments.engine, wan), on_progress).notes
     for note in notes:
@@ -118,22 +126,29 @@ def generate_here(video: VideoOptions, settings: Settings, on_progress: OnProgre
     return make_video(settings, availability, generation, video.output, on_progress)
 
 
-def generate_through_server(client: Client, video: VideoOptions, wan: WanOptions, on_progress: OnProgress) -> None:
+def generate_through_server(url: str, key: str, video: VideoOptions, wan: WanOptions, on_progress: OnProgress) -> None:
     """Have a running server make the video, and download it. Raises InvalidRequest, ServerRefused."""
     for name in wan.given():
         raise InvalidRequest(name, "is a setting of the server: leave it out, or leave out --url")
     _require_folder(video.output)
-    parameters = {"size": video.size, "seed": video.seed}
-    task_id = client.submit(
-        {
-            "model": video.model or DEFAULT_MODEL,
-            "input": {"prompt": video.prompt, "negative_prompt": video.negative},
-            "parameters": {name: value for name, value in parameters.items() if value is not None},
-        }
-    )
-    link = client.wait(task_id, lambda status: on_progress(f"task {task_id} {status}", None))
-    client.download(link, video.output)
+    try:
+        with Wan(url, key) as server:
+            server.generate(
+                video.prompt,
+                model=video.model,
+                size=video.size,
+                negative_prompt=video.negative,
+                seed=video.seed,
+                on_progress=lambda told: on_progress(_says(told), told.progress),
+            ).save(video.output)
+    except WanError as error:
+        raise ServerRefused(str(error)) from error
     on_progress("downloaded", 1.0)
+
+
+def _says(video: RemoteVideo) -> str:
+    stage = video.stage if video.state in ("pending", "running") else None
+    return f"{video.id} {stage or video.state}"
 
 
 def _require_folder(output: Path) -> None:
