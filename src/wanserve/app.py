@@ -132,6 +132,7 @@ def child_config(settings: Settings, availability: Availability) -> ChildConfig:
         _llm(settings),
         settings.gpus_per_video,
         upstreams=_upstreams(settings, availability),
+        log_format=settings.log_format,
     )
 
 

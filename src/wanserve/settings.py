@@ -18,6 +18,7 @@ from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Pro
 from wanserve.models.upstream import Upstream
 from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.tasks import Policy
+from wanserve.telemetry import LogFormat
 
 PREFIX: Final = "WANSERVE_"
 CLIENT_VARIABLES: Final = frozenset({"WANSERVE_URL", "WANSERVE_KEY"})
@@ -133,6 +134,7 @@ class Settings(BaseModel):
     llm_model: str | None = None
     default_model: str = DEFAULT_MODEL
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: LogFormat = "auto"
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     upstreams: tuple[UpstreamSettings, ...] = ()
 

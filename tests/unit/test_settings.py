@@ -52,6 +52,7 @@ def test_variables_of_the_clients_are_no_settings() -> None:
         ("BLOB_URL", "s3://bucket/../x", "blob_url .* or s3://BUCKET"),
         ("BLOB_LINKS", "both", "blob_links"),
         ("LOG_LEVEL", "loud", "log_level"),
+        ("LOG_FORMAT", "xml", "log_format"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(name: str, value: str, says: str) -> None:

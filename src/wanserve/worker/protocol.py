@@ -18,6 +18,7 @@ from wanserve.domain.task import Video
 from wanserve.models.sampling import WanModelCard
 from wanserve.models.upstream import Upstream
 from wanserve.prompts.chat import ChatEndpoint
+from wanserve.telemetry import LogFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class ChildConfig:
     gpus: int = 1
     devices: tuple[str, ...] = ()
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    log_format: LogFormat = "auto"
 
 
 @dataclass(frozen=True, slots=True)
