@@ -82,5 +82,17 @@ def test_each_script_names_every_command_and_is_one_of_its_shell(scripts: dict[s
         assert (checked.returncode, checked.stderr) == (0, "")
 
 
+def test_fish_offers_commands_and_files(scripts: dict[str, Path], tmp_path: Path) -> None:
+    """Where fish is there: it completes a line without a terminal."""
+    (tmp_path / "prompts.txt").touch()
+    program = 'source $argv[1]; complete -C "wanserve gen"; complete -C "wanserve generate --file prom"'
+    if shutil.which("fish"):
+        offered = subprocess.run(
+            ["fish", "--no-config", "-c", program, str(scripts["fish"])],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        assert [line.partition("\t")[0] for line in offered.stdout.splitlines()] == ["generate", "prompts.txt"]
+
+
 def test_another_shell_is_wrong_usage() -> None:
     assert wanserve("completion", "cmd").returncode == 2
