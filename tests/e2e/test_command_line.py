@@ -159,6 +159,8 @@ def test_nothing_is_made_where_one_of_several_prompts_cannot_be(tmp_path: Path) 
     assert "prompt: must not be blank" in refused("generate", "a cat", " ", "-o", str(tmp_path / "out.mp4"))
     assert list(tmp_path.iterdir()) == []
     assert "No such file" in refused("generate", "--file", str(tmp_path / "none.txt"))
+    (tmp_path / "latin.txt").write_bytes("für".encode("latin-1"))
+    assert "is not a text in UTF-8" in refused("generate", "--file", str(tmp_path / "latin.txt"))
 
 
 def test_keys_are_made_listed_restricted_and_revoked(tmp_path: Path) -> None:

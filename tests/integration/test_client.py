@@ -285,6 +285,14 @@ def test_what_no_header_can_have_is_an_invalid_request(script: Script, wan: Clie
     assert script.asked == []
 
 
+def test_any_text_can_be_sent(script: Script, wan: Client) -> None:
+    script.on("POST", VIDEOS, QUEUED)
+    for prompt in ("两只猫在海滩上跳", "half a pair: \ud83d", 'a "quoted"\nprompt'):
+        wan.submit(prompt)
+        assert script.asked[-1].body == {"prompt": prompt}
+        assert script.asked[-1].headers["content-type"] == "application/json"
+
+
 def test_a_client_of_ones_own_stays_open(script: Script) -> None:
     script.on("GET", PATH, MADE)
     with httpx2.Client(trust_env=False) as http:

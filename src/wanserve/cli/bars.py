@@ -13,21 +13,21 @@ NAME_CHARACTERS: Final = 24
 """How much of a prompt is shown, where there are several."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bar:
-    """The bar of one video. `name` is empty where there is only one."""
+    """The bar of one video. `name` is empty where there is only one; `stage` is the one that was told last."""
 
     console: Console
     progress: Progress
     row: TaskID
     name: str
-    printed: list[str]
+    stage: str = ""
 
     def tell(self, stage: str, fraction: float | None = None, seconds_left: float | None = None) -> None:
         """Show the stage, and what is known of the rest."""
-        if stage not in self.printed[-1:] and not self.console.is_terminal:
+        if stage != self.stage and not self.console.is_terminal:
             self.console.print(f"{self.name}: {stage}" if self.name else stage, markup=False, highlight=False)
-        self.printed.append(stage)
+        self.stage = stage
         self.progress.update(
             self.row,
             stage=stage,
@@ -49,7 +49,7 @@ class Bars:
         """Add the bar of a video."""
         name = shortened(prompt) if self.named else ""
         row = self.progress.add_task(name, total=None, stage="starting", left="")
-        return Bar(self.console, self.progress, row, name, [])
+        return Bar(self.console, self.progress, row, name)
 
 
 @contextmanager

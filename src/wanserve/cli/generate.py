@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, NoReturn
@@ -93,23 +93,28 @@ def run_generate(arguments: argparse.Namespace) -> int:
 
 
 def read_prompts(arguments: argparse.Namespace) -> Sequence[str]:
-    """The prompts of the command line, of standard input and of the file, in this order. Wrong usage where there is none."""
+    """The prompts of the command line, of standard input and of the file, in this order. Wrong usage where there is none.
+
+    Raises InvalidRequest, OSError.
+    """
     wrong_usage: Callable[[str], NoReturn] = arguments.wrong_usage
     given: list[str] = []
     for prompt in arguments.prompts:
-        given += _lines(sys.stdin) if prompt == STANDARD_INPUT else [prompt]
+        given += _lines("standard input", sys.stdin.buffer.read()) if prompt == STANDARD_INPUT else [prompt]
     if arguments.file == STANDARD_INPUT:
-        given += _lines(sys.stdin)
+        given += _lines("standard input", sys.stdin.buffer.read())
     elif arguments.file is not None:
-        with Path(arguments.file).open(encoding="utf-8-sig") as file:
-            given += _lines(file)
+        given += _lines(arguments.file, Path(arguments.file).read_bytes())
     if not given:
         wrong_usage("there is no prompt: give one, or several, or --file FILE, or - for standard input")
     return given
 
 
-def _lines(file: Iterable[str]) -> list[str]:
-    return [line.strip() for line in file if line.strip()]
+def _lines(where: str, content: bytes) -> list[str]:
+    try:
+        return [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("prompts", f"{where} is not a text in UTF-8") from error
 
 
 def with_settings(model: str | None, engine: str | None, wan: WanOptions) -> tuple[str, Settings]:

@@ -16,6 +16,7 @@ from wanserve.client.errors import (
     WanError,
 )
 from wanserve.client.info import VideoInfo, VideoState
+from wanserve.client.requests import VideoSettings
 from wanserve.client.sync import Video, Wan
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "VideoCanceled",
     "VideoFailed",
     "VideoInfo",
+    "VideoSettings",
     "VideoState",
     "WaitTimeout",
     "Wan",

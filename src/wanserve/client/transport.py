@@ -1,5 +1,6 @@
 """What both clients' I/O has in common: where requests go, what is sent with each, and what an error of httpx2 means."""
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -33,10 +34,15 @@ class Target:
         headers = {"User-Agent": "wanserve-client", **request.headers}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
+        content = None
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+            # In ASCII, so that half a surrogate pair, which UTF-8 cannot have, is the server's to refuse.
+            content = json.dumps(request.body).encode()
         return {
             "method": request.method,
             "url": f"{self.url}{request.path}",
-            "json": request.body,
+            "content": content,
             "headers": headers,
             "timeout": httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
             # A download may lead to a bucket; httpx2 does not send the key to another server.
