@@ -189,6 +189,18 @@ def test_a_download_that_breaks_goes_on_where_it_broke(
     assert asked[:2] == [(None, None)] * 2
 
 
+def test_a_download_waits_for_a_busy_server_and_takes_less_than_it_asked_for(
+    script: Script, wan: Client, tmp_path: Path
+) -> None:
+    first = Reply(200, (FILM[:1000],), TAG, length=len(FILM))
+    less = Reply(206, (FILM[1000:1500],), TAG | {"Content-Range": f"bytes 1000-1499/{len(FILM)}"})
+    script.on("GET", CONTENT, refuse(503, retry_after="0"), first, less, refuse(429, retry_after="0"), part(1500))
+    wan.download(VIDEO_ID, tmp_path / "kitten.mp4")
+    assert (tmp_path / "kitten.mp4").read_bytes() == FILM
+    ranges = [asked.headers.get("range") for asked in script.asked]
+    assert ranges == [None, None, "bytes=1000-", "bytes=1500-", "bytes=1500-"]
+
+
 def test_a_download_begins_anew_where_the_file_is_another(script: Script, wan: Client, tmp_path: Path) -> None:
     other = b"shorter"
     script.on(
@@ -283,6 +295,14 @@ def test_what_no_header_can_have_is_an_invalid_request(script: Script, wan: Clie
     with pytest.raises(InvalidRequest, match="cannot be sent"):
         wan.submit("A kitten", idempotency_key="one\ntwo")
     assert script.asked == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_key_none_is_sent(script: Script, kind: str) -> None:
+    script.on("GET", PATH, refuse(401, "invalid_api_key", "no key was sent"))
+    with client(kind, script.url, "") as wan, pytest.raises(InvalidKey, match="no key was sent"):
+        wan.get(VIDEO_ID)
+    assert "authorization" not in script.asked[0].headers
 
 
 def test_any_text_can_be_sent(script: Script, wan: Client) -> None:

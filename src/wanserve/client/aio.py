@@ -98,15 +98,10 @@ class AsyncWan:
         self, *, limit: int | None = None, after: AsyncVideo | str | None = None
     ) -> AsyncIterator[AsyncVideo]:
         """See `Wan.list`; for `async for`."""
-        last, left = None if after is None else _id(after), limit
-        while left is None or left > 0:
-            page = await self._run(flows.listing(last, left, self._retries))
-            for video in page.videos:
+        cursor = flows.Cursor(None if after is None else _id(after), limit)
+        while cursor.goes_on:
+            for video in (await self._run(flows.listing(cursor, self._retries))).videos:
                 yield self._video(video)
-            if not page.more:
-                return
-            last = page.videos[-1].id
-            left = None if left is None else left - len(page.videos)
 
     async def cancel(self, video: AsyncVideo | str) -> AsyncVideo:
         """See `Wan.cancel`."""

@@ -198,9 +198,29 @@ def getting(video_id: str, retries: Retries) -> Flow[VideoInfo]:
     return read_video((yield from answered(requests.retrieve(video_id), retries)))
 
 
-def listing(after: str | None, limit: int | None, retries: Retries) -> Flow[Page]:
-    """Ask for a page of the list."""
-    return read_page((yield from answered(requests.page(after, limit), retries)))
+@dataclass(slots=True)
+class Cursor:
+    """How far a list was fetched: to the video `after`, with so many `left`, or all where that is None."""
+
+    after: str | None
+    left: int | None
+    more: bool = True
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is another page to fetch."""
+        return self.more and (self.left is None or self.left > 0)
+
+
+def listing(cursor: Cursor, retries: Retries) -> Flow[Page]:
+    """Ask for the next page of the list."""
+    page = read_page((yield from answered(requests.page(cursor.after, cursor.left), retries)))
+    cursor.more = page.more
+    if page.videos:
+        cursor.after = page.videos[-1].id
+    if cursor.left is not None:
+        cursor.left -= len(page.videos)
+    return page
 
 
 def canceling(video_id: str, retries: Retries) -> Flow[VideoInfo]:

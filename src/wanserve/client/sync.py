@@ -104,14 +104,9 @@ class Wan:
 
         They are fetched page by page as you go on.
         """
-        last, left = None if after is None else _id(after), limit
-        while left is None or left > 0:
-            page = self._run(flows.listing(last, left, self._retries))
-            yield from map(self._video, page.videos)
-            if not page.more:
-                return
-            last = page.videos[-1].id
-            left = None if left is None else left - len(page.videos)
+        cursor = flows.Cursor(None if after is None else _id(after), limit)
+        while cursor.goes_on:
+            yield from map(self._video, self._run(flows.listing(cursor, self._retries)).videos)
 
     def cancel(self, video: Video | str) -> Video:
         """Cancel a video that has not ended; a running engine stops at its next step.

@@ -107,3 +107,15 @@ def test_a_delete_whose_answer_was_lost_has_deleted() -> None:
     with pytest.raises(NotFound):
         player.play(flows.deleting(VIDEO_ID, player.retries()), [refusal(404)])
     player.play(flows.deleting(VIDEO_ID, player.retries()), [answer({"id": VIDEO_ID, "deleted": True})])
+
+
+def test_a_list_goes_on_page_by_page_to_its_limit_or_its_end() -> None:
+    pages = [answer({"data": [video(id="video_3"), video(id="video_2")], "has_more": more}) for more in (True, False)]
+    for limit, left in ((None, None), (5, 1), (3, -1)):
+        player = Player()
+        cursor = flows.Cursor("video_4", limit)
+        for page in pages:
+            assert cursor.goes_on
+            player.play(flows.listing(cursor, player.retries()), [page])
+        assert (cursor.after, cursor.left, cursor.goes_on) == ("video_2", left, False)
+    assert not flows.Cursor(None, 0).goes_on
