@@ -133,6 +133,7 @@ def child_config(settings: Settings, availability: Availability) -> ChildConfig:
         settings.gpus_per_video,
         upstreams=_upstreams(settings, availability),
         preview_steps=settings.preview_steps,
+        log_format=settings.log_format,
     )
 
 

@@ -5,8 +5,9 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Final
 
 from wanserve.app import Parts, blob_target, build, build_worker, check_blobs, require_own_blobs
@@ -36,8 +37,8 @@ def serve(settings: Settings, *, with_worker: bool = True) -> None:
     # Bound first, so that a taken port is reported before anything else is done.
     with closing(bind_socket(settings.host, settings.port)) as bound, opened(settings, owner=True) as parts:
         core, availability = parts
-        make_first_key(core.keys)
-        _run_until_stopped(settings, build(settings, core, availability, with_worker=with_worker), bound)
+        built = build(settings, core, availability, with_worker=with_worker)
+        _run_until_stopped(settings, built, bound, partial(make_first_key, core.keys))
 
 
 def work(settings: Settings) -> None:
@@ -78,14 +79,19 @@ def opened(settings: Settings, *, owner: bool) -> Iterator[tuple[Core, Availabil
         yield core, availability
 
 
-def _run_until_stopped(settings: Settings, parts: Parts, bound: socket.socket) -> None:
+def _run_until_stopped(
+    settings: Settings, parts: Parts, bound: socket.socket, greet: Callable[[str], None] | None = None
+) -> None:
     parts.fleet.take_back()
     # What exists by now lives as long as the process, so the garbage collector need not look at it again.
     gc.collect()
     gc.freeze()
     log.info("engine %s: %s", parts.availability.engine, parts.availability.why)
     tell_unserved(parts.availability, parts.core.tasks)
-    log.info("listening at %s", start_listening(bound))
+    url = start_listening(bound)
+    if greet is not None:
+        greet(url)
+    log.info("listening at %s", url)
     asyncio.run(_run(parts, bound, settings.drain_seconds))
 
 
@@ -100,8 +106,8 @@ def tell_unserved(availability: Availability, tasks: Tasks) -> None:
                 )
 
 
-def make_first_key(keys: Keys) -> None:
-    """Create a key where there is none, and print it once, on stderr."""
+def make_first_key(keys: Keys, url: str) -> None:
+    """Create a key where there is none, and print it once, on stderr, with a command that uses it."""
     if keys.all():
         return
     try:
@@ -109,7 +115,12 @@ def make_first_key(keys: Keys) -> None:
     except InvalidRequest:
         # Another server on the same database has just made it.
         return
-    print(f"The key of account {FIRST_KEY}, shown only now: {secret}", file=sys.stderr, flush=True)
+    print(
+        f"The key of account {FIRST_KEY}, shown only now: {secret}\n"
+        f"A first video: WANSERVE_URL={url} WANSERVE_KEY={secret} wanserve generate 'A kitten running in the moonlight'",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 async def _run(parts: Parts, bound: socket.socket, drain_s: float) -> None:

@@ -18,6 +18,7 @@ from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Pro
 from wanserve.models.upstream import Upstream
 from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.tasks import Policy
+from wanserve.telemetry import LogFormat
 
 PREFIX: Final = "WANSERVE_"
 CLIENT_VARIABLES: Final = frozenset({"WANSERVE_URL", "WANSERVE_KEY"})
@@ -134,6 +135,7 @@ class Settings(BaseModel):
     llm_model: str | None = None
     default_model: str = DEFAULT_MODEL
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: LogFormat = "auto"
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     upstreams: tuple[UpstreamSettings, ...] = ()
 
@@ -294,15 +296,6 @@ def load(
         if len(first["loc"]) == 1:
             where += f" ({PREFIX}{where.upper()})"
         raise SetupError(": ".join(filter(None, (where, problem.removeprefix("Value error, "))))) from error
-
-
-def client_address(url: str | None, key: str | None, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """The URL of a running server and an API key of it: as given, else from the environment, else empty."""
-    variables = process_environment() if environ is None else environ
-    return (
-        variables.get("WANSERVE_URL", "").strip() if url is None else url,
-        variables.get("WANSERVE_KEY", "").strip() if key is None else key,
-    )
 
 
 def _from_file(file: Path) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Writes the log: JSON lines on stderr, each with the id of the task that it concerns.
+"""Writes the log to stderr: JSON lines for programs, text for people; each line with the id of the task that it concerns.
 
 Texts that this project did not write may contain a prompt or a key, so the log redacts them: of an exception it has the
 types and the places in the code, and of a library's message only where it was logged.
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal
 
 _task_id: ContextVar[str | None] = ContextVar("task_id", default=None)
 
@@ -23,6 +23,20 @@ log = logging.getLogger(__name__)
 
 OWN_LOGGER: Final = "wanserve"
 """The messages of this logger and of those below it are written by this project, and hold no prompt and no key."""
+
+
+LogFormat = Literal["auto", "text", "json"]
+"""Text or JSON; `auto` is text where stderr is a terminal, and JSON elsewhere."""
+
+DIM: Final = "\x1b[2m"
+PLAIN: Final = "\x1b[0m"
+LEVEL_COLOURS: Final = {
+    logging.DEBUG: DIM,
+    logging.INFO: "\x1b[32m",
+    logging.WARNING: "\x1b[33m",
+    logging.ERROR: "\x1b[31m",
+    logging.CRITICAL: "\x1b[1;31m",
+}
 
 
 @contextmanager
@@ -59,6 +73,37 @@ class JsonFormatter(logging.Formatter):
             error = record.exc_info[1]
             line["trace"] = redacted_trace(error) if self._redact else self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """Formats a record as a line for people: time (of this machine), level, message, and the task where there is one.
+
+    A trace follows on lines of its own. `redact` is as for JsonFormatter.
+    """
+
+    def __init__(self, *, redact: bool = True, colours: bool = False) -> None:
+        super().__init__()
+        self._redact = redact
+        self._colours = colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format the record."""
+        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        message = redacted_message(record) if self._redact else record.getMessage()
+        line = f"{self._dim(time)} {self._level(record)} {message}"
+        if task_id := _task_id.get():
+            line += f" {self._dim(f'(task {task_id})')}"
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            line += f"\n{redacted_trace(error) if self._redact else self.formatException(record.exc_info)}"
+        return line
+
+    def _level(self, record: logging.LogRecord) -> str:
+        name = f"{record.levelname.lower():8}"
+        return f"{LEVEL_COLOURS.get(record.levelno, '')}{name}{PLAIN}" if self._colours else name
+
+    def _dim(self, text: str) -> str:
+        return f"{DIM}{text}{PLAIN}" if self._colours else text
 
 
 class PlainFormatter(logging.Formatter):
@@ -103,15 +148,25 @@ def _type_name(error: BaseException) -> str:
     return name
 
 
-def start_logging(level: str) -> None:
-    """Write every log record of this process to stderr as JSON, and also what Python itself would print of errors."""
+def start_logging(level: str, log_format: LogFormat = "auto", *, colours: bool = False) -> None:
+    """Write every log record of this process to stderr, and also what Python itself would print of errors.
+
+    `colours` are for a terminal only, and are left out elsewhere.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(redact=level != "debug"))
+    handler.setFormatter(_formatter(log_format, redact=level != "debug", colours=colours))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda hook: _log_uncaught(hook.exc_type, hook.exc_value, hook.exc_traceback)
     sys.unraisablehook = lambda hook: _log_uncaught(hook.exc_type, hook.exc_value, hook.exc_traceback)
+
+
+def _formatter(log_format: LogFormat, *, redact: bool, colours: bool) -> logging.Formatter:
+    terminal = sys.stderr.isatty()
+    if log_format == "json" or (log_format == "auto" and not terminal):
+        return JsonFormatter(redact=redact)
+    return TextFormatter(redact=redact, colours=colours and terminal)
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

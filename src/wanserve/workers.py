@@ -20,6 +20,11 @@ class WorkerState:
     task: Task | None
     lost: bool
 
+    @property
+    def name(self) -> str:
+        """Its state in a word, or its problem."""
+        return "lost" if self.lost else self.row.health.problem or ("busy" if self.task else "idle")
+
 
 def worker_states(store: TaskStore) -> list[WorkerState]:
     """Every worker of the last day, sorted by id. Raises StoreUnavailable."""

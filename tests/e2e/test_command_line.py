@@ -1,14 +1,17 @@
 """The command line as scripts rely on it: what goes where, exit statuses, one clear line and no trace."""
 
 import json
+import os
 import re
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from tests.e2e.server import Server, wanserve
+from tests.e2e.server import WANSERVE, Server, environment, running, wanserve
 from wanserve.domain.generation import Generation
 from wanserve.media import probe
 
@@ -50,9 +53,9 @@ def test_generate_goes_through_a_server_where_it_is_told_one(server: Server, tmp
     through = ("--url", server.url, "--key", server.key, "--size", "640*480", "-o", str(out))
     done = wanserve("generate", "a dog at the beach", *through, "--negative", "clouds", "--seed", "3")
     assert done.returncode == 0, done.stderr
-    task_id = re.search(r"task (\S+) SUCCEEDED", done.stderr)
-    assert task_id
-    shown = json.loads(told("tasks", "show", task_id[1], "--json", "--data-dir", str(server.data_dir)))
+    made = re.search(r"video_(\w+) succeeded", done.stderr)
+    assert made
+    shown = json.loads(told("tasks", "show", str(UUID(made[1])), "--json", "--data-dir", str(server.data_dir)))
     assert (shown["negative_prompt"], shown["seed"], shown["width"]) == ("clouds", 3, 640)
     assert out.stat().st_size == shown["video"]["size_bytes"]
 
@@ -71,10 +74,11 @@ def test_generate_says_plainly_what_is_wrong(server: Server, tmp_path: Path) -> 
     assert "there is no folder" in refused("generate", "a cat", *through, "-o", str(tmp_path / "no" / "x.mp4"))
     assert "Is a directory" in wanserve("generate", "a cat", *through, "--size", "640*480", "-o", str(tmp_path)).stderr
     nowhere = ("--url", "http://127.0.0.1:1", "--key", "k")
-    assert "the request failed" in wanserve("generate", "a cat", *nowhere, *out).stderr
+    assert "the request to http://127.0.0.1:1 failed" in refused("generate", "a cat", *nowhere, *out)
+    assert "is not the address of a server" in refused("generate", "a cat", "--url", "nowhere", "--key", "k", *out)
     wrong_key = wanserve("generate", "a cat", "--url", server.url, "--key", "k", *out)
     assert wrong_key.returncode == 1
-    assert "Invalid or missing authentication" in wrong_key.stderr
+    assert "the key is unknown or revoked" in wrong_key.stderr
     assert "Traceback" not in wrong_key.stderr
     assert not (tmp_path / "x.mp4").exists()
 
@@ -85,13 +89,78 @@ def test_generate_finds_the_server_and_its_key_in_the_environment(server: Server
     out = tmp_path / "x.mp4"
     made = wanserve("generate", "a cat", "--size", "640*480", "-o", str(out), **where)
     assert (made.returncode, made.stdout) == (0, f"{out}\n"), made.stderr
-    assert "task " in made.stderr
+    assert "video_" in made.stderr
     assert out.read_bytes()[4:8] == b"ftyp"
     # A flag comes first, and what only an engine takes is not for a server.
-    assert "Invalid or missing" in wanserve("generate", "a cat", "--key", "k", "-o", str(out), **where).stderr
+    assert "the key is unknown" in wanserve("generate", "a cat", "--key", "k", "-o", str(out), **where).stderr
     local = wanserve("generate", "a cat", "--size", "640*480", "--engine", "animatic", "-o", str(out), **where)
     assert local.returncode == 0
-    assert "task " not in local.stderr
+    assert "video_" not in local.stderr
+
+
+def test_generate_makes_a_video_of_each_prompt_and_says_which_failed(server: Server, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("a dog\n\n  a bird  \n")
+    out = tmp_path / "out.mp4"
+    arguments = ("generate", "a cat", "--file", str(prompts), "-o", str(out), "--size", "640*480", "--json")
+    for where in (("--engine", "animatic"), ("--url", server.url, "--key", server.key)):
+        done = wanserve(*arguments, *where)
+        assert done.returncode == 0, done.stderr
+        rows = sorted((json.loads(line) for line in done.stdout.splitlines()), key=lambda row: str(row["file"]))
+        assert [row["prompt"] for row in rows] == ["a cat", "a dog", "a bird"]
+        assert [row["file"] for row in rows] == [str(tmp_path / f"out-0{number}.mp4") for number in (1, 2, 3)]
+        assert [row["recipe"]["size"] for row in rows] == ["640x480"] * 3
+        assert all(Path(row["file"]).read_bytes()[4:8] == b"ftyp" for row in rows)
+        assert "a dog: " in done.stderr
+    assert len({row["id"] for row in rows}) == 3
+    (tmp_path / "out-02.mp4").unlink()
+    (tmp_path / "out-02.mp4").mkdir()
+    done = wanserve(*arguments, "--url", server.url, "--key", server.key)
+    assert done.returncode == 1
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["file"], "Is a directory" in row["error"]) for row in rows if row["error"]] == [(None, True)]
+    assert len(rows) == 3
+
+
+def test_generate_reads_prompts_of_standard_input(tmp_path: Path) -> None:
+    arguments = ["generate", "-", "-o", str(tmp_path / "out.mp4"), "--size", "640*480"]
+    done = subprocess.run(
+        [WANSERVE, *arguments],
+        input="a cat\n",
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'out.mp4'}\n"), done.stderr
+    done = subprocess.run(
+        [WANSERVE, *arguments], input="\n", env=environment(), capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 2
+    assert "there is no prompt" in done.stderr
+
+
+@pytest.mark.thorough
+def test_the_command_that_a_first_start_ends_with_makes_a_video(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        key, command, *_ = server.log.read_text().partition("The key of account")[2].splitlines()
+        assert key.endswith(server.key)
+        where = environment() | {"PATH": f"{Path(WANSERVE).parent}:{os.environ['PATH']}"}
+        shell = command.removeprefix("A first video: ")
+        done = subprocess.run(
+            ["bash", "-c", shell], cwd=tmp_path, env=where, capture_output=True, text=True, timeout=280, check=False
+        )
+    assert (done.returncode, done.stdout) == (0, "out.mp4\n"), done.stderr
+    assert (tmp_path / "out.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def test_nothing_is_made_where_one_of_several_prompts_cannot_be(tmp_path: Path) -> None:
+    assert "prompt: must not be blank" in refused("generate", "a cat", " ", "-o", str(tmp_path / "out.mp4"))
+    assert list(tmp_path.iterdir()) == []
+    assert "No such file" in refused("generate", "--file", str(tmp_path / "none.txt"))
+    (tmp_path / "latin.txt").write_bytes("für".encode("latin-1"))
+    assert "is not a text in UTF-8" in refused("generate", "--file", str(tmp_path / "latin.txt"))
 
 
 def test_keys_are_made_listed_restricted_and_revoked(tmp_path: Path) -> None:

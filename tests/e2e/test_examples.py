@@ -55,6 +55,7 @@ EXAMPLES_TRIED = [
     Example("python/openai_sdk.py", "python", "openai3", **OPENAI),
     Example("python/litellm_sdk.py", "python", "openai3", **OPENAI | {"id": r"video_[\w=+/-]+"}),
     Example("javascript/openai_sdk.mjs", "node", "node", **OPENAI),
+    Example("python/wanserve_client.py", sys.executable, **OPENAI | {"states": ("pending", "running", "succeeded")}),
 ]
 EACH = pytest.mark.parametrize(
     "example",

@@ -200,6 +200,11 @@ def test_a_video_has_every_key_in_every_state() -> None:
         "seconds": "0",
         "remixed_from_video_id": "video_19d8e7a6c6524f0e9a530f6f4a1e2b3c",
         "error": None,
+        "negative_prompt": waiting.generation.negative_prompt,
+        "seed": waiting.generation.seed,
+        "prompt_extend": False,
+        "watermark": False,
+        "url": None,
     }
     assert all(set(video) == set(told["running"]) for video in told.values())
     assert (told["waiting"]["status"], told["waiting"]["progress"]) == ("queued", 0)
@@ -210,6 +215,8 @@ def test_a_video_has_every_key_in_every_state() -> None:
     assert told["gone"]["status"] == "failed"
     assert told["gone"]["error"] is not None
     assert told["gone"]["error"]["code"] == "cancelled"
+    link = openai.write_video(done, AnswerContext("request", "http://x/files/1"), 0)
+    assert link["url"] == "http://x/files/1"
     nearly = openai.write_video(replace(running, progress=1.0), CONTEXT, 0)
     assert nearly["progress"] == 99
 

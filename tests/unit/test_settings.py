@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wanserve.domain.errors import SetupError
-from wanserve.settings import Settings, client_address, load
+from wanserve.settings import Settings, load
 
 NO_FILE = Path("no-such-file.toml")
 
@@ -52,6 +52,7 @@ def test_variables_of_the_clients_are_no_settings() -> None:
         ("BLOB_URL", "s3://bucket/../x", "blob_url .* or s3://BUCKET"),
         ("BLOB_LINKS", "both", "blob_links"),
         ("LOG_LEVEL", "loud", "log_level"),
+        ("LOG_FORMAT", "xml", "log_format"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(name: str, value: str, says: str) -> None:
@@ -102,14 +103,6 @@ def test_an_address_is_a_url_with_a_host(url: str) -> None:
         else:
             with pytest.raises(SetupError, match=r"must be http:// or https://"):
                 load({}, given, NO_FILE)
-
-
-def test_the_commands_address_is_the_flags_else_the_environments() -> None:
-    variables = {"WANSERVE_URL": "http://one ", "WANSERVE_KEY": "k\n"}
-    assert client_address(None, None, variables) == ("http://one", "k")
-    assert client_address("http://two", "other", variables) == ("http://two", "other")
-    assert client_address("", None, variables) == ("", "k")
-    assert client_address(None, None, {}) == ("", "")
 
 
 def test_a_file_with_an_unknown_key_or_no_toml_is_refused(tmp_path: Path) -> None:

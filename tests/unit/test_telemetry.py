@@ -1,7 +1,10 @@
-"""The lines of the log: JSON, with the id of the task, and without any part of a prompt."""
+"""The lines of the log: JSON or text, with the id of the task, and without any part of a prompt."""
 
 import json
 import logging
+import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +12,14 @@ from io import StringIO
 
 import pytest
 
-from wanserve.telemetry import JsonFormatter, PlainFormatter, bind_task_id
+from wanserve.telemetry import (
+    LEVEL_COLOURS,
+    JsonFormatter,
+    PlainFormatter,
+    TextFormatter,
+    bind_task_id,
+    redacted_trace,
+)
 
 PROMPT = "a secret kitten\nin the 月光"
 
@@ -137,3 +147,66 @@ start_logging("info")
     for line in ended.stderr.splitlines():
         entry = json.loads(line)
         assert entry["level"] in ("critical", "error", "warning")
+
+
+def text(record: logging.LogRecord, *, colours: bool = False, redact: bool = True) -> str:
+    return TextFormatter(redact=redact, colours=colours).format(record)
+
+
+def test_a_line_for_people_has_time_level_message_and_task() -> None:
+    record = logging.LogRecord("wanserve.server", logging.WARNING, __file__, 1, "listening at %s", ("here",), None)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d warning  listening at here", text(record))
+    with bind_task_id("12"):
+        assert text(record).endswith("listening at here (task 12)")
+    coloured = text(record, colours=True)
+    assert LEVEL_COLOURS[logging.WARNING] in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == text(record)
+
+
+def test_a_line_for_people_tells_no_more_than_one_of_json() -> None:
+    error = raised(PROMPT)
+    record = logging.LogRecord("torch", 40, __file__, 1, PROMPT, (), (type(error), error, error.__traceback__))
+    first, *trace = text(record).splitlines()
+    assert "kitten" not in text(record)
+    assert "a library logged at test_telemetry.py:" in first
+    assert "\n".join(trace) == redacted_trace(error)
+    assert "kitten" in text(record, redact=False)
+
+
+ON_A_TERMINAL = """
+import logging, sys
+from wanserve.telemetry import start_logging
+start_logging("info", {format!r}, colours={colours})
+logging.getLogger("wanserve.test").info("ready")
+"""
+
+
+def logged(log_format: str, *, terminal: bool, colours: bool = True) -> str:
+    """What a process with this setting logs, to a terminal or to a pipe."""
+    program = [sys.executable, "-c", ON_A_TERMINAL.format(format=log_format, colours=colours)]
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    try:
+        subprocess.run(program, stderr=theirs, timeout=60, check=True)
+        return os.read(ours, 4096).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize(
+    ("log_format", "terminal", "as_json"),
+    [("auto", True, False), ("auto", False, True), ("text", False, False), ("json", True, True)],
+)
+def test_the_log_is_for_people_on_a_terminal_and_for_programs_elsewhere(
+    log_format: str, terminal: bool, as_json: bool
+) -> None:
+    line = logged(log_format, terminal=terminal)
+    if as_json:
+        assert json.loads(line)["message"] == "ready"
+    else:
+        assert "ready" in line
+        assert ("\x1b[" in line) is terminal
+
+
+def test_a_terminal_without_colours_gets_none() -> None:
+    assert "\x1b[" not in logged("text", terminal=True, colours=False)

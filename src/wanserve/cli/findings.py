@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from wanserve import __version__
 from wanserve.app import blob_target, check_blobs
-from wanserve.cli.standalone import make_video
+from wanserve.cli.standalone import standalone
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.engine.remote.check import check_all
@@ -91,7 +91,8 @@ def _trial_clip(settings: Settings, availability: Availability) -> Finding:
     with tempfile.TemporaryDirectory(prefix="wanserve-") as folder:
         try:
             trial, output = replace(TRIAL, model=model), Path(folder) / "trial.mp4"
-            make_video(settings, with_one_step(availability), trial, output, lambda *_: None)
+            with standalone(settings, with_one_step(availability)) as engine:
+                engine.make(trial, output, lambda *_: None)
         except (WanserveError, OSError) as error:
             return Finding("video", False, f"a trial clip of {model} could not be made: {error}")
     return Finding("video", True, f"a trial clip of {TRIAL.frames} frames of {model} was drawn, encoded and read back")

@@ -1,39 +1,32 @@
-"""`wanserve generate`: makes one video, in a child process of this command or through a running server."""
+"""`wanserve generate`: makes videos, in a child process of this command or through a running server."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from wanserve.cli.standalone import OnProgress, make_video
-from wanserve.client import Client
+from wanserve.cli.bars import Bars, show_bars
+from wanserve.cli.options import add_json
+from wanserve.cli.remote import generate_through_server
+from wanserve.cli.results import Printer, Report, Result, VideoOptions, one_each
+from wanserve.cli.standalone import standalone
+from wanserve.client.address import client_address
 from wanserve.core import new_seed
 from wanserve.domain.catalogue import MODELS
-from wanserve.domain.errors import InvalidRequest
+from wanserve.domain.errors import EngineFailed, InvalidRequest
+from wanserve.domain.generation import Generation
 from wanserve.domain.rules import VideoRequest, check
-from wanserve.domain.task import Video
 from wanserve.http.dialects.vendor import read_size
 from wanserve.models.availability import find_availability, model_for_weights
-from wanserve.settings import Settings, client_address, load
+from wanserve.settings import Settings, load
 
 DEFAULT_MODEL: Final = "wan2.2-t2v-plus"
 
-
-@dataclass(frozen=True, slots=True)
-class VideoOptions:
-    """The video that the command line asks for."""
-
-    prompt: str
-    output: Path
-    model: str | None
-    size: str | None
-    negative: str | None
-    seed: int | None
+STANDARD_INPUT: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +44,9 @@ class WanOptions:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wanserve generate`."""
-    parser.add_argument("prompt", metavar="PROMPT")
-    parser.add_argument("-o", "--output", type=Path, default=Path("out.mp4"), metavar="FILE")
+    parser.add_argument("prompts", metavar="PROMPT", nargs="*", help="one or several; - for those of standard input")
+    parser.add_argument("--file", metavar="FILE", help="a file of prompts, one a line; - for standard input")
+    parser.add_argument("-o", "--output", type=Path, default=Path("out.mp4"), metavar="FILE", help=_OUTPUT)
     parser.add_argument("--model", help=f"{', '.join(MODELS)} (the first, or the one that the weights are of)")
     parser.add_argument("--size", metavar="W*H", help="such as 1280*720; the model's own default where left out")
     parser.add_argument("--negative", metavar="TEXT", help="what to leave out")
@@ -65,38 +59,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key", help="a key of that server (WANSERVE_KEY, which other users of the machine cannot read)"
     )
-    parser.set_defaults(run=run_generate)
+    add_json(parser)
+    parser.set_defaults(run=run_generate, wrong_usage=parser.error)
 
 
-def run_generate(arguments: argparse.Namespace) -> None:
-    """`wanserve generate`: the path of the video goes to stdout, everything else to stderr."""
-    video = VideoOptions(
-        arguments.prompt, arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed
-    )
+_OUTPUT: Final = "where the video goes (out.mp4); several get numbers, such as out-01.mp4"
+
+
+def run_generate(arguments: argparse.Namespace) -> int:
+    """`wanserve generate`: the paths of the videos go to stdout, everything else to stderr. 1 where one failed."""
+    prompts = read_prompts(arguments)
+    one = VideoOptions("", arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed)
+    videos = one_each(one, prompts)
     wan = WanOptions(arguments.weights, arguments.steps, arguments.frames)
-    console = Console(stderr=True)
-    notes: tuple[str, ...] = ()
-    with progress_bar(console) as on_progress:
-        # Options of the engine ask for a video that is made here, also where the environment names a server.
-        made_here = arguments.url is None and (arguments.engine or wan.given())
-        url, key = ("", "") if made_here else client_address(arguments.url, arguments.key)
-        if url:
-            generate_through_server(Client(url, key), video, wan, on_progress)
-        else:
-            notes = generate_here(*with_settings(video, arguments.engine, wan), on_progress).notes
-    for note in notes:
-        console.print(f"note: {note}", markup=False, highlight=False)
-    print(video.output)
+    _require_folder(arguments.output)
+    console, printer = Console(stderr=True), Printer(arguments.json)
+    # Options of the engine ask for a video that is made here, also where the environment names a server.
+    made_here = arguments.url is None and (arguments.engine or wan.given())
+    url, key = ("", "") if made_here else client_address(arguments.url, arguments.key)
+    if url:
+        for name in wan.given():
+            raise InvalidRequest(name, "is a setting of the server: leave it out, or leave out --url")
+        videos = [replace(video, model=video.model or DEFAULT_MODEL) for video in videos]
+        with show_bars(console, named=len(videos) > 1) as bars:
+            generate_through_server(url, key, videos, bars, printer.report)
+    else:
+        model, settings = with_settings(arguments.model, arguments.engine, wan)
+        with show_bars(console, named=len(videos) > 1) as bars:
+            notes = generate_here(settings, [replace(video, model=model) for video in videos], bars, printer.report)
+        for note in notes:
+            console.print(f"note: {note}", markup=False, highlight=False)
+    return 1 if printer.failed else 0
 
 
-def with_settings(video: VideoOptions, engine: str | None, wan: WanOptions) -> tuple[VideoOptions, Settings]:
-    """The options with their model, and the settings with what the options change of them.
+def read_prompts(arguments: argparse.Namespace) -> Sequence[str]:
+    """The prompts of the command line, of standard input and of the file, in this order. Wrong usage where there is none.
+
+    Raises InvalidRequest, OSError.
+    """
+    wrong_usage: Callable[[str], NoReturn] = arguments.wrong_usage
+    given: list[str] = []
+    for prompt in arguments.prompts:
+        given += _lines("standard input", sys.stdin.buffer.read()) if prompt == STANDARD_INPUT else [prompt]
+    if arguments.file == STANDARD_INPUT:
+        given += _lines("standard input", sys.stdin.buffer.read())
+    elif arguments.file is not None:
+        given += _lines(arguments.file, Path(arguments.file).read_bytes())
+    if not given:
+        wrong_usage("there is no prompt: give one, or several, or --file FILE, or - for standard input")
+    return given
+
+
+def _lines(where: str, content: bytes) -> list[str]:
+    try:
+        return [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("prompts", f"{where} is not a text in UTF-8") from error
+
+
+def with_settings(model: str | None, engine: str | None, wan: WanOptions) -> tuple[str, Settings]:
+    """The model, and the settings with what the options change of them.
 
     Weights choose the wan engine, and the model where none is named. Raises InvalidRequest, SetupError.
     """
     settings = load({"engine": engine or (wan.weights and "wan")})
     given = wan.given()
-    model = video.model or (model_for_weights(Path(wan.weights).expanduser()) if wan.weights else DEFAULT_MODEL)
+    model = model or (model_for_weights(Path(wan.weights).expanduser()) if wan.weights else DEFAULT_MODEL)
     if given:
         tables = {name: own.model_dump(exclude_none=True) for name, own in settings.models.items()}
         tables[model] = tables.get(model, {}) | given
@@ -105,35 +133,50 @@ def with_settings(video: VideoOptions, engine: str | None, wan: WanOptions) -> t
             raise InvalidRequest(
                 next(iter(given)), f"only the wan engine has this option, and the engine is {availability.engine} here"
             )
-    return replace(video, model=model), settings
+    return model, settings
 
 
-def generate_here(video: VideoOptions, settings: Settings, on_progress: OnProgress) -> Video:
-    """Make the video with no server, store, lock or ledger. Raises InvalidRequest, SetupError, EngineFailed."""
+def generate_here(settings: Settings, videos: Sequence[VideoOptions], bars: Bars, report: Report) -> Sequence[str]:
+    """Make the videos with no server, store, lock or ledger; returns what has to be said of them.
+
+    Nothing is made where one of them cannot be. Raises InvalidRequest, SetupError, and EngineFailed where there is one.
+    """
     availability = find_availability(settings)
+    wanted = [(video, check(_request(video), availability.cards, new_seed)) for video in videos]
+    rows = [bars.add(video.prompt) for video in videos]
+    notes: dict[str, None] = {}
+    with standalone(settings, availability) as engine:
+        for (video, generation), bar in zip(wanted, rows, strict=True):
+            try:
+                made = engine.make(generation, video.output, bar.tell)
+            except EngineFailed as error:
+                if len(videos) == 1:
+                    raise
+                report(Result(video, error=str(error)))
+                continue
+            bar.tell("done", 1.0)
+            notes |= dict.fromkeys(made.notes)
+            report(Result(video, recipe=_recipe(generation)))
+    return list(notes)
+
+
+def _request(video: VideoOptions) -> VideoRequest:
     size = None if video.size is None else read_size(video.size)
-    request = VideoRequest(video.model or DEFAULT_MODEL, video.prompt, video.negative, size, seed=video.seed)
-    generation = check(request, availability.cards, new_seed)
-    _require_folder(video.output)
-    return make_video(settings, availability, generation, video.output, on_progress)
+    return VideoRequest(video.model, video.prompt, video.negative, size, seed=video.seed)
 
 
-def generate_through_server(client: Client, video: VideoOptions, wan: WanOptions, on_progress: OnProgress) -> None:
-    """Have a running server make the video, and download it. Raises InvalidRequest, ServerRefused."""
-    for name in wan.given():
-        raise InvalidRequest(name, "is a setting of the server: leave it out, or leave out --url")
-    _require_folder(video.output)
-    parameters = {"size": video.size, "seed": video.seed}
-    task_id = client.submit(
-        {
-            "model": video.model or DEFAULT_MODEL,
-            "input": {"prompt": video.prompt, "negative_prompt": video.negative},
-            "parameters": {name: value for name, value in parameters.items() if value is not None},
-        }
-    )
-    link = client.wait(task_id, lambda status: on_progress(f"task {task_id} {status}", None))
-    client.download(link, video.output)
-    on_progress("downloaded", 1.0)
+def _recipe(made: Generation) -> dict[str, object]:
+    """The settings of a video, by the names that a server has for them."""
+    return {
+        "model": made.model,
+        "prompt": made.prompt,
+        "size": f"{made.width}x{made.height}",
+        "seconds": round(made.seconds),
+        "negative_prompt": made.negative_prompt,
+        "seed": made.seed,
+        "prompt_extend": made.prompt_extend,
+        "watermark": made.watermark,
+    }
 
 
 def _require_folder(output: Path) -> None:
@@ -141,21 +184,3 @@ def _require_folder(output: Path) -> None:
     folder = output.absolute().parent
     if not folder.is_dir():
         raise InvalidRequest("output", f"there is no folder {folder}")
-
-
-@contextmanager
-def progress_bar(console: Console) -> Iterator[OnProgress]:
-    """Show a bar on a terminal; elsewhere print each new step as a line."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        row = bar.add_task("starting", total=None)
-        printed = ""
-
-        def on_progress(says: str, fraction: float | None) -> None:
-            nonlocal printed
-            if says != printed and not console.is_terminal:
-                console.print(says, markup=False, highlight=False)
-            printed = says
-            bar.update(row, description=says, total=None if fraction is None else 1.0, completed=fraction or 0.0)
-
-        yield on_progress

@@ -17,7 +17,8 @@ COMMANDS: Final = {
     "serve": "serve the HTTP API and make the videos",
     "worker": "make the videos of servers on the same database and bucket",
     "workers": "list the workers with what they run",
-    "generate": "make one video, with no server or through one",
+    "watch": "show the queue and the workers, live",
+    "generate": "make videos, with no server or through one",
     "keys": "create, list, restrict and revoke keys",
     "accounts": "list the accounts and set their limits",
     "tasks": "list and cancel tasks",
@@ -26,6 +27,7 @@ COMMANDS: Final = {
     "backup": "copy the database, also while a server serves",
     "migrate": "move an installation from SQLite to PostgreSQL",
     "doctor": "print what this machine can run and what is missing",
+    "completion": "print the completion of a shell",
 }
 """Every command with its one-line help. `wanserve.cli.<name>` has its arguments and runs it."""
 

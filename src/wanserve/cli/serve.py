@@ -3,6 +3,7 @@
 import argparse
 
 from wanserve.cli.options import add_data_dir, settings_from
+from wanserve.machine.environment import colours_wanted
 from wanserve.server import serve
 from wanserve.telemetry import start_logging
 
@@ -20,5 +21,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_serve(arguments: argparse.Namespace) -> None:
     """`wanserve serve`."""
     settings = settings_from(arguments)
-    start_logging(settings.log_level)
+    start_logging(settings.log_level, settings.log_format, colours=colours_wanted())
     serve(settings, with_worker=not arguments.no_worker)

@@ -4,6 +4,7 @@ import argparse
 
 from wanserve.cli.options import add_data_dir, settings_from
 from wanserve.domain.errors import SetupError
+from wanserve.machine.environment import colours_wanted
 from wanserve.placement.messages import RayOptions
 from wanserve.placement.supervise import work_on_ray
 from wanserve.server import work
@@ -29,7 +30,7 @@ def run_worker(arguments: argparse.Namespace) -> None:
     for option, count in counts.items():
         if arguments.ray is None and count is not None:
             raise SetupError(f"{option} needs --ray ADDRESS")
-    start_logging(settings.log_level)
+    start_logging(settings.log_level, settings.log_format, colours=colours_wanted())
     if arguments.ray is None:
         work(settings)
         return

@@ -31,7 +31,7 @@ def _row(worker: WorkerState) -> dict[str, object]:
         "device": row.device,
         "engine": row.engine,
         "models": ", ".join(row.models),
-        "state": "lost" if worker.lost else row.health.problem or ("busy" if task else "idle"),
+        "state": worker.name,
         "task": task and task.id,
         "since": time_text(task.started_ms if task else None),
         "seen": time_text(row.seen_ms),

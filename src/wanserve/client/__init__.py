@@ -1,6 +1,42 @@
-"""The Python client of a running server: submit, wait, download."""
+"""The Python client of a running server: `Wan(url, key).generate("A kitten").save("kitten.mp4")`, and `AsyncWan`."""
 
-from wanserve.client.client import Client
-from wanserve.client.errors import ServerRefused
+from wanserve.client.aio import AsyncVideo, AsyncWan
+from wanserve.client.errors import (
+    InvalidKey,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    RequestRefused,
+    ServerFailed,
+    ServerUnreachable,
+    UnexpectedAnswer,
+    VideoCanceled,
+    VideoFailed,
+    WaitTimeout,
+    WanError,
+)
+from wanserve.client.info import VideoInfo, VideoState
+from wanserve.client.requests import VideoSettings
+from wanserve.client.sync import Video, Wan
 
-__all__ = ["Client", "ServerRefused"]
+__all__ = [
+    "AsyncVideo",
+    "AsyncWan",
+    "InvalidKey",
+    "InvalidRequest",
+    "NotFound",
+    "RateLimited",
+    "RequestRefused",
+    "ServerFailed",
+    "ServerUnreachable",
+    "UnexpectedAnswer",
+    "Video",
+    "VideoCanceled",
+    "VideoFailed",
+    "VideoInfo",
+    "VideoSettings",
+    "VideoState",
+    "WaitTimeout",
+    "Wan",
+    "WanError",
+]

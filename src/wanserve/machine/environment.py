@@ -10,6 +10,11 @@ def process_environment() -> Mapping[str, str]:
     return os.environ
 
 
+def colours_wanted() -> bool:
+    """Whether programs may write in colours to a terminal: not where NO_COLOR is set, or the terminal knows none."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def set_defaults(variables: Mapping[str, str]) -> None:
     """Set the variables that are not set yet, for libraries of this process that read them."""
     for name, value in variables.items():

@@ -16,6 +16,7 @@ from wanserve import __version__
 from wanserve.app import build_worker
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.fleet import Fleet
+from wanserve.machine.environment import colours_wanted
 from wanserve.placement.plan import Phase
 from wanserve.server import opened
 from wanserve.settings import Settings
@@ -94,7 +95,7 @@ class FleetActor:
         if order.version != __version__:
             raise SetupError(f"wanserve {__version__} is installed there, and the controller is {order.version}")
         settings = actor_settings(Settings.model_validate(order.settings), name, devices)
-        start_logging(settings.log_level)
+        start_logging(settings.log_level, settings.log_format, colours=colours_wanted())
         core, availability = self._open.enter_context(opened(settings, owner=False))
         parts = build_worker(settings, core, availability)
         parts.fleet.take_back()

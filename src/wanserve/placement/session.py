@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import assert_never
 
 from wanserve.domain.errors import SetupError
-from wanserve.machine.environment import prepare_for_ray
+from wanserve.machine.environment import colours_wanted, prepare_for_ray
 from wanserve.placement.controller import Controller
 from wanserve.placement.fleet_actor import order_of
 from wanserve.placement.messages import Abort, Alive, Begin, Drain, Finished, Order, Refused, Report
@@ -27,7 +27,7 @@ def main(pipe: "Connection[Report, Order]") -> None:
     prepare_for_ray()
     begin = pipe.recv()
     assert isinstance(begin, Begin)
-    start_logging(begin.settings.log_level)
+    start_logging(begin.settings.log_level, begin.settings.log_format, colours=colours_wanted())
     try:
         replaced = _keep_workers(pipe, begin)
     # Ray raises errors of many types, and SystemExit where nobody answers.

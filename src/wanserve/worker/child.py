@@ -25,6 +25,7 @@ from wanserve.domain.errors import (
 from wanserve.domain.ports import Engine
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.engine.remote.engine import RemoteEngine
+from wanserve.machine.environment import colours_wanted
 from wanserve.prompts.chat import PromptExtender
 from wanserve.telemetry import bind_task_id, start_logging
 from wanserve.worker.jobs import JobRunner, Result
@@ -108,7 +109,7 @@ def main() -> None:
     pipe: Connection[Event, Command] = Connection(int(sys.argv[1]))
     config = pipe.recv()
     assert isinstance(config, ChildConfig), "the parent sends the configuration first"
-    start_logging(config.log_level)
+    start_logging(config.log_level, config.log_format, colours=colours_wanted())
     sender = EventSender(pipe)
     commands = CommandReader(sender)
     commands.start()

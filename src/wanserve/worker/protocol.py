@@ -18,6 +18,7 @@ from wanserve.domain.task import Video
 from wanserve.models.sampling import WanModelCard
 from wanserve.models.upstream import Upstream
 from wanserve.prompts.chat import ChatEndpoint
+from wanserve.telemetry import LogFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class ChildConfig:
     devices: tuple[str, ...] = ()
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     preview_steps: int = 0
+    log_format: LogFormat = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,11 @@ from wanserve.domain.idempotency import Idempotency, RetryCount
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
-from wanserve.domain.task import State, Task, Variant
+from wanserve.domain.task import UNFINISHED, State, Task, Variant
 from wanserve.http.dialects import openai_docs as docs
 from wanserve.http.dialects.base import (
     AnswerContext,
+    CancelTask,
     Content,
     Delete,
     DialectRequest,
@@ -172,6 +173,9 @@ class OpenAI:
             ),
             Query(method="GET", path=VIDEO, read=read_id, write=video, poll_header=POLL_HEADER, docs=docs.RETRIEVE),
             List(method="GET", path=VIDEOS, read=read_list, write=videos, docs=docs.LIST),
+            CancelTask(
+                method="POST", path=f"{VIDEO}/cancel", read=read_id, write=video, states=UNFINISHED, docs=docs.CANCEL
+            ),
             Delete(method="DELETE", path=VIDEO, read=read_id, write=write_deleted, docs=docs.DELETE),
             Content(method="GET", path=content, read=read_content, docs=docs.CONTENT),
             Remix(
@@ -382,8 +386,8 @@ def write_deleted_event(task_id: str) -> DeletedVideo:
 
 
 def write_video(task: Task, context: AnswerContext, retention_ms: int) -> VideoObject:
-    """The answer about one video. This dialect has no link in it."""
-    return _video(task, retention_ms)
+    """The answer about one video, with the link to it where there is one. The vendor's answers have no link."""
+    return {**_video(task, retention_ms), "url": context.video_url}
 
 
 def _video(task: Task, retention_ms: int) -> VideoObject:
@@ -403,6 +407,10 @@ def _video(task: Task, retention_ms: int) -> VideoObject:
         "seconds": str(round(made.seconds)),
         "remixed_from_video_id": None if task.remixed_from is None else video_id(task.remixed_from),
         "error": _video_error(task),
+        "negative_prompt": made.negative_prompt,
+        "seed": made.seed,
+        "prompt_extend": made.prompt_extend,
+        "watermark": made.watermark,
     }
 
 

@@ -57,6 +57,12 @@ DELETE: Final = Docs(
     description="A video that is queued or in progress is canceled first.",
     path_examples=_VIDEO_PATH,
 )
+CANCEL: Final = Docs(
+    operation_id="wanserveCancelVideo",
+    summary="Cancel a video",
+    description="One that is queued or in progress; a running engine stops at its next step. Not an operation of OpenAI's.",
+    path_examples=_VIDEO_PATH,
+)
 CONTENT: Final = Docs(
     operation_id="openaiDownloadVideo",
     summary="Download a video, a picture of it or a sheet of pictures",

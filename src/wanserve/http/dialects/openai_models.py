@@ -1,6 +1,6 @@
 """The requests and answers of OpenAI's dialect, as types."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NotRequired
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
@@ -105,6 +105,11 @@ class VideoObject(TypedDict):
     seconds: Annotated[str, Field(description="How long it plays.")]
     remixed_from_video_id: str | None
     error: VideoError | None
+    negative_prompt: str
+    seed: Annotated[int, Field(description="With it the same settings make the same video.")]
+    prompt_extend: bool
+    watermark: bool
+    url: NotRequired[Annotated[str | None, Field(description="The link to the video. Not in lists.")]]
 
 
 VideoEventState = Literal["pending", "running", "succeeded", "failed", "canceled"]

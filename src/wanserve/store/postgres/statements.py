@@ -170,7 +170,7 @@ PLACE: Final = """
         ) AS place
         FROM tasks AS task WHERE id = %s AND state = 'PENDING'
     )
-    SELECT (own.place + coalesce(sum(least(lane.tasks, own.place)), 0))::bigint
+    SELECT (own.place + coalesce(sum(least(lane.tasks, own.place)) FILTER (WHERE lane.tasks > 0), 0))::bigint
     FROM own LEFT JOIN lane_counts AS lane
         ON lane.model = own.model AND lane.state = 'PENDING' AND lane.account <> own.account
     GROUP BY own.place
