@@ -4,7 +4,6 @@ The form is that of Standard Webhooks (https://www.standardwebhooks.com), versio
 """
 
 import base64
-import binascii
 import hmac
 import re
 import socket
@@ -171,7 +170,7 @@ def signature(secret: str, message_id: str, timestamp_s: int, body: bytes) -> st
     """One signature of a message. Raises ValueError where the secret is not one."""
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError("the secret of a webhook is damaged") from None
     signed = hmac.digest(key, f"{message_id}.{timestamp_s}.".encode() + body, sha256)
     return f"v1,{base64.b64encode(signed).decode()}"

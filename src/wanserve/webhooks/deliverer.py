@@ -50,7 +50,7 @@ AT_ONCE: Final = 200
 STOP_SECONDS: Final = 1.0
 """How long running tries may still take once the process stops. Others are made again by the next one."""
 
-LEASE_MS: Final = 30_000
+LEASE_MS: Final = 20_000
 """When a delivery is due again whose process died at it: longer than a try takes."""
 
 STORE_THREADS: Final = 4

@@ -12,8 +12,9 @@ from wanserve.domain.webhooks import TEST_EVENT, Delivery, EventType
 Format = Literal["standard", "cloudevents"]
 """The form of the body: that of Standard Webhooks, or that of CloudEvents 1.0 with DashScope's names."""
 
-MESSAGE_CHARACTERS: Final = 2000
-"""A failure's message is cut here, and so is a link: a body stays under 20 KB, also where every character is escaped."""
+MESSAGE_CHARACTERS: Final = 1000
+URL_CHARACTERS: Final = 6000
+"""A failure's message is cut, and a longer link left out: a body stays under 20 KB, also where all of it is escaped."""
 
 _STATES: Final[dict[EventType, State]] = {
     EventType.COMPLETED: State.SUCCEEDED,
@@ -61,7 +62,7 @@ def _standard(delivery: Delivery, task: Task | None, url: str | None) -> dict[st
             "created_at": None if task is None else task.submitted_ms // 1000,
             "completed_at": delivery.created_ms // 1000,
             "error": error if failed else None,
-            "url": None if url is None or len(url) > 4 * MESSAGE_CHARACTERS else url,
+            "url": None if url is None or len(url) > URL_CHARACTERS else url,
         },
     }
 
