@@ -74,7 +74,7 @@ class Fleet:
         self._others = [
             threading.Thread(target=self.sweepers.run, name="sweepers"),
             threading.Thread(target=self._send_heartbeats, name="heartbeats"),
-            *(threading.Thread(target=each.run, name=type(each).__name__.lower()) for each in self.background),
+            *(threading.Thread(target=each.run, name="background") for each in self.background),
         ]
         for thread in (*self._threads, *self._others):
             thread.start()

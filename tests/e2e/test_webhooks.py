@@ -20,8 +20,8 @@ PUBLIC = "https://video.example"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"submit_rps": "1000", "query_rps": "1000", "webhooks_private": "true", "public_url": PUBLIC}
-    with running(tmp_path_factory.mktemp("webhooks") / "data", **settings) as started:
+    folder = tmp_path_factory.mktemp("webhooks")
+    with running(folder / "data", webhooks_private="true", public_url=PUBLIC, submit_rps="1000") as started:
         yield started
 
 
@@ -137,7 +137,7 @@ def test_the_url_of_one_task_is_told_in_each_dialect(server: Server, receiver: R
     vendor = {
         "model": "wan2.2-t2v-plus",
         "input": {"prompt": "a cat"},
-        "parameters": {"size": "640*480", "webhook_url": receiver.url("/dashscope")},
+        "parameters": {"size": "832*480", "webhook_url": receiver.url("/dashscope")},
     }
     path = "/api/v1/services/aigc/video-generation/video-synthesis"
     asks = headers | {"X-DashScope-Async": "enable"}

@@ -30,8 +30,8 @@ class MemoryWebhooks:
     def task_ended(self, task: Task) -> None:
         """Write the rows of a task that has just ended."""
         event, message, ended_ms = _EVENTS[task.state], f"msg_{task.id.replace('-', '')}", task.ended_ms or 0
-        failure = task.failure
-        about = task.generation.model, failure and failure.code, failure and failure.message, ended_ms
+        code = None if task.failure is None else task.failure.code
+        about = task.generation.model, code, None if task.failure is None else task.failure.message, ended_ms
         rows = [
             Delivery(f"{message}_{each.id[3:]}", task.id, task.account, event, each.id, None, each.id, *about)
             for each in self.endpoints(task.account)

@@ -96,10 +96,8 @@ class Deliverer:
         """Deliver until stopped."""
         self._threads = ThreadPoolExecutor(STORE_THREADS, "webhooks")
         try:
-            asyncio.run(self._deliver())
-        except Exception:
-            # The outermost frame of this thread.
-            log.exception("webhooks are not delivered any more until the next start")
+            while not self._stopping.is_set():
+                self._run_once()
         finally:
             self._threads.shutdown()
 
@@ -107,6 +105,14 @@ class Deliverer:
         """Have `run` return soon."""
         self._stopping.set()
         self.tasks.wake()
+
+    def _run_once(self) -> None:
+        try:
+            asyncio.run(self._deliver())
+        except Exception:
+            # The outermost frame of this thread.
+            log.exception("the delivery of webhooks failed, and begins again")
+            self._stopping.wait(PAUSE_SECONDS)
 
     async def _deliver(self) -> None:
         sender = self.sender()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.samples import VIDEO, unaccepted
 from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
+from wanserve.domain.ports import Clock
 from wanserve.domain.task import UNFINISHED, Succeeded, Task
 from wanserve.domain.webhook_store import DeliverySearch, Due
 from wanserve.domain.webhooks import Delivery, DeliveryState, Tried
@@ -99,11 +100,16 @@ class Outbox(MemoryWebhooks):
 
 
 class Table(MemoryTasks):
-    """Leads or does not."""
+    """Leads or does not, and tells that it was asked."""
 
     leading = True
 
+    def __init__(self, clock: Clock, on_end: Callable[[Task], None]) -> None:
+        super().__init__(clock, on_end)
+        self.asked = threading.Event()
+
     def leads(self) -> bool:
+        self.asked.set()
         return self.leading
 
 
@@ -220,11 +226,11 @@ def test_what_is_tried_at_a_stop_is_given_back(scene: Scene) -> None:
 def test_one_that_does_not_lead_sends_nothing(scene: Scene) -> None:
     scene.hooks.add("ann", GOOD)
     scene.table.leading = False
-    looked = threading.Event()
-    scene.table.leads = lambda: looked.set() or False  # type: ignore[func-returns-value, method-assign]
+    scene.end_task()
     with scene.delivering():
-        scene.end_task()
-        assert looked.wait(PATIENCE_S)
+        assert scene.table.asked.wait(PATIENCE_S)
+        scene.table.asked.clear()
+        assert scene.table.asked.wait(PATIENCE_S)
     assert scene.sender.tries == []
     assert scene.outbox.waiting() == 1
 
@@ -286,7 +292,19 @@ def test_a_bug_of_one_try_ends_nothing_else(scene: Scene, caplog: pytest.LogCapt
     assert "could not be tried" in caplog.text
 
 
+def test_a_bug_of_a_look_is_logged_and_the_next_one_is_made(
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wanserve.webhooks.deliverer.PAUSE_SECONDS", 0.0)
+    scene.hooks.add("ann", GOOD)
+    scene.outbox.faults = [RuntimeError("a bug")]
+    with scene.delivering():
+        scene.end_task()
+        scene.sender.until(lambda tries: len(tries) == 1)
+    assert "the delivery of webhooks failed, and begins again" in caplog.text
+
+
 def test_a_stop_before_the_start_ends_at_once(scene: Scene) -> None:
     scene.deliverer.stop()
     scene.deliverer.run()
-    assert scene.sender.closed
+    assert scene.sender.tries == []
