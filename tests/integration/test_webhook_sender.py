@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import socket
 import ssl
 import subprocess
@@ -200,6 +201,12 @@ def test_it_connects_to_the_address_that_was_checked(receiver: Receiver) -> None
     assert send(url, look_up=names(hook_invalid="127.0.0.2 127.0.0.1")) == Tried(204)
     (got,) = receiver.received
     assert got.headers["host"] == f"hook.invalid:{receiver.port}"
+
+
+def test_nothing_of_the_url_is_logged(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        send(receiver.url("/hook?token=secret"))
+    assert "token" not in caplog.text
 
 
 def test_no_proxy_of_the_environment_is_used(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from wanserve.domain.ports import TaskStore
 from wanserve.domain.task import Task
 from wanserve.domain.webhook_store import Due
 from wanserve.domain.webhooks import Delivery, Tried
+from wanserve.telemetry import bind_task_id
 from wanserve.webhook_endpoints import Webhooks
 from wanserve.webhooks.payload import Format, Message, message
 
@@ -166,7 +167,8 @@ class Deliverer:
 
     async def _try(self, sender: Send, delivery: Delivery) -> None:
         try:
-            await self._send(sender, delivery)
+            with bind_task_id(delivery.task_id):
+                await self._send(sender, delivery)
         except asyncio.CancelledError:
             # This process stops. The next one need not wait for the end of the lease.
             with suppress(WanserveError):

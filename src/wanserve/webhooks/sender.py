@@ -1,6 +1,7 @@
 """Sends one message to one URL: one try, which ends within its time whatever the receiver does."""
 
 import asyncio
+import logging
 import re
 import ssl
 import time
@@ -55,6 +56,8 @@ class Sender:
     _client: httpx.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
+        # It logs the URL of every request, whose query may have a secret of the receiver.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         self._client = httpx.AsyncClient(
             verify=self.tls,
             # No proxy of the environment: it would connect where this process must not.
