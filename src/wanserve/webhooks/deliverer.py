@@ -87,8 +87,10 @@ class Deliverer:
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
     _busy: Counter[str] = field(default_factory=Counter, init=False)
     _busy_accounts: Counter[str] = field(default_factory=Counter, init=False)
-    _running: set["asyncio.Task[None]"] = field(default_factory=set, init=False)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _running: dict[str, "asyncio.Task[None]"] = field(default_factory=dict, init=False)
+    """The tries, by the ids of their messages."""
+
+    _changed: asyncio.Event = field(init=False)
     """Set once a task may have ended or a try has ended."""
 
     _threads: ThreadPoolExecutor = field(init=False)
@@ -116,7 +118,7 @@ class Deliverer:
             self._stopping.wait(PAUSE_SECONDS)
 
     async def _deliver(self) -> None:
-        sender = self.sender()
+        sender, self._changed = self.sender(), asyncio.Event()
         try:
             await asyncio.gather(self._wake_on(), self._look_on(sender), self._sweep_on())
         finally:
@@ -155,15 +157,11 @@ class Deliverer:
 
     async def _start(self, sender: Send, due: Due, free: int) -> None:
         for delivery in await self._in_thread(partial(self.webhooks.store.take, due.destination, free, self.lease_ms)):
-            self._busy[due.destination] += 1
-            self._busy_accounts[due.account] += 1
-            trying = asyncio.create_task(self._try(sender, delivery))
-            self._running.add(trying)
-            trying.add_done_callback(self._note_end)
-
-    def _note_end(self, trying: "asyncio.Task[None]") -> None:
-        self._running.discard(trying)
-        self._changed.set()
+            # One whose lease has run out here takes long, and has just got another lease.
+            if delivery.id not in self._running:
+                self._busy[due.destination] += 1
+                self._busy_accounts[due.account] += 1
+                self._running[delivery.id] = asyncio.create_task(self._try(sender, delivery))
 
     async def _try(self, sender: Send, delivery: Delivery) -> None:
         try:
@@ -181,8 +179,10 @@ class Deliverer:
             log.exception("webhook %s could not be tried", delivery.id)
         finally:
             self._release(delivery)
+            self._changed.set()
 
     def _release(self, delivery: Delivery) -> None:
+        del self._running[delivery.id]
         for busy, name in ((self._busy, delivery.destination), (self._busy_accounts, delivery.account)):
             busy[name] -= 1
             if not busy[name]:
@@ -233,7 +233,7 @@ class Deliverer:
 
     async def _stop_running(self) -> None:
         """Let the running tries end for a moment, and give the others back."""
-        running = set(self._running)
+        running = set(self._running.values())
         if not running:
             return
         _, late = await asyncio.wait(running, timeout=self.stop_s)

@@ -297,11 +297,28 @@ def test_a_bug_of_a_look_is_logged_and_the_next_one_is_made(
 ) -> None:
     monkeypatch.setattr("wanserve.webhooks.deliverer.PAUSE_SECONDS", 0.0)
     scene.hooks.add("ann", GOOD)
-    scene.outbox.faults = [RuntimeError("a bug")]
+    with scene.delivering():
+        for tries in (1, 2):
+            scene.end_task()
+            scene.sender.until(lambda sent, wanted=tries: len(sent) == wanted)  # type: ignore[misc]
+            scene.outbox.faults = [RuntimeError("a bug")]
+    assert "the delivery of webhooks failed, and begins again" in caplog.text
+
+
+def test_a_try_that_outlives_its_lease_is_not_made_twice_at_once(scene: Scene) -> None:
+    scene.deliverer.lease_ms = 1
+    scene.hooks.add("ann", SLOW)
+    scene.hooks.add("ann", GOOD)
+    scene.sender.held = {SLOW}
     with scene.delivering():
         scene.end_task()
-        scene.sender.until(lambda tries: len(tries) == 1)
-    assert "the delivery of webhooks failed, and begins again" in caplog.text
+        scene.sender.until(lambda sent: len(sent) == 2)
+        # By the time that this one is delivered, the lease of the other has run out, and it was looked for again.
+        scene.end_task()
+        scene.outbox.until(lambda rows: sum(row.state is DeliveryState.DELIVERED for row in rows) == 2)
+        assert len({sent.message.id for sent in scene.sender.tries}) == len(scene.sender.tries)
+        scene.sender.held = set()
+        scene.outbox.until(lambda rows: all(row.state is DeliveryState.DELIVERED for row in rows))
 
 
 def test_a_stop_before_the_start_ends_at_once(scene: Scene) -> None:
