@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import cancel, clip, dialects, fleet, install, memory, polls, start, submits, table, told, wan
+from bench import cancel, clip, dialects, fleet, install, memory, polls, start, submits, table, told, wan, webhooks
 from bench.result import Result, commit, machine
 
 
@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "cancel": cancel.run,
         "fleet": fleet.run,
         "told": told.run,
+        "webhooks": webhooks.run,
         "clip": clip.run,
         "install": install.run,
         "wan": wan.run,

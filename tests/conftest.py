@@ -26,6 +26,7 @@ THOROUGH = (
     "integration/test_remote.py",
     "integration/test_remote_child.py",
     "integration/test_s3.py",
+    "integration/test_standard_webhooks.py",
     "e2e/faults/test_clock.py",
     "e2e/faults/test_disk.py",
     "e2e/faults/test_engines.py",
@@ -44,6 +45,7 @@ THOROUGH = (
     "e2e/test_soak.py",
     "e2e/test_wan.py",
     "e2e/test_weights.py",
+    "e2e/test_webhooks.py",
 )
 """What `make test` leaves to `make test-all` as a whole. Single tests carry the marker `thorough` themselves."""
 
@@ -58,6 +60,7 @@ NEEDED_LIBRARIES = {
         "integration/test_shared_stores.py",
     ),
     "ray": ("e2e/test_ray.py",),
+    "standardwebhooks": ("integration/test_standard_webhooks.py",),
     "kubernetes_validate": ("integration/test_deploy.py",),
     "simpy": ("unit/bench/test_capacity.py", "integration/test_capacity.py"),
     "obstore": (

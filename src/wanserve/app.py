@@ -52,6 +52,8 @@ from wanserve.models.upstream import Upstream
 from wanserve.outlook import Outlooks
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import FILE_URL, Settings
+from wanserve.webhooks.deliverer import Deliverer
+from wanserve.webhooks.sender import Sender
 from wanserve.worker.assignments import Assignments
 from wanserve.worker.attempt import Timeouts
 from wanserve.worker.loop import Worker
@@ -221,10 +223,11 @@ def _fleet(
     blobs: BlobStore,
     metrics: Metrics,
     own_sweeps: Sequence[Callable[[], None]],
+    links: VideoLinks | BucketFiles,
     *,
     with_worker: bool,
 ) -> Fleet:
-    """The workers, one for each device, and the sweepers, with those that only this kind of process has."""
+    """The workers, one for each device, what sends webhooks, and the sweepers, with those of this kind of process."""
     store, installation = core.tasks.store, installation_id(settings.data_dir)
     members = []
     router = _router(settings, availability) if with_worker else NoRouter()
@@ -238,7 +241,20 @@ def _fleet(
     orphans = OrphanSweeper(core.tasks, blobs, stopping)
     scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
     files = [*own_sweeps, retention.sweep, orphans.sweep, scratch.sweep]
-    return Fleet(store, installation, members, Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping))
+    sweepers = Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping)
+    return Fleet(store, installation, members, sweepers, background=[_deliverer(settings, core, metrics, links)])
+
+
+def _deliverer(settings: Settings, core: Core, metrics: Metrics, links: VideoLinks | BucketFiles) -> Deliverer:
+    metrics.add_outbox(core.webhooks.store.waiting)
+    return Deliverer(
+        core.tasks.store,
+        core.webhooks,
+        partial(Sender, settings.webhooks_private, f"wanserve/{__version__}"),
+        links.told_url,
+        settings.webhook_format,
+        metrics.webhook_tried,
+    )
 
 
 def all_dialects(retention_ms: int) -> list[Dialect]:
@@ -301,34 +317,43 @@ def build_worker(settings: Settings, core: Core, availability: Availability) -> 
     """Build a process that makes videos and answers nothing but its health and metrics. Raises SetupError."""
     metrics, stopping = Metrics(), threading.Event()
     metrics.add_task_table(core.tasks.store.state_counts)
-    fleet = _fleet(settings, core, availability, open_blobs(blob_target(settings)), metrics, (), with_worker=True)
+    blobs = open_blobs(blob_target(settings))
+    links, _ = _file_access(settings, core, blobs, Origin(settings.public_url))
+    fleet = _fleet(settings, core, availability, blobs, metrics, (), links, with_worker=True)
     ops = _ops(core, availability, metrics, fleet.rows, stopping)
     app = application([], ops.own_routes(), [Pixazo()], Uuids(), metrics.answers, Origin(None))
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
 
 
+def _clock(core: Core) -> Clock:
+    """The clock by which tasks are deleted and links expire."""
+    return core.tasks.retention_clock or core.tasks.store.now_ms
+
+
 def _file_access(
-    settings: Settings, target: BlobTarget, blobs: BlobStore, own_links: VideoLinks, clock: Clock
+    settings: Settings, core: Core, blobs: BlobStore, origin: Origin
 ) -> tuple[VideoLinks | BucketFiles, FileSender | BucketFiles]:
     """Who makes the links to videos, and who answers requests for files. Raises SetupError."""
+    own_links = VideoLinks(LinkSigner(core.link_secret.read()), origin, core.tasks.policy.retention_ms)
+    target = blob_target(settings)
     if not isinstance(target, S3Target):
         return own_links, FileSender(blobs)
     # Threads of their own: a bucket that does not answer holds up no other request.
     run = InThreads(ThreadPoolExecutor(FILE_THREADS, "files"))
     if settings.blob_links == "proxy":
         return own_links, FileSender(blobs, run)
-    bucket = BucketFiles(open_bucket(target), clock, own_links.retention_ms, run)
+    bucket = BucketFiles(open_bucket(target), _clock(core), own_links.retention_ms, run)
     return bucket, bucket
 
 
 def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
     """Build a server on the core. Raises SetupError."""
     _require_default_model(settings, core.tasks.catalogue())
-    target = blob_target(settings)
-    blobs = open_blobs(target)
+    blobs, origin = open_blobs(blob_target(settings)), Origin(settings.public_url)
     metrics = Metrics()
     metrics.add_task_table(core.tasks.store.state_counts)
     signer = LinkSigner(core.link_secret.read())
+    links, sender = _file_access(settings, core, blobs, origin)
     fleet = _fleet(
         settings,
         core,
@@ -336,26 +361,35 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
         blobs,
         metrics,
         [partial(core.link_secret.restore, signer.secret)],
+        links,
         with_worker=with_worker,
     )
     stopping = threading.Event()
-    retention_ms = core.tasks.policy.retention_ms
-    origin = Origin(settings.public_url)
-    clock = core.tasks.retention_clock or core.tasks.store.now_ms
-    links, sender = _file_access(settings, target, blobs, VideoLinks(signer, origin, retention_ms), clock)
     rate_limiter, body_budget = _rate_limiter(settings, core), BodyBudget()
     runners = runners_of(core)
-    dialects = all_dialects(retention_ms)
+    dialects = all_dialects(core.tasks.policy.retention_ms)
     poll_ms = Cached(runners.read, core.catalogue.poll_ms, time.monotonic)
     streams = streams_of(core, runners, stopping)
     endpoints = [
-        Endpoint(dialect, operation, core.tasks, rate_limiter, links, sender, body_budget, runners, poll_ms, streams)
+        Endpoint(
+            dialect,
+            operation,
+            core.tasks,
+            core.webhooks,
+            rate_limiter,
+            links,
+            sender,
+            body_budget,
+            runners,
+            poll_ms,
+            streams,
+        )
         for dialect in dialects
         for operation in dialect.operations
     ]
     # The heartbeats of the own workers are up to some seconds old in the table.
     workers = fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS)
     ops = _ops(core, availability, metrics, workers, stopping)
-    signed_files = SignedFileEndpoint(signer, sender, clock, core.tasks, runners.read)
+    signed_files = SignedFileEndpoint(signer, sender, _clock(core), core.tasks, runners.read)
     app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)

@@ -31,7 +31,9 @@ from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
 from wanserve.store.sqlite.tasks import SqliteTasks
 from wanserve.store.sqlite.times import SqliteTimes
+from wanserve.store.sqlite.webhooks import SqliteWebhooks
 from wanserve.tasks import Tasks
+from wanserve.webhook_endpoints import Webhooks
 
 UNKNOWN: Final = Served(MODELS, frozenset())
 """What is served, for a command that does not examine this machine."""
@@ -56,6 +58,7 @@ class Core:
     tasks: Tasks
     keys: Keys
     times: TimesStore
+    webhooks: Webhooks
     catalogue: Catalogue
     reads_block: bool
     link_secret: LinkSecret
@@ -97,8 +100,8 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
     )
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     tasks, keys = SqliteTasks(database, now_ms), SqliteKeys(database, now_ms)
-    times = SqliteTimes(database, now_ms)
-    stores = OpenedStores(tasks, keys, times, link_secret, database.id(), database.close)
+    times, webhooks = SqliteTimes(database, now_ms), SqliteWebhooks(database, now_ms)
+    stores = OpenedStores(tasks, keys, times, webhooks, link_secret, database.id(), database.close)
     return _core(settings, stores, served)
 
 
@@ -127,6 +130,7 @@ def _core(settings: Settings, stores: OpenedStores, served: Served) -> Core:
         tasks,
         keys,
         stores.times,
+        Webhooks(stores.webhooks, allow_private=settings.webhooks_private),
         catalogue,
         stores.reads_block,
         stores.link_secret,

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import TaskStore
@@ -30,15 +30,29 @@ class FleetMember:
         return replace(self.registered, health=self.worker.health())
 
 
+class Background(Protocol):
+    """What runs in a thread of its own beside the workers, until it is stopped."""
+
+    def run(self) -> None:
+        """Run until `stop` is called."""
+
+    def stop(self) -> None:
+        """Have `run` return soon."""
+
+
 @dataclass(slots=True)
 class Fleet:
-    """All that makes videos and cleans up in this process. Its methods may be called from any thread, each once."""
+    """All that makes videos and cleans up in this process. Its methods may be called from any thread, each once.
+
+    `background` runs from the start until the workers have ended: it tells of the ends of their tasks.
+    """
 
     store: TaskStore
     installation: str
     members: Sequence[FleetMember]
     sweepers: Sweepers
     heartbeat_s: float = HEARTBEAT_SECONDS
+    background: Sequence[Background] = ()
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     _others: list[threading.Thread] = field(default_factory=list, init=False)
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
@@ -60,6 +74,7 @@ class Fleet:
         self._others = [
             threading.Thread(target=self.sweepers.run, name="sweepers"),
             threading.Thread(target=self._send_heartbeats, name="heartbeats"),
+            *(threading.Thread(target=each.run, name="background") for each in self.background),
         ]
         for thread in (*self._threads, *self._others):
             thread.start()
@@ -88,6 +103,8 @@ class Fleet:
         self.drain()
         self.sweepers.stop()
         self.join_workers()
+        for each in self.background:
+            each.stop()
         self._ended.set()
         for thread in self._others:
             thread.join()

@@ -15,6 +15,7 @@ from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import StateCount
 from wanserve.domain.progress import StageTimes
 from wanserve.domain.task import Task, Video
+from wanserve.domain.webhooks import Tried
 from wanserve.domain.worker import UpstreamUse
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Metrics:
             registry=self._registry,
         )
         self._leases = Counter("wanserve_leases_lost", "Attempts whose lease ran out.", registry=self._registry)
+        self._webhooks = Counter("wanserve_webhooks", "Tries to send a webhook.", ["end"], registry=self._registry)
         self._bytes = Counter("wanserve_stored_bytes", "Bytes of the videos made.", ["model"], registry=self._registry)
         self._ready = Gauge(
             "wanserve_ready", "1 while the next request would be accepted, as /readyz reports.", registry=self._registry
@@ -79,6 +81,14 @@ class Metrics:
     def add_upstreams(self, use: Callable[[], Mapping[str, UpstreamUse]]) -> None:
         """Add the metrics of the upstreams, where there are some. Call it once."""
         self._registry.register(_UpstreamCollector(use))
+
+    def add_outbox(self, waiting: Callable[[], int]) -> None:
+        """Add the number of webhooks that wait, which is read for every page. Call it once."""
+        self._registry.register(_OutboxCollector(waiting))
+
+    def webhook_tried(self, tried: Tried) -> None:
+        """Count a try to send a webhook."""
+        self._webhooks.labels("delivered" if tried.delivered else "failed").inc()
 
     def video_made(self, task: Task, video: Video, timings: Timings) -> None:
         """Count a video whose task has SUCCEEDED."""
@@ -160,6 +170,24 @@ class _TaskTableCollector(Collector):
                 age.add_metric([row.model], max(0.0, time.time() - row.oldest_ms / 1000))
         yield tasks
         yield age
+
+
+class _OutboxCollector(Collector):
+    """Collects how many webhooks wait."""
+
+    def __init__(self, waiting: Callable[[], int]) -> None:
+        self._waiting = waiting
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            waiting = self._waiting()
+        except StoreUnavailable as error:
+            log.error("the metric of the waiting webhooks is left out: %s", error)
+            return
+        yield GaugeMetricFamily("wanserve_webhooks_waiting", "Webhooks that are not delivered yet.", value=waiting)
 
 
 class _UpstreamCollector(Collector):

@@ -134,6 +134,8 @@ class Settings(BaseModel):
     llm_key: SecretStr | None = None
     llm_model: str | None = None
     default_model: str = DEFAULT_MODEL
+    webhooks_private: bool = False
+    webhook_format: Literal["standard", "cloudevents"] = "standard"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: LogFormat = "auto"
     models: dict[str, ModelSettings] = Field(default_factory=dict)
@@ -274,6 +276,7 @@ class Settings(BaseModel):
             retention_ms=round(self.retention_hours * 3_600_000),
             run_length=self.run_length,
             default_model=self.default_model,
+            private_webhooks=self.webhooks_private,
         )
 
 

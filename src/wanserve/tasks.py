@@ -52,6 +52,7 @@ from wanserve.domain.task import (
     Variant,
     Video,
 )
+from wanserve.domain.webhooks import checked_url
 from wanserve.domain.worker import KEPT_SECONDS
 
 IDEMPOTENCY_KEY_CHARACTERS: Final = 255
@@ -74,7 +75,8 @@ class Policy:
     `lease_seconds` is how long a worker keeps a task without a heartbeat. `run_length` is how many tasks of one model a
     device serves in a row while tasks of another model wait. `idempotency_ttl_ms` is how long an idempotency key is
     valid, `retry_window_ms` how long a client may retry a submit. `default_model` is the model of a request that names
-    none; where it is not served, the first of the catalogue is.
+    none; where it is not served, the first of the catalogue is. `private_webhooks`: the URLs that come with tasks may lead
+    to private addresses, and begin with http://.
     """
 
     max_queued: int = 500
@@ -87,6 +89,7 @@ class Policy:
     idempotency_ttl_ms: int = 24 * 3600 * 1000
     retry_window_ms: int = 60_000
     default_model: str = DEFAULT_MODEL
+    private_webhooks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +322,7 @@ class Tasks:
             prompt_extend=made.prompt_extend,
             watermark=made.watermark,
             seconds=round(made.seconds),
+            webhook_url=request.webhook_url,
         )
         return replace(self._new_task(key, like_the_source), remixed_from=source.id)
 
@@ -327,7 +331,10 @@ class Tasks:
         generation = rules.check(request, models, self.new_seed, self._default_model(models))
         if not key.may_use(generation.model):
             raise ModelDenied(f"this key may not use {generation.model}")
-        return NewTask(self.new_id(), key.account, generation)
+        url = request.webhook_url and checked_url(
+            "webhook_url", request.webhook_url, allow_private=self.policy.private_webhooks
+        )
+        return NewTask(self.new_id(), key.account, generation, webhook_url=url or None)
 
     def _default_model(self, models: Mapping[str, ModelCard]) -> str:
         wanted = self.policy.default_model
@@ -377,4 +384,6 @@ class Tasks:
 
 def fingerprint(request: SubmitRequest) -> str:
     """The SHA-256 of the request as it was sent, before any default is filled in, as 64 hex digits."""
-    return sha256(json.dumps([asdict(request), None]).encode()).hexdigest()
+    # Without a field that earlier versions did not have, where it is not sent: their fingerprints are stored.
+    sent = {name: value for name, value in asdict(request).items() if name != "webhook_url" or value is not None}
+    return sha256(json.dumps([sent, None]).encode()).hexdigest()

@@ -39,6 +39,8 @@ def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
         second = wanserve("keys", "create", "two", "--account", "ann", "--data-dir", str(data_dir)).stdout.strip()
         wanserve("accounts", "set", "ann", "--max-queued", "7", "--data-dir", str(data_dir))
         wanserve("keys", "revoke", "two", "--data-dir", str(data_dir))
+        assert wanserve("webhooks", "add", "https://a.invalid/", "--data-dir", str(data_dir)).returncode == 0
+        hooks = wanserve("webhooks", "list", "--json", "--data-dir", str(data_dir)).stdout
         refused = migrate(data_dir, url)
         assert (refused[0], "another wanserve serves" in refused[2]) == (1, True), "nothing is moved under a server"
     with running(data_dir, "--no-worker", blob_url=place) as server:
@@ -64,6 +66,7 @@ def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
         server.wait(later, "SUCCEEDED")
         beside = ("--data-dir", str(data_dir))
         assert '"max_queued": 7' in wanserve("accounts", "list", "--json", *beside, database_url=url).stdout
+        assert wanserve("webhooks", "list", "--json", *beside, database_url=url).stdout == hooks
         billed = json.loads(wanserve("usage", "--json", *beside, database_url=url).stdout)
         assert billed[:1] == json.loads(usage)
         assert [row["task_id"] for row in billed] == [made, waiting, later], "the queue goes on in its order"

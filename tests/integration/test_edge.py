@@ -112,7 +112,7 @@ def served(
     streams = streams_of(core, using, threading.Event())
     links = VideoLinks(signer, Origin(), 1000)
     endpoints = [
-        Endpoint(one, each, core.tasks, limiter, links, sender, bodies, using, advised, streams)
+        Endpoint(one, each, core.tasks, core.webhooks, limiter, links, sender, bodies, using, advised, streams)
         for one in dialects
         for each in one.operations
     ]
@@ -285,7 +285,19 @@ def test_a_file_that_is_deleted_while_it_is_looked_up_is_404_in_shape(core: Core
     links = VideoLinks(signer, Origin(), 1000)
     streams = streams_of(core, runners_of(core), threading.Event())
     endpoints = [
-        Endpoint(one, each, core.tasks, limiter, links, sender, BodyBudget(), runners_of(core), advised, streams)
+        Endpoint(
+            one,
+            each,
+            core.tasks,
+            core.webhooks,
+            limiter,
+            links,
+            sender,
+            BodyBudget(),
+            runners_of(core),
+            advised,
+            streams,
+        )
         for one in dialects
         for each in one.operations
     ]

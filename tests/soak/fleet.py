@@ -13,8 +13,10 @@ import pytest
 
 from tests import postgres, s3
 from tests.e2e.server import Server, start, wanserve
+from tests.receiver import Receiver
+from tests.soak import webhooks
 from tests.soak.reckoning import MARK, Installation
-from tests.soak.run import PAUSE_SECONDS, TASKS_A_TROUBLE, Clients, Told, marked, reckon, send, until_swept
+from tests.soak.run import ACCOUNTS, PAUSE_SECONDS, TASKS_A_TROUBLE, Clients, Told, marked, reckon, send, until_swept
 
 APIS = 2
 WORKERS = 3
@@ -28,6 +30,7 @@ SETTINGS = {
     "submit_rps": "1000",
     "query_rps": "10000",
     "drain_seconds": "60",
+    "webhooks_private": "true",
     "lease_seconds": "4",
     # Each kill may cost a task a loss, and there may be many kills in the life of one.
     "max_losses": "1000",
@@ -133,20 +136,21 @@ class Trouble(threading.Thread):
 
 def soak(folder: Path, tasks: int, seed: int) -> Told:
     """Run one soak in the folder; what was off is in `wrong`. The same seed draws the same troubles and pauses."""
-    with s3.own_server() as server, pytest.MonkeyPatch.context() as patch:
+    unreliable = webhooks.unreliable(random.Random(seed + 2), tasks, ACCOUNTS)
+    with s3.own_server() as server, pytest.MonkeyPatch.context() as patch, unreliable as receiver:
         bucket = server.bucket("soak")
         bucket.enter(patch)
-        return _soak(folder, tasks, seed, bucket)
+        return _soak(folder, tasks, seed, bucket, receiver)
 
 
-def _soak(folder: Path, tasks: int, seed: int, bucket: s3.Bucket) -> Told:
+def _soak(folder: Path, tasks: int, seed: int, bucket: s3.Bucket, receiver: Receiver) -> Told:
     began, told, url = time.monotonic(), Told(tasks, seed), postgres.database("soak")
     machines = Machines(
         folder, {**SETTINGS, "database_url": url, "blob_url": bucket.url}, bucket, random.Random(seed + 1)
     )
     installation = Installation(machines.data_dirs(), url, bucket.keys)
     trouble = Trouble(machines, tasks // TASKS_A_TROUBLE, random.Random(seed), told)
-    clients = Clients(machines, random.Random(-seed), told, SUBMIT_PAUSE_SECONDS)
+    clients = Clients(machines, random.Random(-seed), told, SUBMIT_PAUSE_SECONDS, receiver)
     with marked(folder):
         machines.start()
         try:
@@ -157,6 +161,7 @@ def _soak(folder: Path, tasks: int, seed: int, bucket: s3.Bucket) -> Told:
             trouble.calm.set()
             trouble.join()
             until_swept(installation)
+            webhooks.until_delivered(installation)
             told_states = clients.poll_all()
         finally:
             trouble.calm.set()

@@ -15,6 +15,8 @@ from typing import Protocol
 import httpx
 
 from tests.e2e.server import POLL, SUBMIT, Server, start, wanserve
+from tests.receiver import Receiver
+from tests.soak import webhooks
 from tests.soak.reckoning import MARK, Installation
 
 ACCOUNTS = ("ann", "bob", "cleo", "dan", "eve")
@@ -41,6 +43,7 @@ SETTINGS = {
     "submit_rps": "1000",
     "query_rps": "10000",
     "drain_seconds": "60",
+    "webhooks_private": "true",
 }
 
 
@@ -56,6 +59,7 @@ class Told:
     attempts: int = 0
     attempts_at_most: int = 0
     submits_sent_again: int = 0
+    webhooks_received: int = 0
     wrong: list[str] = field(default_factory=list)
 
     def figures(self) -> dict[str, object]:
@@ -70,7 +74,7 @@ class Told:
             f"  killed, or for `sleep` stopped for a while: {troubles}",
             f"  the killing ended after {self.troubles.total()} troubles, or sooner with the last task",
             f"  tasks: {states}; {self.attempts} attempts, at most {self.attempts_at_most} for one",
-            f"  submits sent again: {self.submits_sent_again}",
+            f"  submits sent again: {self.submits_sent_again}; webhooks received: {self.webhooks_received}",
         ]
         return "\n".join(lines + [f"  WRONG: {line}" for line in self.wrong or ["nothing"]])
 
@@ -97,7 +101,7 @@ class Patient:
 
     def command(self, *arguments: str) -> str:
         """See UnderTest."""
-        return wanserve(*arguments, "--data-dir", str(self.data_dir)).stdout
+        return wanserve(*arguments, "--data-dir", str(self.data_dir), webhooks_private="true").stdout
 
     def child(self) -> int | None:
         """The worker's child, while there is one."""
@@ -165,13 +169,14 @@ class UnderTest(Protocol):
 class Clients:
     """Submit tasks of all accounts over time, and cancel some; what is not answered is sent again.
 
-    `pause_s` are the shortest and the longest pause between two submits.
+    Each account has a webhook at the receiver. `pause_s` are the shortest and the longest pause between two submits.
     """
 
     under_test: UnderTest
     chance: random.Random
     told: Told
     pause_s: tuple[float, float]
+    receiver: Receiver
     http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
     accepted: dict[str, str] = field(default_factory=dict)
     """The account of each task that was accepted, by its id, oldest first."""
@@ -182,6 +187,9 @@ class Clients:
         made = {name: self.under_test.command("keys", "create", name, "--account", name) for name in ACCOUNTS}
         self.keys = {name: key.strip() for name, key in made.items()}
         assert all(self.keys.values()), "every account has a key"
+        for name in ACCOUNTS:
+            secret = self.under_test.command("webhooks", "add", self.receiver.url(f"/{name}"), "--account", name)
+            assert secret.startswith("whsec_"), "every account has a webhook"
 
     def submit_all(self) -> None:
         """Submit as many tasks as there are to be, over time: so submits meet kills too."""
@@ -231,7 +239,9 @@ def reckon(installation: Installation, clients: Clients, told_states: dict[str, 
     told.states.update(task.state for task in ended.values())
     told.attempts = sum(task.attempt for task in ended.values())
     told.attempts_at_most = max(task.attempt for task in ended.values())
+    told.webhooks_received = len(clients.receiver.received)
     told.wrong += installation.wrong(clients.accepted)
+    told.wrong += webhooks.wrong(clients.receiver, installation, clients.accepted)
     told.wrong += [
         f"task {task} is {ended[task].state}, and its account is told {state}"
         for task, state in told_states.items()
@@ -248,12 +258,17 @@ def until_swept(installation: Installation) -> None:
 
 def soak(folder: Path, tasks: int, seed: int) -> Told:
     """Run one soak in the folder; what was off is in `wrong`. The same seed draws the same troubles and pauses."""
+    with webhooks.unreliable(random.Random(seed + 2), tasks, ACCOUNTS) as receiver:
+        return _soak(folder, tasks, seed, receiver)
+
+
+def _soak(folder: Path, tasks: int, seed: int, receiver: Receiver) -> Told:
     began, told = time.monotonic(), Told(tasks, seed)
     data_dir = folder / "data"
     installation = Installation([data_dir])
     patient = Patient(data_dir)
     trouble = Trouble(patient, tasks // TASKS_A_TROUBLE, random.Random(seed), told)
-    clients = Clients(patient, random.Random(-seed), told, SUBMIT_PAUSE_SECONDS)
+    clients = Clients(patient, random.Random(-seed), told, SUBMIT_PAUSE_SECONDS, receiver)
     with marked(folder):
         patient.start()
         try:
@@ -266,6 +281,7 @@ def soak(folder: Path, tasks: int, seed: int) -> Told:
             # What belongs to no task goes with the second look after a start.
             patient.replace(ready=True)
             until_swept(installation)
+            webhooks.until_delivered(installation)
             told_states = clients.poll_all()
         finally:
             trouble.calm.set()

@@ -273,7 +273,7 @@ def test_every_metric_of_the_dashboard_exists_and_every_metric_is_shown() -> Non
     metrics.add_upstreams(lambda: {"one": UpstreamUse(0, gets_tasks=True, failed=0)})
     kinds = re.findall(r"^# TYPE (\w+) (\w+)", metrics.page(ready=True, workers_ready=True).decode(), re.MULTILINE)
     there = {f"{name}_bucket" if kind == "histogram" else name for name, kind in kinds if not name.endswith("_created")}
-    assert shown == there | {"wanserve_tasks", "wanserve_queue_age_seconds"}
+    assert shown == there | {"wanserve_tasks", "wanserve_queue_age_seconds", "wanserve_webhooks_waiting"}
 
 
 def test_the_dashboard_can_be_imported_anywhere() -> None:

@@ -153,7 +153,7 @@ def test_every_metric_is_documented() -> None:
         if line.startswith("# HELP "):
             name = line.split()[2]
             assert f"`{name}`" in text or name.endswith("_created"), name
-    for name in ("wanserve_tasks", "wanserve_queue_age_seconds"):
+    for name in ("wanserve_tasks", "wanserve_queue_age_seconds", "wanserve_webhooks_waiting"):
         assert f"`{name}`" in text
 
 

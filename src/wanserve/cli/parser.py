@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "keys": "create, list, restrict and revoke keys",
     "accounts": "list the accounts and set their limits",
     "tasks": "list and cancel tasks",
+    "webhooks": "have URLs told how videos end",
     "usage": "print the ledger: one row for each video",
     "models": "list the models with their settings, or fetch the weights of one",
     "backup": "copy the database, also while a server serves",

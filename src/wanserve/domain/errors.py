@@ -8,6 +8,7 @@ WanserveError
 ├── ModelDenied           403  the key may not use this model
 ├── ModelNotFound         404  there is no such model
 ├── TaskNotFound          404  unknown, another account's, or past its retention
+├── WebhookNotFound       404  there is no such webhook, or it is another account's
 ├── WrongState            409  the task's state does not allow this
 ├── VideoNotReady         404  the task has made no video, or not yet
 ├── RateLimited           429  too many requests a second
@@ -112,6 +113,16 @@ class TaskNotFound(WanserveError):
     def __init__(self, task_id: str) -> None:
         super().__init__(f"there is no task {task_id}")
         self.task_id = task_id
+
+
+class WebhookNotFound(WanserveError):
+    """There is no such webhook, or it is another account's."""
+
+    code = "webhook_not_found"
+    status = 404
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(f"there is no webhook {endpoint_id}")
 
 
 class WrongState(WanserveError):

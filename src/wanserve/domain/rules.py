@@ -19,8 +19,8 @@ class VideoRequest:
     """What a client asked for: parsed, and not yet checked against the rules.
 
     None in a field: the client sent none. `size` is width and height in pixels, which may also come as `width` and
-    `height`, or as a `tier` such as 720P. `seconds` is the length of the video. The last four cannot be chosen: a client
-    may send them only with the values that the model has.
+    `height`, or as a `tier` such as 720P. `seconds` is the length of the video. `frames` to `guidance_scale` cannot be
+    chosen: a client may send them only with the values that the model has. `webhook_url` is told of the task's end.
     """
 
     model: str | None
@@ -39,14 +39,16 @@ class VideoRequest:
     fps: int | None = None
     steps: int | None = None
     guidance_scale: float | None = None
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RemixRequest:
-    """A new prompt for the settings of another task: its model, size, length, seed and all else."""
+    """A new prompt for the settings of another task: its model, size, length, seed and all else but its webhook."""
 
     source_id: str
     prompt: str
+    webhook_url: str | None = None
 
 
 def check(

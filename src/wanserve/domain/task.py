@@ -130,10 +130,18 @@ class NewTask:
     account: str
     generation: Generation
     remixed_from: str | None = None
+    webhook_url: str | None = None
 
     def accepted(self, now_ms: int) -> "Task":
         """The task, accepted at this time."""
-        return Task(self.id, self.account, self.generation, now_ms, remixed_from=self.remixed_from)
+        return Task(
+            self.id,
+            self.account,
+            self.generation,
+            now_ms,
+            remixed_from=self.remixed_from,
+            webhook_url=self.webhook_url,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +152,10 @@ class Task:
     `attempts_spent` counts the attempts that failed by the task's own fault, `losses` those that failed by the fault of
     the machine, the worker or an upstream; one that a stopping worker gave back counts as neither. `progress` is 0.0 to 1.0, of
     the attempt that came furthest. `stage`, `step` and `steps` are those of the running attempt at its last heartbeat
-    (see Progress), `ends_ms` is when it then expected to end, and `preview` the step of its newest preview. `changes` counts what happened to the task. `worker_id` is the worker of the newest attempt, which holds the task until
-    `lease_until_ms`. `remixed_from` is the id of the task whose settings this one took over.
+    (see Progress), `ends_ms` is when it then expected to end, and `preview` the step of its newest preview. `changes`
+    counts what happened to the task. `worker_id` is the worker of the newest attempt, which holds the task until
+    `lease_until_ms`. `remixed_from` is the id of the task whose settings this one took over. `webhook_url` is told of
+    its end.
     """
 
     id: str
@@ -170,6 +180,7 @@ class Task:
     ends_ms: int | None = None
     preview: int = 0
     changes: int = 0
+    webhook_url: str | None = None
 
     def claimed(self, worker_id: str, now_ms: int, lease_until_ms: int) -> "Task":
         """The task, claimed for its next attempt. Raises WrongState unless it is PENDING."""

@@ -15,6 +15,7 @@ from wanserve.domain.task import UNFINISHED, Task
 from wanserve.http.body import BodyBudget, BodyReader, read_query
 from wanserve.http.dialects.base import (
     AccountOperation,
+    AddWebhook,
     AnswerContext,
     CancelTask,
     Content,
@@ -25,12 +26,15 @@ from wanserve.http.dialects.base import (
     JsonObject,
     List,
     ListModels,
+    ListWebhooks,
     NotSupported,
     Operation,
     Query,
     Remix,
+    RemoveWebhook,
     Submit,
     Unsupported,
+    WebhookOperation,
     require_uncompressed,
 )
 from wanserve.http.events import Streams, outlook_headers
@@ -40,6 +44,7 @@ from wanserve.http.responses import send_json
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
 from wanserve.http.runners import Runners
 from wanserve.tasks import Tasks
+from wanserve.webhook_endpoints import Webhooks
 
 METHODS_WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
 """A body that comes with one of these methods is not read."""
@@ -55,6 +60,7 @@ class Endpoint:
     dialect: Dialect
     operation: Operation
     tasks: Tasks
+    webhooks: Webhooks
     rate_limiter: RateLimiter
     links: VideoLinks | BucketFiles
     files: FileSender | BucketFiles
@@ -174,7 +180,29 @@ class Endpoint:
                 if not cards:
                     raise ModelNotFound(f"there is no model {name}")
                 return operation.write([card for card in cards if key.may_use(card.name)], context)
+            case AddWebhook() | ListWebhooks() | RemoveWebhook():
+                return await self._webhooks(operation, key.account, request, context)
             case Unsupported():
                 raise NotSupported(operation.why)
+            case _:
+                assert_never(operation)
+
+    async def _webhooks(
+        self, operation: WebhookOperation, account: str, request: DialectRequest, context: AnswerContext
+    ) -> JsonObject:
+        match operation:
+            case AddWebhook():
+                url, events = operation.read(request)
+                added = await self.runners.write(partial(self.webhooks.add, account, url, events))
+                return operation.write(added, context)
+            case ListWebhooks():
+                found = await self.runners.read(partial(self.webhooks.all, account))
+                # It is made where there is none yet.
+                secret = await self.runners.write(partial(self.webhooks.account_secret, account))
+                return operation.write(found, secret, context)
+            case RemoveWebhook():
+                endpoint_id = operation.read(request)
+                await self.runners.write(partial(self.webhooks.remove, endpoint_id, account))
+                return operation.write(endpoint_id, context)
             case _:
                 assert_never(operation)

@@ -46,10 +46,18 @@ class VideoLinks:
 
     async def video_url(self, task: Task, scope: Scope) -> str | None:
         """The absolute link to the task's video, valid until its retention ends; None where there is no video."""
+        return None if task.video is None else self._link(task, self.origin.base(scope))
+
+    def told_url(self, task: Task) -> str | None:
+        """The same link where there is no request, as in webhooks; None also where no public URL is set."""
+        base = self.origin.public_url
+        return None if base is None else self._link(task, base.rstrip("/"))
+
+    def _link(self, task: Task, base: str) -> str | None:
         if task.video is None or task.ended_ms is None:
             return None
         query = self.signer.query(task.video.key, (task.ended_ms + self.retention_ms) // 1000)
-        return f"{self.origin.base(scope)}{PATH}{task.video.key}?{query}"
+        return f"{base}{PATH}{task.video.key}?{query}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,10 @@ class BucketFiles:
         """
         return None if task.video is None else await self._link(task, task.video.key, "GET", LINK_SECONDS_MAX)
 
+    def told_url(self, task: Task) -> str | None:
+        """The same link where there is no request, as in webhooks. It may block. Raises BlobUnavailable."""
+        return None if task.video is None else self._signed(task, task.video.key, "GET", LINK_SECONDS_MAX)
+
     async def send(self, task: Task, variant: Variant, scope: Scope, send: Send) -> None:
         """Redirect to one file of a task that has SUCCEEDED; the bucket answers Range and conditions.
 
@@ -119,8 +131,11 @@ class BucketFiles:
         await send_redirect(send, url)
 
     async def _link(self, task: Task, key: str, method: LinkMethod, seconds: int) -> str:
+        return await self.run(partial(self._signed, task, key, method, seconds))
+
+    def _signed(self, task: Task, key: str, method: LinkMethod, seconds: int) -> str:
         kept_ms = (task.ended_ms or 0) + self.retention_ms - self.clock()
-        return await self.run(partial(self.links.link, key, method, min(seconds, kept_ms // 1000)))
+        return self.links.link(key, method, min(seconds, kept_ms // 1000))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal, Union, get_args, get_type_hints
+from typing import Any, Final, Literal, Union, assert_never, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -17,6 +17,7 @@ from wanserve.domain.task import Task, Variant
 from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import (
     IDEMPOTENCY_HEADER,
+    AddWebhook,
     CancelTask,
     Content,
     Delete,
@@ -25,12 +26,15 @@ from wanserve.http.dialects.base import (
     JsonObject,
     List,
     ListModels,
+    ListWebhooks,
     Operation,
     Query,
     Refusal,
     Remix,
+    RemoveWebhook,
     Submit,
     Unsupported,
+    WebhookOperation,
 )
 from wanserve.http.files import PATH
 from wanserve.http.operation_errors import SIGNED_FILE, errors_of
@@ -298,8 +302,22 @@ def _examples(operation: Operation) -> Iterator[tuple[str, JsonObject]]:
             yield "found", _example(operation.write(samples.FOUND, samples.CONTEXT))
         case ListModels():
             yield "models", _example(operation.write(list(MODELS.values()), samples.CONTEXT))
+        case AddWebhook() | ListWebhooks() | RemoveWebhook():
+            yield "done", _example(_webhook_answer(operation))
         case _:
             return
+
+
+def _webhook_answer(operation: WebhookOperation) -> JsonObject:
+    match operation:
+        case AddWebhook():
+            return operation.write(samples.WEBHOOK, samples.CONTEXT)
+        case ListWebhooks():
+            return operation.write([samples.WEBHOOK], samples.WEBHOOK.secret, samples.CONTEXT)
+        case RemoveWebhook():
+            return operation.write(samples.WEBHOOK.id, samples.CONTEXT)
+        case _:
+            assert_never(operation)
 
 
 def _example(answer: JsonObject) -> JsonObject:

@@ -20,11 +20,13 @@ from wanserve.domain.errors import (
     TaskNotFound,
     VideoNotReady,
     WanserveError,
+    WebhookNotFound,
     WrongState,
 )
 from wanserve.domain.task import State
 from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import (
+    AddWebhook,
     BodyTooLarge,
     CancelTask,
     Content,
@@ -35,6 +37,7 @@ from wanserve.http.dialects.base import (
     Operation,
     Query,
     Remix,
+    RemoveWebhook,
     ServerBusy,
     Submit,
     Unsupported,
@@ -78,6 +81,8 @@ BY_OPERATION: Final[Mapping[type[Operation], Sequence[WanserveError]]] = {
     CancelTask: (_UNKNOWN, WrongState(f"task {samples.TASK_ID} is RUNNING and cannot become CANCELED")),
     Delete: (_UNKNOWN,),
     Events: (_UNKNOWN,),
+    AddWebhook: (InvalidRequest("url", "must begin with https://"),),
+    RemoveWebhook: (WebhookNotFound(samples.WEBHOOK.id),),
     Content: (_UNKNOWN, _NOT_READY, *_FILE),
 }
 SIGNED_FILE: Final = (

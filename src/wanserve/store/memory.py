@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -24,8 +24,10 @@ class MemoryTasks:
 
     heartbeat_seconds = 0.5
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_end: Callable[[Task], None] = lambda _: None) -> None:
+        """`on_end` gets each task that ends, before anybody can see its end: the webhooks' outbox."""
         self._clock = clock
+        self._on_end = on_end
         self._tasks: dict[str, Task] = {}
         self._ledger: list[Usage] = []
         self._keyed: dict[tuple[str, str], tuple[Task, KeyedSubmit]] = {}
@@ -149,6 +151,8 @@ class MemoryTasks:
             if held is None or held.lease_until_ms is None or (expired_only and held.lease_until_ms >= now_ms):
                 return False
             moved = held.settled(settlement, now_ms)
+            if moved.ended_ms is not None:
+                self._on_end(moved)
             self._tasks[task.id] = moved
             if moved.state is State.SUCCEEDED:
                 self._ledger.append(moved.usage())
@@ -161,8 +165,11 @@ class MemoryTasks:
             held = self.get(account, task_id)
             if held is None or held.state not in states:
                 return None
-            canceled = self._tasks[task_id] = held.canceled(self._clock())
+            canceled = held.canceled(self._clock())
+            self._on_end(canceled)
+            self._tasks[task_id] = canceled
         self._watches.tell(task_id)
+        self._wakeup.wake()
         return canceled
 
     def remove(self, account: str, task_id: str) -> bool:

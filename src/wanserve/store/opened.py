@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from wanserve.domain.blobs import LinkSecret
 from wanserve.domain.idempotency import RefusedSubmits
 from wanserve.domain.ports import KeyStore, Refusals, TaskStore, TimesStore, TokenStore
+from wanserve.domain.webhook_store import WebhookStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class OpenedStores:
     tasks: TaskStore
     keys: KeyStore
     times: TimesStore
+    webhooks: WebhookStore
     link_secret: LinkSecret
     database_id: str
     close: Callable[[], None]

@@ -22,7 +22,7 @@ LIFE_COLUMNS: Final = (
     "state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms, worker_id,"
     " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message, stage, step, steps, ends_ms, preview"
 )
-NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, {GENERATION_COLUMNS}"
+NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, webhook_url, {GENERATION_COLUMNS}"
 TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}, changes"
 """The order in which `read_task` reads."""
 
@@ -80,6 +80,7 @@ def new_row(task: Task) -> Row:
         task.account,
         task.submitted_ms,
         task.remixed_from,
+        task.webhook_url,
         made.model,
         made.prompt,
         made.negative_prompt,
@@ -96,8 +97,8 @@ def new_row(task: Task) -> Row:
 def read_task(row: Fetched) -> Task:
     """The task whose TASK_COLUMNS are in `row`."""
     (
-        task_id, account, submitted_ms, remixed_from, model, prompt, negative_prompt, width, height, frames, fps, seed,
-        prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms,
+        task_id, account, submitted_ms, remixed_from, webhook_url, model, prompt, negative_prompt, width, height, frames,
+        fps, seed, prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms,
         worker_id, video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
         stage, step, steps, ends_ms, preview, changes,
     ) = row  # fmt: skip
@@ -128,6 +129,7 @@ def read_task(row: Fetched) -> Task:
         ends_ms,
         preview,
         changes,
+        webhook_url,
     )
 
 

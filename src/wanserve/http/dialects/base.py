@@ -17,6 +17,7 @@ from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import State, Task, Variant
+from wanserve.domain.webhooks import WebhookEndpoint
 from wanserve.outlook import Outlook
 
 JsonObject = Mapping[str, object]
@@ -221,6 +222,29 @@ class ListModels(_Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddWebhook(_Operation):
+    """Adds a webhook of the account: `read` returns its URL and the names of its events, None for all."""
+
+    read: Callable[[DialectRequest], tuple[str, Collection[str] | None]]
+    write: Callable[[WebhookEndpoint, AnswerContext], JsonObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListWebhooks(_Operation):
+    """Lists the webhooks of the account; `write` also gets the secret of the messages to the URLs of single tasks."""
+
+    write: Callable[[Sequence[WebhookEndpoint], str, AnswerContext], JsonObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveWebhook(_Operation):
+    """Removes the webhook whose id `read` returns; `write` gets the id."""
+
+    read: Callable[[DialectRequest], str]
+    write: Callable[[str, AnswerContext], JsonObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsupported(_Operation):
     """An operation of the API that this server does not support; `why` is the message for the user."""
 
@@ -230,7 +254,10 @@ class Unsupported(_Operation):
 TaskOperation = Query | Submit | Remix | CancelTask
 """Operations whose answer is about one task."""
 
-AccountOperation = List | Delete | ListModels | Unsupported
+WebhookOperation = AddWebhook | ListWebhooks | RemoveWebhook
+"""Operations on the account's webhooks."""
+
+AccountOperation = List | Delete | ListModels | WebhookOperation | Unsupported
 """The other operations that answer with JSON."""
 
 Operation = TaskOperation | AccountOperation | Content | Events

@@ -36,6 +36,10 @@ Watermark = Annotated[
     bool | None,
     Field(description="Whether a text at the bottom right says that the video was generated. The default is false."),
 ]
+WebhookUrl = Annotated[
+    str | None,
+    Field(description="A URL that is told how the video ends, as a signed webhook. https://, and no private address."),
+]
 
 
 def one_of(values: Iterable[str | int], description: str = "") -> FieldInfo:

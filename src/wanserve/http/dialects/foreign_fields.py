@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from wanserve.domain.catalogue import TIERS
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.dialects.base import UnsupportedParameter
-from wanserve.http.dialects.fields import one_of
+from wanserve.http.dialects.fields import WebhookUrl, one_of
 
 # Without `audio_url` and `with_audio`: the vendor's SDK for Java and n8n send them for every model, and the vendor ignores
 # them for these models, whose videos are silent.
@@ -157,7 +157,10 @@ _Side = Annotated[
 
 
 class ExtensionFields(BaseModel):
-    """The fields in which clients of other servers say size and sampling; `domain/rules.py` compares them with the model."""
+    """The fields in which clients of other servers say size and sampling, and ours of a webhook.
+
+    `domain/rules.py` compares the former with the model.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -168,6 +171,7 @@ class ExtensionFields(BaseModel):
     fps: Annotated[int | None, Field(description=_FIXED)] = None
     num_inference_steps: Annotated[int | None, Field(description=_FIXED)] = None
     guidance_scale: Annotated[float | None, Field(description=_FIXED)] = None
+    webhook_url: WebhookUrl = None
 
     def apply_to(self, request: VideoRequest) -> VideoRequest:
         """The request with these fields."""
@@ -180,6 +184,7 @@ class ExtensionFields(BaseModel):
             fps=self.fps,
             steps=self.num_inference_steps,
             guidance_scale=self.guidance_scale,
+            webhook_url=self.webhook_url,
         )
 
 

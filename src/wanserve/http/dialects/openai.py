@@ -72,6 +72,7 @@ from wanserve.http.dialects.openai_models import (
     VideoStatus,
     video_id,
 )
+from wanserve.http.dialects.openai_webhooks import webhook_operations
 from wanserve.http.dialects.reading import read_fields
 from wanserve.http.dialects.vendor import retry_after
 from wanserve.outlook import Outlook
@@ -206,6 +207,7 @@ class OpenAI:
             ),
             ListModels(method="GET", path="/v1/models", read=read_all_models, write=write_models, docs=docs.MODELS),
             ListModels(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, docs=docs.MODEL),
+            *webhook_operations(),
             *_unsupported(),
         )
 
@@ -317,7 +319,7 @@ def read_remix(request: DialectRequest) -> RemixRequest:
     refuse_unsupported(body.model_extra, misplaced=_NOT_IN_REMIX)
     if body.n not in (None, 1):
         raise InvalidRequest("count", "must be 1: one video a task")
-    return RemixRequest(task_id, body.prompt)
+    return RemixRequest(task_id, body.prompt, body.webhook_url)
 
 
 def read_idempotency(request: DialectRequest) -> Idempotency:

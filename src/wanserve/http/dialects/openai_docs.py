@@ -7,7 +7,14 @@ from wanserve.domain.errors import ModelNotFound
 from wanserve.http.dialects import samples
 from wanserve.http.dialects.base import Docs
 from wanserve.http.dialects.forms import FORMS
-from wanserve.http.dialects.openai_models import ContentQuery, CreateBody, OpenAIListQuery, RemixBody, video_id
+from wanserve.http.dialects.openai_models import (
+    ContentQuery,
+    CreateBody,
+    OpenAIListQuery,
+    RemixBody,
+    WebhookBody,
+    video_id,
+)
 
 _JSON_OR_FORM: Final = ("application/json", *FORMS)
 _VIDEO_PATH: Final = {"video_id": video_id(samples.TASK_ID)}
@@ -49,6 +56,24 @@ ALL_EVENTS: Final = Docs(
     summary="Be told what happens to all videos",
     description="Server-sent events about the videos of the key's account. Not an operation of OpenAI's.",
     header_parameters=(_LAST_EVENT_ID,),
+)
+ADD_WEBHOOK: Final = Docs(
+    operation_id="wanserveAddWebhook",
+    summary="Have a URL told how videos end",
+    description="Messages in the form of Standard Webhooks. Not an operation of OpenAI's.",
+    body=WebhookBody,
+    body_example={"url": "https://example.com/hooks", "events": ["video.completed", "video.failed"]},
+)
+LIST_WEBHOOKS: Final = Docs(
+    operation_id="wanserveListWebhooks",
+    summary="List the webhooks",
+    description="Those of the key's account, without their secrets. Not an operation of OpenAI's.",
+)
+REMOVE_WEBHOOK: Final = Docs(
+    operation_id="wanserveRemoveWebhook",
+    summary="Remove a webhook",
+    description="What waits for it is not sent any more. Not an operation of OpenAI's.",
+    path_examples={"webhook_id": samples.WEBHOOK.id},
 )
 LIST: Final = Docs(operation_id="openaiListVideos", summary="List videos", query=OpenAIListQuery)
 DELETE: Final = Docs(

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from wanserve.domain.catalogue import MODELS
+from wanserve.domain.webhooks import EventType
 from wanserve.http.dialects.fields import (
     Count,
     NegativePrompt,
@@ -13,6 +14,7 @@ from wanserve.http.dialects.fields import (
     PromptExtend,
     Seed,
     Watermark,
+    WebhookUrl,
     one_of,
     size_field,
 )
@@ -59,6 +61,7 @@ class RemixBody(BaseModel):
 
     prompt: Prompt
     n: Count = None
+    webhook_url: WebhookUrl = None
 
 
 class OpenAIListQuery(BaseModel):
@@ -170,6 +173,51 @@ class ModelList(TypedDict):
 
     object: Literal["list"]
     data: list[ModelObject]
+
+
+WebhookEvent = Literal["video.completed", "video.failed", "video.canceled"]
+
+
+class WebhookBody(BaseModel):
+    """The body of a new webhook."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Field(description="https://, and no private address, unless the server allows it.")]
+    events: Annotated[list[str] | None, Field(description=f"Some of {', '.join(EventType)}. Left out: all.")] = None
+
+
+class WebhookObject(TypedDict):
+    """A URL that is told how videos end. `disabled_reason` is null while it is."""
+
+    id: str
+    object: Literal["webhook"]
+    url: str
+    events: list[WebhookEvent]
+    created_at: UnixSeconds
+    disabled_reason: str | None
+
+
+class NewWebhookObject(WebhookObject):
+    """A webhook with the secret that signs its messages, which is told only once."""
+
+    secret: str
+
+
+class WebhookList(TypedDict):
+    """The webhooks of the account. `task_secret` signs the messages to the `webhook_url` of single videos."""
+
+    object: Literal["list"]
+    data: list[WebhookObject]
+    task_secret: str
+
+
+class DeletedWebhook(TypedDict):
+    """The answer to the removal of a webhook."""
+
+    id: str
+    object: Literal["webhook.deleted"]
+    deleted: Literal[True]
 
 
 class ErrorObject(TypedDict):

@@ -7,6 +7,7 @@ from typing import Final
 from wanserve.domain.generation import Generation
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import Failure, State, Task, Video
+from wanserve.domain.webhooks import EventType, WebhookEndpoint
 from wanserve.http.dialects.base import AnswerContext
 
 TASK_ID: Final = "19d8e7a6-c652-4f0e-9a53-0f6f4a1e2b3c"
@@ -37,6 +38,15 @@ FAILED: Final = replace(
 CANCELED: Final = replace(PENDING, state=State.CANCELED, ended_ms=_SUBMITTED_MS + 5_000)
 TASKS: Final = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELED)
 FOUND: Final = Found(Search(limit=10, counted=True), [RUNNING], more=False, total=1)
+
+WEBHOOK: Final = WebhookEndpoint(
+    "we_0f6f4a1e2b3c9a53",
+    "default",
+    "https://example.com/hooks",
+    (EventType.COMPLETED, EventType.FAILED),
+    "whsec_bm90IGEgcmVhbCBzZWNyZXQsIGJ1dCBhbiBleGFtcGxl",
+    _SUBMITTED_MS,
+)
 
 CONTEXT: Final = AnswerContext("4909100c-7b5a-4f92-bfe5-2f1d6c0a9b8e")
 WITH_VIDEO: Final = replace(CONTEXT, video_url=f"http://127.0.0.1:8000/files/{_KEY}?expires=1757239496&signature=…")

@@ -36,6 +36,7 @@ FIELD_PATHS: Final = {
     "height": "parameters.height",
     "fps": "parameters.fps",
     "guidance_scale": "parameters.guidance_scale",
+    "webhook_url": "parameters.webhook_url",
     **{field: f"parameters.{name}" for field, name in FIELD_NAMES.items()},
 }
 """The path of each of VideoRequest's fields in the body."""

@@ -28,6 +28,9 @@ TABLES: Final = {
     "counted_submits": "task_id",
     "workers": "id",
     "stage_times": "rowid",
+    "webhook_endpoints": "created_ms, id",
+    "webhook_secrets": "account",
+    "webhook_deliveries": "created_ms, id",
 }
 """What is moved, in an order that foreign keys allow; each with the order of its rows, which the new numbers follow."""
 

@@ -7,6 +7,7 @@ from wanserve.store.postgres.move import move
 from wanserve.store.postgres.shared import PostgresLinkSecret, PostgresRefusals, PostgresTokens
 from wanserve.store.postgres.tasks import PostgresTasks
 from wanserve.store.postgres.times import PostgresTimes
+from wanserve.store.postgres.webhooks import PostgresWebhooks
 
 __all__ = ["move", "open_postgres"]
 
@@ -25,6 +26,7 @@ def open_postgres(url: str, *, owner: bool, sweeps: bool) -> OpenedStores:
         tasks,
         PostgresKeys(database),
         PostgresTimes(database),
+        PostgresWebhooks(database),
         PostgresLinkSecret(database),
         database.id(),
         close,

@@ -193,6 +193,7 @@ class PostgresTasks:
         except UNSTORABLE:
             return None
         self._listener.watches.tell(task_id)
+        self._listener.wakeup.wake()
         return canceled
 
     def remove(self, account: str, task_id: str) -> bool:

@@ -153,7 +153,10 @@ class SqliteTasks:
     def cancel(self, account: str, task_id: str, states: Collection[State]) -> Task | None:
         """See TaskStore."""
         values = (self._clock(), task_id, account, json.dumps(list(states)))
-        row = self._database.write(lambda connection: connection.execute(sql.CANCEL_TASK, values).fetchone())
+        # What sends webhooks waits for ends too.
+        row = self._database.write(
+            lambda connection: connection.execute(sql.CANCEL_TASK, values).fetchone(), wakes=True
+        )
         self._watches.tell(task_id)
         return None if row is None else read_task(row)
 
