@@ -41,6 +41,11 @@ class WanOptions:
         """The settings that the command line has."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    def refuse_given(self) -> None:
+        """Raise InvalidRequest where the command line has one: a server has its own."""
+        for name in self.given():
+            raise InvalidRequest(name, "is a setting of the server: leave it out, or leave out --url")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wanserve generate`."""
@@ -78,8 +83,7 @@ def run_generate(arguments: argparse.Namespace) -> int:
     made_here = arguments.url is None and (arguments.engine or wan.given())
     url, key = ("", "") if made_here else client_address(arguments.url, arguments.key)
     if url:
-        for name in wan.given():
-            raise InvalidRequest(name, "is a setting of the server: leave it out, or leave out --url")
+        wan.refuse_given()
         videos = [replace(video, model=video.model or DEFAULT_MODEL) for video in videos]
         with show_bars(console, named=len(videos) > 1) as bars:
             generate_through_server(url, key, videos, bars, printer.report)
@@ -150,14 +154,21 @@ def generate_here(settings: Settings, videos: Sequence[VideoOptions], bars: Bars
             try:
                 made = engine.make(generation, video.output, bar.tell)
             except EngineFailed as error:
-                if len(videos) == 1:
-                    raise
-                report(Result(video, error=str(error)))
+                failed = error
+            else:
+                bar.tell("done", 1.0)
+                notes |= dict.fromkeys(made.notes)
+                report(Result(video, recipe=_recipe(generation)))
                 continue
-            bar.tell("done", 1.0)
-            notes |= dict.fromkeys(made.notes)
-            report(Result(video, recipe=_recipe(generation)))
+            _report_failure(report, video, failed, alone=len(videos) == 1)
     return list(notes)
+
+
+def _report_failure(report: Report, video: VideoOptions, failed: EngineFailed, *, alone: bool) -> None:
+    """Report that one of several videos was not made; the error of one that is alone is the command's."""
+    if alone:
+        raise failed
+    report(Result(video, error=str(failed)))
 
 
 def _request(video: VideoOptions) -> VideoRequest:

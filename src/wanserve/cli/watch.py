@@ -4,9 +4,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from statistics import median
 from typing import Final
 
@@ -61,16 +62,22 @@ def run_watch(arguments: argparse.Namespace) -> None:
         outlooks = Outlooks(core.tasks.store, core.times, time.monotonic)
         views = look(core.tasks.store, outlooks, arguments.interval)
         if arguments.json:
-            for view in views:
-                print(json.dumps({"queue": view.queue, "workers": view.workers}, ensure_ascii=False), flush=True)
-                if arguments.once:
-                    return
+            _print_json(islice(views, 1) if arguments.once else views)
         elif arguments.once or not sys.stdout.isatty():
             Console(width=None if sys.stdout.isatty() else WIDE).print(drawn(next(views)))
         else:
-            with Live(auto_refresh=False, console=Console()) as live:
-                for view in views:
-                    live.update(drawn(view), refresh=True)
+            _show(views)
+
+
+def _print_json(views: Iterable[View]) -> None:
+    for view in views:
+        print(json.dumps({"queue": view.queue, "workers": view.workers}, ensure_ascii=False), flush=True)
+
+
+def _show(views: Iterable[View]) -> None:
+    with Live(auto_refresh=False, console=Console()) as live:
+        for view in views:
+            live.update(drawn(view), refresh=True)
 
 
 def look(store: TaskStore, outlooks: Outlooks, interval_s: float) -> Iterator[View]:
@@ -84,54 +91,66 @@ def look(store: TaskStore, outlooks: Outlooks, interval_s: float) -> Iterator[Vi
 
 def view_of(store: TaskStore, outlooks: Outlooks) -> View:
     """How things are now. Raises StoreUnavailable."""
-    now_ms = store.now_ms()
     rows: dict[str, Row] = {}
 
     def row(model: str) -> Row:
         empty: Row = {"model": model, "waiting": 0, "running": 0, "oldest_s": None, "made": 0, "typical_s": None}
         return rows.setdefault(model, empty)
 
+    now_ms = store.now_ms()
     for count in store.state_counts():
         if count.state is State.PENDING:
             oldest_s = None if count.oldest_ms is None else max(0, (now_ms - count.oldest_ms) // 1000)
             row(count.model).update(waiting=count.count, oldest_s=oldest_s)
         elif count.state is State.RUNNING:
             row(count.model).update(running=count.count)
-    took: dict[str, list[float]] = {}
-    for task in store.search(None, Search((State.SUCCEEDED,), ended_since_ms=now_ms - LATELY_SECONDS * 1000)):
-        if task.started_ms is not None and task.ended_ms is not None:
-            took.setdefault(task.generation.model, []).append((task.ended_ms - task.started_ms) / 1000)
-    for model, seconds in took.items():
+    for model, seconds in _made_lately(store, now_ms).items():
         row(model).update(made=len(seconds), typical_s=round(median(seconds), 1))
     return View([rows[model] for model in sorted(rows)], [_worker(each, outlooks) for each in worker_states(store)])
 
 
+def _made_lately(store: TaskStore, now_ms: int) -> dict[str, list[float]]:
+    """How many seconds each video took that was made within the last hour, by model."""
+    took: dict[str, list[float]] = {}
+    for task in store.search(None, Search((State.SUCCEEDED,), ended_since_ms=now_ms - LATELY_SECONDS * 1000)):
+        if task.started_ms is not None and task.ended_ms is not None:
+            took.setdefault(task.generation.model, []).append((task.ended_ms - task.started_ms) / 1000)
+    return took
+
+
 def _worker(worker: WorkerState, outlooks: Outlooks) -> Row:
-    task = worker.task
-    outlook = None if task is None else outlooks.of(task)
-    left_s = None if outlook is None else outlook.seconds_left
-    return {
+    row: Row = {
         "worker": worker.row.id,
         "host": worker.row.host,
         "device": worker.row.device,
         "engine": worker.row.engine,
         "state": worker.name,
-        "task": task and task.id,
-        "model": task and task.generation.model,
-        "stage": outlook and outlook.stage.value,
-        "step": outlook.step if outlook and outlook.steps else None,
-        "steps": outlook.steps if outlook and outlook.steps else None,
-        "progress": task and round(task.progress, 3),
-        "seconds_left": None if left_s is None else round(left_s, 1),
+        **dict.fromkeys(("task", "model", "stage", "step", "steps", "progress", "seconds_left")),
     }
+    task = worker.task
+    if task is None:
+        return row
+    row |= {"task": task.id, "model": task.generation.model, "progress": round(task.progress, 3)}
+    outlook = outlooks.of(task)
+    if outlook is None:
+        return row
+    left_s = outlook.seconds_left
+    row |= {"stage": outlook.stage.value, "seconds_left": None if left_s is None else round(left_s, 1)}
+    return row | ({"step": outlook.step, "steps": outlook.steps} if outlook.steps else {})
 
 
 def drawn(view: View) -> RenderableType:
     """The view as two tables."""
-    queue = Table("model", "waiting", "running", "oldest waits", "made last hour", "takes", box=None)
-    for row in view.queue:
+    nothing = Text("nothing waits, and nothing was made within the last hour")
+    queue = _queue_table(view.queue) if view.queue else nothing
+    return Group(queue, "", _worker_table(view.workers) if view.workers else Text("there is no worker"))
+
+
+def _queue_table(rows: Iterable[Row]) -> Table:
+    table = Table("model", "waiting", "running", "oldest waits", "made last hour", "takes", box=None)
+    for row in rows:
         oldest, typical = row["oldest_s"], row["typical_s"]
-        queue.add_row(
+        table.add_row(
             str(row["model"]),
             str(row["waiting"]),
             str(row["running"]),
@@ -139,17 +158,20 @@ def drawn(view: View) -> RenderableType:
             str(row["made"]),
             "" if typical is None else f"{typical} s",
         )
-    workers = Table("host", "device", "engine", "state", "task", "stage", "done", "left", box=None)
-    for row in view.workers:
+    return table
+
+
+def _worker_table(rows: Iterable[Row]) -> Table:
+    table = Table("host", "device", "engine", "state", "task", "stage", "done", "left", box=None)
+    for row in rows:
         progress = row["progress"]
-        workers.add_row(
+        table.add_row(
             *(str(row[name] or "") for name in ("host", "device", "engine", "state", "task")),
             _stage(row),
             f"{progress:.0%}" if isinstance(progress, float) else "",
             left_text(row["seconds_left"] if isinstance(row["seconds_left"], float) else None),
         )
-    nothing = Text("nothing waits, and nothing was made within the last hour")
-    return Group(queue if view.queue else nothing, "", workers if view.workers else Text("there is no worker"))
+    return table
 
 
 def _stage(row: Row) -> str:

@@ -1,18 +1,15 @@
 """`wanserve webhooks`: adds, lists and removes webhooks, shows what was delivered, and sends it again."""
 
 import argparse
-import asyncio
 import json
-import time
 from contextlib import closing
 from urllib.parse import urlsplit
 
-import wanserve
 from wanserve.cli.options import Subcommands, add_data_dir, add_json, open_data_dir, settings_from
 from wanserve.cli.output import print_rows, time_text
 from wanserve.core import open_core
 from wanserve.domain.webhook_store import DeliverySearch
-from wanserve.domain.webhooks import EventType, Tried, WebhookEndpoint
+from wanserve.domain.webhooks import EventType, WebhookEndpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,25 +119,13 @@ def run_test(arguments: argparse.Namespace) -> int:
     """`wanserve webhooks test`: from this machine, whether a server runs or not."""
     settings = settings_from(arguments)
     with closing(open_core(settings)) as core:
-        endpoint = core.webhooks.get(arguments.id)
-    tried = asyncio.run(_send_test(endpoint, allow_private=settings.webhooks_private))
+        endpoint, now_ms = core.webhooks.get(arguments.id), core.webhooks.store.now_ms()
+    # Imported here, because no other of these commands sends anything, and the libraries take long to import.
+    from wanserve.webhooks.ping import ping  # noqa: PLC0415
+
+    tried = ping(endpoint, now_ms, allow_private=settings.webhooks_private)
     print(f"delivered, status {tried.status}" if tried.delivered else f"not delivered: {tried.error}")
     return 0 if tried.delivered else 1
-
-
-async def _send_test(endpoint: WebhookEndpoint, *, allow_private: bool) -> Tried:
-    # Imported here, because no other of these commands sends anything, and the libraries take long to import.
-    from wanserve.core import Uuids  # noqa: PLC0415
-    from wanserve.webhooks.payload import ping_message  # noqa: PLC0415
-    from wanserve.webhooks.sender import Sender  # noqa: PLC0415
-
-    now_ms = int(time.time() * 1000)
-    sender = Sender(allow_private, f"wanserve/{wanserve.__version__}")
-    try:
-        message = ping_message(f"msg_{Uuids()().replace('-', '')}", now_ms)
-        return await sender.send(endpoint.url, message, endpoint.secrets(now_ms))
-    finally:
-        await sender.close()
 
 
 def _row(endpoint: WebhookEndpoint) -> dict[str, object]:

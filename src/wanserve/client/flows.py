@@ -143,16 +143,21 @@ class Course:
         self.failed += 1
         if self.tries is not None and self.failed >= self.tries:
             return None
-        # Some of the pause is by chance, so that many clients do not come back at the same moment.
-        doubled_s = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self.failed - 1, 16), LONGEST_PAUSE_SECONDS)
-        pause_s = doubled_s * random.uniform(0.5, 1.0) if advised_s is None else advised_s
-        known_s = self.retries.seconds if self.retries.answered else min(self.retries.seconds, NEW_SERVER_SECONDS)
-        if now_s + pause_s > self.first_failed_s + known_s:
+        pause_s = self._growing_pause_s() if advised_s is None else advised_s
+        if now_s + pause_s > self.first_failed_s + self._patience_s():
             return None
         if self.deadline_s is None or now_s + pause_s <= self.deadline_s:
             return pause_s
         self.late = advised_s is not None or now_s >= self.deadline_s
         return None if self.late else self.deadline_s - now_s
+
+    def _patience_s(self) -> float:
+        return self.retries.seconds if self.retries.answered else min(self.retries.seconds, NEW_SERVER_SECONDS)
+
+    def _growing_pause_s(self) -> float:
+        # Some of the pause is by chance, so that many clients do not come back at the same moment.
+        doubled_s = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self.failed - 1, 16), LONGEST_PAUSE_SECONDS)
+        return doubled_s * random.uniform(0.5, 1.0)
 
     def succeeded(self) -> None:
         """Count the failures anew."""

@@ -1,5 +1,6 @@
 """The course of a wait: the event stream, with polls behind it. What is told of a video can be lost, and is asked again."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -106,25 +107,27 @@ def _poll(wait: _Wait) -> Flow[Answer]:
 
 def _listen(wait: _Wait, video: VideoInfo) -> Flow[None]:
     """Tell of the events until the stream ends: with the video, or because it broke, or because a deadline is near."""
-    now_s = wait.retries.now_s
     wait.events.restart()
-    try:
+    with suppress(ServerUnreachable, UnexpectedAnswer):
         opened: Answer = yield Open(requests.events(wait.video_id, wait.events.last_id), SILENCE_SECONDS)
         if opened.refused or not opened.headers.get("content-type", "").startswith("text/event-stream"):
-            wait.stream_at_s = now_s() + REFUSED_SECONDS
+            wait.stream_at_s = wait.retries.now_s() + REFUSED_SECONDS
             yield Close()
             return
         wait.retries.answered = True
-        while wait.streams and (arrived := (yield NextBytes())):
-            for data in wait.events.feed(arrived):
-                after = read_event(wait.video or video, data)
-                # What it has become is asked for: the poll has the link to the video too.
-                if after is not None and not after.ended:
-                    yield from wait.learn(after)
-    except (ServerUnreachable, UnexpectedAnswer):
-        pass
+        yield from _hear(wait, video)
     yield Close()
-    wait.stream_at_s = now_s() + wait.events.again_s
+    wait.stream_at_s = wait.retries.now_s() + wait.events.again_s
+
+
+def _hear(wait: _Wait, video: VideoInfo) -> Flow[None]:
+    """Tell of the events of the stream that is open."""
+    while wait.streams and (arrived := (yield NextBytes())):
+        for data in wait.events.feed(arrived):
+            after = read_event(wait.video or video, data)
+            # What it has become is asked for: the poll has the link to the video too.
+            if after is not None and not after.ended:
+                yield from wait.learn(after)
 
 
 def _made(video: VideoInfo) -> VideoInfo:

@@ -8,6 +8,7 @@ import hmac
 import re
 import socket
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -213,16 +214,20 @@ def checked_url(field: str, url: str, *, allow_private: bool) -> str:
         port = parts.port
     except ValueError:
         raise InvalidRequest(field, "must be a URL with a host, and perhaps a port from 1 to 65535") from None
-    if parts.scheme not in ("https", "http"):
-        raise InvalidRequest(field, "must begin with https://")
-    if parts.scheme == "http" and not allow_private:
-        raise InvalidRequest(field, "must begin with https://, as this server does not allow http://")
+    _check_scheme(field, parts.scheme, allow_private=allow_private)
     if "@" in parts.netloc:
         raise InvalidRequest(field, "must have no user name and no password")
     if "#" in url:
         raise InvalidRequest(field, "must have no fragment (#)")
     _check_host(field, parts.netloc, port, allow_private=allow_private)
     return url if parts.path else parts._replace(path="/").geturl()
+
+
+def _check_scheme(field: str, scheme: str, *, allow_private: bool) -> None:
+    if scheme not in ("https", "http"):
+        raise InvalidRequest(field, "must begin with https://")
+    if scheme == "http" and not allow_private:
+        raise InvalidRequest(field, "must begin with https://, as this server does not allow http://")
 
 
 def _check_host(field: str, netloc: str, port: int | None, *, allow_private: bool) -> None:
@@ -239,10 +244,8 @@ def _check_host(field: str, netloc: str, port: int | None, *, allow_private: boo
 
 def literal_address(host: str) -> Address | None:
     """The address that a host spells out, also as C libraries read it (`0x7f.1`, `2130706433`, `0177.0.0.1`); or None."""
-    try:
+    with suppress(ValueError):
         return ip_address(host)
-    except ValueError:
-        pass
     try:
         return IPv4Address(socket.inet_aton(host.rstrip(".")))
     except (OSError, UnicodeEncodeError):

@@ -188,12 +188,12 @@ class _Stream:
                     await self._tell(news)
                     comment_at_s = loop.time() + COMMENT_SECONDS
                 elif loop.time() >= comment_at_s:
-                    try:
-                        await still_valid()
-                    except WanserveError:
-                        return
+                    await still_valid()
                     await self._send(b":\n\n")
                     comment_at_s = loop.time() + COMMENT_SECONDS
+        except WanserveError:
+            # The key was revoked meanwhile, or cannot be read; a client whose key is valid comes again.
+            return
         finally:
             gone.cancel()
 

@@ -106,17 +106,21 @@ class Feed:
         """Look again and again until no stream is left."""
         try:
             while self._watches and not self.stopping.is_set():
-                with suppress(StoreUnavailable):
-                    await self._look()
+                await self._look_once()
                 await asyncio.sleep(LOOK_SECONDS)
-        except Exception:
-            # The outermost frame of this coroutine. The streams go on with their comments, and the next one looks again.
-            log.exception("the event streams were not served")
         finally:
             self._seen.clear()
             self._looking = None
             for watch in self._watches:
                 watch.arrived.set()
+
+    async def _look_once(self) -> None:
+        try:
+            with suppress(StoreUnavailable):
+                await self._look()
+        except Exception:
+            # The outermost frame of a look: the next one may succeed.
+            log.exception("a look for the event streams failed")
 
     async def _look(self) -> None:
         ids = {watch.task_id for watch in self._watches if watch.task_id is not None}

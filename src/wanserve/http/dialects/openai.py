@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
-from wanserve.domain.catalogue import ModelCard, Size
+from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import (
     InvalidKey,
     InvalidRequest,
@@ -23,11 +23,10 @@ from wanserve.domain.errors import (
 from wanserve.domain.idempotency import Idempotency, RetryCount
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
-from wanserve.domain.search import Found, Search
-from wanserve.domain.task import UNFINISHED, State, Task, Variant
+from wanserve.domain.search import Search
+from wanserve.domain.task import UNFINISHED, State, Variant
 from wanserve.http.dialects import openai_docs as docs
 from wanserve.http.dialects.base import (
-    AnswerContext,
     CancelTask,
     Content,
     Delete,
@@ -53,31 +52,31 @@ from wanserve.http.dialects.base import (
 )
 from wanserve.http.dialects.foreign_fields import FIELD_NAMES, refuse_unsupported
 from wanserve.http.dialects.forms import read_form_or_json
+from wanserve.http.dialects.openai_answers import (
+    STATUS,
+    VIDEOS,
+    write_deleted,
+    write_deleted_event,
+    write_event,
+    write_list,
+    write_model,
+    write_models,
+    write_preview,
+    write_video,
+)
 from wanserve.http.dialects.openai_models import (
     ID_PREFIX,
     ContentQuery,
     CreateBody,
-    DeletedVideo,
-    ModelList,
-    ModelObject,
     OpenAIError,
     OpenAIListQuery,
     RemixBody,
-    VideoError,
-    VideoEvent,
-    VideoEventState,
-    VideoList,
-    VideoObject,
-    VideoPreview,
-    VideoStatus,
     video_id,
 )
 from wanserve.http.dialects.openai_webhooks import webhook_operations
 from wanserve.http.dialects.reading import read_fields
 from wanserve.http.dialects.vendor import retry_after
-from wanserve.outlook import Outlook
 
-VIDEOS: Final = "/v1/videos"
 VIDEO: Final = f"{VIDEOS}/{{video_id}}"
 RETRY_COUNT_HEADER: Final = "x-stainless-retry-count"
 """Sent by the vendor's own clients: how often they have sent this request before."""
@@ -94,29 +93,6 @@ _ID: Final = re.compile(rf"{ID_PREFIX}([0-9a-f]{{8}})([0-9a-f]{{4}})([0-9a-f]{{4
 _SIZE: Final = re.compile(r"([1-9]\d{0,4})[x*]([1-9]\d{0,4})", re.ASCII)
 _SECONDS: Final = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 
-_STATUS: Final[dict[State, VideoStatus]] = {
-    State.PENDING: "queued",
-    State.RUNNING: "in_progress",
-    State.SUCCEEDED: "completed",
-    State.FAILED: "failed",
-    # OpenAI has no canceled state, and a client would poll for ever on a state that it does not know.
-    State.CANCELED: "failed",
-}
-
-_EVENT_STATES: Final[dict[State, VideoEventState]] = {
-    State.PENDING: "pending",
-    State.RUNNING: "running",
-    State.SUCCEEDED: "succeeded",
-    State.FAILED: "failed",
-    State.CANCELED: "canceled",
-}
-
-_RELEASED_S: Final = {
-    "wanx2.1-t2v-turbo": 1_740_441_600,
-    "wanx2.1-t2v-plus": 1_740_441_600,
-    "wan2.2-t2v-plus": 1_753_660_800,
-}
-"""When the open weights were published, in seconds since 1970: 25 February and 28 July 2025, by their READMEs."""
 
 _ERRORS: Final[dict[type[WanserveError], tuple[int, str | None]]] = {
     MissingKey: (401, "invalid_api_key"),
@@ -244,7 +220,7 @@ def _message(error: WanserveError) -> str:
         case TaskNotFound():
             return f"Video with id '{video_id(error.task_id)}' not found."
         case VideoNotReady():
-            return f"Video with id '{video_id(error.task_id)}' is {_STATUS[State(error.state)]}: it has no content."
+            return f"Video with id '{video_id(error.task_id)}' is {STATUS[State(error.state)]}: it has no content."
         case _:
             return "The server had an error while processing your request." if error.status >= 500 else str(error)
 
@@ -356,101 +332,6 @@ def read_all_models(request: DialectRequest) -> None:
 def read_all_tasks(request: DialectRequest) -> None:
     """None, for all tasks of the account."""
     return
-
-
-def write_event(task: Task, outlook: Outlook | None) -> VideoEvent:
-    """The data of an event about a video."""
-    counted = outlook is not None and outlook.steps > 0
-    left_s = None if outlook is None else outlook.seconds_left
-    return {
-        "id": video_id(task.id),
-        "state": _EVENT_STATES[task.state],
-        "stage": None if outlook is None else outlook.stage.value,
-        "step": outlook.step if outlook is not None and counted else None,
-        "steps": outlook.steps if outlook is not None and counted else None,
-        "fraction": round(task.progress, 3),
-        "place": None if outlook is None else outlook.place,
-        "seconds_left": None if left_s is None else round(left_s, 1),
-        "preview_step": task.preview or None,
-        "error": _video_error(task),
-    }
-
-
-def write_preview(task: Task) -> VideoPreview:
-    """The data of an event about a new picture of a video that is being made."""
-    name = video_id(task.id)
-    return {"id": name, "step": task.preview, "url": f"{VIDEOS}/{name}/content?variant=preview"}
-
-
-def write_deleted_event(task_id: str) -> DeletedVideo:
-    """The data of the last event about a video that was deleted."""
-    return {"id": video_id(task_id), "object": "video.deleted", "deleted": True}
-
-
-def write_video(task: Task, context: AnswerContext, retention_ms: int) -> VideoObject:
-    """The answer about one video, with the link to it where there is one. The vendor's answers have no link."""
-    return {**_video(task, retention_ms), "url": context.video_url}
-
-
-def _video(task: Task, retention_ms: int) -> VideoObject:
-    made, ended_ms = task.generation, task.ended_ms
-    done_ms = ended_ms if task.state is State.SUCCEEDED else None
-    return {
-        "id": video_id(task.id),
-        "object": "video",
-        "model": made.model,
-        "status": _STATUS[task.state],
-        "progress": 100 if task.state is State.SUCCEEDED else min(99, int(task.progress * 100)),
-        "created_at": task.submitted_ms // 1000,
-        "completed_at": None if done_ms is None else done_ms // 1000,
-        "expires_at": None if done_ms is None else (done_ms + retention_ms) // 1000,
-        "prompt": made.prompt,
-        "size": f"{made.width}x{made.height}",
-        "seconds": str(round(made.seconds)),
-        "remixed_from_video_id": None if task.remixed_from is None else video_id(task.remixed_from),
-        "error": _video_error(task),
-        "negative_prompt": made.negative_prompt,
-        "seed": made.seed,
-        "prompt_extend": made.prompt_extend,
-        "watermark": made.watermark,
-    }
-
-
-def _video_error(task: Task) -> VideoError | None:
-    if task.state is State.CANCELED:
-        return {"code": "cancelled", "message": "The video was canceled."}
-    return None if task.failure is None else {"code": task.failure.code, "message": task.failure.message}
-
-
-def write_list(found: Found, context: AnswerContext, retention_ms: int) -> VideoList:
-    """One page of videos."""
-    videos = [_video(task, retention_ms) for task in found.tasks]
-    return {
-        "object": "list",
-        "data": videos,
-        "first_id": videos[0]["id"] if videos else None,
-        "last_id": videos[-1]["id"] if videos else None,
-        "has_more": found.more,
-    }
-
-
-def write_deleted(task_id: str, context: AnswerContext) -> DeletedVideo:
-    """The answer to a delete."""
-    return {"id": video_id(task_id), "object": "video.deleted", "deleted": True}
-
-
-def write_models(cards: Sequence[ModelCard], context: AnswerContext) -> ModelList:
-    """All models."""
-    return {"object": "list", "data": [_model(card) for card in cards]}
-
-
-def write_model(cards: Sequence[ModelCard], context: AnswerContext) -> ModelObject:
-    """The one model that was requested."""
-    return _model(cards[0])
-
-
-def _model(card: ModelCard) -> ModelObject:
-    return {"id": card.name, "object": "model", "created": _RELEASED_S.get(card.name, 0), "owned_by": "wan"}
 
 
 def _unsupported() -> list[Unsupported]:
