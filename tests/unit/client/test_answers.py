@@ -19,7 +19,7 @@ from wanserve.client.requests import create
 from wanserve.domain.progress import Stage
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import Failed, Failure, Succeeded, Task
-from wanserve.http.dialects import openai
+from wanserve.http.dialects import openai_answers
 from wanserve.http.dialects.base import AnswerContext
 from wanserve.http.events import _event, outlook_headers
 from wanserve.outlook import Outlook
@@ -44,7 +44,9 @@ def tasks() -> dict[str, Task]:
 @pytest.mark.parametrize("state", tasks())
 def test_a_video_is_read_as_the_server_writes_it(state: str) -> None:
     task = tasks()[state]
-    told = openai.write_video(task, replace(CONTEXT, video_url=CONTEXT.video_url if task.video else None), 3_600_000)
+    told = openai_answers.write_video(
+        task, replace(CONTEXT, video_url=CONTEXT.video_url if task.video else None), 3_600_000
+    )
     read = answers.read_video(answer(told))
     assert (read.state, read.ended) == (state, state not in ("pending", "running"))
     assert read.url == (CONTEXT.video_url if state == "succeeded" else None)
@@ -72,8 +74,8 @@ def test_the_headers_of_a_poll_are_read_as_the_server_writes_them() -> None:
 
 def test_an_event_is_read_as_the_server_writes_it() -> None:
     task = tasks()["running"]
-    known = replace(KNOWN, id=openai.write_event(task, None)["id"])
-    sent = _event("video.progress", 7, openai.write_event(task, Outlook(Stage.DENOISE, 12, 50, None, 61.34)))
+    known = replace(KNOWN, id=openai_answers.write_event(task, None)["id"])
+    sent = _event("video.progress", 7, openai_answers.write_event(task, Outlook(Stage.DENOISE, 12, 50, None, 61.34)))
     reader = EventReader()
     (data,) = reader.feed(sent)
     read = answers.read_event(known, data)
@@ -99,7 +101,7 @@ def test_an_event_that_tells_nothing_of_the_video_is_passed_over(data: str) -> N
 
 def test_a_page_is_read_as_the_server_writes_it() -> None:
     found = list(tasks().values())
-    page = answers.read_page(answer(openai.write_list(Found(Search(), found, more=True), CONTEXT, 1)))
+    page = answers.read_page(answer(openai_answers.write_list(Found(Search(), found, more=True), CONTEXT, 1)))
     assert [each.state for each in page.videos] == list(tasks())
     assert page.more
     assert not answers.read_page(answer({"data": [], "has_more": True})).more
