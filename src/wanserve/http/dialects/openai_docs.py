@@ -62,7 +62,7 @@ ADD_WEBHOOK: Final = Docs(
     summary="Have a URL told how videos end",
     description="Messages in the form of Standard Webhooks. Not an operation of OpenAI's.",
     body=WebhookBody,
-    body_example={"url": "https://example.com/hooks", "events": ["video.completed", "video.failed"]},
+    body_example={"url": "https://hooks.example/wan", "events": ["video.completed", "video.failed"]},
 )
 LIST_WEBHOOKS: Final = Docs(
     operation_id="wanserveListWebhooks",

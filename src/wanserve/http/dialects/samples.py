@@ -42,7 +42,7 @@ FOUND: Final = Found(Search(limit=10, counted=True), [RUNNING], more=False, tota
 WEBHOOK: Final = WebhookEndpoint(
     "we_0f6f4a1e2b3c9a53",
     "default",
-    "https://example.com/hooks",
+    "https://hooks.example/wan",
     (EventType.COMPLETED, EventType.FAILED),
     "whsec_bm90IGEgcmVhbCBzZWNyZXQsIGJ1dCBhbiBleGFtcGxl",
     _SUBMITTED_MS,
