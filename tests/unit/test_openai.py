@@ -31,7 +31,7 @@ from wanserve.domain.idempotency import IdempotencyKey, RetryCount
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import Failed, Failure, Succeeded, Variant
-from wanserve.http.dialects import openai, openai_models
+from wanserve.http.dialects import openai, openai_answers, openai_models
 from wanserve.http.dialects.base import (
     AnswerContext,
     DialectRequest,
@@ -181,7 +181,7 @@ def test_a_video_has_every_key_in_every_state() -> None:
     failed = running.settled(Failed(Failure("engine_failed", "it would not")), 1_758_941_490_000)
     done = running.settled(Succeeded(VIDEO), 1_758_941_500_500)
     told = {
-        name: openai.write_video(task, CONTEXT, 3_600_000)
+        name: openai_answers.write_video(task, CONTEXT, 3_600_000)
         for name, task in {
             "waiting": waiting, "running": running, "failed": failed, "done": done, "gone": waiting.canceled(0)
         }.items()
@@ -215,9 +215,9 @@ def test_a_video_has_every_key_in_every_state() -> None:
     assert told["gone"]["status"] == "failed"
     assert told["gone"]["error"] is not None
     assert told["gone"]["error"]["code"] == "cancelled"
-    link = openai.write_video(done, AnswerContext("request", "http://x/files/1"), 0)
+    link = openai_answers.write_video(done, AnswerContext("request", "http://x/files/1"), 0)
     assert link["url"] == "http://x/files/1"
-    nearly = openai.write_video(replace(running, progress=1.0), CONTEXT, 0)
+    nearly = openai_answers.write_video(replace(running, progress=1.0), CONTEXT, 0)
     assert nearly["progress"] == 99
 
 
@@ -289,13 +289,13 @@ def test_a_list_is_read_and_written_with_its_ends() -> None:
         assert refused.value.field == field
         assert refused.value.problem.startswith("must be ")
     tasks = [new_task(), new_task()]
-    page = openai.write_list(Found(asked, tasks, more=True), CONTEXT, 0)
+    page = openai_answers.write_list(Found(asked, tasks, more=True), CONTEXT, 0)
     assert (page["first_id"], page["last_id"]) == (
         openai_models.video_id(tasks[0].id),
         openai_models.video_id(tasks[1].id),
     )
     assert (page["object"], page["has_more"]) == ("list", True)
-    empty = openai.write_list(Found(asked, [], more=False), CONTEXT, 0)
+    empty = openai_answers.write_list(Found(asked, [], more=False), CONTEXT, 0)
     assert (empty["first_id"], empty["last_id"], empty["has_more"]) == (None, None, False)
 
 
@@ -324,7 +324,7 @@ def test_a_repeat_is_known_by_its_name_or_by_the_clients_count_of_its_tries() ->
 
 
 def test_the_catalogue_is_written_as_models() -> None:
-    listed = openai.write_models(list(MODELS.values()), CONTEXT)
+    listed = openai_answers.write_models(list(MODELS.values()), CONTEXT)
     assert [model["id"] for model in listed["data"]] == list(MODELS)
     assert all(model["created"] > 0 for model in listed["data"])
-    assert openai.write_model([MODELS["wan2.2-t2v-plus"]], CONTEXT)["object"] == "model"
+    assert openai_answers.write_model([MODELS["wan2.2-t2v-plus"]], CONTEXT)["object"] == "model"
