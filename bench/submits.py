@@ -19,7 +19,7 @@ from bench.samples import KEY_HEADER, REQUEST, SUBMIT_BODY, SUBMIT_PATH, UNLIMIT
 from wanserve.core import Core
 from wanserve.domain.account import Key
 from wanserve.domain.task import Task
-from wanserve.store.rows import TASK_COLUMNS, Row, life_row, new_row
+from wanserve.store.rows import LIFE_COLUMNS, NEW_COLUMNS, Row, life_row, new_row
 from wanserve.store.sqlite.writer import Writer
 
 ROUNDS = 5
@@ -30,7 +30,8 @@ ACCOUNTS = 16
 
 HTTP_CONNECTIONS = 64
 HTTP_SECONDS = 5.0
-INSERT = f"INSERT INTO tasks ({TASK_COLUMNS}) VALUES ({', '.join('?' * len(TASK_COLUMNS.split(',')))})"
+COLUMNS = f"{NEW_COLUMNS}, {LIFE_COLUMNS}"
+INSERT = f"INSERT INTO tasks ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
 
 
 def run(folder: Path) -> Result:
