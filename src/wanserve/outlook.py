@@ -68,7 +68,9 @@ class Outlooks:
         place = self.store.place(task.id)
         site = self._site()
         workers = [row for row in site.workers if model in row.models]
-        loads = place == 1 and bool(workers) and not any(row.health.loaded for row in workers)
+        # Whoever runs a task has loaded its model, also where its row does not say so yet.
+        idle = not site.running.get(model)
+        loads = place == 1 and idle and bool(workers) and not any(row.health.loaded for row in workers)
         typical = typical_s(site.times.get(kind_of(task.generation, ANY), ()))
         left_s = None
         if place is not None and typical is not None and workers:
