@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,6 +59,8 @@ def _interval(text: str) -> float:
 
 def run_watch(arguments: argparse.Namespace) -> None:
     """`wanserve watch`: until Ctrl-C, or once."""
+    # Also where whoever started this process had Ctrl-C ignored, as shells do for what runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with closing(open_data_dir(arguments)) as core, suppress(KeyboardInterrupt):
         outlooks = Outlooks(core.tasks.store, core.times, time.monotonic)
         views = look(core.tasks.store, outlooks, arguments.interval)
