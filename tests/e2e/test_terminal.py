@@ -12,7 +12,7 @@ from tests.e2e.terminal import on_terminal
 
 def test_generate_shows_a_bar_with_stage_and_seconds_left(server: Server, tmp_path: Path) -> None:
     through = ("--url", server.url, "--key", server.key)
-    arguments = ("generate", "a cat in the snow", "two birds", "--size", "1280*720", "-o", str(tmp_path / "out.mp4"))
+    arguments = ("generate", "a cat in the snow", "two birds", "--size", "1920*1080", "-o", str(tmp_path / "out.mp4"))
     for where, stage in ((("--engine", "animatic"), "encode"), (through, "video_")):
         with on_terminal(*arguments, *where) as command:
             assert command.process.stdout is not None
