@@ -117,7 +117,7 @@ def make_first_key(keys: Keys, url: str) -> None:
         return
     print(
         f"The key of account {FIRST_KEY}, shown only now: {secret}\n"
-        f"A first video: WANSERVE_URL={url} WANSERVE_KEY={secret} wanserve generate 'A kitten running in the moonlight'",
+        f"A first video: WANSERVE_URL={url} WANSERVE_KEY={secret} wanserve generate 'Two birds over the sea'",
         file=sys.stderr,
         flush=True,
     )
