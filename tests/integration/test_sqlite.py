@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -278,3 +278,13 @@ def test_submits_with_one_key_that_share_a_commit_make_one_task(database: Databa
     assert [one.result(10).id for one in same] == [first.id, first.id]
     assert isinstance(another.exception(10), InvalidRequest)
     assert [task.id for task in store.search(None, Search([State.PENDING], limit=100_000))] == [first.id]
+
+
+def test_a_thread_that_reads_for_the_first_time_makes_no_new_file_where_it_was_taken_away(tmp_path: Path) -> None:
+    """An empty database would know no key, and every client would be told that its key is wrong."""
+    path = tmp_path / "wanserve.db"
+    with closing(Database(path)) as database:
+        path.unlink()
+        with ThreadPoolExecutor(1) as threads, pytest.raises(StoreUnavailable):
+            threads.submit(database.read, "SELECT 1", ()).result(60)
+        assert not path.exists()

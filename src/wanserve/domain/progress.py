@@ -1,5 +1,6 @@
 """How far an attempt is: its stage, the steps of that stage, and the seconds that are left by what others took lately."""
 
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -97,6 +98,11 @@ class Kind:
 def kind_of(generation: Generation, device: str) -> Kind:
     """The kind of an attempt at the generation on this device."""
     return Kind(generation.model, generation.width, generation.height, generation.frames, device)
+
+
+def last_times() -> "defaultdict[Kind, deque[StageTimes]]":
+    """An empty table of times by kind, which keeps the last KEPT_TIMES of each."""
+    return defaultdict(lambda: deque(maxlen=KEPT_TIMES))
 
 
 @dataclass(slots=True)

@@ -3,18 +3,14 @@
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
-from wanserve.domain.progress import KEPT_TIMES, Kind, StageTimes
-
-
-def _last_times() -> "defaultdict[Kind, deque[StageTimes]]":
-    return defaultdict(lambda: deque(maxlen=KEPT_TIMES))
+from wanserve.domain.progress import Kind, StageTimes, last_times
 
 
 @dataclass(slots=True)
 class MemoryTimes:
     """The TimesStore in a dict."""
 
-    _known: "defaultdict[Kind, deque[StageTimes]]" = field(default_factory=_last_times, init=False)
+    _known: "defaultdict[Kind, deque[StageTimes]]" = field(default_factory=last_times, init=False)
 
     def note(self, kind: Kind, times: StageTimes) -> None:
         """See TimesStore."""

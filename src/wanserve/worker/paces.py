@@ -7,14 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from wanserve.domain.errors import StoreUnavailable
 from wanserve.domain.ports import TimesStore
-from wanserve.domain.progress import KEPT_TIMES, Kind, StageTimes, kind_of
+from wanserve.domain.progress import Kind, StageTimes, kind_of, last_times
 from wanserve.domain.task import Task
 
 log = logging.getLogger(__name__)
-
-
-def _last_times() -> "defaultdict[Kind, deque[StageTimes]]":
-    return defaultdict(lambda: deque(maxlen=KEPT_TIMES))
 
 
 @dataclass(slots=True)
@@ -23,7 +19,7 @@ class Paces:
 
     store: TimesStore
     device: str
-    _known: "defaultdict[Kind, deque[StageTimes]]" = field(default_factory=_last_times, init=False)
+    _known: "defaultdict[Kind, deque[StageTimes]]" = field(default_factory=last_times, init=False)
     _read: bool = field(default=False, init=False)
 
     def earlier(self, task: Task, upstream: str | None) -> Sequence[StageTimes]:
