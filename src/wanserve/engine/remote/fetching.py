@@ -159,15 +159,12 @@ class Fetching:
 
     def _accepted(self, answer: Answer) -> RemoteTask:
         """The task of the answer to a submit. Raises what `error_of` returns, and Transient."""
-        refusal = error_of(self.upstream, answer)
-        if isinstance(refusal, Transient):
+        if refusal := error_of(self.upstream, answer):
+            if not isinstance(refusal, Transient):
+                self._unanswered = None
             raise refusal
-        task = None if refusal else self._codec.read_submitted(answer)
-        # Whatever it is, it is an answer.
+        task = self._codec.read_submitted(answer)
         self._unanswered = None
-        if task is None:
-            assert refusal is not None
-            raise refusal
         return task
 
     async def _wait(self, transport: Transport, task: RemoteTask) -> RemoteTask:

@@ -110,20 +110,17 @@ class WanEngine:
         embeddings: tuple[torch.Tensor, torch.Tensor | None],
         report: Report,
     ) -> torch.Tensor:
-        """Denoise, and report a picture every few steps. Those of a cached step look like the one before."""
+        """Denoise, and report a picture every few steps."""
         steps, pipe, sampling = loaded.card.sampling.steps, loaded.pipe, loaded.card.sampling
 
         def at_step(done: float) -> None:
             report(_denoised(done, steps))
 
-        if not self._preview_steps:
-            denoise_here = self._group.denoise if self._group else denoise
-            return denoise_here(pipe, sampling, generation, framing, embeddings, at_step)
-
-        def predicted(step: int, latents: torch.Tensor) -> None:
+        def show(step: int, latents: torch.Tensor) -> None:
             if step % self._preview_steps == 0 and step < steps:
                 report(replace(_denoised(step / steps, steps), picture=picture_of(latents, framing)))
 
+        predicted = show if self._preview_steps else None
         if self._group:
             return self._group.denoise(pipe, sampling, generation, framing, embeddings, at_step, predicted)
         return denoise(pipe, sampling, generation, framing, embeddings, at_step, predicted=predicted)

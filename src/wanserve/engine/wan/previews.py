@@ -1,4 +1,4 @@
-"""A small picture of a video that is being denoised, from its latents by a linear map: without the VAE, in no time."""
+"""A small picture of a video that is being denoised, from its latents by a linear map, without the VAE."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
