@@ -5,24 +5,26 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import pytest
 
 from tests.samples import new_generation
+from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
-from wanserve.domain.errors import Canceled, EngineFailed
-from wanserve.domain.files import file_key, unfinished_name
+from wanserve.domain.errors import BlobUnavailable, Canceled, EngineFailed
+from wanserve.domain.files import file_key, task_of, unfinished_name
 from wanserve.domain.generation import Generation
 from wanserve.domain.progress import Progress
 from wanserve.domain.task import Variant
 from wanserve.media import probe
 from wanserve.worker import supervisor
 from wanserve.worker.child import result_of
+from wanserve.worker.jobs import JobRunner
 from wanserve.worker.ports import Absent, ChildState, Ready
 from wanserve.worker.protocol import (
     Cancel,
@@ -172,6 +174,24 @@ def test_a_probe_leaves_nothing(child: Supervisor, tmp_path: Path) -> None:
     child.send(Probe())
     assert ended(child) == Probed()
     assert [path for folder in ("blobs", "scratch") for path in (tmp_path / folder).rglob("*")] == []
+
+
+@dataclass(frozen=True)
+class KeepsAll(DiskBlobs):
+    """Deletes nothing, as where the process is killed before it does."""
+
+    def delete(self, key: str) -> None:
+        raise BlobUnavailable("killed")
+
+
+def test_a_probe_that_is_cut_short_leaves_a_file_that_the_sweeper_knows(tmp_path: Path) -> None:
+    nobody: Any = None
+    blobs = KeepsAll(tmp_path / "blobs")
+    config = ChildConfig("animatic", DiskTarget(blobs.root), tmp_path / "scratch", "critical")
+    with pytest.raises(BlobUnavailable):
+        JobRunner(nobody, nobody, nobody, blobs, config).probe()
+    (key,) = blobs.keys()
+    assert task_of(key) is not None, "else it would lie there for ever"
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ class Attempt:
 
     `upstream` is the server that is to make the video, where the engine does not. `note_storing` is called with the
     reason while the finished video waits for a store on another machine, and with None once it is stored.
-    `paces` says how long earlier attempts took. `machine_problem` is set where the attempt failed by the machine's fault: what was wrong. `crash` is how the child
-    failed, where it did.
+    `paces` says how long earlier attempts took. `machine_problem` is set where the attempt failed by the machine's fault:
+    what was wrong. `crash` is how the child failed, where it did.
     """
 
     task: Task

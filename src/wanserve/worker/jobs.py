@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -88,17 +89,18 @@ class JobRunner:
 
     def probe(self) -> None:
         """Write, store and delete a file as a video's is. Raises MediaUnavailable, BlobUnavailable."""
-        name = f"probe-{os.getpid()}"
+        # Named like a file that no task has: one that a killed child leaves behind is swept.
+        name, key = f"probe-{os.getpid()}", file_key(str(uuid.uuid4()), 0)
         with working_folder(self.config.scratch), media_errors("cannot write a file as large as a video"):
             unfinished = self.config.scratch / name
             try:
                 _write_probe(unfinished)
                 if self.config.blobs.remote:
                     os.truncate(unfinished, REMOTE_PROBE_BYTES)
-                self.blobs.put(f"{name}/1", unfinished)
+                self.blobs.put(key, unfinished)
             finally:
                 unfinished.unlink(missing_ok=True)
-            self.blobs.delete(f"{name}/1")
+            self.blobs.delete(key)
 
     def generate(self, job: Generate) -> Done:
         """Write the prompt out where that is asked for, generate, encode, read back, store. Raises WanserveError.
