@@ -158,6 +158,8 @@ class Feed:
             if seen.task.state is not State.PENDING:
                 continue
             place = await self.read(partial(self.store.place, task_id))
+            # Where reads run on the event loop, requests need not wait for all of them.
+            await asyncio.sleep(0)
             if place != seen.place:
                 seen.place = place
                 self._deliver(seen.account, task_id, seen.task)
