@@ -203,6 +203,15 @@ def test_the_second_generation_is_decoded_in_fp32(model: str, expected: torch.dt
     assert read_pipeline(tiny_card(model, precision=Precision.BF16).sampling, CPU).vae.dtype is expected
 
 
+def test_one_models_attention_kernel_is_not_used_for_the_next_model() -> None:
+    # On a CPU this kernel can be set, and fails where it is used.
+    engine = loaded_engine(tiny_card(TURBO, attention="_native_cudnn"), tiny_card(PLUS))
+    with pytest.raises(RuntimeError, match="No viable backend"):
+        engine.generate(SMALL, ignore_progress)
+    engine.load(PLUS)
+    assert len(pictures(engine.generate(replace(SMALL, model=PLUS), ignore_progress))) == SMALL.frames
+
+
 def test_an_attention_kernel_that_is_not_here_is_refused() -> None:
     loaded_engine(tiny_card(attention="native"))
     with pytest.raises(SetupError, match="attention _flash_3 is not available here"):

@@ -10,6 +10,7 @@ import torch
 import transformers.utils.logging
 from diffusers import WanPipeline
 from diffusers.hooks import apply_group_offloading
+from diffusers.utils.constants import DIFFUSERS_ATTN_BACKEND
 
 from wanserve.domain.errors import SetupError
 from wanserve.engine.wan.memory import MemoryPlan
@@ -31,8 +32,8 @@ def load_pipeline(
     """
     pipe = read_pipeline(sampling, device, with_text_encoder=with_text_encoder)
     merge_loras(pipe, sampling)
-    if sampling.attention is not None:
-        set_attention_backend(pipe, sampling.attention)
+    # Also where none is set: diffusers keeps the last one for the whole process, and it may be that of another model.
+    set_attention_backend(pipe, sampling.attention or DIFFUSERS_ATTN_BACKEND)
     quantise(pipe, plan.block_format)
     apply_placement(pipe, plan, device)
     if pipe.vae.dtype is torch.bfloat16:
