@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,8 +50,8 @@ CANCELS: Final = 20
 PARTS: Final[Sequence[tuple[str, ...]]] = (
     ("tiny",),
     ("parity", TURBO),
-    ("speed", TURBO, "832*480"),
-    ("speed", PLUS, "832*480"),
+    *[("speed", TURBO, "832*480", each) for each in ("stock", "exact", "cudnn", "small", "balanced")],
+    *[("speed", PLUS, "832*480", each) for each in ("stock", "exact", "cudnn", "small", "balanced")],
     *[("placed", TURBO, "832*480", each) for each in ("whole", "text-off", "parts", "groups")],
     *[("placed", PLUS, "832*480", each) for each in ("whole", "text-off", "parts", "groups")],
     ("placed", TWO_EXPERTS, "832*480", "parts"),
@@ -138,7 +139,7 @@ def tiny(_: Path) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for model in (TURBO, TWO_EXPERTS):
         generation = replace(SMALL, model=model)
-        engine = loaded_engine(tiny_card(model))
+        engine = loaded_engine(tiny_card(model, compile=False))
         stock = WanPipeline.from_pretrained(WEIGHTS[model], dtype=torch.float32).to(_device())
         stock.set_progress_bar_config(disable=True)
         ours = pictures(engine.generate(generation, ignore_progress))
@@ -147,14 +148,14 @@ def tiny(_: Path) -> dict[str, Any]:
         for number in range(CANCELS):
             stop_at = Stage.DENOISE if number % 2 else Stage.DECODE
             with suppress(Canceled):
-                pictures(engine.generate(replace(generation, seed=number), lambda it, at=stop_at: _cancel(it, at)))
+                pictures(engine.generate(replace(generation, seed=number), partial(_cancel, stop_at)))
             engine.clean_up()
             held.append(torch.cuda.memory_allocated())
         told[f"{model}_grown_bytes"] = held[-1] - held[2]
     return told
 
 
-def _cancel(progress: Progress, at: Stage) -> None:
+def _cancel(at: Stage, progress: Progress) -> None:
     if progress.stage is at and progress.step == 2:
         raise Canceled("asked")
 
@@ -194,51 +195,69 @@ def parity(folder: Path, model: str) -> dict[str, Any]:
     }
 
 
-def speed(folder: Path, model: str, size: str) -> dict[str, Any]:
-    """Seconds of a guided step and of a decode: stock, and ours in the profiles; of a preview; peaks in GB."""
+def speed(folder: Path, model: str, size: str, variant: str) -> dict[str, Any]:
+    """Seconds of a guided step, a decode and a preview; and the peaks in GB, weights included.
+
+    `variant`: `stock` is diffusers' pipeline, `exact`, `small` and `balanced` are our profiles, and `cudnn` is `exact`
+    with the attention kernel `_native_cudnn`. The text encoder is not loaded.
+    """
     weights = write_checkpoint(folder, model)
-    sampling = _sampling(model, weights)
+    authors = _sampling(model, weights)
+    sampling = {
+        "stock": authors,
+        "exact": authors,
+        "cudnn": replace(authors, attention="_native_cudnn"),
+        "small": replace(authors, profile=Profile.SMALL, placement=Placement.WHOLE),
+        "balanced": replace(authors, profile=Profile.BALANCED),
+    }[variant]
     generation, framing = _generation(model, size)
-    told: dict[str, Any] = {}
-
-    def measure(name: str, pipe: Any, its: SamplingSettings) -> None:
-        torch.cuda.reset_peak_memory_stats()
-        begun = time.perf_counter()
-        # A video of its own first: it compiles.
-        denoise(pipe, replace(its, steps=1), generation, framing, _embeddings(), _ignore)
-        told[f"{name}_first_step_s"] = round(time.perf_counter() - begun, 2)
-        times: list[float] = []
-        latents = denoise(pipe, its, generation, framing, _embeddings(), lambda done: _note(times, done))
-        told[f"{name}_step_s"] = round((times[-1] - times[0]) / (STEPS - 1), 3)
-        begun = _now()
-        for _ in decode(pipe.vae, denormalise(pipe.vae, latents)):
+    pipe = _stock(weights) if variant == "stock" else _pipeline(sampling)
+    begun = _now()
+    # A video of its own first: it compiles.
+    denoise(pipe, replace(sampling, steps=1), generation, framing, _embeddings(), _ignore)
+    compiled = _now()
+    times: list[float] = []
+    latents = denoise(pipe, sampling, generation, framing, _embeddings(), lambda done: _note(times, done))
+    denoising_gb = _peak_gb()
+    decoding = _now()
+    scaled = denormalise(pipe.vae, latents)
+    if variant == "stock":
+        with torch.no_grad():
+            pipe.vae.decode(scaled)
+    else:
+        for _ in decode(pipe.vae, scaled):
             pass
-        told[f"{name}_decode_s"] = round(_now() - begun, 2)
-        told[f"{name}_peak_gb"] = _peak_gb()
-        begun = _now()
-        picture_of(latents, framing)
-        told["preview_ms"] = round((_now() - begun) * 1000, 2)
-
-    stock = _stock(weights)
-    measure("stock", stock, sampling)
-    with torch.no_grad():
-        begun = _now()
-        stock.vae.decode(torch.randn(1, 16, 21, framing.height // 8, framing.width // 8, device=_device()))
-        told["stock_decode_s"] = round(_now() - begun, 2)
-    del stock
-    variants = {
-        "exact": replace(sampling, compile=True),
-        "exact_cudnn_attention": replace(sampling, compile=True, attention="_native_cudnn"),
-        "small": replace(sampling, profile=Profile.SMALL, placement=Placement.WHOLE),
-        "balanced": replace(sampling, profile=Profile.BALANCED),
+    decoded = _now()
+    picture_of(latents, framing)
+    return {
+        "first_step_s": round(compiled - begun, 2),
+        "step_s": round((times[-1] - times[0]) / (STEPS - 1), 3),
+        "decode_s": round(decoded - decoding, 2),
+        "preview_ms": round((_now() - decoded) * 1000, 2),
+        "denoise_peak_gb": denoising_gb,
+        "decode_peak_gb": _peak_gb(),
     }
-    for name, its in variants.items():
-        release_memory()
-        try:
-            measure(name, _pipeline(its), its)
-        except Exception as error:  # noqa: BLE001 - the others are told all the same
-            told[f"{name}_error"] = f"{type(error).__name__}: {str(error)[:300]}"
-    return told
+
+
+@dataclass(slots=True)
+class Watched:
+    """A `report` that notes when each step was told first, and the peak of each stage."""
+
+    begun_s: dict[tuple[str, int], float] = field(default_factory=dict)
+    peaks_gb: dict[str, float] = field(default_factory=dict)
+    _stage: str = "load"
+
+    def report(self, progress: Progress) -> None:
+        """Note what is told. Within a step it is told the same again, before each layer."""
+        step = progress.stage.value, progress.step
+        if step not in self.begun_s:
+            self.begun_s[step] = _now()
+            self.note_peak()
+            self._stage = progress.stage.value
+
+    def note_peak(self) -> None:
+        """The peak since the last call belongs to the stage that was told then."""
+        self.peaks_gb[self._stage] = max(self.peaks_gb.get(self._stage, 0.0), _peak_gb())
 
 
 def placed(folder: Path, model: str, size: str, placement: str) -> dict[str, Any]:
@@ -252,32 +271,22 @@ def placed(folder: Path, model: str, size: str, placement: str) -> dict[str, Any
     engine.load(model)
     loaded = _now()
     generation, _ = _generation(model, size)
-    ends: dict[str, float] = {}
-    peaks: dict[str, float] = {}
-    last: list[str] = []
-
-    def report(progress: Progress) -> None:
-        name = f"{progress.stage}-{progress.step}"
-        if not last or last[-1] != name:
-            ends[name] = _now()
-            peaks[progress.stage.value] = _peak_gb()
-            last.append(name)
-
-    clip = engine.generate(generation, report)
+    watched = Watched()
+    clip = engine.generate(generation, watched.report)
     decoding = _now()
-    torch.cuda.reset_peak_memory_stats()
     count = sum(1 for _ in clip.frames)
     done = _now()
+    watched.note_peak()
     free, total = torch.cuda.mem_get_info() if torch.cuda.is_available() else (0, 0)
     return {
         "plan": plan.description,
         "plan_gb": round(plan.device_bytes / 1e9, 1),
         "pinned": plan.pinned,
-        "peaks_gb": peaks | {"decode": _peak_gb()},
+        "peaks_gb": watched.peaks_gb,
         "driver_gb": round((total - free - torch.cuda.memory_reserved()) / 1e9, 2),
         "frames": count,
         "load_s": round(loaded - begun, 1),
-        "step_s": round(ends["denoise-2"] - ends["denoise-1"], 2),
+        "step_s": round(watched.begun_s["denoise", 2] - watched.begun_s["denoise", 1], 2),
         "decode_s": round(done - decoding, 2),
     }
 
@@ -334,8 +343,12 @@ def _ignore(_: float) -> None:
 
 
 def _peak_gb() -> float:
-    """The most memory that the allocator had reserved since the last reset."""
-    return round(torch.cuda.max_memory_reserved() / 1e9, 2)
+    """The most memory that tensors took at once since the last call."""
+    if not torch.cuda.is_available():
+        return 0.0
+    peak = torch.cuda.max_memory_allocated() / 1e9
+    torch.cuda.reset_peak_memory_stats()
+    return round(peak, 2)
 
 
 def _mean_square(difference: torch.Tensor) -> float:

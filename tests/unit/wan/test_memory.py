@@ -68,6 +68,13 @@ def test_what_runs_on_a_24_gb_card_by_the_authors_table_fits_there() -> None:
     assert 7 * GB < fits.device_bytes < 12 * GB
 
 
+def test_the_working_memory_is_that_of_an_h200() -> None:
+    # Measured with the shape of the 1.3B, 81 frames of 832*480, blocks not compiled: see docs/benchmarks.md.
+    needs = memory_needs(replace(card(TURBO), sizes=((832, 480),)), BlockFormat.AS_LOADED)
+    assert 1.64 * GB <= needs.denoising <= 1.1 * 1.64 * GB
+    assert 4.06 * GB <= needs.decoding <= 1.3 * 4.06 * GB
+
+
 @pytest.mark.parametrize(
     ("name", "gigabytes", "placement", "tiled"),
     [
