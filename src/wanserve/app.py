@@ -284,20 +284,21 @@ def runners_of(core: Core) -> Runners:
     """Where the calls of requests run, by what the store's reads take."""
     # Lists have threads of their own, so that no cancel or delete waits for a slow one.
     writes, lists = InThreads(), InThreads(ThreadPoolExecutor(LIST_THREADS, "lists"))
+    outlooks = Outlooks(core.tasks.store, core.times, time.monotonic)
     if core.reads_block:
-        lookups = ThreadPoolExecutor(2 * AT_ONCE, "lookups")
-        batches = InBatches(core.keys.owners, lookups), InBatches(core.tasks.get_many, lookups)
-        return Runners(*batches, InThreads(ThreadPoolExecutor(READ_THREADS, "reads")), writes, lists)
+        lookups = ThreadPoolExecutor(3 * AT_ONCE, "lookups")
+        keys, tasks = InBatches(core.keys.owners, lookups), InBatches(core.tasks.get_many, lookups)
+        reads = InThreads(ThreadPoolExecutor(READ_THREADS, "reads"))
+        return Runners(keys, tasks, InBatches(outlooks.of_many, lookups), reads, writes, lists)
     # A read of SQLite takes some ten microseconds, less than a thread switch.
     task: OneByOne[tuple[str, str], Task] = OneByOne(lambda asked: core.tasks.get(*asked))
-    return Runners(OneByOne(core.keys.owner), task, on_event_loop, writes, lists)
+    return Runners(OneByOne(core.keys.owner), task, OneByOne(outlooks.of), on_event_loop, writes, lists)
 
 
 def streams_of(core: Core, runners: Runners, stopping: threading.Event) -> Streams:
     """The event streams of a server."""
-    outlooks = Outlooks(core.tasks.store, core.times, time.monotonic)
     feed = Feed(core.tasks.store, runners.read, stopping)
-    return Streams(core.tasks, outlooks, feed, runners.read, runners.list, stopping)
+    return Streams(core.tasks, runners.outlook, feed, runners.read, runners.list, stopping)
 
 
 def _ops(

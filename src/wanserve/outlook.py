@@ -53,19 +53,27 @@ class Outlooks:
 
     def of(self, task: Task) -> Outlook | None:
         """The outlook; None where the task has ended."""
+        return self.of_many([task])[0]
+
+    def of_many(self, tasks: Sequence[Task]) -> list[Outlook | None]:
+        """The outlook of each task, with one look at the places of those that wait."""
+        waiting = [task.id for task in tasks if task.state is State.PENDING]
+        places = self.store.places(waiting) if waiting else {}
+        return [self._of(task, places.get(task.id)) for task in tasks]
+
+    def _of(self, task: Task, place: int | None) -> Outlook | None:
         match task.state:
             case State.RUNNING:
                 left_ms = None if task.ends_ms is None else max(0, task.ends_ms - self.store.now_ms())
                 seconds_left = None if left_ms is None else left_ms / 1000
                 return Outlook(task.stage or Stage.TEXT, task.step, task.steps, seconds_left=seconds_left)
             case State.PENDING:
-                return self._waiting(task)
+                return self._waiting(task, place)
             case _:
                 return None
 
-    def _waiting(self, task: Task) -> Outlook:
+    def _waiting(self, task: Task, place: int | None) -> Outlook:
         model = task.generation.model
-        place = self.store.place(task.id)
         site = self._site()
         workers = [row for row in site.workers if model in row.models]
         # Whoever runs a task has loaded its model, also where its row does not say so yet.

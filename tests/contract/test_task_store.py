@@ -26,7 +26,7 @@ from wanserve.domain.attempt import Fault
 from wanserve.domain.catalogue import MODELS as CATALOGUE
 from wanserve.domain.errors import InvalidRequest, QueueFull, TaskNotFound
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
-from wanserve.domain.ports import TaskStore
+from wanserve.domain.ports import TaskStore, TaskVersion
 from wanserve.domain.progress import Heartbeat, Progress, Stage
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Requeued, Settlement, State, Succeeded, Task
@@ -168,7 +168,13 @@ class TaskStoreContract(RuleBasedStateMachine):
     def claim(self, worker_id: str, models: set[str]) -> Task | MultipleResults[Task]:
         now = self.tick()
         assert self.store.waiting(models, MAX_RUNNING) == self.models_in_order(models)
-        assert {task_id: self.store.place(task_id) for task_id in self.told} == self.places()
+        assert self.store.places([*self.told, "no-such-task"]) == self.places()
+        versions = {
+            TaskVersion(task.id, task.account, task.changes, task.state not in UNFINISHED)
+            for task in self.told.values()
+        }
+        assert set(self.store.changes(self.told, [], now)) == versions
+        assert set(self.store.changes([], ACCOUNTS, 0)) == versions
         claimed = self.store.claim(worker_id, models, LEASE_MS / 1000, MAX_RUNNING)
         expected = self.next_of(models)
         if claimed is None:
@@ -180,9 +186,9 @@ class TaskStoreContract(RuleBasedStateMachine):
         self.served[claimed.account] = self.now
         return claimed
 
-    def places(self) -> dict[str, int | None]:
-        """The place in line of every task."""
-        places: dict[str, int | None] = dict.fromkeys(self.told)
+    def places(self) -> dict[str, int]:
+        """The place in line of every task that waits."""
+        places: dict[str, int] = {}
         for model in MODELS:
             lanes: dict[str, list[Task]] = {}
             for task in self.of(State.PENDING):

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalogue import Size
@@ -149,6 +149,15 @@ class TimesStore(Protocol):
         """Those of every kind, oldest first."""
 
 
+class TaskVersion(NamedTuple):
+    """How often a task has changed, and whether it has ended."""
+
+    task_id: str
+    account: str
+    changes: int
+    ended: bool
+
+
 class TaskStore(Protocol):
     """The task table, which is the queue and the truth, with its ledger and its workers.
 
@@ -184,10 +193,8 @@ class TaskStore(Protocol):
     def find(self, task_id: str) -> Task | None:
         """The task of any account: for the sweepers and the server's owner, never for an endpoint."""
 
-    def changes(
-        self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int
-    ) -> list[tuple[str, str, int]]:
-        """The id, the account and the `changes` of each task that is named, or is of one of these accounts.
+    def changes(self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int) -> list[TaskVersion]:
+        """How often each task has changed that is named, or is of one of these accounts.
 
         Of the accounts' tasks those that had ended before this time are left out.
         """
@@ -204,8 +211,8 @@ class TaskStore(Protocol):
     def waiting(self, models: Collection[str], max_running: int | None) -> list[str]:
         """The models among these that have a task for `claim`, in the order in which it would take their tasks."""
 
-    def place(self, task_id: str) -> int | None:
-        """The place in line of a PENDING task among those of its model, 1 for the next; None where it does not wait.
+    def places(self, task_ids: Collection[str]) -> dict[str, int]:
+        """The place in line of each PENDING task among those of its model, 1 for the next. Others are left out.
 
         Its account's own earlier tasks are before it, and of every other account at most as many as of its own up to
         itself: the accounts take turns.

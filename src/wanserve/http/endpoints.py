@@ -131,7 +131,7 @@ class Endpoint:
         if not isinstance(operation, Query):
             return ()
         headers = [] if operation.poll_header is None else [(operation.poll_header, str(await self.poll_ms()))]
-        if task.state in UNFINISHED and (outlook := await self.runners.read(partial(self.streams.outlooks.of, task))):
+        if task.state in UNFINISHED and (outlook := await self.runners.outlook(task)):
             headers += outlook_headers(outlook)
         return tuple(headers)
 

@@ -21,8 +21,9 @@ from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, State, Task
 from wanserve.http.dialects.base import Events, JsonObject
 from wanserve.http.feed import Feed, Watch
+from wanserve.http.lookups import Lookup
 from wanserve.http.runners import Runner
-from wanserve.outlook import Outlook, Outlooks
+from wanserve.outlook import Outlook
 from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Streams:
     """Sends event streams. `stopping` ends them, as clients resume at the next server."""
 
     tasks: Tasks
-    outlooks: Outlooks
+    outlook: Lookup[Task, Outlook | None]
     feed: Feed
     read: Runner
     list: Runner
@@ -137,7 +138,7 @@ class Streams:
         """
         if task is None:
             return _event(DELETED, number or 0, operation.write_deleted(task_id))
-        outlook = await self.read(partial(self.outlooks.of, task))
+        outlook = await self.outlook(task)
         if outlook is not None:
             self.feed.note_place(task_id, outlook.place)
         name = ENDS.get(task.state, "video.progress")

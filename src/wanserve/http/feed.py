@@ -20,10 +20,13 @@ LOOK_SECONDS: Final = 0.2
 """The pause between two looks at the table."""
 
 APART_SECONDS: Final = 0.5
-"""The shortest time between two events about one task."""
+"""The shortest time between two events about one task. Its end is told at once."""
 
 PLACES_SECONDS: Final = 3.0
 """How often the places of waiting tasks are read: they change although nothing happens to the tasks themselves."""
+
+PLACES_AT_ONCE: Final = 50
+"""For how many tasks in one call."""
 
 OVERLAP_MS: Final = 5000
 """How long a task that has ended is still looked for: its end may be written a moment after its time."""
@@ -131,11 +134,11 @@ class Feed:
         now_s = asyncio.get_running_loop().time()
         due = [
             (account, task_id)
-            for task_id, account, changes in found
+            for task_id, account, changes, ended in found
             if (seen := self._seen.get(task_id)) is None
-            or (seen.changes != changes and now_s - seen.told_s >= APART_SECONDS)
+            or (seen.changes != changes and (ended or now_s - seen.told_s >= APART_SECONDS))
         ]
-        due += self._gone({task_id for task_id, _, _ in found})
+        due += self._gone({each.task_id for each in found})
         if due:
             tasks = await self.read(partial(self.store.get_many, due))
             for (account, task_id), task in zip(due, tasks, strict=True):
@@ -154,15 +157,16 @@ class Feed:
 
     async def _look_at_places(self) -> None:
         """Tell again of waiting tasks whose place has changed."""
-        for task_id, seen in list(self._seen.items()):
-            if seen.task.state is not State.PENDING:
-                continue
-            place = await self.read(partial(self.store.place, task_id))
+        waiting = [task_id for task_id, seen in self._seen.items() if seen.task.state is State.PENDING]
+        for begin in range(0, len(waiting), PLACES_AT_ONCE):
+            places = await self.read(partial(self.store.places, waiting[begin : begin + PLACES_AT_ONCE]))
             # Where reads run on the event loop, requests need not wait for all of them.
             await asyncio.sleep(0)
-            if place != seen.place:
-                seen.place = place
-                self._deliver(seen.account, task_id, seen.task)
+            for task_id, place in places.items():
+                seen = self._seen.get(task_id)
+                if seen is not None and place != seen.place:
+                    seen.place = place
+                    self._deliver(seen.account, task_id, seen.task)
 
     def _tell(self, account: str, task_id: str, task: Task | None, now_s: float) -> None:
         if task is None:

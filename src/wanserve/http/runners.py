@@ -9,6 +9,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from wanserve.domain.account import Key
 from wanserve.domain.task import Task
 from wanserve.http.lookups import Lookup
+from wanserve.outlook import Outlook
 
 T = TypeVar("T")
 
@@ -26,12 +27,15 @@ class Runner(Protocol):
 class Runners:
     """`key` finds the key of a credential, and `task` the task of an account and an id. Both are in nearly every request.
 
+    `outlook` estimates what is to come of a task, which is in every poll of one that has not ended.
+
     `read` runs other short reads, and the part of a submit before its write; `write` runs cancels and deletes, `list`
     reads pages and totals.
     """
 
     key: Lookup[str | None, Key]
     task: Lookup[tuple[str, str], Task]
+    outlook: Lookup[Task, Outlook | None]
     read: Runner
     write: Runner
     list: Runner

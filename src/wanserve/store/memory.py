@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
-from wanserve.domain.ports import Clock, StateCount
+from wanserve.domain.ports import Clock, StateCount, TaskVersion
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
-from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
+from wanserve.domain.task import UNFINISHED, NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.refusals import key_of_a_forgotten_task, key_of_another_request
 from wanserve.store.wakeup import Wakeup
@@ -82,12 +82,10 @@ class MemoryTasks:
         """See TaskStore."""
         return self._tasks.get(task_id)
 
-    def changes(
-        self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int
-    ) -> list[tuple[str, str, int]]:
+    def changes(self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int) -> list[TaskVersion]:
         """See TaskStore."""
         return [
-            (task.id, task.account, task.changes)
+            TaskVersion(task.id, task.account, task.changes, task.state not in UNFINISHED)
             for task in list(self._tasks.values())
             if task.id in ids or (task.account in accounts and not task.ended_before(ended_since_ms))
         ]
@@ -105,8 +103,11 @@ class MemoryTasks:
         with self._lock:
             return list(dict.fromkeys(task.generation.model for task in self._queue(models, max_running)))
 
-    def place(self, task_id: str) -> int | None:
+    def places(self, task_ids: Collection[str]) -> dict[str, int]:
         """See TaskStore."""
+        return {task_id: place for task_id in task_ids if (place := self._place(task_id)) is not None}
+
+    def _place(self, task_id: str) -> int | None:
         with self._lock:
             task = self._tasks.get(task_id)
             if task is None or task.state is not State.PENDING:

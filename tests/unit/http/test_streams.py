@@ -14,12 +14,14 @@ from tests.samples import VIDEO, heartbeat, unaccepted
 from wanserve.domain.account import Key
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import InvalidKey, StoreUnavailable, TaskNotFound
+from wanserve.domain.ports import TaskVersion
 from wanserve.domain.task import Succeeded, Task
 from wanserve.http import events, feed
 from wanserve.http.dialects.base import Events
 from wanserve.http.dialects.openai import OpenAI
 from wanserve.http.events import Streams
 from wanserve.http.feed import Feed
+from wanserve.http.lookups import OneByOne
 from wanserve.http.runners import on_event_loop
 from wanserve.outlook import Outlooks
 from wanserve.store.memory import MemoryTasks
@@ -36,7 +38,7 @@ class Table(MemoryTasks):
 
     faults = 0
 
-    def changes(self, *asked: Any) -> list[tuple[str, str, int]]:
+    def changes(self, *asked: Any) -> list[TaskVersion]:
         if self.faults:
             self.faults -= 1
             raise StoreUnavailable("busy")
@@ -80,8 +82,8 @@ class Scene:
         self.store = Table(lambda: self.now)
         self.tasks = Tasks(self.store, lambda: MODELS, lambda: "an-id", lambda: 7, Policy())
         self.feed = Feed(self.store, on_event_loop, self.stopping)
-        outlooks = Outlooks(self.store, MemoryTimes(), lambda: 0.0)
-        self.streams = Streams(self.tasks, outlooks, self.feed, on_event_loop, on_event_loop, self.stopping)
+        outlook = OneByOne(Outlooks(self.store, MemoryTimes(), lambda: 0.0).of)
+        self.streams = Streams(self.tasks, outlook, self.feed, on_event_loop, on_event_loop, self.stopping)
         self.valid = True
 
     def submit(self, account: str = "ann") -> Task:
@@ -128,6 +130,22 @@ def test_each_change_is_told_until_the_end(scene: Scene) -> None:
             await client.until(lambda sent: b'"step":2,"steps":4,"fraction":0.5' in sent)
             scene.store.settle(claimed, Succeeded(VIDEO))
         assert client.sent[-1] == b"", "the end of the answer"
+        assert client.sent[-2].startswith(b"id: 3\nevent: video.completed\n")
+
+    plays(scenario())
+
+
+def test_the_end_is_told_at_once_also_right_after_a_step(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        task = scene.submit()
+        claimed = scene.store.claim("worker", MODELS, 60, None)
+        assert claimed is not None
+        async with scene.stream(task) as client:
+            await client.until(lambda sent: b'"running"' in sent)
+            # From now on no second event of a task is due while it runs.
+            monkeypatch.setattr(feed, "APART_SECONDS", 3600.0)
+            scene.store.renew(claimed, 60, heartbeat(0.5, step=2, steps=4))
+            scene.store.settle(claimed, Succeeded(VIDEO))
         assert client.sent[-2].startswith(b"id: 3\nevent: video.completed\n")
 
     plays(scenario())

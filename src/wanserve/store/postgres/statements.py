@@ -107,7 +107,7 @@ GET_TASKS: Final = f"""
 FIND_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ANY(%(ids)s)"
 
 
-_CHANGES: Final = "SELECT id, account, changes FROM tasks WHERE"
+_CHANGES: Final = "SELECT id, account, changes, ended_ms IS NOT NULL FROM tasks WHERE"
 NAMED_CHANGES: Final = f"{_CHANGES} id = ANY(%(ids)s)"
 ALL_CHANGES: Final = f"""
     {NAMED_CHANGES}
@@ -162,18 +162,21 @@ def count_by_period(search: Search) -> str:
 
 
 # Of each other account at most as many tasks come first as the account itself has up to this one.
-PLACE: Final = """
+PLACES: Final = """
     WITH own AS (
-        SELECT account, model, (
+        SELECT id, account, model, (
             SELECT count(*) FROM tasks AS earlier
             WHERE state = 'PENDING' AND earlier.account = task.account AND earlier.model = task.model AND seq <= task.seq
         ) AS place
-        FROM tasks AS task WHERE id = %s AND state = 'PENDING'
+        FROM tasks AS task WHERE id = ANY(%s) AND state = 'PENDING'
     )
-    SELECT (own.place + coalesce(sum(least(lane.tasks, own.place)) FILTER (WHERE lane.tasks > 0), 0))::bigint
-    FROM own LEFT JOIN lane_counts AS lane
-        ON lane.model = own.model AND lane.state = 'PENDING' AND lane.account <> own.account
-    GROUP BY own.place
+    SELECT own.id, (own.place + coalesce((
+        SELECT sum(least(lane.tasks, own.place))
+        FROM accounts AS other JOIN lane_counts AS lane
+            ON lane.account = other.id AND lane.model = own.model AND lane.state = 'PENDING' AND lane.tasks > 0
+        WHERE other.waiting > 0 AND other.id <> own.account
+    ), 0))::bigint
+    FROM own
 """
 
 CLAIM_TASK: Final = f"""

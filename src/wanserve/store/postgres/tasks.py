@@ -12,7 +12,7 @@ from typing import Final
 
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
-from wanserve.domain.ports import Clock, StateCount
+from wanserve.domain.ports import Clock, StateCount, TaskVersion
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
@@ -83,14 +83,11 @@ class PostgresTasks:
         rows = self._database.read(sql.FIND_TASKS, {"ids": [task_id]})
         return read_task(rows[0]) if rows else None
 
-    def changes(
-        self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int
-    ) -> list[tuple[str, str, int]]:
+    def changes(self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int) -> list[TaskVersion]:
         """See TaskStore."""
-        if not accounts:
-            return self._database.read(sql.NAMED_CHANGES, {"ids": list(ids)})
         values = {"ids": list(ids), "accounts": list(accounts), "ended_since_ms": ended_since_ms}
-        return self._database.read(sql.ALL_CHANGES, values)
+        rows = self._database.read(sql.ALL_CHANGES if accounts else sql.NAMED_CHANGES, values)
+        return [TaskVersion(*row) for row in rows]
 
     def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
@@ -109,10 +106,9 @@ class PostgresTasks:
         values = {"models": list(models), "max_running": max_running}
         return [model for (model,) in self._database.read(sql.WAITING_MODELS, values)]
 
-    def place(self, task_id: str) -> int | None:
+    def places(self, task_ids: Collection[str]) -> dict[str, int]:
         """See TaskStore."""
-        rows = self._database.read(sql.PLACE, (task_id,))
-        return rows[0][0] if rows else None
+        return dict(self._database.read(sql.PLACES, (list(task_ids),)))
 
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None

@@ -89,7 +89,7 @@ GET_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND account = 
 FIND_TASK: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"
 
 
-_CHANGES: Final = "SELECT id, account, changes FROM tasks WHERE"
+_CHANGES: Final = "SELECT id, account, changes, ended_ms IS NOT NULL FROM tasks WHERE"
 NAMED_CHANGES: Final = f"{_CHANGES} id IN (SELECT value FROM json_each(:ids))"
 _ACCOUNTS: Final = "account IN (SELECT value FROM json_each(:accounts))"
 ALL_CHANGES: Final = f"""
@@ -158,19 +158,23 @@ def _head(account: str, model: str) -> str:
     """
 
 
-# Of each other account at most as many tasks come first as the account itself has up to this one.
-PLACE: Final = """
+# Of each other account at most as many tasks come first as the account itself has up to this one. Only the accounts that
+# have a waiting task are read.
+PLACES: Final = """
     WITH own AS (
-        SELECT account, model, (
+        SELECT id, account, model, (
             SELECT count(*) FROM tasks AS earlier
             WHERE state = 'PENDING' AND earlier.account = task.account AND earlier.model = task.model AND seq <= task.seq
         ) AS place
-        FROM tasks AS task WHERE id = ? AND state = 'PENDING'
+        FROM tasks AS task WHERE id IN (SELECT value FROM json_each(?)) AND state = 'PENDING'
     )
-    SELECT own.place + coalesce(sum(min(lane.tasks, own.place)), 0)
-    FROM own LEFT JOIN lane_counts AS lane
-        ON lane.model = own.model AND lane.state = 'PENDING' AND lane.account <> own.account
-    GROUP BY own.place
+    SELECT own.id, own.place + coalesce((
+        SELECT sum(min(lane.tasks, own.place))
+        FROM accounts AS other INDEXED BY accounts_turn JOIN lane_counts AS lane
+            ON lane.account = other.id AND lane.model = own.model AND lane.state = 'PENDING'
+        WHERE other.waiting > 0 AND other.id <> own.account
+    ), 0)
+    FROM own
 """
 
 # Claims the next task. The accounts are read in the order of their turns, until one has a task that may run: so neither a

@@ -10,7 +10,7 @@ from threading import Event
 
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
-from wanserve.domain.ports import Clock, StateCount
+from wanserve.domain.ports import Clock, StateCount, TaskVersion
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
@@ -71,18 +71,13 @@ class SqliteTasks:
         rows = self._database.read(sql.FIND_TASK, (task_id,))
         return read_task(rows[0]) if rows else None
 
-    def changes(
-        self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int
-    ) -> list[tuple[str, str, int]]:
+    def changes(self, ids: Collection[str], accounts: Collection[str], ended_since_ms: int) -> list[TaskVersion]:
         """See TaskStore."""
-        if not accounts:
-            return self._database.read(sql.NAMED_CHANGES, {"ids": json.dumps(list(ids))})
-        values: dict[str, Value] = {
-            "ids": json.dumps(list(ids)),
-            "accounts": json.dumps(list(accounts)),
-            "ended_since_ms": ended_since_ms,
-        }
-        return self._database.read(sql.ALL_CHANGES, values)
+        named: dict[str, Value] = {"ids": json.dumps(list(ids))}
+        values = named | {"accounts": json.dumps(list(accounts)), "ended_since_ms": ended_since_ms}
+        read = self._database.read
+        rows = read(sql.ALL_CHANGES, values) if accounts else read(sql.NAMED_CHANGES, named)
+        return [TaskVersion(*row) for row in rows]
 
     def search(self, account: str | None, search: Search) -> list[Task]:
         """See TaskStore."""
@@ -101,10 +96,9 @@ class SqliteTasks:
         values: dict[str, Value] = {"models": json.dumps(list(models)), "max_running": max_running}
         return [model for (model,) in self._database.read(sql.WAITING_MODELS, values)]
 
-    def place(self, task_id: str) -> int | None:
+    def places(self, task_ids: Collection[str]) -> dict[str, int]:
         """See TaskStore."""
-        rows = self._database.read(sql.PLACE, (task_id,))
-        return rows[0][0] if rows else None
+        return dict(self._database.read(sql.PLACES, (json.dumps(list(task_ids)),)))
 
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
