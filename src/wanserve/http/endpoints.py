@@ -100,10 +100,14 @@ class Endpoint:
         operation, request_id = self.operation, scope[REQUEST_ID]
         headers: tuple[tuple[str, str], ...] = ()
         match operation:
-            case Query() | CancelTask():
-                task = await self._find_or_cancel(operation, key, request)
+            case Query():
+                task = await self.runners.task((key.account, operation.read(request)))
                 answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))
                 headers = await self._headers(operation, task)
+            case CancelTask():
+                cancel = partial(self.tasks.cancel, key.account, operation.read(request), operation.states)
+                task = await self.runners.write(cancel)
+                answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))
             case Submit() | Remix():
                 task = await self._submit(operation, key, request)
                 # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
@@ -126,10 +130,8 @@ class Endpoint:
         still_valid = partial(self.runners.key, credential)
         await self.streams.serve(operation, key, task_id, last_event_id, still_valid, receive, send)
 
-    async def _headers(self, operation: Query | CancelTask, task: Task) -> tuple[tuple[str, str], ...]:
+    async def _headers(self, operation: Query, task: Task) -> tuple[tuple[str, str], ...]:
         """The headers of a poll: when to poll again, and what is to come of the task."""
-        if not isinstance(operation, Query):
-            return ()
         headers = [] if operation.poll_header is None else [(operation.poll_header, str(await self.poll_ms()))]
         if task.state in UNFINISHED and (outlook := await self.runners.outlook(task)):
             headers += outlook_headers(outlook)
@@ -150,17 +152,6 @@ class Endpoint:
             raise
         submit = partial(self.tasks.submit, key, video, idempotency)
         return await asyncio.wrap_future(await self.runners.read(submit))
-
-    async def _find_or_cancel(self, operation: Query | CancelTask, key: Key, request: DialectRequest) -> Task:
-        match operation:
-            case Query():
-                task_id = operation.read(request)
-                return await self.runners.task((key.account, task_id))
-            case CancelTask():
-                task_id = operation.read(request)
-                return await self.runners.write(lambda: self.tasks.cancel(key.account, task_id, operation.states))
-            case _:
-                assert_never(operation)
 
     async def _answer(
         self, operation: AccountOperation, key: Key, request: DialectRequest, context: AnswerContext

@@ -26,6 +26,9 @@ NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, webhook_url, {GE
 TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}, changes"
 """The order in which `read_task` reads."""
 
+_STATES: Final = {state.value: state for state in State}
+"""A look-up here takes a tenth of `State(...)`, which is in every poll."""
+
 
 def life_row(task: Task) -> Row:
     """The values of LIFE_COLUMNS."""
@@ -109,16 +112,14 @@ def read_task(row: Fetched) -> Task:
             model, prompt, negative_prompt, width, height, frames, fps, seed, bool(prompt_extend), bool(watermark)
         ),
         submitted_ms,
-        State(state),
+        _STATES[state],
         attempt,
         attempts_spent,
         progress,
         started_ms,
         ended_ms,
         lease_until_ms,
-        Video(video_key, video_bytes, engine, tuple(json.loads(notes)), profile or "", actual_prompt)
-        if video_key
-        else None,
+        Video(video_key, video_bytes, engine, _read_notes(notes), profile or "", actual_prompt) if video_key else None,
         Failure(failure_code, failure_message) if failure_code else None,
         remixed_from,
         losses,
@@ -131,6 +132,11 @@ def read_task(row: Fetched) -> Task:
         changes,
         webhook_url,
     )
+
+
+def _read_notes(notes: str) -> tuple[str, ...]:
+    # Most videos have none, and every poll reads them.
+    return () if notes == "[]" else tuple(json.loads(notes))
 
 
 KEY_COLUMNS: Final = (
