@@ -19,7 +19,7 @@ from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import BlobUnavailable, Canceled, EngineFailed
 from wanserve.domain.files import file_key, task_of, unfinished_name
 from wanserve.domain.generation import Generation
-from wanserve.domain.progress import Progress
+from wanserve.domain.progress import Progress, Stage
 from wanserve.domain.task import Variant
 from wanserve.media import probe
 from wanserve.worker import supervisor
@@ -155,6 +155,17 @@ def test_progress_grows_and_a_cancel_stops_it_at_the_next_step(child: Supervisor
     child.send(Generate("next", 1, new_generation()))
     assert isinstance(ended(child), Done)
     assert child.pid == pid
+
+
+def test_a_stages_last_step_is_told_however_soon_it_comes(child: Supervisor) -> None:
+    child.send(Generate("task", 1, new_generation()))
+    told: list[Progress] = []
+    while isinstance(event := child.next_event(60), Progress):
+        told.append(event)
+    assert isinstance(event, Done)
+    # How long a stage took is measured by it; and the file is finished after it.
+    assert [each.stage for each in told if each.is_last_step] == [Stage.ENCODE]
+    assert told[-1].stage is Stage.STORE
 
 
 def test_what_cannot_be_written_is_told_and_the_child_goes_on(child: Supervisor, tmp_path: Path) -> None:

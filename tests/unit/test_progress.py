@@ -68,7 +68,35 @@ def test_the_times_of_the_stages_are_kept() -> None:
     watch.note(denoised(1), 15.0)
     watch.note(denoised(50), 65.0)
     watch.note(Progress(1.0, Stage.STORE), 70.0)
-    assert watch.times(72.0) == {Stage.TEXT: 5.0, Stage.DENOISE: 55.0, Stage.STORE: 2.0}
+    # What came after the last step, from 65 to 70, counts for the next stage.
+    assert watch.times(72.0) == {Stage.TEXT: 5.0, Stage.DENOISE: 50.0, Stage.STORE: 7.0}
+
+
+def test_what_comes_after_the_last_step_does_not_slow_the_pace_of_the_steps() -> None:
+    # Drawn in 10 s, and 4 s until it is stored.
+    first = Stopwatch(0.0, [])
+    first.note(Progress(0.0, Stage.ENCODE, 0, 10), 0.0)
+    first.note(Progress(1.0, Stage.ENCODE, 10, 10), 10.0)
+    lately = [first.times(14.0)]
+    assert lately == [{Stage.ENCODE: 10.0, Stage.STORE: 4.0}]
+    watch = Stopwatch(0.0, lately)
+    watch.note(Progress(0.0, Stage.ENCODE, 0, 10), 0.0)
+    watch.note(Progress(0.5, Stage.ENCODE, 5, 10), 7.0)
+    assert watch.left_s(7.0) == pytest.approx(7.0 + 4.0)
+    watch.note(Progress(1.0, Stage.ENCODE, 10, 10), 14.0)
+    assert watch.left_s(15.0) == pytest.approx(3.0)
+    # The file is finished and read back: told, but no step of the stage.
+    watch.note(Progress(1.0, Stage.ENCODE), 16.0)
+    assert watch.left_s(16.0) == pytest.approx(2.0)
+
+
+def test_nothing_is_estimated_by_the_prompts_share_alone() -> None:
+    # On a device's first video a moment of the text encoder may stand for anything.
+    watch = Stopwatch(0.0, [])
+    watch.note(Progress(0.003, Stage.TEXT), 8.0)
+    assert watch.left_s(8.0) is None
+    watch.note(Progress(0.1, Stage.DENOISE, 5, 50), 20.0)
+    assert watch.left_s(20.0) == pytest.approx(180.0)
 
 
 def test_the_estimate_at_half_time_is_held_against_what_came() -> None:

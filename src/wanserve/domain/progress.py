@@ -62,6 +62,11 @@ class Progress:
     picture: Picture | None = None
     preview: int = 0
 
+    @property
+    def is_last_step(self) -> bool:
+        """Whether the stage has done all of its steps."""
+        return 0 < self.steps == self.step
+
 
 NOT_BEGUN: Final = Progress(0.0, Stage.TEXT)
 """An attempt that has reported nothing yet."""
@@ -109,7 +114,8 @@ def last_times() -> "defaultdict[Kind, deque[StageTimes]]":
 class Stopwatch:
     """Measures the stages of one attempt and estimates its end. Every `now_s` is a reading of one monotonic clock.
 
-    `earlier` are the times of earlier attempts of its kind, newest last; it may be empty.
+    `earlier` are the times of earlier attempts of its kind, newest last; it may be empty. What comes after a stage's last
+    step counts for the stage after it: its pace says nothing about that.
     """
 
     started_s: float
@@ -138,14 +144,18 @@ class Stopwatch:
             if further < 0 or (further == 0 and progress.fraction <= before.fraction):
                 return
             if further > 0:
-                self.spent[before.stage] = now_s - self._began_s
-                self._began_s = now_s
+                over_s = self._moved_s if before.is_last_step else now_s
+                self.spent[before.stage] = over_s - self._began_s
+                self._began_s = over_s
         self._now, self._moved_s = progress, now_s
 
     def times(self, now_s: float) -> StageTimes:
         """The times of the attempt, which has just made its video."""
-        last = {} if self._now is None else {self._now.stage: now_s - self._began_s}
-        return self.spent | last
+        if self._now is None:
+            return self.spent
+        if not self._now.is_last_step:
+            return self.spent | {self._now.stage: now_s - self._began_s}
+        return self.spent | {self._now.stage: self._moved_s - self._began_s, Stage.STORE: now_s - self._moved_s}
 
     def error(self, ended_s: float) -> float | None:
         """By how much the estimate at half time was wrong, as a share of what really was left; None where there was none."""
@@ -172,14 +182,22 @@ class Stopwatch:
             return None if whole_s is None else max(0.0, whole_s - (now_s - self.started_s))
         known = [times[now.stage] for times in self.earlier if now.stage in times]
         if not known:
-            moved_s = self._moved_s - self.started_s
-            return max(0.0, moved_s / now.fraction - (now_s - self.started_s)) if now.fraction > 0 else None
+            return self._left_by_fraction_s(now, now_s)
         later_s = sum(_typical_stage_s(self.earlier, each) for each in ORDER[ORDER.index(now.stage) + 1 :])
+        if now.is_last_step:
+            return max(0.0, later_s - (now_s - self._moved_s))
         share = now.step / now.steps if now.steps else 0.0
         trust = min(1.0, share / OWN_SHARE)
         own_s = (self._moved_s - self._began_s) / share if share else 0.0
         stage_s = trust * own_s + (1 - trust) * median(known)
         return later_s + max(0.0, stage_s - (now_s - self._began_s))
+
+    def _left_by_fraction_s(self, now: Progress, now_s: float) -> float | None:
+        """The seconds that are left where nothing is known of earlier attempts."""
+        if now.fraction == 0 or now.stage is Stage.TEXT:
+            # The prompt takes a share of the time that says nothing about the rest, least of all on a device's first video.
+            return None
+        return max(0.0, (self._moved_s - self.started_s) / now.fraction - (now_s - self.started_s))
 
 
 def typical_s(attempts: Sequence[StageTimes]) -> float | None:

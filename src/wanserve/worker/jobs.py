@@ -172,7 +172,8 @@ class JobRunner:
         if progress.picture is not None and self._previews is not None:
             self._previews.offer(progress.step, progress.picture)
         now = time.monotonic()
-        if now - self._sent_at >= PROGRESS_SECONDS or progress.stage is not self._stage:
+        # A stage's first and last step are always told: how long it took is measured by them.
+        if now - self._sent_at >= PROGRESS_SECONDS or progress.stage is not self._stage or progress.is_last_step:
             self._sent_at, self._stage = now, progress.stage
             preview = self._previews.stored if self._previews else 0
             self.sender.send(replace(progress, fraction=min(progress.fraction, 1.0), picture=None, preview=preview))

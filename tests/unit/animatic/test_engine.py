@@ -61,10 +61,10 @@ def test_frames_have_the_asked_shape_and_number(engine: AnimaticEngine, size: tu
     assert count == 5
 
 
-def test_progress_is_reported_at_each_frame(engine: AnimaticEngine) -> None:
+def test_progress_is_reported_at_each_frame_and_at_the_end(engine: AnimaticEngine) -> None:
     done: list[Progress] = []
     list(engine.generate(asked("a cat", frames=4), done.append).frames)
-    assert done == [Progress(step / 4, Stage.ENCODE, step, 4) for step in range(4)]
+    assert done == [Progress(step / 4, Stage.ENCODE, step, 4) for step in range(5)]
 
 
 def test_a_cancel_comes_through(engine: AnimaticEngine) -> None:

@@ -66,6 +66,7 @@ class ClipRenderer:
             for k in range(count):
                 report(Progress(k / count, Stage.ENCODE, k, count))
                 yield self._frame(k / self.generation.fps)
+            report(Progress(1.0, Stage.ENCODE, count, count))
 
     def _frame(self, t: float) -> Frame:
         scroll, period = self.context.scroll(t), self.geometry.period
