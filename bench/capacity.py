@@ -52,7 +52,7 @@ class Site:
     database_cores: int = 16
     api_processes: int = 8
     poll_s: float = 5.0
-    heartbeat_s: float = 5.0
+    heartbeat_s: float = 3.75
     row_s: float = 5.0
     idle_s: float = 1.0
     simulated_s: float = 20.0

@@ -1,6 +1,7 @@
 """The Python client against a real server: told on the way, killed in the middle, canceled, listed; and its documents' examples."""
 
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -148,13 +149,53 @@ def test_a_running_video_outlasts_a_timeout_and_is_canceled(kind: str, tmp_path:
                 waiting.result(60)
 
 
+def python_of(document: str) -> list[str]:
+    """The programs of a document that use the client."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+    return [block for block in blocks if "wanserve.client" in block]
+
+
+@pytest.mark.thorough
+def test_the_readmes_program_is_told_of_the_end_although_the_server_was_killed_meanwhile(tmp_path: Path) -> None:
+    (source,) = python_of("README.md")
+    with rig(tmp_path, webhooks_private="true") as made, socket.create_server(("127.0.0.1", 0)) as free:
+        made.hold()
+        port = free.getsockname()[1]
+        free.close()
+        added = wanserve(
+            *("webhooks", "add", f"http://127.0.0.1:{port}/", "--data-dir", str(made.data_dir)), webhooks_private="true"
+        )
+        secret = re.findall(r"whsec_\S+", added.stdout)[0]
+        names = {"http://127.0.0.1:8000": made.server.url, "YOUR_KEY": made.server.key, "whsec_…": secret}
+        # The stand-in makes a prompt that begins with "hold" only once it is released.
+        for written, name in (names | {"8001": str(port), '"A kitten': '"hold A kitten'}).items():
+            assert written in source
+            source = source.replace(written, name)
+        program = subprocess.Popen(
+            [sys.executable, "-u", "-W", "error", "-c", source],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with program:
+            assert program.stdout is not None
+            assert any(re.match(r"denoise \d", line) for line in program.stdout), "the seconds left are never shown"
+            ((task_id,),) = made.rows("SELECT id FROM tasks")
+            restarted(made)
+            made.until_running(str(task_id))
+            made.release()
+            out, err = program.communicate(timeout=120)
+    assert (program.returncode, [line for line in err.splitlines() if '"POST / HTTP/1.1" 204' not in line]) == (0, [])
+    assert f"video.completed {video_of(str(task_id))}" in out.splitlines()
+    assert (tmp_path / "kitten.mp4").read_bytes()[4:8] == b"ftyp"
+
+
 def examples() -> Iterator[tuple[str, str]]:
-    """The Python of the documents, by the place where it is."""
-    for name in ("README.md", "docs/client.md"):
-        blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / name).read_text(), re.DOTALL | re.MULTILINE)
-        for number, block in enumerate(blocks, 1):
-            if "wanserve.client" in block:
-                yield f"{name}-{number}", block
+    """The programs of the client's document, by the place where they are."""
+    for number, block in enumerate(python_of("docs/client.md"), 1):
+        yield f"docs/client.md-{number}", block
 
 
 @pytest.mark.thorough

@@ -106,7 +106,6 @@ GET_TASKS: Final = f"""
 """
 FIND_TASKS: Final = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ANY(%(ids)s)"
 
-
 _CHANGES: Final = "SELECT id, account, changes, ended_ms IS NOT NULL FROM tasks WHERE"
 NAMED_CHANGES: Final = f"{_CHANGES} id = ANY(%(ids)s)"
 ALL_CHANGES: Final = f"""
@@ -161,20 +160,21 @@ def count_by_period(search: Search) -> str:
     """
 
 
-# Of each other account at most as many tasks come first as the account itself has up to this one.
+# Of each other account at most as many tasks come first as the account itself has up to this one. A lane is read once for all
+# of its tasks; left to itself, the planner would read the whole queue for each of them, twice.
 PLACES: Final = """
-    WITH own AS (
-        SELECT id, account, model, (
-            SELECT count(*) FROM tasks AS earlier
-            WHERE state = 'PENDING' AND earlier.account = task.account AND earlier.model = task.model AND seq <= task.seq
-        ) AS place
-        FROM tasks AS task WHERE id = ANY(%s) AND state = 'PENDING'
+    WITH lane AS MATERIALIZED (
+        SELECT DISTINCT account, model FROM tasks WHERE id = ANY(%(ids)s) AND state = 'PENDING'
+    ), own AS MATERIALIZED (
+        SELECT id, lane.account, lane.model, place FROM lane, LATERAL (
+            SELECT id, row_number() OVER (ORDER BY seq) AS place FROM tasks
+            WHERE state = 'PENDING' AND account = lane.account AND model = lane.model
+        ) AS numbered
+        WHERE id = ANY(%(ids)s)
     )
     SELECT own.id, (own.place + coalesce((
-        SELECT sum(least(lane.tasks, own.place))
-        FROM accounts AS other JOIN lane_counts AS lane
-            ON lane.account = other.id AND lane.model = own.model AND lane.state = 'PENDING' AND lane.tasks > 0
-        WHERE other.waiting > 0 AND other.id <> own.account
+        SELECT sum(least(other.tasks, own.place)) FROM accounts JOIN lane_counts AS other ON other.account = accounts.id
+        WHERE waiting > 0 AND accounts.id <> own.account AND other.model = own.model AND other.state = 'PENDING'
     ), 0))::bigint
     FROM own
 """

@@ -108,7 +108,7 @@ class PostgresTasks:
 
     def places(self, task_ids: Collection[str]) -> dict[str, int]:
         """See TaskStore."""
-        return dict(self._database.read(sql.PLACES, (list(task_ids),)))
+        return dict(self._database.read(sql.PLACES, {"ids": list(task_ids)}))
 
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
