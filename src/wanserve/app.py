@@ -52,6 +52,7 @@ from wanserve.models.upstream import Upstream
 from wanserve.outlook import Outlooks
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import FILE_URL, Settings
+from wanserve.traces import Traces, open_traces
 from wanserve.webhooks.deliverer import Deliverer
 from wanserve.webhooks.sender import Sender
 from wanserve.worker.assignments import Assignments
@@ -192,6 +193,7 @@ def _worker(
     seen: tuple[str, ...],
     blobs: BlobStore,
     metrics: Metrics,
+    traces: Traces,
     router: Router,
 ) -> Worker:
     heavy = availability.engine == "wan"
@@ -212,6 +214,7 @@ def _worker(
         metrics=metrics,
         paces=Paces(core.times, f"{platform.node()}, {device}"),
         one_model=heavy,
+        traces=traces,
         router=router,
     )
 
@@ -222,6 +225,7 @@ def _fleet(
     availability: Availability,
     blobs: BlobStore,
     metrics: Metrics,
+    traces: Traces,
     own_sweeps: Sequence[Callable[[], None]],
     links: VideoLinks | BucketFiles,
     *,
@@ -233,7 +237,7 @@ def _fleet(
     router = _router(settings, availability) if with_worker else NoRouter()
     metrics.add_upstreams(router.use)
     for name, seen in _devices(settings, availability).items() if with_worker else ():
-        worker = _worker(settings, core, availability, name, seen, blobs, metrics, router)
+        worker = _worker(settings, core, availability, name, seen, blobs, metrics, traces, router)
         row = WorkerRow(worker.id, installation, platform.node(), name, seen, availability.engine, availability.cards)
         members.append(FleetMember(worker, row))
     stopping = threading.Event()
@@ -242,10 +246,13 @@ def _fleet(
     scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
     files = [*own_sweeps, retention.sweep, orphans.sweep, scratch.sweep]
     sweepers = Sweepers(LeaseSweeper(core.tasks, metrics), files, stopping)
-    return Fleet(store, installation, members, sweepers, background=[_deliverer(settings, core, metrics, links)])
+    deliverer = _deliverer(settings, core, metrics, traces, links)
+    return Fleet(store, installation, members, sweepers, background=[deliverer])
 
 
-def _deliverer(settings: Settings, core: Core, metrics: Metrics, links: VideoLinks | BucketFiles) -> Deliverer:
+def _deliverer(
+    settings: Settings, core: Core, metrics: Metrics, traces: Traces, links: VideoLinks | BucketFiles
+) -> Deliverer:
     metrics.add_outbox(core.webhooks.store.waiting)
     return Deliverer(
         core.tasks.store,
@@ -254,6 +261,7 @@ def _deliverer(settings: Settings, core: Core, metrics: Metrics, links: VideoLin
         links.told_url,
         settings.webhook_format,
         metrics.webhook_tried,
+        traces,
     )
 
 
@@ -320,7 +328,8 @@ def build_worker(settings: Settings, core: Core, availability: Availability) -> 
     metrics.add_task_table(core.tasks.store.state_counts)
     blobs = open_blobs(blob_target(settings))
     links, _ = _file_access(settings, core, blobs, Origin(settings.public_url))
-    fleet = _fleet(settings, core, availability, blobs, metrics, (), links, with_worker=True)
+    traces = open_traces(settings.traces_url, __version__)
+    fleet = _fleet(settings, core, availability, blobs, metrics, traces, (), links, with_worker=True)
     ops = _ops(core, availability, metrics, fleet.rows, stopping)
     app = application([], ops.own_routes(), [Pixazo()], Uuids(), metrics.answers, Origin(None))
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
@@ -355,39 +364,17 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     metrics.add_task_table(core.tasks.store.state_counts)
     signer = LinkSigner(core.link_secret.read())
     links, sender = _file_access(settings, core, blobs, origin)
-    fleet = _fleet(
-        settings,
-        core,
-        availability,
-        blobs,
-        metrics,
-        [partial(core.link_secret.restore, signer.secret)],
-        links,
-        with_worker=with_worker,
-    )
+    traces = open_traces(settings.traces_url, __version__)
+    own_sweeps = [partial(core.link_secret.restore, signer.secret)]
+    fleet = _fleet(settings, core, availability, blobs, metrics, traces, own_sweeps, links, with_worker=with_worker)
     stopping = threading.Event()
     rate_limiter, body_budget = _rate_limiter(settings, core), BodyBudget()
     runners = runners_of(core)
     dialects = all_dialects(core.tasks.policy.retention_ms)
     poll_ms = Cached(runners.read, core.catalogue.poll_ms, time.monotonic)
     streams = streams_of(core, runners, stopping)
-    endpoints = [
-        Endpoint(
-            dialect,
-            operation,
-            core.tasks,
-            core.webhooks,
-            rate_limiter,
-            links,
-            sender,
-            body_budget,
-            runners,
-            poll_ms,
-            streams,
-        )
-        for dialect in dialects
-        for operation in dialect.operations
-    ]
+    shared = core.tasks, core.webhooks, rate_limiter, links, sender, body_budget, runners, poll_ms, streams, traces
+    endpoints = [Endpoint(dialect, operation, *shared) for dialect in dialects for operation in dialect.operations]
     # The heartbeats of the own workers are up to some seconds old in the table.
     workers = fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS)
     ops = _ops(core, availability, metrics, workers, stopping)

@@ -136,6 +136,7 @@ class Settings(BaseModel):
     default_model: str = DEFAULT_MODEL
     webhooks_private: bool = False
     webhook_format: Literal["standard", "cloudevents"] = "standard"
+    traces_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: LogFormat = "auto"
     models: dict[str, ModelSettings] = Field(default_factory=dict)
@@ -170,6 +171,15 @@ class Settings(BaseModel):
         if url is not None and (not is_url(url) or "?" in url):
             raise ValueError(
                 "must be http:// or https:// with a host and perhaps a path, such as https://video.example"
+            )
+        return url
+
+    @field_validator("traces_url")
+    @classmethod
+    def _collector(cls, url: str | None) -> str | None:
+        if url is not None and (not is_url(url) or "?" in url):
+            raise ValueError(
+                "must be http:// or https:// with a host and perhaps a path, such as http://127.0.0.1:4318"
             )
         return url
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, assert_never
 
@@ -44,6 +44,7 @@ from wanserve.http.responses import send_json
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
 from wanserve.http.runners import Runners
 from wanserve.tasks import Tasks
+from wanserve.traces import NoTraces, Traces
 from wanserve.webhook_endpoints import Webhooks
 
 METHODS_WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
@@ -70,6 +71,7 @@ class Endpoint:
     """The time between two polls that answers recommend."""
 
     streams: Streams
+    traces: Traces = field(default_factory=NoTraces)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises WanserveError, which ErrorMiddleware turns into an answer."""
@@ -105,11 +107,16 @@ class Endpoint:
                 answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))
                 headers = await self._headers(operation, task)
             case CancelTask():
+                begun_s = self.traces.now_s()
                 cancel = partial(self.tasks.cancel, key.account, operation.read(request), operation.states)
                 task = await self.runners.write(cancel)
+                self.traces.canceled(task, self.traces.now_s() - begun_s, self.dialect.name)
                 answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))
             case Submit() | Remix():
+                begun_s = self.traces.now_s()
                 task = await self._submit(operation, key, request)
+                caller = request.headers.get("traceparent")
+                self.traces.submitted(task, self.traces.now_s() - begun_s, self.dialect.name, caller)
                 # From here on an error must tell the client not to submit again: ErrorMiddleware looks at this.
                 scope[STORED] = True
                 answer = operation.write(task, AnswerContext(request_id, await self.links.video_url(task, scope)))

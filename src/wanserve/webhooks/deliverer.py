@@ -20,6 +20,7 @@ from wanserve.domain.task import Task
 from wanserve.domain.webhook_store import Due
 from wanserve.domain.webhooks import Delivery, Tried
 from wanserve.telemetry import bind_task_id
+from wanserve.traces import NoTraces, Traces
 from wanserve.webhook_endpoints import Webhooks
 from wanserve.webhooks.payload import Format, Message, message
 
@@ -81,6 +82,7 @@ class Deliverer:
     link: Callable[[Task], str | None]
     form: Format = "standard"
     on_try: Callable[[Tried], None] = lambda _: None
+    traces: Traces = field(default_factory=NoTraces)
     look_s: float = LOOK_SECONDS
     lease_ms: int = LEASE_MS
     stop_s: float = STOP_SECONDS
@@ -194,8 +196,10 @@ class Deliverer:
             await self._in_thread(partial(self.webhooks.drop, delivery, "the webhook was removed or is disabled"))
             return
         content = await self._in_thread(partial(self._message, delivery))
+        begun_s = self.traces.now_s()
         tried = await sender.send(url, content, secrets)
         self.on_try(tried)
+        self.traces.delivered(delivery, self.traces.now_s() - begun_s, tried)
         if tried.delivered:
             log.info("webhook %s is delivered (status %s)", delivery.id, tried.status)
         else:

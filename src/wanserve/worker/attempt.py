@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from wanserve.domain.attempt import Fault, Outcome
 from wanserve.domain.errors import BlobUnavailable, StoreUnavailable
-from wanserve.domain.progress import Heartbeat, Progress, Stopwatch
+from wanserve.domain.progress import Heartbeat, Progress, StageTimes, Stopwatch
 from wanserve.domain.task import Failure, State, Task
 from wanserve.metrics import Metrics
 from wanserve.tasks import Tasks
@@ -73,6 +73,10 @@ class Attempt:
     machine_problem: str | None = field(default=None, init=False)
     crash: Crashed | None = field(default=None, init=False)
     _watch: Stopwatch = field(init=False)
+
+    def stage_times(self) -> StageTimes:
+        """How long the stages took, once `run` has returned or raised."""
+        return self._watch.times(time.monotonic())
 
     def run(self) -> Outcome:
         """Make the video and write how that ended. Raises StoreUnavailable where the end could not be written."""

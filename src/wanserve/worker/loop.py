@@ -12,6 +12,7 @@ from wanserve.domain.worker import WorkerHealth
 from wanserve.metrics import Metrics
 from wanserve.tasks import ModelRun, Tasks
 from wanserve.telemetry import bind_task_id
+from wanserve.traces import NoTraces, Traces
 from wanserve.worker.attempt import POLL_SECONDS, Attempt, Drain, Timeouts
 from wanserve.worker.paces import Paces
 from wanserve.worker.ports import Absent, Child, Claimed, Loading, NoRouter, Ready, Router, is_loaded
@@ -58,6 +59,7 @@ class Worker:
     metrics: Metrics
     paces: Paces
     one_model: bool = False
+    traces: Traces = field(default_factory=NoTraces)
     router: Router = field(default_factory=NoRouter)
     storage: StorageHealth = field(default_factory=StorageHealth, init=False)
     unloadable: dict[str, str] = field(default_factory=dict, init=False)
@@ -128,7 +130,7 @@ class Worker:
         return [state.model] if self.one_model and isinstance(state, Ready) else self.models
 
     def _attempt(self, claimed: Claimed) -> None:
-        task, outcome = claimed.task, None
+        task, outcome, begun_s = claimed.task, None, self.traces.now_s()
         attempt = Attempt(
             task,
             self.tasks,
@@ -145,6 +147,8 @@ class Worker:
             outcome = attempt.run()
         finally:
             self.router.ended(claimed, outcome, attempt.crash)
+            problem = f"{attempt.crash.code}: {attempt.crash.message}" if attempt.crash else ""
+            self.traces.attempted(task, self.traces.now_s() - begun_s, attempt.stage_times(), outcome, problem)
         died = isinstance(self.child.state, Absent)
         if attempt.machine_problem is None:
             self.storage.served()
