@@ -34,8 +34,6 @@ def test_a_video_is_made_told_and_saved(wan: Client, tmp_path: Path) -> None:
     fractions = [each.progress for each in told]
     assert fractions == sorted(fractions)
     assert (fractions[-1], told[-1].state) == (1.0, "succeeded")
-    assert any(each.seconds_left is not None for each in told)
-    assert {each.stage for each in told} >= {"encode"}
     assert made.recipe == {
         "model": DEFAULT_MODEL,
         "prompt": "A kitten",
@@ -111,7 +109,7 @@ def test_a_server_that_is_killed_and_started_again_in_the_middle_costs_nothing(k
 
         def on_progress(video: VideoInfo) -> None:
             told.append(video)
-            if video.state == "running":
+            if video.stage == "denoise" and video.seconds_left is not None:
                 running.set()
 
         making = pool.submit(wan.generate, "hold", size="640*480", prompt_extend=False, on_progress=on_progress)

@@ -18,50 +18,53 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield started
 
 
-def test_a_video_is_told_from_its_submit_to_its_end(server: Server) -> None:
-    task_id = server.submit(size="832*480")
-    with streaming(server, path_of(task_id)) as answer:
-        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-        assert (answer.headers["x-accel-buffering"], answer.headers["cache-control"]) == (
-            "no",
-            "no-store, no-transform",
-        )
-        told = list(events(answer))
+def test_a_video_is_told_from_its_submit_to_its_end(tmp_path: Path) -> None:
+    with rig(tmp_path) as made:
+        made.hold()
+        task_id = made.accept("midway a cat")
+        with streaming(made.server, path_of(task_id)) as answer:
+            assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+            assert (answer.headers["x-accel-buffering"], answer.headers["cache-control"]) == (
+                "no",
+                "no-store, no-transform",
+            )
+            coming = events(answer)
+            told = []
+            for event in coming:
+                told.append(event)
+                if event.data["step"] == 75:
+                    break
+            made.release()
+            told += coming
     assert_never_goes_back(told)
     *before, last = told
     assert {each.name for each in before} == {"video.progress"}
     assert {each.data["id"] for each in told} == {video_of(task_id)}
     assert (last.name, last.data["state"], last.data["fraction"]) == ("video.completed", "succeeded", 1.0)
     assert (last.data["stage"], last.data["seconds_left"], last.data["place"]) == (None, None, None)
-    drawn = [each.data for each in before if each.data["stage"] == "encode" and each.data["steps"]]
-    assert drawn
-    assert {data["steps"] for data in drawn} == {150}
-    assert any(data["seconds_left"] is not None for data in drawn)
+    halfway = next(each.data for each in before if each.data["step"] == 75)
+    assert (halfway["stage"], halfway["steps"], halfway["fraction"]) == ("encode", 150, 0.5)
+    assert halfway["seconds_left"] is not None
 
 
-def test_the_second_video_of_a_kind_is_estimated_before_it_begins(server: Server) -> None:
-    for size in ("640*480", "640*480"):
-        server.wait(server.submit(size=size), "SUCCEEDED")
-    busy, waiting = server.submit(size="640*480"), server.submit(size="640*480")
-    with streaming(server, path_of(waiting)) as answer:
-        first = next(events(answer))
-        assert (first.data["state"], first.data["stage"]) == ("pending", "waiting")
-        assert first.data["place"] in (1, 2)
-        assert first.data["seconds_left"] > 0
-    for task_id in (busy, waiting):
-        server.wait(task_id, "SUCCEEDED")
-
-
-def test_polls_tell_it_in_headers(server: Server) -> None:
-    tasks = [server.submit(size="832*480") for _ in range(2)]
-    headers = {"Authorization": f"Bearer {server.key}"}
-    answers = [server.http.get(f"{server.url}/v1/videos/{video_of(task_id)}", headers=headers) for task_id in tasks]
-    assert answers[1].headers["wanserve-stage"] == "waiting"
-    assert int(answers[1].headers["wanserve-place"]) >= 1
-    server.wait(tasks[0], "SUCCEEDED")
-    done = server.http.get(f"{server.url}/v1/videos/{video_of(tasks[0])}", headers=headers)
-    assert not [name for name in done.headers if name.startswith("wanserve-")]
-    server.wait(tasks[1], "SUCCEEDED")
+def test_the_second_video_of_a_kind_is_estimated_before_it_begins(tmp_path: Path) -> None:
+    with rig(tmp_path) as made:
+        made.until_ended(made.accept())
+        made.accept_held()
+        waiting = made.accept()
+        with streaming(made.server, path_of(waiting)) as answer:
+            first = next(events(answer))
+        assert (first.data["state"], first.data["stage"], first.data["place"]) == ("pending", "waiting", 1)
+        assert first.data["seconds_left"] is not None
+        # The same, in the headers of a poll.
+        headers = {"Authorization": f"Bearer {made.server.key}"}
+        poll = made.server.http.get(f"{made.server.url}/v1/videos/{video_of(waiting)}", headers=headers)
+        assert (poll.headers["wanserve-stage"], poll.headers["wanserve-place"]) == ("waiting", "1")
+        assert "wanserve-seconds-left" in poll.headers
+        made.release()
+        made.until_ended(waiting)
+        done = made.server.http.get(f"{made.server.url}/v1/videos/{video_of(waiting)}", headers=headers)
+        assert not [name for name in done.headers if name.startswith("wanserve-")]
 
 
 def test_all_videos_of_the_account_are_told_and_no_others(server: Server) -> None:

@@ -1,27 +1,57 @@
 """What people see at a terminal: bars, a log for them with the address, the key and a command, and a live view."""
 
+import base64
+import io
 import json
 import re
 import signal
 from pathlib import Path
 
+import av
+import pytest
+
 from tests.e2e.faults.harness import rig
-from tests.e2e.server import Server
 from tests.e2e.terminal import on_terminal
 
 
-def test_generate_shows_a_bar_with_stage_and_seconds_left(server: Server, tmp_path: Path) -> None:
-    through = ("--url", server.url, "--key", server.key)
-    arguments = ("generate", "a cat in the snow", "two birds", "--size", "1920*1080", "-o", str(tmp_path / "out.mp4"))
-    for where, stage in ((("--engine", "animatic"), "encode"), (through, "video_")):
-        with on_terminal(*arguments, *where) as command:
+@pytest.mark.parametrize("through_server", [False, True])
+def test_generate_shows_a_bar_with_stage_and_seconds_left(
+    through_server: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rig(tmp_path) as made:
+        made.hold()
+        for name, value in made.engine_environment().items():
+            monkeypatch.setenv(name, value)
+        where = ("--url", made.server.url, "--key", made.server.key) if through_server else ("--engine", "animatic")
+        prompts = ("hold a cat in the snow", "hold two birds")
+        with on_terminal("generate", *prompts, "--size", "640*480", "-o", str(tmp_path / "out.mp4"), *where) as command:
+            command.until("denoise")
+            command.until(" s left")
+            made.release()
             assert command.process.stdout is not None
             printed = command.process.stdout.read()
             assert command.process.wait(120) == 0
-        assert sorted(printed.splitlines()) == [str(tmp_path / f"out-0{number}.mp4") for number in (1, 2)]
-        for text in ("a cat in the snow", "two birds", "encode", " s left", "100%", stage):
-            assert text in command.shown
-        assert str(tmp_path) not in command.shown
+    assert sorted(printed.splitlines()) == [str(tmp_path / f"out-0{number}.mp4") for number in (1, 2)]
+    for text in (*prompts, "100%", *(["video_"] if through_server else [])):
+        assert text in command.shown
+    assert str(tmp_path) not in command.shown
+
+
+def test_the_first_picture_is_shown_where_the_terminal_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM_PROGRAM", "iTerm.app")
+    monkeypatch.delenv("TMUX", raising=False)
+    file = tmp_path / "out.mp4"
+    with on_terminal("generate", "a cat", "--engine", "animatic", "--size", "640*480", "-o", str(file)) as command:
+        assert command.process.wait(120) == 0
+    (shown,) = re.findall(r"\x1b\]1337;File=inline=1;size=(\d+);width=40:([\w+/=]+)\x07", "".join(command.parts))
+    picture = base64.b64decode(shown[1])
+    assert len(picture) == int(shown[0])
+    with av.open(io.BytesIO(picture), "r") as png, av.open(str(file), "r") as video:
+        small, first = next(png.decode(video=0)), next(video.decode(video=0))
+        assert (small.width, small.height) == (480, 360)
+        ours, theirs = small.reformat(format="gray"), first.reformat(480, 360, format="gray")
+        differences = [abs(one - two) for one, two in zip(bytes(ours.planes[0]), bytes(theirs.planes[0]), strict=True)]
+        assert sum(differences) / len(differences) < 3
 
 
 def test_a_first_start_ends_with_the_key_a_command_and_the_address(tmp_path: Path) -> None:

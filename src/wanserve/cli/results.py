@@ -35,16 +35,22 @@ Report = Callable[[Result], None]
 
 @dataclass(slots=True)
 class Printer:
-    """Prints each result as it comes: what scripts read to stdout, errors to stderr too. `failed` counts the errors."""
+    """Prints each result as it comes: what scripts read to stdout, errors to stderr too.
+
+    `failed` counts the errors, and `made` has the files of the videos.
+    """
 
     as_json: bool
     failed: int = 0
+    made: list[Path] = field(default_factory=list)
 
     def report(self, result: Result) -> None:
         """Print a result."""
         if result.error is not None:
             self.failed += 1
             print(f"wanserve: {result.video.output}: {result.error}", file=sys.stderr)
+        else:
+            self.made.append(result.video.output)
         if self.as_json:
             print(json.dumps(_row(result), ensure_ascii=False), flush=True)
         elif result.error is None:

@@ -83,13 +83,15 @@ class Rig:
     def start(self, *arguments: str, ready: bool = True) -> None:
         """Start a server on the data directory."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH")])))
-            patch.setenv("FAULT", str(self.plan))
-            for name, value in self.environ.items():
+            for name, value in (self.engine_environment() | self.environ).items():
                 patch.setenv(name, value)
-            if self.stand_in:
-                patch.setenv("FAULT_ENGINE", str(self.engine))
             self.server = start(self.data_dir, *arguments, ready=ready, log=self.log_file, **self.settings)
+
+    def engine_environment(self) -> dict[str, str]:
+        """The variables with which a process has the stand-in's engine, and meets planned faults."""
+        path = os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH")]))
+        variables = {"PYTHONPATH": path, "FAULT": str(self.plan)}
+        return variables | ({"FAULT_ENGINE": str(self.engine)} if self.stand_in else {})
 
     def restart(self, *arguments: str, ready: bool = True) -> None:
         """Start another server once this one is gone, which has to leave no child behind that still runs."""

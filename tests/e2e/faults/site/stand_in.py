@@ -49,7 +49,11 @@ def frames(generation: Generation, report: Report, word: str) -> Iterator[Frame]
         picture = picture.cast("B").cast("b", (height, width, 3))
     for number in range(count):
         sys.audit("stand_in.frame", number)
-        report(Progress(number / generation.frames, Stage.ENCODE, number, generation.frames))
+        drawn = Progress(number / generation.frames, Stage.ENCODE, number, generation.frames)
+        report(drawn)
+        while word == "midway" and number == count // 2 and not (FOLDER / "go").exists():
+            report(drawn)
+            time.sleep(0.05)
         yield picture
 
 
