@@ -1,5 +1,6 @@
 """Decoding: by latent frames and in tiles, the pictures are those of the VAE itself, and no cache is left."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 import torch
 
 from tests.unit.wan.engines import SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
-from wanserve.domain.errors import EngineExhausted
+from wanserve.domain.errors import Canceled, EngineExhausted
+from wanserve.domain.progress import Progress
 from wanserve.engine.wan.decode import decode, decode_tiled, denormalise, to_frames
 from wanserve.engine.wan.engine import TILED_NOTE, WanEngine
 from wanserve.models.framing import framing_for
@@ -45,15 +47,49 @@ def test_tile_by_tile_is_tiled_decode_bit_for_bit(tile: int, stride: int, vae: A
             whole = vae.tiled_decode(z, return_dict=False)[0]
     finally:
         vae.disable_tiling()
-    assert torch.equal(torch.cat(list(decode_tiled(vae, z, tile, stride)), dim=2), whole)
+    told: list[float] = []
+    assert torch.equal(torch.cat(list(decode_tiled(vae, z, told.append, tile, stride)), dim=2), whole)
+    tiles = -(-80 // stride) * -(-112 // stride)
+    assert told == [part / (tiles * 3) for part in range(tiles * 3)]
 
 
-@pytest.mark.parametrize("decode", [decode, decode_tiled])
-def test_closed_early_it_leaves_no_cache(decode: Callable[..., Any], vae: Any) -> None:
-    taken = decode(vae, latents())
-    next(taken)
-    taken.close()
-    assert all(each is None for each in vae._feat_map)
+def test_closed_early_it_leaves_no_cache(vae: Any) -> None:
+    both: list[Any] = [decode(vae, latents()), decode_tiled(vae, latents(), lambda _: None)]
+    for taken in both:
+        next(taken)
+        taken.close()
+        assert all(each is None for each in vae._feat_map)
+
+
+def test_a_tile_is_finished_before_the_next_one_so_that_one_cache_is_enough(vae: Any) -> None:
+    held: list[int] = []
+
+    def count_caches(_: float) -> None:
+        gc.collect()
+        # What the decoder keeps between two latent frames of a tile has the channels of its layers, and two frames.
+        kept = (each for each in gc.get_objects() if type(each) is torch.Tensor and each.dim() == 5)
+        held.append(sum(each.nbytes for each in kept))
+
+    list(decode_tiled(vae, latents(3, 10, 28), count_caches, 64, 48))
+    first_tile, last_tile = held[2], held[-1]
+    pictures_of_tiles = 12 * 3 * 9 * 64 * 64 * 4
+    assert last_tile - first_tile <= pictures_of_tiles
+
+
+def test_in_tiles_progress_grows_and_a_cancel_ends_it_between_two_parts() -> None:
+    engine = loaded_engine(tiny_card(TURBO, steps=1, tiled_decode=True))
+    told: list[float] = []
+
+    def report(progress: Progress) -> None:
+        told.append(progress.fraction)
+        if progress.fraction > 0.96:
+            raise Canceled("asked")
+
+    with pytest.raises(Canceled):
+        pictures(engine.generate(replace(SMALL, width=640, height=16), report))
+    assert told == sorted(told)
+    assert told[-2] <= 0.96 < told[-1] < 1
+    engine.clean_up()
 
 
 def test_decoding_leaves_gradients_as_they_were(vae: Any) -> None:

@@ -1,8 +1,9 @@
 """The wan engine: one pipeline in one thread, and a generation in three stages: encode, denoise, decode."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 import torch
@@ -162,21 +163,28 @@ def _frames(
     loaded: LoadedModel, latents: torch.Tensor, framing: Framing, report: Report, notes: list[str]
 ) -> Iterator[Frame]:
     count = latents.shape[2]
+
+    def at(done: float) -> None:
+        report(Progress(DENOISE_DONE + (1 - DENOISE_DONE) * done, Stage.DECODE, round(done * count), count))
+
     with memory_errors(f"decoding {framing.width}*{framing.height}"):
-        for number, pictures in enumerate(_pictures(loaded, latents, notes)):
-            report(Progress(DENOISE_DONE + (1 - DENOISE_DONE) * number / count, Stage.DECODE, number, count))
+        for pictures in _pictures(loaded, latents, at, notes):
             yield from to_frames(pictures, framing)
 
 
-def _pictures(loaded: LoadedModel, latents: torch.Tensor, notes: list[str]) -> Iterator[torch.Tensor]:
+def _pictures(
+    loaded: LoadedModel, latents: torch.Tensor, at: Callable[[float], None], notes: list[str]
+) -> Iterator[torch.Tensor]:
     """Yield the decoded pictures. Where memory runs out, the remaining pictures are decoded in tiles."""
     vae = loaded.pipe.vae
     scaled = denormalise(vae, latents)
-    done = 0
+    done, count = 0, latents.shape[2]
     if not loaded.plan.tiled:
         try:
+            at(0.0)
             for pictures in decode(vae, scaled):
                 done += 1
+                at(done / count)
                 yield pictures
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -188,10 +196,9 @@ def _pictures(loaded: LoadedModel, latents: torch.Tensor, notes: list[str]) -> I
             return
         notes.append(TILED_NOTE)
         release_memory()
-    for number, pictures in enumerate(decode_tiled(vae, scaled)):
-        # The first ones are encoded already. They are decoded again only to fill the decoder's cache.
-        if number >= done:
-            yield pictures
+    # The first ones are encoded already. They are decoded again only to fill the decoder's cache.
+    tiled = decode_tiled(vae, scaled, lambda of_rest: at((done + (count - done) * of_rest) / count))
+    yield from islice(tiled, done, None)
 
 
 def reset_pipeline(pipe: WanPipeline) -> None:
