@@ -94,7 +94,16 @@ class Webhooks:
 
     def account_secret(self, account: str) -> str:
         """The secret of the messages to URLs that came with the account's tasks."""
-        return self.store.account_secret(account, self.new_secret())
+        return self.account_secrets(account)[0]
+
+    def account_secrets(self, account: str) -> tuple[str, ...]:
+        """The same, and after it the one before the last rotation, for as long as that signs too."""
+        return self.store.account_secrets(account, self.new_secret())
+
+    def rotate_account_secret(self, account: str) -> str:
+        """Give the account a new secret for such URLs; for a day the present one signs too."""
+        self.store.rotate_account_secret(account, self.new_secret(), ROTATION_MS)
+        return self.account_secret(account)
 
     def deliveries(self, search: DeliverySearch) -> Sequence[Delivery]:
         """The deliveries that the search finds, newest first."""

@@ -196,9 +196,19 @@ def test_a_rotation_keeps_the_old_secret_for_a_while(table: Table) -> None:
 
 
 def test_the_first_secret_of_an_account_stays(table: Table) -> None:
-    assert table.hooks.account_secret("ann", "whsec_a") == "whsec_a"
-    assert table.hooks.account_secret("ann", "whsec_b") == "whsec_a"
-    assert table.hooks.account_secret("ben", "whsec_b") == "whsec_b"
+    assert table.hooks.account_secrets("ann", "whsec_a") == ("whsec_a",)
+    assert table.hooks.account_secrets("ann", "whsec_b") == ("whsec_a",)
+    assert table.hooks.account_secrets("ben", "whsec_b") == ("whsec_b",)
+
+
+def test_an_accounts_secret_is_rotated_and_the_one_before_it_signs_for_a_while(table: Table) -> None:
+    table.hooks.account_secrets("ann", "whsec_a")
+    table.hooks.rotate_account_secret("ann", "whsec_b", 500)
+    assert table.hooks.account_secrets("ann", "whsec_x") == ("whsec_b", "whsec_a")
+    table.now_ms += 500
+    assert table.hooks.account_secrets("ann", "whsec_x") == ("whsec_b",)
+    table.hooks.rotate_account_secret("cyd", "whsec_c", 500)
+    assert table.hooks.account_secrets("cyd", "whsec_x") == ("whsec_c",), "there was none before"
 
 
 def test_a_delivery_is_taken_once_and_again_after_its_lease(table: Table) -> None:

@@ -107,6 +107,18 @@ def test_over_http_a_webhook_is_added_listed_and_removed(server: Server, receive
     assert server.http.get(url, headers={"Authorization": "Bearer sk-unknown"}).status_code == 401
 
 
+def test_the_secret_for_urls_of_single_videos_is_rotated(server: Server, receiver: Receiver) -> None:
+    before = command(server, "secret")
+    after = command(server, "secret", "--rotate")
+    assert command(server, "secret") == after != before
+    headers = {"Authorization": f"Bearer {server.key}"}
+    body = {"prompt": "a cat", "size": "640x480", "webhook_url": receiver.url("/rotated")}
+    assert server.http.post(f"{server.url}/v1/videos", json=body, headers=headers).status_code == 200
+    (got,) = receiver.until(lambda received: len(received) == 1)
+    for secret in (after, before):
+        told(got, secret)
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [

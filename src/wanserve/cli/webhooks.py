@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     secret = commands.add("secret", "print the secret that signs what goes to the URLs of single videos", run_secret)
     add_data_dir(secret)
     secret.add_argument("--account", default="default", metavar="A", help="whose secret (default)")
+    secret.add_argument("--rotate", action="store_true", help="make a new one; for a day the present one signs too")
     deliveries = commands.add("deliveries", "list the latest messages, newest first", run_deliveries)
     add_data_dir(deliveries)
     add_json(deliveries)
@@ -83,7 +84,8 @@ def run_rotate(arguments: argparse.Namespace) -> None:
 def run_secret(arguments: argparse.Namespace) -> None:
     """`wanserve webhooks secret`: the secret, alone, on stdout."""
     with closing(open_data_dir(arguments)) as core:
-        print(core.webhooks.account_secret(arguments.account))
+        find = core.webhooks.rotate_account_secret if arguments.rotate else core.webhooks.account_secret
+        print(find(arguments.account))
 
 
 def run_deliveries(arguments: argparse.Namespace) -> None:

@@ -65,8 +65,14 @@ class WebhookStore(Protocol):
     def rotate_secret(self, endpoint_id: str, secret: str, both_ms: int) -> bool:
         """Give the endpoint a new secret. The present one signs for `both_ms` more. False where there is none."""
 
-    def account_secret(self, account: str, new: str) -> str:
-        """The secret of the messages to URLs that came with the account's tasks; `new` where there was none yet."""
+    def account_secrets(self, account: str, new: str) -> tuple[str, ...]:
+        """The secrets of the messages to URLs that came with the account's tasks, the present one first.
+
+        It is `new` where there was none yet.
+        """
+
+    def rotate_account_secret(self, account: str, secret: str, both_ms: int) -> None:
+        """Give the account this secret. The present one, where there is one, signs for `both_ms` more."""
 
     def due(self) -> list[Due]:
         """The destinations with deliveries to be tried now, the one that has waited longest first."""

@@ -85,9 +85,14 @@ class WebhookEndpoint:
 
     def secrets(self, now_ms: int) -> tuple[str, ...]:
         """The secrets that sign at this time."""
-        if self.old_secret is None or (self.old_until_ms or 0) <= now_ms:
-            return (self.secret,)
-        return self.secret, self.old_secret
+        return signing_secrets(self.secret, self.old_secret, self.old_until_ms, now_ms=now_ms)
+
+
+def signing_secrets(secret: str, old_secret: str | None, old_until_ms: int | None, *, now_ms: int) -> tuple[str, ...]:
+    """The secrets that sign at this time: the present one, and the one before it until its time is over."""
+    if old_secret is None or (old_until_ms or 0) <= now_ms:
+        return (secret,)
+    return secret, old_secret
 
 
 class DeliveryState(StrEnum):

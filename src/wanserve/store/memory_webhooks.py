@@ -7,7 +7,7 @@ from dataclasses import replace
 from wanserve.domain.ports import Clock
 from wanserve.domain.task import State, Task
 from wanserve.domain.webhook_store import DeliverySearch, Due, NewEndpoint
-from wanserve.domain.webhooks import Delivery, DeliveryState, EventType, Tried, WebhookEndpoint
+from wanserve.domain.webhooks import Delivery, DeliveryState, EventType, Tried, WebhookEndpoint, signing_secrets
 from wanserve.store.webhooks import REMOVED
 
 _EVENTS = {
@@ -23,7 +23,7 @@ class MemoryWebhooks:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._endpoints: dict[str, WebhookEndpoint] = {}
-        self._secrets: dict[str, str] = {}
+        self._secrets: dict[str, tuple[str, str | None, int | None]] = {}
         self._outbox: dict[str, Delivery] = {}
         self._lock = threading.RLock()
 
@@ -92,9 +92,14 @@ class MemoryWebhooks:
             return False
         return self._change(endpoint_id, secret=secret, old_secret=known.secret, old_until_ms=self._clock() + both_ms)
 
-    def account_secret(self, account: str, new: str) -> str:
+    def account_secrets(self, account: str, new: str) -> tuple[str, ...]:
         """See WebhookStore."""
-        return self._secrets.setdefault(account, new)
+        return signing_secrets(*self._secrets.setdefault(account, (new, None, None)), now_ms=self._clock())
+
+    def rotate_account_secret(self, account: str, secret: str, both_ms: int) -> None:
+        """See WebhookStore."""
+        present = self._secrets.get(account)
+        self._secrets[account] = (secret, present[0], self._clock() + both_ms) if present else (secret, None, None)
 
     def due(self) -> list[Due]:
         """See WebhookStore."""

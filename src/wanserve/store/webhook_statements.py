@@ -37,7 +37,12 @@ ROTATE_SECRET: Final = """
 KEEP_ACCOUNT_SECRET: Final = """
     INSERT INTO webhook_secrets (account, secret) VALUES (:account, :secret) ON CONFLICT (account) DO NOTHING
 """
-ACCOUNT_SECRET: Final = "SELECT secret FROM webhook_secrets WHERE account = :account"
+ROTATE_ACCOUNT_SECRET: Final = """
+    INSERT INTO webhook_secrets (account, secret) VALUES (:account, :secret) ON CONFLICT (account) DO UPDATE
+    SET old_secret = webhook_secrets.secret, old_until_ms = CAST(:now_ms AS BIGINT) + CAST(:both_ms AS BIGINT),
+        secret = excluded.secret
+"""
+ACCOUNT_SECRET: Final = "SELECT secret, old_secret, old_until_ms FROM webhook_secrets WHERE account = :account"
 
 DUE: Final = """
     SELECT destination, account FROM webhook_deliveries

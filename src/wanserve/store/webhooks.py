@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Final
 
 from wanserve.domain.webhook_store import DeliverySearch, Due, NewEndpoint
-from wanserve.domain.webhooks import Delivery, DeliveryState, Tried, WebhookEndpoint
+from wanserve.domain.webhooks import Delivery, DeliveryState, Tried, WebhookEndpoint, signing_secrets
 from wanserve.store import webhook_statements as sql
 from wanserve.store.rows import Fetched, Value
 from wanserve.store.webhook_rows import events_text, read_delivery, read_endpoint
@@ -66,13 +66,18 @@ class SqlWebhooks(ABC):
         values: dict[str, Value] = {"id": endpoint_id, "secret": secret, "both_ms": both_ms, "now_ms": self.now_ms()}
         return bool(self.write((sql.ROTATE_SECRET, values))[0])
 
-    def account_secret(self, account: str, new: str) -> str:
+    def account_secrets(self, account: str, new: str) -> tuple[str, ...]:
         """See WebhookStore."""
         rows = self.read((sql.ACCOUNT_SECRET, {"account": account}))
         if not rows:
             self.write((sql.KEEP_ACCOUNT_SECRET, {"account": account, "secret": new}))
             rows = self.read((sql.ACCOUNT_SECRET, {"account": account}))
-        return str(rows[0][0])
+        return signing_secrets(*rows[0], now_ms=self.now_ms())
+
+    def rotate_account_secret(self, account: str, secret: str, both_ms: int) -> None:
+        """See WebhookStore."""
+        values: dict[str, Value] = {"account": account, "secret": secret}
+        self.write((sql.ROTATE_ACCOUNT_SECRET, values | {"both_ms": both_ms, "now_ms": self.now_ms()}))
 
     def due(self) -> list[Due]:
         """See WebhookStore."""

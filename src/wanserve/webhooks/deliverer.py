@@ -209,7 +209,7 @@ class Deliverer:
     def _where(self, delivery: Delivery) -> tuple[str | None, tuple[str, ...]]:
         """The URL and the secrets of a delivery; None where nothing may be sent there any more."""
         if delivery.endpoint_id is None:
-            return delivery.url, (self.webhooks.account_secret(delivery.account),)
+            return delivery.url, self.webhooks.account_secrets(delivery.account)
         endpoint = self.webhooks.store.endpoint(delivery.endpoint_id)
         if endpoint is None or endpoint.disabled_ms is not None:
             return None, ()

@@ -181,7 +181,7 @@ def test_a_cancel_is_sent_and_the_url_of_a_task_too(scene: Scene) -> None:
         scene.table.cancel("ann", new.id, UNFINISHED)
         (sent,) = scene.sender.until(lambda tries: len(tries) == 1)
     assert sent.url == SLOW
-    assert sent.secrets == (scene.hooks.account_secret("ann"),)
+    assert sent.secrets == scene.hooks.account_secrets("ann")
     assert json.loads(sent.message.body)["type"] == "video.canceled"
 
 
