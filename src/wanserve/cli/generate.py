@@ -11,7 +11,7 @@ from rich.console import Console
 
 from wanserve.cli.bars import Bars, show_bars
 from wanserve.cli.options import add_json
-from wanserve.cli.pictures import show_first_picture
+from wanserve.cli.pictures import show_first_pictures
 from wanserve.cli.remote import generate_through_server
 from wanserve.cli.results import Printer, Report, Result, VideoOptions, one_each
 from wanserve.cli.standalone import standalone
@@ -94,8 +94,7 @@ def run_generate(arguments: argparse.Namespace) -> int:
             notes = generate_here(settings, [replace(video, model=model) for video in videos], bars, printer.report)
         for note in notes:
             console.print(f"note: {note}", markup=False, highlight=False)
-    for video in printer.made:
-        show_first_picture(console, video)
+    show_first_pictures(console, printer.made)
     return 1 if printer.failed else 0
 
 

@@ -3,7 +3,7 @@
 import base64
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,19 +21,23 @@ CHUNK: Final = 4096
 """Source: the longest piece that kitty's protocol allows."""
 
 
-def show_first_picture(console: Console, video: Path) -> None:
-    """Show it where the console is a terminal that says of itself that it can."""
+def show_first_pictures(console: Console, videos: Iterable[Path]) -> None:
+    """Show that of each video, where the console is a terminal that says of itself that it can."""
     write = writer_for(process_environment()) if console.is_terminal else None
     if write is None:
         return
+    for png in filter(None, map(_first_picture, videos)):
+        console.file.write(write(png))
+        console.file.flush()
+
+
+def _first_picture(video: Path) -> bytes | None:
     # In a process of its own: what reads videos is not loaded by commands.
     command = [sys.executable, "-m", "wanserve.media.preview", str(video)]
     try:
-        made = subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
+        return subprocess.run(command, capture_output=True, timeout=SECONDS, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        return
-    console.file.write(write(made.stdout))
-    console.file.flush()
+        return None
 
 
 def writer_for(environ: Mapping[str, str]) -> Callable[[bytes], str] | None:

@@ -25,6 +25,7 @@ from wanserve.domain.errors import (
 from wanserve.domain.ports import Engine
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.engine.remote.engine import RemoteEngine
+from wanserve.engine.wan.library_logging import silence_libraries
 from wanserve.machine.environment import colours_wanted
 from wanserve.prompts.chat import PromptExtender
 from wanserve.telemetry import bind_task_id, start_logging
@@ -43,10 +44,8 @@ def animatic(config: ChildConfig) -> Engine:  # noqa: ARG001 - it has nothing to
 def wan(config: ChildConfig) -> Engine:
     """The real models. Raises SetupError where their libraries are not installed."""
     # Imported here and in no other place: torch and diffusers take seconds, and a laptop has neither.
+    silence_libraries()
     try:
-        from wanserve.engine.wan.library_logging import silence_libraries  # noqa: PLC0415
-
-        silence_libraries()
         from wanserve.engine.wan.engine import WanEngine  # noqa: PLC0415
     except ImportError as error:
         raise SetupError(
