@@ -162,7 +162,7 @@ def read_event(video: VideoInfo, data: str) -> VideoInfo | None:
     Raises UnexpectedAnswer.
     """
     told = _parse(data)
-    if not isinstance(told, dict) or told.get("id") != video.id or told.get("state") not in _EVENT_STATES:
+    if not isinstance(told, dict) or told.get("id") != video.id or str(told.get("state")) not in _EVENT_STATES:
         return None
     return replace(
         video,
@@ -222,7 +222,7 @@ def total_bytes(answer: Answer, begin: int) -> int | None:
 
 
 def _video(told: Any) -> VideoInfo:
-    if not isinstance(told, dict) or not isinstance(told.get("id"), str) or told.get("status") not in _STATES:
+    if not isinstance(told, dict) or not isinstance(told.get("id"), str) or str(told.get("status")) not in _STATES:
         raise UnexpectedAnswer("the answer is not about a video")
     error = told.get("error")
     canceled = isinstance(error, dict) and error.get("code") == "cancelled"

@@ -93,7 +93,8 @@ def test_the_progress_of_an_event_never_goes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [event(id="video_another"), event(state="new"), "[]", f'{{"id": "{VIDEO_ID}", "deleted": true}}']
+    "data",
+    [event(id="video_another"), event(state="new"), event(state=[]), "[]", f'{{"id": "{VIDEO_ID}", "deleted": true}}'],
 )
 def test_an_event_that_tells_nothing_of_the_video_is_passed_over(data: str) -> None:
     assert answers.read_event(KNOWN, data) is None
@@ -108,7 +109,11 @@ def test_a_page_is_read_as_the_server_writes_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"[]", b"{}", b'{"openapi": "3.1.0"}', b'{"id": 1, "status": "queued"}', b"\xff"]
+    "body",
+    [
+        *(b"<html>", b"[]", b"{}", b"\xff", b'{"openapi": "3.1.0"}'),
+        *(b'{"id": 1, "status": "queued"}', b'{"id": "video_1", "status": {}}'),
+    ],
 )
 def test_the_answer_of_another_server_is_said_to_be_one(body: bytes) -> None:
     for read in (answers.read_video, answers.read_page, answers.read_deleted):
