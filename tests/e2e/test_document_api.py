@@ -352,7 +352,7 @@ def test_a_fault_of_ours_is_the_documents_500_with_cors_and_the_trace_only_in_th
         assert body["code"] == "InternalError"
         assert answer.headers["access-control-allow-origin"] == "*"
         logged = broken.log.read_text()
-        assert "builtins.ValueError" in logged
+        assert "builtins.KeyError" in logged
         assert "in read_task" in logged, "where it was raised"
         assert "LOST" not in logged, "the text of an error is nobody's to log"
         with sqlite3.connect(broken.data_dir / "wanserve.db") as database:

@@ -38,7 +38,9 @@ class Saboteur:
         self._read: tuple[int, int] | None = None
         self._steps: list[str] = []
         self._act = ""
-        self._busy = False
+        self._lock = threading.Lock()
+        # Of each thread: what a look itself does is not to be heard, and what another thread does meanwhile is.
+        self._here = threading.local()
 
     def audit(self, event: str, arguments: tuple[object, ...]) -> None:
         """Hear one audit event; there are hundreds a second."""
@@ -65,22 +67,27 @@ class Saboteur:
             self._hear(f"call {frame.f_code.co_name}")
 
     def _hear(self, told: str, arguments: tuple[object, ...] = ()) -> None:
-        if self._busy:
+        if getattr(self._here, "looks", False):
             return
-        self._busy = True
+        self._here.looks = True
         try:
-            self._look()
-            if not self._steps or not re.search(self._steps[0], told):
-                return
-            del self._steps[0]
-            follows = self._steps[0] if self._steps else ""
-            # Only this thread's calls are told, and only from here on: all of them would take half of the time.
-            sys.setprofile(self._on_call if follows.startswith("^call ") else None)
-            if self._steps or not self._taken():
-                return
+            with self._lock:
+                due = self._follow(told)
         finally:
-            self._busy = False
-        self._do(arguments)
+            self._here.looks = False
+        if due:
+            self._do(arguments)
+
+    def _follow(self, told: str) -> bool:
+        """Whether this was the last step of the plan."""
+        self._look()
+        if not self._steps or not re.search(self._steps[0], told):
+            return False
+        del self._steps[0]
+        follows = self._steps[0] if self._steps else ""
+        # Only this thread's calls are told, and only from here on: all of them would take half of the time.
+        sys.setprofile(self._on_call if follows.startswith("^call ") else None)
+        return not self._steps and self._taken()
 
     def _look(self) -> None:
         """Read the plan where it is new."""
