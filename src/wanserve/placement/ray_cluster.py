@@ -1,5 +1,6 @@
 """The cluster of actors on Ray: the only module that imports it."""
 
+import time
 from typing import Any, Final
 
 import ray
@@ -65,7 +66,17 @@ class RayCluster:
 
     def take_over(self) -> None:
         """Make this controller the one that was started last."""
-        ray.get(self._owner.take.remote(self._controller), timeout=CALL_SECONDS)
+        until_s = time.monotonic() + CALL_SECONDS
+        while True:
+            try:
+                ray.get(self._owner.take.remote(self._controller), timeout=CALL_SECONDS)
+            except ActorUnavailableError:
+                # The node that it was on is lost, and Ray restarts it elsewhere.
+                if time.monotonic() >= until_s:
+                    raise
+                time.sleep(ANSWER_SECONDS)
+            else:
+                return
 
     def is_mine(self) -> bool:
         """See Cluster. Where Ray lost the answer with a node, the first to ask takes over."""
