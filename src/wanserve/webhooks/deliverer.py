@@ -73,7 +73,7 @@ class Deliverer:
     """Delivers until it is stopped. `run` is the main function of a thread.
 
     `link` gives the link to a task's video where there is one. `sender` is called once, in the event loop of the thread.
-    `on_try` is told of each try that has ended.
+    `on_try` and `traces` are told of each try that has ended.
     """
 
     tasks: TaskStore
