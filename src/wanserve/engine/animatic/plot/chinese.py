@@ -1,0 +1,326 @@
+"""Reads Chinese sentences: what stands before 的 describes the noun after it, what follows a noun is what it does.
+
+Like the English reader it goes through a sentence once. A number with its measure word opens a noun phrase, which
+reaches to its head noun; whatever else stands in between describes that noun.
+"""
+
+from dataclasses import dataclass, field
+
+from wanserve.engine.animatic.plot.english import GLOBAL, MOVES
+from wanserve.engine.animatic.plot.mentions import NOUNS, Attributes, Findings, Kind, Mention, make_mention, unknown_mention
+from wanserve.engine.animatic.words.lexicon import Lexicon, Token, Verb
+
+OF = "的"
+AT = frozenset({"在", "于", "位于", "正在"})
+EXISTS = frozenset({"有", "放着", "站着", "坐着", "摆着", "停着", "躺着", "挂着", "长着", "飘着", "飞着", "游着"})
+MEASURE_WORDS = frozenset(
+    "只 个 条 头 匹 位 辆 架 艘 隻 個 條 頭 輛 名 张 把 台 朵 棵 座 根 件 颗 本 支 块 片 杯 瓶 碗 双 对 群 幅 盆 顶 枚 列 副 匹 扇 套 盏 束 株 尊 口 串 部 栋 间 家 种 份 面 道".split()
+)
+RELATIVE = {"里": "in", "中": "in"}
+
+
+@dataclass
+class ChineseReader:
+    """Reads one Chinese sentence into findings."""
+
+    lexicon: Lexicon
+    findings: Findings
+    sentence: int
+    attributes: Attributes = field(default_factory=Attributes)
+    pending: list[Mention] = field(default_factory=list)
+    """Mentions inside a description, whose owner is the noun to come."""
+    open: bool = False
+    """A noun phrase is open: a number or a demonstrative came, its head noun did not."""
+    at: bool = False
+    link: str = ""
+    verb: Verb | None = None
+    owner: Mention | None = None
+    subject: Mention | None = None
+    last: Mention | None = None
+    located: Mention | None = None
+    """The noun of a location that began the clause: "on the table there is"."""
+    in_back: bool = False
+    counted: bool = False
+    """A number came just before."""
+
+    def read(self, tokens: list[Token]) -> None:
+        """Read the sentence."""
+        tokens = [piece for token in tokens for piece in _split_measure(token)]
+        for i, token in enumerate(tokens):
+            self._take(token, tokens[i + 1 :])
+        self._end_clause()
+
+    def _take(self, token: Token, rest: list[Token]) -> None:
+        counted, self.counted = self.counted, token.is_any("numbers")
+        if counted and token.text in MEASURE_WORDS:
+            self.open = True
+        elif token.ends_clause:
+            self._end_clause(listed=token.text == "、")
+        elif token.text in AT:
+            self._end_unknown()
+            self.at = True
+        elif token.text == OF:
+            self._after_of(rest)
+        elif token.is_any("negations"):
+            self.attributes.negated = True
+        elif token.is_any("background"):
+            self.in_back = True
+        elif self._is_relation(token, rest):
+            self._relate(token, rest)
+        elif token.is_any(*NOUNS) and not self._is_verb_here(token, rest):
+            self._note_names(token)
+            self._take_noun(token, rest)
+        elif token.is_any("verbs"):
+            self._take_verb(token, rest)
+        else:
+            self._take_word(token, rest)
+
+    def _is_verb_here(self, token: Token, rest: list[Token]) -> bool:
+        return token.is_any("verbs") and self.last is not None and not self.open
+
+    def _take_word(self, token: Token, rest: list[Token]) -> None:
+        if token.is_any(*GLOBAL):
+            self._note_names(token)
+        elif token.is_any("moves", "sides"):
+            self._place(token)
+        elif token.is_any("similes"):
+            self.link, self.owner = "like", self.last
+        elif token.is_any("conjunction"):
+            if self.last is not None:
+                self.link, self.owner, self.verb = "and", self.last, None
+        elif token.text in MEASURE_WORDS:
+            self.open = True
+        elif token.is_any("determiner"):
+            self.open = self.attributes.definite = True
+        elif token.is_any("pronoun"):
+            self.subject = self._antecedent() or self.subject
+            self.last = self.subject
+        elif self.attributes.take(token):
+            self.open = self.open or token.is_any("numbers")
+        elif not token.meanings and (self.open or self.last is None or self.link):
+            self.attributes.unknown.append(token.text)
+
+    def _antecedent(self) -> Mention | None:
+        return next((m for m in self.findings.mentions if m.main and m.kind is not Kind.UNKNOWN), None)
+
+    def _note_names(self, token: Token) -> None:
+        for table in GLOBAL:
+            if token.name(table) and not self.attributes.negated:
+                self.findings.add_name(table, self.sentence, token.name(table))
+
+    def _is_relation(self, token: Token, rest: list[Token]) -> bool:
+        """Whether the token says where something is with respect to the noun before it."""
+        if not token.is_any("relations") or self.last is None and not self.pending:
+            return False
+        if self.last is not None and (self.at or self.last in self.pending or self.last.link or self.located):
+            return True
+        return self.last is not None and bool(rest) and rest[0].is_any("verbs", "numbers", "copula", "subjects", "roles") or token.text in ("上", "里", "中", "下")
+
+    def _relate(self, token: Token, rest: list[Token]) -> None:
+        """Take a postposition: the noun before it is where something else is."""
+        base = self.last
+        if base is None:
+            return
+        relation = token.name("relations")
+        if base.link in ("hold", "wear", "ride"):
+            return
+        if base in self.findings.mentions and base.link in ("", "and") and not self.at:
+            if self.subject is base:
+                self.subject = None
+            self.located = base
+            base.link = relation
+            return
+        base.link = relation
+        if base is not self.located and base.owner is None:
+            base.owner = self.subject if self.subject is not base else None
+        if base.owner is None:
+            self.located = base
+        self.at = False
+
+    def _take_noun(self, token: Token, rest: list[Token]) -> None:
+        if self.attributes.negated:
+            self.findings.excluded.update((*token.meanings.values(), token.text))
+            self.attributes = Attributes()
+            return
+        follower = rest[0] if rest else None
+        if follower is not None and self._joins(token, follower):
+            if token.is_any("places", "hints"):
+                self._add_place(token)
+            return
+        mention = make_mention(self.lexicon, token, self.attributes, self.sentence)
+        self._finish(mention, rest)
+
+    def _joins(self, token: Token, follower: Token) -> bool:
+        """Whether the noun only describes the noun directly after it: a robot cat."""
+        if not follower.is_any("subjects", "roles", "clothing") or follower.is_any("relations", "verbs"):
+            return False
+        return not self.at and (not token.is_any("roles") or follower.is_any("roles"))
+
+    def _add_place(self, token: Token) -> None:
+        place = make_mention(self.lexicon, token, Attributes(), self.sentence)
+        place.link = "in"
+        self.findings.mentions.append(place)
+
+    def _finish(self, mention: Mention, rest: list[Token]) -> None:
+        """End the noun phrase with this noun, or keep the noun as part of a description of one to come."""
+        attributes, self.attributes = self.attributes, Attributes()
+        describing = self._describes(mention, rest)
+        if describing:
+            mention.verbs = []
+            self.attributes = Attributes(attributes.count, verbs=attributes.verbs, definite=attributes.definite, opened=True)
+            if self.link in ("", "and") and not self.at:
+                mention.link = "of"
+            else:
+                mention.link = self.link or "in"
+                mention.verb = self.verb
+            mention.color = attributes.color
+            if self.attributes.count == mention.count and self.open:
+                mention.count = 1
+            self.pending.append(mention)
+            self.last = mention
+            self.findings.mentions.append(mention)
+            self.link, self.verb = "", None
+            return
+        self._hang(mention)
+        self.findings.mentions.append(mention)
+        for described in self.pending:
+            described.owner = mention
+        self.pending = []
+        self.last, self.open, self.at = mention, False, self.at and mention.link not in ("", "and")
+
+    def _describes(self, mention: Mention, rest: list[Token]) -> bool:
+        """Whether the noun stands in a description: the head noun comes after a 的."""
+        if not rest:
+            return False
+        if rest[0].text == OF and len(rest) > 1:
+            head = rest[1]
+            if head.is_any("relations", "body", "scenic", "sides", *GLOBAL) or (head.is_any("clothing") and not head.is_any("subjects")):
+                return False
+            inside = bool(self.link not in ("", "and") or self.at or self.attributes.verbs)
+            return inside or self.subject is None or self.subject.kind is Kind.PLACE
+        busy = bool(self.attributes.verbs) or self.at or self.link not in ("", "and")
+        return (self.open or self.subject is None) and busy and _head_follows(rest)
+
+    def _hang(self, mention: Mention) -> None:
+        link, owner = self.link, self.owner
+        if self.at:
+            mention.link, mention.owner = "in", self.subject
+            self.link, self.verb, self.owner = "", None, mention
+            return
+        if link == "and" and owner is not None:
+            if owner.link not in ("", "and"):
+                link, owner = owner.link, owner.owner
+        if link in ("", "and"):
+            if self.located is not None and self.located.owner is None:
+                self.located.owner = mention
+            mention.link = "and" if link == "and" and owner is not None else ""
+            mention.owner = owner if mention.link else None
+            if mention.link == "" and self.subject is not None and self.subject.kind is not Kind.PLACE and mention.kind in (Kind.PART, Kind.CLOTHES):
+                mention.link, mention.owner = "with", self.subject
+            elif mention.kind is not Kind.PLACE:
+                self.subject = mention
+        else:
+            mention.link, mention.owner, mention.verb = link, owner, self.verb
+        if self.in_back and mention.link in ("", "and", "verb"):
+            mention.link = "back"
+        self.link, self.verb, self.owner = "", None, mention
+
+    def _after_of(self, rest: list[Token]) -> None:
+        """Take a 的: after a noun the part that follows belongs to that noun, and is passed over."""
+        if self.attributes.unknown:
+            self.attributes.unknown = []
+        self.at = False
+        self.link = "" if self.link not in ("and",) else self.link
+
+    def _take_verb(self, token: Token, rest: list[Token]) -> None:
+        verb = self.lexicon.verbs[token.name("verbs")]
+        if self.attributes.unknown and self.attributes.opened is False and self.subject is None:
+            self._end_unknown()
+        self.at = False
+        if self.attributes.negated:
+            self.attributes = Attributes()
+            return
+        if self.located is not None and self.located.owner is None and token.text in EXISTS:
+            self.attributes.verbs.append(verb)
+            return
+        if (self.open or self.subject is None) and _head_follows(rest):
+            self.attributes.verbs.append(verb)
+            self.link, self.verb, self.owner = (verb.object or "verb"), verb, None
+            return
+        self._end_unknown()
+        owner = self.subject
+        if self.last is not None and self.last.kind is Kind.PART and self.last.link in ("", "and", "with"):
+            owner = self.last
+        if owner is not None and not verb.quiet:
+            owner.verbs.append(verb)
+            joined = owner
+            while joined.link == "and" and joined.owner is not None and not joined.owner.verbs:
+                joined = joined.owner
+                joined.verbs.append(verb)
+        self.link, self.owner, self.verb = (verb.object or "verb"), owner, verb
+
+    def _place(self, token: Token) -> None:
+        owner = self.subject
+        if token.is_any("moves") and owner is not None and any(v.motion for v in owner.verbs):
+            dx, dy = MOVES[token.name("moves")]
+            owner.way = (owner.way[0] or dx, owner.way[1] or dy)
+        elif token.is_any("moves") and owner is not None:
+            dx, dy = MOVES[token.name("moves")]
+            owner.way = (dx, dy)
+        elif token.name("sides") == "back":
+            self.in_back = True
+        elif token.is_any("sides") and self.last is not None:
+            self.last.side = token.name("sides")
+
+    def _end_unknown(self) -> None:
+        """Make a mention of an unknown noun that a measure word announced, or that begins the sentence."""
+        unknown, self.attributes.unknown = self.attributes.unknown, []
+        if unknown and (self.open or self.last is None):
+            mention = unknown_mention(unknown[-1], self.attributes, self.sentence)
+            self.attributes = Attributes()
+            self._hang(mention)
+            self.findings.mentions.append(mention)
+            for described in self.pending:
+                described.owner = mention
+            self.pending = []
+            self.last, self.open = mention, False
+
+    def _end_clause(self, listed: bool = False) -> None:
+        self._end_unknown()
+        self.attributes, self.pending = Attributes(), []
+        self.open = self.at = False
+        if listed and self.last is not None:
+            self.link, self.owner = "and", self.last
+        else:
+            self.link, self.verb, self.owner = "", None, None
+            self.located = None
+
+
+def _head_follows(rest: list[Token]) -> bool:
+    """Whether a 的 with a noun after it comes before the clause ends or another noun phrase begins."""
+    for i, token in enumerate(rest):
+        if token.ends_clause or token.is_any("conjunction") or (token.is_any("numbers") and not _is_color_word(token)):
+            return False
+        if token.text == OF:
+            after = next((t for t in rest[i + 1 :] if not t.is_any("colors", "sizes", "ages") and t.text != OF), None)
+            return after is not None and not after.ends_clause and not after.is_any("relations", "sides")
+    return False
+
+
+def _is_color_word(token: Token) -> bool:
+    return token.is_any("colors")
+
+
+def _split_measure(token: Token) -> list[Token]:
+    """An unknown run that begins with a measure word or ends with a particle, as its pieces."""
+    text = token.text
+    if token.meanings or not token.chinese or len(text) < 2:
+        return [token]
+    if text[0] in MEASURE_WORDS:
+        return [Token(text[0]), *_split_measure(Token(text[1:]))]
+    for i, char in enumerate(text):
+        if char == OF or char in AT:
+            parts = [Token(text[:i])] if i else []
+            tail = text[i + 1 :]
+            return [*parts, Token(char), *(_split_measure(Token(tail)) if tail else [])]
+    return [token]

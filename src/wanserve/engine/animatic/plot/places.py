@@ -1,0 +1,122 @@
+"""Chooses the place of a scene: the one that is named, the one that is hinted at, or where the first lead is at home."""
+
+import zlib
+from dataclasses import dataclass
+
+from wanserve.engine.animatic.plot.leads import Cast
+from wanserve.engine.animatic.plot.mentions import Findings, Kind, Mention
+from wanserve.engine.animatic.scene import Medium, Motion, Relation, Rig, Weather
+
+INSIDE = frozenset({"in", "on", "beside", "above", "in front of", "behind", "under", "prep"})
+"""The links of a noun that says where something is."""
+
+ALIKE = {
+    "meadow": ("meadow", "hills", "park", "garden", "village", "lake", "farm", "forest"),
+    "table": ("table", "studio", "windowsill", "picnic", "counter", "desk", "shelf"),
+    "room": ("room", "bedroom", "library", "corridor", "restaurant"),
+    "street": ("street", "city", "road", "village", "bridge", "market"),
+    "kitchen": ("kitchen", "counter", "table", "windowsill"),
+    "city": ("city", "street", "bridge"),
+    "sky": ("sky", "hills", "mountains", "sea", "lake"),
+}
+"""Where a subject may also be whose home is the first of these, so that not all prompts end in one place."""
+
+STAGED = {
+    "stir": "kitchen", "type": "office", "guitar": "stage", "piano": "stage", "violin": "stage", "drums": "stage",
+    "read": "library", "write": "classroom", "conduct": "stage", "point": "classroom", "dig": "garden",
+    "punch": "gym", "lift": "gym", "brush": "bathroom", "drink": "restaurant", "eat": "restaurant", "paint": "workshop",
+    "sweep": "room", "photograph": "park", "throw": "stadium", "kick": "stadium", "swing": "stadium",
+    "cheer": "stadium", "sew": "room", "pray": "temple", "phone": "street", "wash": "kitchen",
+}  # fmt: skip
+"""Where people mostly do this, by the action."""
+
+LAND = frozenset({"meadow", "park", "garden", "hills", "farm", "village", "beach", "sky"})
+SEAS = frozenset({"sea", "beach", "lake", "river", "harbour"})
+WATERS = SEAS | {"underwater", "waterfall", "pool", "space", "table", "studio", "bathroom", "city", "bridge"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place, and whether the prompt names it or hints at it."""
+
+    name: str
+    named: bool
+
+
+def choose_place(findings: Findings, cast: Cast, weather: Weather) -> Place:
+    """Choose the place of a scene."""
+    scored = [(score, -i, m.place) for i, m in enumerate(findings.mentions) if (score := _score(m, cast)) > 0]
+    named = max(scored)[2] if scored else ""
+    if not named and weather is Weather.SNOW:
+        named = "snow"
+    name = named or _home(cast)
+    return Place(_suited(name, cast, bool(named)), bool(named))
+
+
+def _score(mention: Mention, cast: Cast) -> float:
+    """How likely this mention is the scene's place: 0 where it cannot be."""
+    if not mention.place or mention in cast.taken or mention.link in ("like", "wear", "hold", "ride", "drive"):
+        return 0
+    inside = mention.link in INSIDE
+    score = {True: 4.0, False: 2.5}[inside]
+    if mention.kind is Kind.PART:
+        score = 1.5 if inside else 0.6
+    elif mention.kind is not Kind.PLACE:
+        score = 2.0 if inside else 0.8
+    if mention.link in ("back", "of"):
+        score = 1.2
+    if mention.place == "sky":
+        score *= 0.5 if mention.sentence == cast.sentence and mention.link in ("in", "above", "on") else 0.12
+    if mention.place == "table" and not inside:
+        score *= 0.2
+    if mention.link in ("under", "verb") and mention.kind is Kind.PLACE:
+        score *= 0.8
+    return score / (1 + 0.35 * abs(mention.sentence - cast.sentence))
+
+
+def _home(cast: Cast) -> str:
+    """Where the first lead is at home, or one of the places that are like it, always the same one for the same cast."""
+    if not cast.leads:
+        return ALIKE["meadow"][0]
+    lead = cast.leads[0]
+    grounded = lead.subject.medium is Medium.AIR and lead.motion in (Motion.STAND, Motion.SIT)
+    home = "meadow" if grounded and lead.subject.home == "sky" else lead.subject.home
+    if lead.person is not None:
+        home = _stage_of(cast) or home
+    alike = ALIKE.get(home, (home,))
+    names = " ".join(each.subject.name for each in cast.leads)
+    return alike[zlib.crc32(f"{names} {lead.color} {lead.motion} {lead.action}".encode()) % len(alike)]
+
+
+def _stage_of(cast: Cast) -> str:
+    lead = cast.leads[0]
+    if lead.motion in (Motion.SWIM, Motion.ROW):
+        return "pool" if lead.motion is Motion.SWIM else "lake"
+    if lead.motion is Motion.SKATE:
+        return "snow" if any(each.subject.name in ("skis", "snowboard") for each in cast.leads) else "street"
+    if lead.motion is Motion.CLIMB:
+        return "mountains"
+    return STAGED.get(lead.action, "")
+
+
+def _suited(name: str, cast: Cast, named: bool) -> str:
+    """The place that suits what swims or sails: a fish at the beach is under water, a boat in a meadow at sea."""
+    if not cast.leads:
+        return name
+    first = cast.leads[0]
+    jumps = first.motion in (Motion.JUMP, Motion.FLY)
+    if first.subject.rig is Rig.FISH and first.relation is not Relation.ON:
+        if name in SEAS and not jumps:
+            return "underwater"
+        if name in SEAS:
+            return "sea"
+        return name if named else "underwater"
+    if first.subject.medium is Medium.FLOAT and name not in WATERS:
+        return "sea" if name in ("meadow", "beach", "sky", "hills") else name
+    if first.subject.medium is Medium.FLOAT and name == "beach":
+        return "sea"
+    if first.motion is Motion.SWIM and name in LAND - {"beach"}:
+        return "lake"
+    if first.motion is Motion.SWIM and name == "beach":
+        return "sea"
+    return name
