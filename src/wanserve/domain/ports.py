@@ -33,7 +33,8 @@ class Clip:
     """What an engine makes of a generation: exactly `generation.frames` frames, drawn as they are taken.
 
     A frame may share its memory with the next one: use it before taking another. Where `size` is given, the frames
-    are of that width and height, and are scaled to the generation's as they are encoded. `notes` are plain sentences
+    are of that width and height, and are scaled to the generation's as they are encoded; where `scaled` is set, each
+    frame may have another size, of the generation's shape. `notes` are plain sentences
     for the user about what was drawn otherwise than asked; the last of them may come with the last frame. `how` is
     what the file's metadata says of how it was made, without anything of the prompt.
     """
@@ -43,6 +44,7 @@ class Clip:
     profile: str = ""
     how: str = ""
     size: Size | None = None
+    scaled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,8 @@ def write(
 ) -> None:
     """Encode the clip's frames, taken one by one, into an MP4 file at `path`. An existing file is replaced.
 
-    The clip must have exactly `generation.frames` frames of the generation's size, or of `clip.size`, which are scaled
-    to it. Each frame gets the watermark where `generation.watermark` is set. Of `tags`, those named in `TAGS` are
+    The clip must have exactly `generation.frames` frames of the generation's size, or of `clip.size`, or of any size
+    where `clip.scaled` is set, which are scaled to it. Each frame gets the watermark where `generation.watermark` is set. Of `tags`, those named in `TAGS` are
     written. Raises MediaFailed where the number or size of the frames is wrong, or the file cannot be written. What the
     iterator raises passes through unchanged. After any error there is no file at `path`.
     """
@@ -64,7 +64,7 @@ def write(
         file = _UnbufferedFile(path, "wb")
     with ExitStack() as on_error:
         on_error.callback(_discard, file, path)
-        size = clip.size or (generation.width, generation.height)
+        size = None if clip.scaled else clip.size or (generation.width, generation.height)
         encoder = _Encoder(file, path, generation, size, tags, on_picture)
         for frame in clip.frames:
             encoder.add(frame)
@@ -115,7 +115,7 @@ class _Encoder:
         file: FileIO,
         path: Path,
         generation: Generation,
-        size: Size,
+        size: Size | None,
         tags: Mapping[str, str],
         on_picture: OnPicture | None,
     ) -> None:
@@ -125,7 +125,7 @@ class _Encoder:
         self._size = size
         self._on_picture = on_picture
         self._count = 0
-        self._pictures: dict[int, VideoFrame] = {}
+        self._picture: VideoFrame | None = None
         self._reformatter = VideoReformatter()
         with media_errors(f"cannot write {path.name}"):
             # PyAV is given an open file, because it never closes a file of its own whose header it could not write.
@@ -192,23 +192,23 @@ class _Encoder:
                 f" its shape is {shape} and its format {frame.format}"
             )
         height, width, channels = shape
-        if (width, height) != self._size:
+        if self._size and (width, height) != self._size:
             raise MediaFailed(f"frame {self._count} is {width}x{height} instead of {self._size[0]}x{self._size[1]}")
         return channels
 
     def _copy_frame(self, frame: Frame, channels: int) -> VideoFrame:
-        """Copy the frame into FFmpeg's memory, the same memory for every frame of the clip."""
-        picture = self._pictures.get(channels)
-        if picture is None:
-            picture = VideoFrame(*self._size, _PIXELS[channels])
-            self._pictures[channels] = picture
+        """Copy the frame into FFmpeg's memory, the same memory for every frame of that size and format."""
+        height, width, _ = frame.shape or ()
+        picture = self._picture
+        if picture is None or (picture.width, picture.height, picture.format.name) != (width, height, _PIXELS[channels]):
+            picture = self._picture = VideoFrame(width, height, _PIXELS[channels])
         plane = picture.planes[0]
         source, target = frame.cast("B"), memoryview(plane)
-        row_bytes, line_bytes = self._size[0] * channels, plane.line_size
+        row_bytes, line_bytes = width * channels, plane.line_size
         if row_bytes == line_bytes:
             target[:] = source
         else:
-            for y in range(self._size[1]):
+            for y in range(height):
                 begin = y * line_bytes
                 target[begin : begin + row_bytes] = source[y * row_bytes : (y + 1) * row_bytes]
         return picture
@@ -223,7 +223,7 @@ class _Encoder:
         # AREA averages the four pixels that share one chroma sample: it is as fast as BILINEAR, and on the art its
         # error is at most 0.6 of 255, where that of BILINEAR is 12 and that of POINT 40: a fringe at saturated edges.
         # To enlarge a picture AREA would only repeat pixels; LANCZOS does not, and is sharper than BICUBIC.
-        enlarges = self._size != (self._generation.width, self._generation.height)
+        enlarges = picture.width < self._generation.width
         converted = self._reformatter.reformat(
             picture,
             width=self._generation.width,

@@ -8,9 +8,9 @@ from wanserve.engine.animatic.color import WHITE, rgb
 from wanserve.engine.animatic.drawing import Path, rotation, scaling, translation
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.scenery.elements import Glint, ParticleLayer, Scenery, Star, SwayingShape
-from wanserve.engine.animatic.scenery.places import WITHOUT_SKY
+from wanserve.engine.animatic.scenery.places import WITHOUT_SKY, base_of
 from wanserve.engine.animatic.scenery.sky import star_path
-from wanserve.engine.animatic.storyboard import Setting, Storyboard, Weather
+from wanserve.engine.animatic.scene import Scene, Weather
 from wanserve.engine.animatic.weather import Flash, bubbles, flashes, particle_layers
 
 
@@ -37,16 +37,16 @@ class AmbientParts:
             (s, self.canvas.add_path(s.shape.path, s.shape.fill)) for s in scenery.swaying_shapes if s.depth >= 1
         ]
 
-    def add_weather(self, board: Storyboard, rng: random.Random, seconds: float) -> None:
+    def add_weather(self, scene: Scene, rng: random.Random, seconds: float) -> None:
         """Add the weather in front of everything else."""
         geo = self.geometry
         falling: list[ParticleLayer] = []
-        if board.setting not in WITHOUT_SKY:
-            falling = particle_layers(board.weather, geo, rng)
-        elif board.setting is Setting.UNDERWATER and "bubbles" not in board.without:
+        if base_of(scene.place) not in WITHOUT_SKY:
+            falling = particle_layers(scene.weather, geo, rng)
+        elif scene.place == "underwater" and "bubbles" not in scene.without:
             falling = bubbles(geo, rng)
         self.particle_layers = [(s, self.canvas.add_path(s.path, s.fill)) for s in falling]
-        if board.weather is Weather.STORM and board.setting not in WITHOUT_SKY:
+        if scene.weather is Weather.STORM and base_of(scene.place) not in WITHOUT_SKY:
             self.flashes = [(f, self.canvas.add_path(f.bolt, rgb("#fff8d8"))) for f in flashes(geo, rng, seconds)]
             self.sheet_lightning = self.canvas.add_path(
                 Path().rect(0, 0, geo.width, geo.height), rgb("#e6ecff").alpha(0.5)

@@ -5,6 +5,7 @@ was added to a canvas and frees it with the canvas, so a canvas must be closed, 
 """
 
 import ctypes
+import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from thorvg_python.paint.shape import Shape
 
 from wanserve.domain.errors import EngineExhausted, EngineFailed
 from wanserve.domain.ports import Frame
-from wanserve.engine.animatic.color import Color
+from wanserve.engine.animatic.color import Color, rgb
 from wanserve.engine.animatic.drawing import Affine, Fill, FilledPath, Item, Linear, Path, Radial
 
 RGBA = Colorspace.ABGR8888
@@ -90,12 +91,24 @@ class Part:
         self.paint.set_visible(visible)
 
 
-class Painter:
-    """Draws layers, and makes the shapes and pictures of a canvas. `art` finds the SVG of a sticker."""
+SVG_COLOR = re.compile(r"#[0-9a-fA-F]{6}\b|#[0-9a-fA-F]{3}\b")
+"""A colour in the art's SVG, which names colours in no other way."""
 
-    def __init__(self, art: ArtLookup) -> None:
-        self.engine = Engine(threads=0)
+
+class Painter:
+    """Draws layers, and makes the shapes and pictures of a canvas. `art` finds the SVG of a sticker.
+
+    `grade` changes every colour that is drawn; None: none of them.
+    """
+
+    def __init__(self, art: ArtLookup, engine: Engine | None = None, grade: Callable[[Color], Color] | None = None) -> None:
+        self.engine = engine or Engine(threads=0)
         self.art = art
+        self.grade = grade
+
+    def graded(self, grade: Callable[[Color], Color] | None) -> "Painter":
+        """A painter with the same engine and art that changes every colour."""
+        return Painter(self.art, self.engine, grade)
 
     def layer(self, width: int, height: int, items: Iterable[tuple[Item, float]], top: float = 0.0) -> Layer:
         """Draw the items, each shifted right by its number, on `width` x `height` pixels from y = `top` down."""
@@ -110,17 +123,22 @@ class Painter:
         shape = Shape(self.engine)
         _trace(shape, path)
         if isinstance(fill, Color):
-            shape.set_fill_color(*fill)
+            shape.set_fill_color(*self._toned(fill))
         else:
             shape.set_gradient(self._gradient(fill))
         return shape
 
     def picture(self, svg: str) -> Picture:
         """Make a picture from SVG text."""
+        if self.grade is not None:
+            svg = SVG_COLOR.sub(lambda found: self._toned(rgb(found[0])).hex, svg)
         picture = Picture(self.engine)
         if picture.load_data(svg.encode(), "svg", None, True) != Result.SUCCESS:
             raise EngineFailed("the art pack holds a picture that cannot be drawn")
         return picture
+
+    def _toned(self, color: Color) -> Color:
+        return self.grade(color) if self.grade is not None else color
 
     def _gradient(self, fill: Linear | Radial) -> LinearGradient | RadialGradient:
         gradient: LinearGradient | RadialGradient
@@ -130,7 +148,7 @@ class Painter:
         else:
             gradient = RadialGradient(self.engine)
             gradient.set(*fill.center, fill.r, *fill.center, 0.0)
-        gradient.set_color_stops([ColorStop(s.at, *s.color) for s in fill.stops])
+        gradient.set_color_stops([ColorStop(s.at, *self._toned(s.color)) for s in fill.stops])
         return gradient
 
 

@@ -6,8 +6,8 @@ from wanserve.domain.ports import Clip, Report
 from wanserve.engine.animatic.art import ArtPack, load_pack
 from wanserve.engine.animatic.canvas import Painter
 from wanserve.engine.animatic.clip_renderer import ClipRenderer
-from wanserve.engine.animatic.interpreter import make_storyboard
-from wanserve.engine.animatic.lexicon import Lexicon, load_lexicon
+from wanserve.engine.animatic.plot.plot import read_scene
+from wanserve.engine.animatic.words.lexicon import Lexicon, load_lexicon
 
 
 class AnimaticEngine:
@@ -31,9 +31,9 @@ class AnimaticEngine:
         """See Engine. The frames share their memory. Raises SetupError before `load`."""
         if self._painter is None or self._pack is None or self._lexicon is None:
             raise SetupError("the animatic engine was asked to draw before it was loaded")
-        board = make_storyboard(self._lexicon, generation.prompt, generation.negative_prompt)
-        renderer = ClipRenderer(self._painter, self._pack, board, generation)
-        return Clip(renderer.frames(report), board.notes)
+        scene = read_scene(self._lexicon, generation.prompt, generation.negative_prompt)
+        renderer = ClipRenderer(self._painter, self._pack, scene, generation)
+        return Clip(renderer.frames(report), scene.notes, scaled=renderer.scaled)
 
     def clean_up(self) -> None:
         """See Engine. Nothing remains of a clip after its frames."""

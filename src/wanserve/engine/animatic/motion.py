@@ -7,22 +7,32 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from wanserve.engine.animatic.camera import Camera, eased
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.storyboard import Motion, Rig, Subject
+from wanserve.engine.animatic.scene import Motion, Person, Rig, Subject
 
 TAU = math.tau
-STRIDE = {Motion.RUN: 1.15, Motion.WALK: 0.55}
+STRIDE = {Motion.RUN: 1.15, Motion.WALK: 0.55, Motion.CRAWL: 0.4}
 """The length of one whole step, as a multiple of the subject's height."""
 
 PACE = {Motion.RUN: 1.75, Motion.WALK: 1.05}
 """Whole steps a second of a subject that is 0.4 units tall. Smaller subjects step faster."""
 
 ROLLERS = frozenset({Rig.WHEELS, Rig.GLIDE, Rig.BOAT, Rig.CRAFT})
+STEPPING = frozenset({Motion.RUN, Motion.WALK, Motion.CRAWL})
+TRAVELLING = STEPPING | {Motion.FLY, Motion.SWIM, Motion.SKATE, Motion.RIDE, Motion.ROW}
+"""The motions that lead somewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One subject in the clip: its height, its first x, and its offset in periodic motions (`phase`, 0 to 1)."""
+    """One subject in the clip: its height, its first x, and its offset in periodic motions (`phase`, 0 to 1).
+
+    `velocity` is its speed over the ground in pixels a second, negative to the left. `row` is how far its feet are in
+    front of the ground line, in pixels; negative is further back. `raised` is how high it hangs or stands over it.
+    `base` is the index of the actor that carries it, `offset` where on that one its feet are: (x in the direction in
+    which the carrier looks, height), in pixels.
+    """
 
     subject: Subject
     motion: Motion
@@ -31,6 +41,20 @@ class Actor:
     facing: int
     phase: float
     direction: tuple[int, int] = (0, 0)
+    lead: int = 0
+    color: str = ""
+    velocity: float = 0.0
+    row: float = 0.0
+    raised: float = 0.0
+    base: int | None = None
+    offset: tuple[float, float] = (0.0, 0.0)
+    behind_base: bool = False
+    person: Person | None = None
+    action: str = ""
+    holds: str = ""
+    art: str = ""
+    look: int = 0
+    """Which of many looks a person has: the seed of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +80,42 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class MotionContext:
-    """What all motions depend on: the frame, the clip's length, the camera's speed and direction, the ground.
+    """What all motions depend on: the frame, the clip's length, the camera, the y of the ground.
 
     `aloft` is the height of flying subjects over the ground, in units.
     """
 
     geometry: Geometry
-    seconds: float
-    speed: float
-    way: int
+    camera: Camera
     ground: float
     aloft: float = 0.36
 
+    @property
+    def seconds(self) -> float:
+        """The length of the clip."""
+        return self.camera.seconds
+
+    @property
+    def speed(self) -> float:
+        """The camera's speed over the ground, without its direction."""
+        return abs(self.camera.follow)
+
     def scroll(self, t: float) -> float:
-        """How far the camera has moved at time t. Without a moving subject it drifts a little."""
-        if self.speed:
-            return self.way * self.speed * t
-        return self.geometry.width * 0.018 * math.sin(TAU * t / 11)
+        """How far the ground has moved to the left at time t."""
+        return self.camera.scroll(t)
 
 
-def follow_speed(actor: Actor, geometry: Geometry) -> float:
-    """The camera's speed to follow the actor, in pixels a second; 0 where the actor stays in view without it."""
+def pace_of(actor: Actor, geometry: Geometry) -> float:
+    """The actor's own speed over the ground, in pixels a second; 0 where it stays."""
     motion, rig = actor.motion, actor.subject.rig
-    if motion not in (Motion.RUN, Motion.WALK, Motion.FLY, Motion.SWIM) or rig is Rig.TALL:
+    if motion not in TRAVELLING or rig is Rig.TALL or actor.direction[1] and not actor.direction[0]:
         return 0.0
-    if rig in ROLLERS or motion in (Motion.FLY, Motion.SWIM):
-        part = {Motion.RUN: 0.5, Motion.WALK: 0.2, Motion.FLY: 0.24, Motion.SWIM: 0.13}[motion]
-        return part * geometry.width if actor.direction[1] == 0 else 0.03 * geometry.width
-    return STRIDE[motion] * actor.size * pace(actor, geometry)
+    if motion in STEPPING and rig not in ROLLERS:
+        stride = STRIDE.get(motion, 0.3) * actor.size
+        return stride * pace(actor, geometry)
+    return {Motion.RUN: 0.5, Motion.SKATE: 0.34, Motion.RIDE: 0.3, Motion.FLY: 0.24, Motion.SWIM: 0.13}.get(
+        motion, 0.14
+    ) * geometry.width
 
 
 def pace(actor: Actor, geometry: Geometry) -> float:
@@ -92,10 +124,24 @@ def pace(actor: Actor, geometry: Geometry) -> float:
     return PACE.get(actor.motion, 1.0) * min(1.5, max(0.75, math.pow(0.4 / size, 0.4)))
 
 
-def pose(actor: Actor, context: MotionContext, t: float) -> Pose:
-    """The actor's pose at time t of the clip."""
-    rest = Pose(actor.x, context.ground, facing=actor.facing)
+def pose(actor: Actor, context: MotionContext, t: float, carrier: Pose | None = None) -> Pose:
+    """The actor's pose at time t of the clip; `carrier` is the pose of the actor that carries it."""
+    if carrier is not None:
+        return _carried(actor, context, t, carrier)
+    x = actor.x + actor.velocity * t - context.scroll(t)
+    rest = Pose(x, context.ground + actor.row - actor.raised, actor.raised, facing=actor.facing)
     return MOVES[actor.motion](actor, context, t, rest)
+
+
+def _carried(actor: Actor, context: MotionContext, t: float, carrier: Pose) -> Pose:
+    """The pose of an actor on another one: it goes where that goes, and moves a little by itself."""
+    dx, up = actor.offset
+    x = carrier.x + dx * carrier.facing * carrier.wide
+    rest = Pose(x, carrier.y - up * carrier.tall, carrier.lift, carrier.turn, facing=actor.facing)
+    if actor.motion in TRAVELLING or actor.motion is Motion.FALL:
+        return replace(rest, tall=1 + 0.01 * math.sin(TAU * t / 2.2), step=carrier.step)
+    own = MOVES[actor.motion](actor, replace(context, ground=rest.y), t, rest)
+    return replace(own, turn=own.turn + carrier.turn, lift=own.lift + carrier.lift)
 
 
 def gait(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
@@ -147,15 +193,42 @@ def _hop(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
 
 
 def _travel(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
-    """Run or walk. The camera follows, and the actor is a little faster than the camera."""
+    """Run, walk or crawl: the steps go with the distance."""
     if actor.subject.rig is Rig.TALL:
         return _stand(actor, context, t, rest)
-    strength = 1.0 if actor.motion is Motion.RUN else 0.42
-    gain = 0.10 * context.geometry.width * actor.facing * _eased(t / max(0.1, context.seconds))
+    strength = {Motion.RUN: 1.0, Motion.WALK: 0.42}.get(actor.motion, 0.25)
     sway = 0.012 * context.geometry.width * math.sin(TAU * (t / 3.1 + actor.phase))
-    stride = STRIDE[actor.motion] * actor.size * (0.8 if actor.subject.rig in ROLLERS else 1.0)
-    step = min(context.speed * t / stride, 3.2 * t) + actor.phase
-    return gait(actor, step, replace(rest, x=rest.x + gain + sway), strength)
+    stride = STRIDE.get(actor.motion, 0.5) * actor.size * (0.8 if actor.subject.rig in ROLLERS else 1.0)
+    step = min(abs(actor.velocity) * t / stride, 3.2 * t) + actor.phase
+    return gait(actor, step, replace(rest, x=rest.x + sway), strength)
+
+
+def _glide(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Skate, ride or row: smoothly, with a little sway from side to side."""
+    sway = math.sin(TAU * (t / 1.9 + actor.phase))
+    return replace(rest, lean=0.05 + 0.03 * sway, turn=0.02 * sway, swing=sway, step=t * 1.2 + actor.phase)
+
+
+def _climb(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Climb upwards hand over hand, resting a moment after each pull."""
+    pulls = t / 0.9 + actor.phase
+    done = math.floor(pulls) + eased((pulls % 1.0) * 1.4)
+    room = min(0.45 * context.geometry.frame, _ceiling(actor, context))
+    rise = room * min(1.0, 0.15 + done * 0.9 / max(1.0, context.seconds))
+    return replace(rest, y=rest.y - rise, lift=rise, turn=0.05 * math.sin(math.pi * pulls), swing=math.sin(math.pi * pulls), step=pulls)
+
+
+def _sit(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Sit: breathe, and look round now and then."""
+    own = _stand(actor, context, t, rest)
+    return own if actor.person is not None else replace(own, tall=own.tall * 0.93, wide=own.wide * 1.03)
+
+
+def _lie(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Lie: only slow breath moves it. What is no person is lower and broader."""
+    breath = math.sin(TAU * (t / 3.4 + actor.phase))
+    low = 1.0 if actor.person is not None else 0.78
+    return replace(rest, tall=low * (1 + 0.02 * breath), wide=(2 - low) * (1 - 0.008 * breath))
 
 
 def _jump(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
@@ -186,16 +259,14 @@ def _jump(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
 def _fly(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     """Fly and bob; rise or sink during the clip where the prompt says so."""
     geo = context.geometry
-    part = _eased(t / max(0.1, context.seconds))
+    part = eased(t / max(0.1, context.seconds))
     level = context.aloft + {-1: 0.5 * part - 0.26, 0: 0.0, 1: 0.24 - 0.5 * part}[actor.direction[1]]
     bob = 0.035 * math.sin(TAU * (t / 2.3 + actor.phase)) + 0.012 * math.sin(TAU * (t / 0.9 + actor.phase))
     lift = min(max(0.02, level + bob) * geo.unit, _ceiling(actor, context))
     climb = math.cos(TAU * (t / 2.3 + actor.phase)) * 0.07 + 0.12 * actor.direction[1] * -1
-    gain = 0.08 * geo.width * actor.facing * part if actor.direction[1] == 0 else 0.0
     wings = math.sin(TAU * t * _flap_rate(actor))
     return replace(
         rest,
-        x=rest.x + gain,
         y=rest.y - lift,
         lift=lift,
         turn=-climb * actor.facing * -1 * 0.6,
@@ -224,10 +295,8 @@ def _swim(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     bob = 0.05 * math.sin(TAU * (t / 2.9 + actor.phase))
     lift = (0.2 + bob) * geo.unit + 0.04 * geo.unit * math.sin(TAU * actor.phase * 3)
     wave = TAU * (t * 1.7 + actor.phase)
-    gain = 0.12 * geo.width * actor.facing * _eased(t / max(0.1, context.seconds))
     return replace(
         rest,
-        x=rest.x + gain,
         y=rest.y - lift,
         lift=lift,
         swing=math.sin(wave),
@@ -274,14 +343,14 @@ def _grow(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     """Grow from small to large in soft surges."""
     part = min(1.0, t / max(0.1, 0.86 * context.seconds))
     surge = 0.025 * math.sin(TAU * t / 0.9) * (1 - part)
-    size = 0.34 + 0.96 * _eased(part) + surge
+    size = 0.34 + 0.96 * eased(part) + surge
     return replace(rest, wide=size - surge, tall=size + surge, turn=0.02 * math.sin(TAU * t / 1.8))
 
 
 def _float(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     """Hover, with a slow bob and drift; rise or sink where the prompt says so."""
     geo = context.geometry
-    part = _eased(t / max(0.1, context.seconds))
+    part = eased(t / max(0.1, context.seconds))
     level = 0.62 * context.aloft + {-1: 0.44 * part - 0.1, 0: 0.0, 1: 0.3 - 0.42 * part}[actor.direction[1]]
     bob = 0.04 * math.sin(TAU * (t / 3.4 + actor.phase))
     lift = min(max(0.01, level + bob) * geo.unit, _ceiling(actor, context))
@@ -307,11 +376,11 @@ def _stand(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     """Breathe, and shift the weight now and then; trees and houses only sway."""
     breath = math.sin(TAU * (t / 2.2 + actor.phase))
     if actor.subject.rig is Rig.TALL:
-        return replace(rest, x=rest.x - context.scroll(t), lean=0.006 * breath)
+        return replace(rest, x=rest.x, lean=0.006 * breath)
     nod = max(0.0, math.sin(TAU * (t / 3.7 + actor.phase))) ** 6
     return replace(
         rest,
-        x=rest.x - context.scroll(t),
+        x=rest.x,
         tall=1 + 0.018 * breath,
         wide=1 - 0.012 * breath,
         lean=0.03 * math.sin(TAU * (t / 4.3 + actor.phase)),
@@ -341,11 +410,6 @@ def _dance(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     )
 
 
-def _eased(part: float) -> float:
-    part = min(1.0, max(0.0, part))
-    return part * part * (3 - 2 * part)
-
-
 Move = Callable[[Actor, MotionContext, float, Pose], Pose]
 MOVES: Mapping[Motion, Move] = {
     Motion.RUN: _travel,
@@ -359,4 +423,13 @@ MOVES: Mapping[Motion, Move] = {
     Motion.FLOAT: _float,
     Motion.STAND: _stand,
     Motion.DANCE: _dance,
+    Motion.SIT: _sit,
+    Motion.KNEEL: _sit,
+    Motion.SQUAT: _sit,
+    Motion.LIE: _lie,
+    Motion.CRAWL: _travel,
+    Motion.CLIMB: _climb,
+    Motion.SKATE: _glide,
+    Motion.RIDE: _glide,
+    Motion.ROW: _glide,
 }

@@ -22,7 +22,7 @@ from wanserve.engine.animatic.drawing import (
 )
 from wanserve.engine.animatic.motion import Actor, MotionContext, Pose
 from wanserve.engine.animatic.scenery.elements import Scenery
-from wanserve.engine.animatic.storyboard import Motion, Rig
+from wanserve.engine.animatic.scene import Motion, Rig
 
 DUST_RAISING = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER, Rig.WHEELS, Rig.HEAD, Rig.GLIDE})
 DUST_PUFFS = 5
@@ -81,21 +81,12 @@ class Piece:
         return self.fit.then(translation(-x, -y)).then(move).then(translation(x, y))
 
 
-def art_name(actor: Actor) -> str:
-    """The name of the actor's art. That of a person depends on the motion."""
-    name = actor.subject.art
-    if not name.startswith("@"):
-        return name
-    does = {Motion.RUN: "running", Motion.WALK: "walking", Motion.JUMP: "running", Motion.FLY: "running"}
-    return f"{name[1:]}-{does.get(actor.motion, 'standing')}"
-
-
 class Puppet:
     """The parts of one actor on a canvas. They are added in drawing order, the shadow first."""
 
     def __init__(self, canvas: Canvas, art: Art, actor: Actor, scenery: Scenery, color: str) -> None:
         self.art, self.actor, self.scenery = art, actor, scenery
-        width = relative_width(actor, art)
+        width = draw_body(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width if actor.subject.body else art.width / art.height
         reach = actor.size * (0.16 + 0.36 * width)
         dark = rgb("#10122a")
         fades = ((0.0, 1.0), (0.5, 0.66), (0.8, 0.2), (1.0, 0.0))
@@ -154,6 +145,7 @@ class Puppet:
 
     def draw(self, pose: Pose, context: MotionContext, t: float) -> None:
         """Move all parts to the pose."""
+        ground = context.ground + self.actor.row
         body = self._body(pose)
         for piece in self.pieces:
             piece.part.place(piece.placed(pose.swing).then(body))
@@ -173,23 +165,23 @@ class Puppet:
                 a=spread,
                 e=0.2 * spread,
                 c=pose.x - light.from_x * pose.lift * 0.25,
-                f=context.ground + self.actor.size * 0.012,
+                f=ground + self.actor.size * 0.012,
             )
         )
-        self.shadow.fade((1 - height) ** 1.5)
+        self.shadow.fade((1 - height) ** 1.5 if self.actor.base is None else 0.0)
         self._draw_dust(pose, context, t)
 
     def _draw_dust(self, pose: Pose, context: MotionContext, t: float) -> None:
         """Draw dust behind the feet: a puff for each half step, which grows, fades and stays behind with the ground."""
-        moving = context.speed > 0.22 * context.geometry.width and pose.step > 0
+        moving = abs(self.actor.velocity) > 0.22 * context.geometry.width and pose.step > 0
         for i, puff in enumerate(self.puffs):
             age = (pose.step * 2 + i / DUST_PUFFS * 2) % 2.0 / 2
             shown = moving and t > age * 0.5
             puff.show(shown)
             if shown:
                 r = self.actor.size * (0.02 + 0.07 * age)
-                back = context.way * (0.22 + 0.75 * age) * self.actor.size
-                puff.place(Affine(a=r * 1.3, e=r, c=pose.x - back, f=context.ground - r * 0.8))
+                back = self.actor.facing * (0.22 + 0.75 * age) * self.actor.size
+                puff.place(Affine(a=r * 1.3, e=r, c=pose.x - back, f=context.ground + self.actor.row - r * 0.8))
                 puff.fade(0.55 * (1 - age) ** 1.3)
 
     def _body(self, pose: Pose) -> Affine:
@@ -233,10 +225,3 @@ def cuts(actor: Actor, art: Art) -> list[Cut]:
         joint = (0.08 * art.width / art.height, -0.5)
         return [Cut(art.cut(0.58, 0, 1, 1), Swing.WAG, joint, 0.3), Cut(art.cut(0, 0, 0.588, 1))]
     return [Cut()]
-
-
-def relative_width(actor: Actor, art: Art) -> float:
-    """The actor's width as a fraction of its height."""
-    if actor.subject.body:
-        return draw_body(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width
-    return art.width / art.height

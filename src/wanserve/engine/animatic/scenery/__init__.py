@@ -1,1 +1,1 @@
-"""Draws the places: each setting as layers, in the light of the time of day."""
+"""Draws the places: each as layers, in the light of the time of day."""

@@ -1,11 +1,11 @@
-"""Draws the settings that people built: the city and a room."""
+"""Draws the places that people built: the city and a room."""
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, glow, vertical_gradient
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
-from wanserve.engine.animatic.storyboard import Time
+from wanserve.engine.animatic.scene import Time
 
 NEON = ("#ff5fa2", "#53d8fb", "#ffd166", "#8c7bff", "#7cf29c")
 FACADES = ("#d98f6a", "#c9a27a", "#8fa6c4", "#b5838d", "#7f9c8f", "#e0b47c")

@@ -9,7 +9,7 @@ from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.color import Color
 from wanserve.engine.animatic.drawing import Fill, FilledPath, Item, Path, Point
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.storyboard import Setting, Time
+from wanserve.engine.animatic.scene import Time
 
 GLINT = Color(255, 255, 255, 150)
 
@@ -102,17 +102,19 @@ class Scenery:
     dust: Color | None = None
     floor: float | None = None
     """The y of the subjects' feet; None: the geometry's ground."""
+    water: bool = False
+    """The floor is a water's surface: what swims is half in it, and a strip in front hides the lower half."""
 
 
 @dataclass
 class SceneryContext:
-    """What a scenery depends on: the frame, the setting, the time, the random numbers, and what to leave out.
+    """What a scenery depends on: the frame, the place, the time, the random numbers, and what to leave out.
 
     `afloat`: the beach is seen from the open sea.
     """
 
     geometry: Geometry
-    setting: Setting
+    place: str
     time: Time
     rng: random.Random
     without: frozenset[str]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.color import WHITE, Color, rgb
-from wanserve.engine.animatic.storyboard import Setting, Time, Weather
+from wanserve.engine.animatic.scene import Time, Weather
 
 
 @dataclass(frozen=True)
@@ -26,28 +26,27 @@ class Palette:
 
 
 GROUNDS = {
-    Setting.NIGHT: "#5f7fb8 #4a6aa0 #3c5f6e #2c4a52 #fff3c8",
-    Setting.SUNSET: "#b98aa8 #a06a86 #8a6a58 #5e4638 #ffd98a",
-    Setting.BEACH: "#3f9fd0 #2f86c0 #f3dca6 #e3c488 #ffffff",
-    Setting.FOREST: "#8cc2a0 #5ea37a #6fae5a #3f7a44 #ffe08a",
-    Setting.SNOW: "#c3d6ee #dbe8f7 #f6faff #e3eefa #9fc0e6",
-    Setting.CITY: "#a9bdd6 #7f96b8 #59606e #464c58 #ffe7a0",
-    Setting.DESERT: "#eec98c #e6b268 #eebf78 #d9a05a #fff0c8",
-    Setting.UNDERWATER: "#1f7fb4 #17679c #d9c790 #b89f6a #ff7f8a",
-    Setting.MEADOW: "#a5d6a0 #83c777 #6fbf55 #4b9b41 #ffd84d",
-    Setting.SPACE: "#3a2f6b #2d2456 #4b4478 #352f5c #ffd9a0",
-    Setting.MOUNTAINS: "#9db4d8 #7d99bf #79b567 #568f4a #ffffff",
-    Setting.INDOORS: "#f3dcc0 #e8c8a4 #c08a5a #9c6b42 #d9645a",
+    "hills": "#a5c6a8 #7fb27a #76a65a #55853f #ffd98a",
+    "beach": "#3f9fd0 #2f86c0 #f3dca6 #e3c488 #ffffff",
+    "forest": "#8cc2a0 #5ea37a #6fae5a #3f7a44 #ffe08a",
+    "snow": "#c3d6ee #dbe8f7 #f6faff #e3eefa #9fc0e6",
+    "city": "#a9bdd6 #7f96b8 #59606e #464c58 #ffe7a0",
+    "desert": "#eec98c #e6b268 #eebf78 #d9a05a #fff0c8",
+    "underwater": "#1f7fb4 #17679c #d9c790 #b89f6a #ff7f8a",
+    "meadow": "#a5d6a0 #83c777 #6fbf55 #4b9b41 #ffd84d",
+    "space": "#3a2f6b #2d2456 #4b4478 #352f5c #ffd9a0",
+    "mountains": "#9db4d8 #7d99bf #79b567 #568f4a #ffffff",
+    "room": "#f3dcc0 #e8c8a4 #c08a5a #9c6b42 #d9645a",
 }
 SKIES = {
-    Setting.BEACH: "#2f8fe0 #7cc3f2 #d9f1fb",
-    Setting.FOREST: "#7fc4d8 #b5e0d2 #e6f4d8",
-    Setting.SNOW: "#8db6e2 #bcd6f0 #e9f3fc",
-    Setting.CITY: "#5a9fe0 #a3cdf0 #e3f0f7",
-    Setting.DESERT: "#4fa3dc #a9d3e6 #fbe8c0",
-    Setting.UNDERWATER: "#5fd0ea #1f8fc8 #0b4f8a",
-    Setting.SPACE: "#070616 #120c30 #2a1850",
-    Setting.INDOORS: "#f6e3cc #f3dcc0 #eed2b2",
+    "beach": "#2f8fe0 #7cc3f2 #d9f1fb",
+    "forest": "#7fc4d8 #b5e0d2 #e6f4d8",
+    "snow": "#8db6e2 #bcd6f0 #e9f3fc",
+    "city": "#5a9fe0 #a3cdf0 #e3f0f7",
+    "desert": "#4fa3dc #a9d3e6 #fbe8c0",
+    "underwater": "#5fd0ea #1f8fc8 #0b4f8a",
+    "space": "#070616 #120c30 #2a1850",
+    "room": "#f6e3cc #f3dcc0 #eed2b2",
 }
 DAY_SKY = "#3f97ea #8cc6f4 #e2f3fb"
 NIGHT_SKY = "#050a26 #12204f #2f4a86"
@@ -60,12 +59,12 @@ LIGHTS = {
     Time.DAY: DAY,
 }
 PLACE_LIGHTS = {
-    Setting.UNDERWATER: Light(Color(150, 190, 216), Color(240, 252, 255), 0.1, -1.0),
-    Setting.SPACE: Light(Color(134, 118, 186), Color(255, 252, 244)),
-    Setting.INDOORS: Light(Color(196, 168, 160), Color(255, 248, 232)),
+    "underwater": Light(Color(150, 190, 216), Color(240, 252, 255), 0.1, -1.0),
+    "space": Light(Color(134, 118, 186), Color(255, 252, 244)),
+    "room": Light(Color(196, 168, 160), Color(255, 248, 232)),
 }
 RIMS = {Time.NIGHT: rgb("#b9ccff"), Time.SUNSET: rgb("#ffd08a"), Time.DAY: None}
-PLACE_RIMS = {Setting.UNDERWATER: rgb("#8fd0e8"), Setting.SPACE: RIMS[Time.NIGHT], Setting.INDOORS: None}
+PLACE_RIMS = {"underwater": rgb("#8fd0e8"), "space": RIMS[Time.NIGHT], "room": None}
 STAINS = {Time.NIGHT: Color(84, 104, 168), Time.SUNSET: Color(196, 132, 138), Time.DAY: Color(255, 255, 255)}
 
 OVERCAST = {
@@ -75,22 +74,22 @@ OVERCAST = {
 """The colour of an overcast sky, and how overcast it is, 0.0 to 1.0."""
 
 
-def palette(setting: Setting, time: Time, hue: float) -> Palette:
+def palette(place: str, time: Time, hue: float) -> Palette:
     """The colours of a place at a time of day. `hue` shifts those of the sky and the land, in degrees."""
-    far, middle, near, front, accent = _colors(GROUNDS[setting])
-    light = PLACE_LIGHTS.get(setting, LIGHTS[time])
-    fixed = setting in (Setting.UNDERWATER, Setting.INDOORS, Setting.SPACE)
-    stain = WHITE if setting is Setting.SPACE else STAINS[time]
+    far, middle, near, front, accent = _colors(GROUNDS[place])
+    light = PLACE_LIGHTS.get(place, LIGHTS[time])
+    fixed = place in ("underwater", "room", "space")
+    stain = WHITE if place == "space" else STAINS[time]
     land = [
-        _at(time if setting is not Setting.SPACE else Time.DAY, c).hue_shifted(hue) for c in (far, middle, near, front)
+        _at(time if place != "space" else Time.DAY, c).hue_shifted(hue) for c in (far, middle, near, front)
     ]
     if fixed:
-        sky = tuple(_at(time if setting is not Setting.SPACE else Time.DAY, c) for c in _colors(SKIES[setting]))
-        light = light if time is Time.DAY or setting is Setting.SPACE else _dimmed(light, time)
+        sky = tuple(_at(time if place != "space" else Time.DAY, c) for c in _colors(SKIES[place]))
+        light = light if time is Time.DAY or place == "space" else _dimmed(light, time)
     else:
-        text = {Time.NIGHT: NIGHT_SKY, Time.SUNSET: SUNSET_SKY, Time.DAY: SKIES.get(setting, DAY_SKY)}[time]
+        text = {Time.NIGHT: NIGHT_SKY, Time.SUNSET: SUNSET_SKY, Time.DAY: SKIES.get(place, DAY_SKY)}[time]
         sky = tuple(_colors(text))
-    rim = PLACE_RIMS.get(setting, RIMS[time])
+    rim = PLACE_RIMS.get(place, RIMS[time])
     return Palette(
         tuple(c.hue_shifted(hue * 0.6) for c in sky), land[0], land[1], land[2], land[3], accent, light, rim, stain
     )

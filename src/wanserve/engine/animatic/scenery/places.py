@@ -1,33 +1,32 @@
-"""Builds the scenery of a storyboard, with the function that draws its setting."""
+"""Builds the scenery of a scene, with the function that draws its place."""
 
 import random
 from collections.abc import Callable, Mapping
 
 from wanserve.engine.animatic.geometry import Geometry
+from wanserve.engine.animatic.scene import Medium, Motion, Scene, Weather
 from wanserve.engine.animatic.scenery import built, land, space, water, wild
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext
 from wanserve.engine.animatic.scenery.palette import Palette, overcast, palette
 from wanserve.engine.animatic.scenery.sky import paint_sky
-from wanserve.engine.animatic.storyboard import Motion, Rig, Setting, Storyboard, Weather
 from wanserve.engine.animatic.weather import fog
 
 SceneryBuilder = Callable[[SceneryContext, Scenery, Palette], None]
-BUILDERS: Mapping[Setting, SceneryBuilder] = {
-    Setting.NIGHT: land.night_hills,
-    Setting.SUNSET: land.sunset_hills,
-    Setting.BEACH: water.beach,
-    Setting.FOREST: wild.forest,
-    Setting.SNOW: wild.snow,
-    Setting.CITY: built.city,
-    Setting.DESERT: wild.desert,
-    Setting.UNDERWATER: water.underwater,
-    Setting.MEADOW: land.meadow,
-    Setting.SPACE: space.space,
-    Setting.MOUNTAINS: wild.mountains,
-    Setting.INDOORS: built.indoors,
+BUILDERS: Mapping[str, SceneryBuilder] = {
+    "hills": land.sunset_hills,
+    "beach": water.beach,
+    "forest": wild.forest,
+    "snow": wild.snow,
+    "city": built.city,
+    "desert": wild.desert,
+    "underwater": water.underwater,
+    "meadow": land.meadow,
+    "space": space.space,
+    "mountains": wild.mountains,
+    "room": built.indoors,
 }
-WITHOUT_SKY = frozenset({Setting.UNDERWATER, Setting.SPACE, Setting.INDOORS})
-"""The settings without a sky, and so without weather."""
+WITHOUT_SKY = frozenset({"underwater", "space", "room"})
+"""The places without a sky, and so without weather."""
 
 HIDDEN_BY_WEATHER: Mapping[Weather, set[str]] = {
     Weather.RAIN: {"sun", "stars"},
@@ -37,19 +36,37 @@ HIDDEN_BY_WEATHER: Mapping[Weather, set[str]] = {
 }
 """What the weather hides."""
 
-DUSTY_SETTINGS = frozenset({Setting.DESERT, Setting.BEACH, Setting.SNOW, Setting.SUNSET, Setting.NIGHT})
+DUSTY_PLACES = frozenset({"desert", "beach", "snow", "hills"})
+LIKE = {
+    "sea": "beach", "river": "beach", "lake": "beach", "harbour": "beach", "waterfall": "mountains", "street": "city",
+    "road": "city", "bridge": "city", "sky": "mountains", "mars": "desert", "canyon": "desert", "volcano": "mountains",
+}  # fmt: skip
+INDOORS = frozenset(
+    """
+    bedroom kitchen bathroom restaurant shop office classroom library museum laboratory gym stage corridor workshop
+    cave spaceship table studio windowsill counter desk shelf pool
+    """.split()
+)
 
 
-def build_scenery(board: Storyboard, geometry: Geometry, rng: random.Random) -> Scenery:
-    """Build the scenery of a storyboard. Other random numbers give other hills, stars and colours."""
-    weather = Weather.CLEAR if board.setting in WITHOUT_SKY else board.weather
-    without = board.without | HIDDEN_BY_WEATHER.get(weather, set())
-    context = SceneryContext(geometry, board.setting, board.time, rng, without, _afloat(board))
-    colors = overcast(palette(board.setting, board.time, rng.uniform(-9, 9)), weather, board.time)
+def base_of(place: str) -> str:
+    """The place whose builder draws this one."""
+    if place in BUILDERS:
+        return place
+    return "room" if place in INDOORS else LIKE.get(place, "meadow")
+
+
+def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scenery:
+    """Build the scenery of a scene. Other random numbers give other hills, stars and colours."""
+    place = base_of(scene.place)
+    weather = Weather.CLEAR if place in WITHOUT_SKY else scene.weather
+    without = scene.without | HIDDEN_BY_WEATHER.get(weather, set())
+    context = SceneryContext(geometry, place, scene.time, rng, without, _afloat(scene, place))
+    colors = overcast(palette(place, scene.time, rng.uniform(-9, 9)), weather, scene.time)
     scenery = Scenery(colors.light, colors.rim)
     paint_sky(context, scenery, colors)
-    BUILDERS[board.setting](context, scenery, colors)
-    if board.setting in DUSTY_SETTINGS and weather in (Weather.CLEAR, Weather.WIND) and not context.afloat:
+    BUILDERS[place](context, scenery, colors)
+    if place in DUSTY_PLACES and weather in (Weather.CLEAR, Weather.WIND) and not context.afloat:
         scenery.dust = colors.near.mixed(colors.sky[-1], 0.35)
     if weather is Weather.FOG:
         scenery.strips += fog(geometry, rng, colors.sky[-1])
@@ -59,9 +76,9 @@ def build_scenery(board: Storyboard, geometry: Geometry, rng: random.Random) -> 
     return scenery
 
 
-def _afloat(board: Storyboard) -> bool:
-    """Whether the beach is seen from the open sea."""
-    rigs = {c.subject.rig for c in board.groups[:1]}
-    return board.setting is Setting.BEACH and (
-        Rig.BOAT in rigs or (Rig.FLOAT in rigs and board.motion in (Motion.SWIM, Motion.FLOAT))
-    )
+def _afloat(scene: Scene, place: str) -> bool:
+    """Whether the water is seen from the open sea."""
+    if place != "beach" or not scene.leads:
+        return False
+    first = scene.leads[0]
+    return scene.place == "sea" or first.subject.medium is Medium.FLOAT or first.motion is Motion.SWIM

@@ -6,7 +6,7 @@ from wanserve.engine.animatic.color import WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import KAPPA, FilledPath, Linear, Path, Radial, Stop, glow, vertical_gradient
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip, Star
 from wanserve.engine.animatic.scenery.palette import Palette
-from wanserve.engine.animatic.storyboard import Setting, Time
+from wanserve.engine.animatic.scene import Time
 
 STARS = 150
 TWINKLING = 36
@@ -23,15 +23,15 @@ CRATERS = (
 def paint_sky(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     """Add the still part of the sky, and set the direction of the light from the position of the moon or the sun."""
     geo = context.geometry
-    bottom = float(geo.height) if context.setting is Setting.SPACE else geo.horizon + 0.08 * geo.unit
+    bottom = float(geo.height) if context.place == "space" else geo.horizon + 0.08 * geo.unit
     scenery.base.append(FilledPath(Path().rect(0, 0, geo.width, geo.height), vertical_gradient(0, bottom, *colors.sky)))
     if (
         context.time is Time.NIGHT
         and context.has("stars")
-        and context.setting not in (Setting.UNDERWATER, Setting.INDOORS)
+        and context.place not in ("underwater", "room")
     ):
         add_stars(context, scenery)
-    if context.setting in (Setting.UNDERWATER, Setting.INDOORS, Setting.SPACE):
+    if context.place in ("underwater", "room", "space"):
         return
     x = geo.width * context.rng.choice((context.rng.uniform(0.16, 0.36), context.rng.uniform(0.64, 0.84)))
     if context.time is Time.NIGHT:
@@ -44,7 +44,7 @@ def paint_sky(context: SceneryContext, scenery: Scenery, colors: Palette) -> Non
 def add_stars(context: SceneryContext, scenery: Scenery) -> None:
     """Add many still stars, more of them towards the top, and a few that twinkle."""
     geo, rng = context.geometry, context.rng
-    floor = geo.height if context.setting is Setting.SPACE else geo.horizon
+    floor = geo.height if context.place == "space" else geo.horizon
     fine = geo.unit / 1080
     path, faint = Path(), Path()
     for i in range(STARS):

@@ -6,7 +6,7 @@ from wanserve.engine.animatic.scenery.elements import Glint, Scenery, SceneryCon
 from wanserve.engine.animatic.scenery.land import ground
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
-from wanserve.engine.animatic.storyboard import Time
+from wanserve.engine.animatic.scene import Time
 
 
 def beach(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
@@ -30,7 +30,7 @@ def beach(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     if context.has("mountains", "trees"):
         _islands(context, scenery, colors, line)
     if context.afloat:
-        scenery.floor = geo.horizon + 0.24 * geo.unit
+        scenery.floor, scenery.water = geo.horizon + 0.24 * geo.unit, True
         _swell(context, scenery, colors, 0.7, geo.horizon + 0.1 * geo.unit, 0.08, 0.7)
         _swell(context, scenery, colors, 1.25, scenery.floor - 0.012 * geo.unit, 0.13, 0.85)
         scenery.shadow = 0.0

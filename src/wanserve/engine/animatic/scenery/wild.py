@@ -8,7 +8,7 @@ from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, S
 from wanserve.engine.animatic.scenery.land import flowers, front_grass, grass, ground, hills, trees_on
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
-from wanserve.engine.animatic.storyboard import Time
+from wanserve.engine.animatic.scene import Time
 
 
 def forest(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
