@@ -14,7 +14,7 @@ Spot = tuple[float, float, float]
 
 MOUTH: Spot = (0.10, 0.56, -0.27)
 BEFORE_MOUTH: Spot = (0.2, 0.8, -0.3)
-EAR: Spot = (0.5, 0.1, -0.1)
+EAR: Spot = (0.47, 0.12, -0.2)
 EYES: Spot = (0.2, 0.58, 0.0)
 BROW: Spot = (0.4, 0.42, 0.16)
 CHIN: Spot = (0.06, 0.52, -0.5)
@@ -113,7 +113,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
         key(0.38, "out", r_af=158, l_af=150, r_ao=0, l_ao=-30, ar=0.74, yaw=-32, lean=-6, nod=3),
         key(0.46, r_af=164), key(0.6, "in", r_af=48, l_af=48, ao=-20, ar=0.97, yaw=24, lean=16),
         key(0.72, "over", r_af=26, l_af=28, yaw=30, lean=18), key(0.9, ar=0.84),
-    ), grip=Grip(0.42, 0.08, 0, 1.0)),
+    ), grip=Grip(0.42, 0.08, -66, 1.0)),
     "punch": Action(1.0, (
         key(0.0, af=62, ao=-8, ar=0.52, yaw=0, el=0.2, lean=5, smile=-0.3), key(0.16, r_ar=0.44, yaw=-10),
         key(0.28, "in", r_ar=0.99, r_af=86, r_ao=-10, yaw=28), key(0.45, "out", r_ar=0.52, r_af=62, yaw=0),

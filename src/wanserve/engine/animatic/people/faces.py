@@ -13,7 +13,7 @@ from wanserve.engine.animatic.people.look import Look
 from wanserve.engine.animatic.people.tones import Tones, deep, shadow
 
 FRONT_JAW = {"man": 0.335, "woman": 0.29, "old man": 0.335, "old woman": 0.3}
-PUPIL = rgb("#38302f")
+PUPIL = rgb("#2b2324")
 BLUSH = rgb("#f2686b")
 LIP = rgb("#8d4a3f")
 MOUTH = rgb("#7c2f33")
@@ -43,10 +43,10 @@ def outline(look: Look, build: Build, side: bool) -> Path:
     young = build.young
     if side:
         return blob([
-            (0.0, -0.985), (0.26, -0.9), (0.385, -0.7), (0.395, -0.58), (0.375, -0.47), (0.44, -0.395 + 0.03 * young),
-            (0.487 - 0.03 * young, -0.325 + 0.03 * young), (0.452, -0.275 + 0.02 * young), (0.395, -0.262),
-            (0.422, -0.215), (0.398, -0.165), (0.39, -0.13), (0.375, -0.05), (0.26, 0.0), (0.1, -0.03), (-0.08, -0.14),
-            (-0.25, -0.2), (-0.37, -0.36), (-0.42, -0.58), (-0.35, -0.82), (-0.2, -0.95),
+            (0.0, -0.985), (0.24, -0.91), (0.37, -0.74), (0.4, -0.58), (0.385, -0.48), (0.42, -0.41 + 0.03 * young),
+            (0.475 - 0.025 * young, -0.345 + 0.04 * young), (0.462 - 0.03 * young, -0.298 + 0.03 * young), (0.4, -0.278 + 0.02 * young),
+            (0.408, -0.22), (0.39, -0.17), (0.388, -0.12), (0.36 - 0.03 * young, -0.035), (0.24, 0.0), (0.08, -0.03), (-0.08, -0.12),
+            (-0.25, -0.17), (-0.37, -0.34), (-0.43, -0.58), (-0.36, -0.82), (-0.2, -0.95),
         ])
     jaw = FRONT_JAW.get(look.who, 0.32 + 0.04 * young)
     cheek = 0.405 + 0.02 * young
@@ -114,7 +114,7 @@ def smile(look: Look, build: Build, side: bool, tones: Tones, mood: float) -> li
     color = tones.skin(LIP.mixed(look.skin, 0.12 if look.who in ("woman", "old woman") else 0.0))
     wide, dip = 0.1 - 0.01 * build.young, 0.045 * mood
     if side:
-        return [Ink(stroke([(0.405, -0.005), (0.35, dip * 0.6 + 0.004), (0.285, -dip * 0.4 + 0.004)]), color, 0.026)]
+        return [Ink(stroke([(0.384, 0.004), (0.33, dip * 0.6 + 0.008), (0.262, -dip * 0.5 + 0.002)]), color, 0.026)]
     return [Ink(stroke([(-wide, -dip * 0.6), (-wide * 0.55, dip * 0.45), (0, dip * 0.8), (wide * 0.55, dip * 0.45), (wide, -dip * 0.6)]), color, 0.028)]
 
 
@@ -123,8 +123,8 @@ def open_mouth(build: Build, side: bool, tones: Tones) -> list[Ink]:
     inside, teeth, tongue = (tones.skin(c) for c in (MOUTH, WHITE, TONGUE))
     if side:
         return [
-            Ink(blob([(0.4, -0.01), (0.4, -0.01), (0.3, -0.012), (0.275, 0.01), (0.31, 0.075), (0.385, 0.09), (0.4, 0.05)]), inside),
-            Ink(bar(0.365, 0.006, 0.035, 0.014, 0.012), teeth),
+            Ink(blob([(0.396, -0.01), (0.396, -0.01), (0.3, -0.012), (0.262, 0.01), (0.3, 0.075), (0.37, 0.085), (0.39, 0.05)]), inside),
+            Ink(bar(0.35, 0.008, 0.038, 0.014, 0.012), teeth),
         ]
     w = 0.118
     hollow: list[Point] = [(-w, -0.012), (-w, -0.012), (0, -0.004), (w, -0.012), (w, -0.012), (w * 0.78, 0.07), (0, 0.118), (-w * 0.78, 0.07)]

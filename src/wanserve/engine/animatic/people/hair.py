@@ -78,13 +78,10 @@ def _locks(side: bool, color: Color, low: float) -> list[Ink]:
 def _curls(side: bool, color: Color) -> list[Ink]:
     """A cap of round curls."""
     ring = Path()
-    turns = range(-3, 9) if side else range(-2, 9)
-    for i in turns:
+    for i in range(-2, 5) if side else range(-1, 8):
         angle = math.pi * (1 - i / 6)
-        x, y = 0.42 * math.cos(angle), -0.62 - 0.39 * math.sin(angle)
-        if side and x > 0.3 and y > -0.75:
-            continue
-        ring.circle(x, y, 0.125)
+        x, y = 0.41 * math.cos(angle), -0.66 - 0.36 * math.sin(angle)
+        ring.circle(x, y, 0.12)
     return [Ink(ring, color), *_cap(side, color, _FRINGE, _SIDE, high=0.05)]
 
 

@@ -100,7 +100,7 @@ def _horns(side: bool, n: Numbers) -> Path:
 
 
 def _hood(side: bool, n: Numbers) -> Path:
-    """Cloth around the face: how far it stands off, how low it falls, and the opening's half width and height."""
+    """Cloth around the face: how far it stands off, and how low it falls."""
     off, low = n[:2]
     if side:
         return blob([(0.3, -0.86), (0.1, -1.03 - off), (-0.25, -0.98 - off * 0.5), (-0.47 - off, -0.6), (-0.44 - off, -0.2), (-0.36, low), (0.0, low + 0.02), (0.13, -0.1), (0.1, -0.35), (0.16, -0.6), (0.33, -0.74)])
@@ -108,13 +108,13 @@ def _hood(side: bool, n: Numbers) -> Path:
     inner: list[Point] = [(0.0, -0.06), (0.24, -0.12), (0.345, -0.36), (0.335, -0.6), (0.22, -0.74), (0.0, -0.78)]
     ring = [*outer, *((-x, y) for x, y in reversed(outer[1:-1]))]
     hole = [*inner, *((-x, y) for x, y in reversed(inner[1:-1]))]
-    return blob([*ring, ring[0], ring[0], hole[-1], *hole[::-1]]) if n[2:] else _with_hole(ring, hole)
+    return _with_hole(ring, hole)
 
 
 def _with_hole(ring: list[Point], hole: list[Point]) -> Path:
     """An outline with a hole, as one sub-path that goes around the one and back around the other."""
     seam = min(range(len(hole)), key=lambda i: abs(hole[i][0]) + (hole[i][1] + 0.78) ** 2)
-    back = [hole[(seam - i) % len(hole)] for i in range(len(hole) + 1)]
+    back = [hole[(seam + i) % len(hole)] for i in range(len(hole) + 1)]
     return blob([*ring, ring[0], ring[0], back[0], *back, back[-1], ring[0]])
 
 

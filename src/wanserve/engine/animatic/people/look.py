@@ -9,7 +9,7 @@ from wanserve.engine.animatic.people.outfits import OUTFITS, Outfit
 
 __all__ = ["OUTFITS", "Look", "choose_look"]
 
-SKINS = "#ffe0c8 #fbd3b4 #f3c39c #e8b48a #dca377 #c98d61 #b27548 #925b38 #74462c #5a3524".split()
+SKINS = "#ffe0c8 #fbd3b4 #f3c39c #e8b48a #dca377 #c98d61 #b27548 #925b38 #7d4d33 #683f2c".split()
 HAIRS = "#2b2320 #3a2a22 #54382a #7a4d2e #a2662f #c98b3f #e0b45c #b5532d #1f1d22".split()
 DARK_HAIRS = "#2b2320 #3a2a22 #1f1d22 #332620".split()
 GRAYS = "#d9dade #c3c5cb #eeeeee #a9abb2".split()
@@ -53,10 +53,10 @@ def choose_look(
 
     A "person", or who is not known, is a man or a woman; an outfit that is not known is "plain".
     """
-    gender = rng.choice(("man", "woman"))
-    who = who if who in STYLES else gender
     name = outfit if outfit in OUTFITS else "plain"
     wear = OUTFITS[name]
+    gender = rng.choice(("man", "woman"))
+    who = who if who in STYLES else wear.person or gender
     tone = rng.randrange(len(SKINS))
     natural = rgb(rng.choice(_hair_colors(who, tone)))
     style, dark_style = rng.choice(STYLES[who].split()), rng.random() < 0.3

@@ -165,21 +165,24 @@ class Person:
     def _add_leg(self, which: int, bent: bool, far: bool) -> None:
         trunk, wear = self.trunk, self.trunk.wear
         draped = bent and wear.hem > 0.28
-        out = -1 if which == RIGHT else 1
-        self._add(limbs.thigh(trunk, far, draped), lambda m: _along(m.figure.thighs[which]))
-        self._add(limbs.foot(trunk, far, out), lambda m: _foot(m.figure, which, self.side))
-        self._add(limbs.shin(trunk, far, draped and wear.hem > 0.7), lambda m: _along(m.figure.shins[which]))
+        at = self._place(which, far)
+        self._add(limbs.thigh(trunk, at, draped), lambda m: _along(m.figure.thighs[which]))
+        self._add(limbs.foot(trunk, at), lambda m: _foot(m.figure, which, self.side))
+        self._add(limbs.shin(trunk, at, draped and wear.hem > 0.7), lambda m: _along(m.figure.shins[which]))
+
+    def _place(self, which: int, far: bool) -> limbs.Place:
+        return limbs.Place(far, 0 if self.side else (-1 if which == RIGHT else 1))
 
     def _add_arm(self, which: int, far: bool, held: Art | None = None, light: Light | None = None) -> None:
         """Add an arm, and between it and its hand what is held."""
-        trunk = self.trunk
+        trunk, at = self.trunk, self._place(which, far)
         thumb = 1 if self.side or which == RIGHT else -1
-        self._add(limbs.upper_arm(trunk, far), lambda m: _along(m.figure.uppers[which]))
+        self._add(limbs.upper_arm(trunk, at), lambda m: _along(m.figure.uppers[which]))
         if held is not None and light is not None:
             fit = held.fit()
             part = self.canvas.add_art(held.lit(light, mirrored=False))
             self.sprites.append(Sprite(part, lambda m: fit.then(self._grip(m.figure))))
-        self._add(limbs.fore_arm(trunk, far, thumb), lambda m: _along(m.figure.fores[which]))
+        self._add(limbs.fore_arm(trunk, at, thumb), lambda m: _along(m.figure.fores[which]))
 
     def _grip(self, figure: Figure) -> Affine:
         """The transform of what is held, from 1 tall with its foot at the origin."""
@@ -218,7 +221,7 @@ class Person:
         """How a part of the head is placed. `shift` is how far it moves with a turned face, `sway` how much it swings."""
         b = self.build
         lift = -(b.chin - b.shoulder)
-        ahead = b.depth * 0.12 if self.side else 0.0
+        ahead = b.depth * 0.04 if self.side else 0.0
 
         def placing(m: Moment) -> Affine:
             f = m.figure

@@ -16,7 +16,7 @@ from wanserve.engine.animatic.people.poses import Arm, Joints, Leg
 TOWARDS = 0.3
 """How far down the picture shows what is one unit nearer, seen from the front."""
 
-ASIDE, NEARER = 0.2, 0.05
+ASIDE, NEARER = 0.13, 0.05
 """How far the picture shifts what is one unit further to the left, seen from the side: forward, and up."""
 
 PACE = 0.434
@@ -103,19 +103,19 @@ def place(j: Joints, build: Build, side: bool, spot: Spot) -> Figure:
     skull = neck.plus(head_frame.turned(Vector(0, 0.012, build.chin - build.shoulder + build.head / 2)))
     arms = []
     for arm, s in zip(j.arms, (-1, 1), strict=True):
-        joint = neck.plus(shoulder_frame.turned(Vector(s * build.shoulders, 0, -0.012)))
+        joint = neck.plus(shoulder_frame.turned(Vector(s * build.shoulders, 0, -build.arm[0] - 0.002)))
         goal = joint.plus(shoulder_frame.turned(_direction(arm, s)), arm.reach * build.arm_length)
         if arm.near:
             place_of = skull.plus(head_frame.turned(Vector(s * spot[0], spot[1], spot[2])), build.head)
             goal = goal.plus(place_of.plus(goal, -1), arm.near)
-        hint = shoulder_frame.turned(Vector(s * (0.45 + 0.9 * arm.elbow), -0.35, -0.8 + 0.9 * arm.elbow))
-        arms.append(_bent(joint, goal, build.arm_length / 2, hint))
+        hint = shoulder_frame.turned(Vector(s * (0.45 + 0.9 * arm.elbow), arm.near - 0.35, -0.8 + 0.9 * arm.elbow))
+        arms.append(_bent(joint, goal, (build.upper_arm, build.fore_arm), hint))
     return Figure(
         view.bone(hip, neck, build.trunk),
         math.radians(j.pitch if side else 0.0),
         *(_pair(view, limbs, i, build.leg_length / 2) for i in (0, 1)),
         (limbs[0].toe, limbs[1].toe),
-        *(_pair(view, arms, i, build.arm_length / 2) for i in (0, 1)),
+        *(_pair(view, arms, i, length) for i, length in enumerate((build.upper_arm, build.fore_arm))),
         view.at(neck),
         math.radians(head_frame.pitch if side else head_frame.roll),
         0.0 if side else min(1.0, max(-1.0, math.sin(math.radians(j.nod + 0.4 * trunk_frame.pitch)) * 1.6)),
@@ -157,7 +157,7 @@ def _direction(arm: Arm, side: int) -> Vector:
 
 def _leg(leg: Leg, build: Build, j: Joints, hip: Vector, side: int) -> _Limb:
     """Place a leg: the foot first, on or over the ground or relative to the body, and then the knee between."""
-    length, spread = build.leg_length, build.hips * 0.56
+    length, spread = build.leg_length, build.hips * 0.5
     stride = leg.forward * min(PACE, length * 1.3)
     body = _Frame(j.pitch, 0.0, 0.0)
     joint = hip.plus(body.turned(Vector(side * spread, 0, 0)))
@@ -167,7 +167,7 @@ def _leg(leg: Leg, build: Build, j: Joints, hip: Vector, side: int) -> _Limb:
     else:
         foot = hip.plus(body.turned(Vector(aside, stride, leg.up * length)))
     hint = body.turned(Vector(side * (0.1 + leg.out), 1.0, 0.25))
-    limb = _bent(joint, foot, length / 2 * 1.004, hint)
+    limb = _bent(joint, foot, (length * 0.5, length * 0.5), hint)
     return _Limb(limb.points, math.radians(-leg.toe + j.pitch))
 
 
@@ -179,15 +179,15 @@ def _ankle(toe: float, build: Build) -> float:
     return (ANKLE + build.foot * 0.6 * math.sin(math.radians(-toe))) * (1 - flat) + build.leg[2] * flat
 
 
-def _bent(joint: Vector, goal: Vector, half: float, hint: Vector) -> _Limb:
-    """A limb of two equal halves from a joint towards a goal, bent in the direction of the hint."""
+def _bent(joint: Vector, goal: Vector, halves: tuple[float, float], hint: Vector) -> _Limb:
+    """A limb of two bones from a joint towards a goal, bent in the direction of the hint."""
+    upper, lower = halves
     line = goal.plus(joint, -1)
     reach = max(1e-6, line.length)
-    if reach > 2 * half:
-        goal = joint.plus(line, 2 * half / reach)
-        reach = 2 * half
-    along = Vector(line.x / line.length, line.y / line.length, line.z / line.length) if line.length else Vector(0, 0, -1)
+    along = Vector(line.x / reach, line.y / reach, line.z / reach) if line.length else Vector(0, 0, -1)
+    within = min(upper + lower, max(abs(upper - lower), reach))
     across = hint.plus(along, -hint.dot(along))
     size = across.length or 1.0
-    bend = math.sqrt(max(0.0, half * half - reach * reach / 4))
-    return _Limb((joint, joint.plus(along, reach / 2).plus(across, bend / size), goal))
+    share = (upper * upper - lower * lower + within * within) / (2 * within or 1.0)
+    bend = math.sqrt(max(0.0, upper * upper - share * share))
+    return _Limb((joint, joint.plus(along, share).plus(across, bend / size), joint.plus(along, within)))

@@ -56,17 +56,17 @@ def key(at: float, ease: str = "smooth", /, **values: float) -> Key:
 
 STANCES: Mapping[str, Stance] = MappingProxyType({
     "stand": Stance(5.2, (
-        key(0.0, hip=0.992, sway=-0.006, roll=0.6, tilt=1.0, look=0.1, af=2, ao=9, ar=0.965, o=0.05, f=0.0),
+        key(0.0, hip=0.998, sway=-0.006, roll=0.6, tilt=1.0, look=0.1, af=2, ao=9, ar=0.965, o=0.05, f=0.0),
         key(0.5, sway=0.006, roll=-0.6, tilt=-1.5, look=-0.12, af=4, ao=10),
     )),
     "walk": Stance(0, (
         key(0.0, "line", f=0.31, p=15, hip=0.955, af=-30, ar=0.97, ao=7, yaw=-9, lean=4, g=0.0, nod=1),
         key(0.08, p=0, g=0.0),
-        key(0.25, hip=0.992, sway=-0.012, roll=-1.6, yaw=0, nod=-1),
+        key(0.25, hip=0.998, sway=-0.012, roll=-1.6, yaw=0, nod=-1),
         key(0.38, p=0),
         key(0.5, "line", f=-0.31, p=-24, g=0.0, hip=0.955, af=32, ar=0.9, ao=5, yaw=9, nod=1),
         key(0.6, f=-0.27, p=-44, g=0.05),
-        key(0.75, f=0.06, p=-14, g=0.15, hip=0.992, sway=0.012, roll=1.6, yaw=0, nod=-1),
+        key(0.75, f=0.06, p=-14, g=0.15, hip=0.998, sway=0.012, roll=1.6, yaw=0, nod=-1),
         key(0.9, f=0.33, p=16, g=0.06),
         key(1.0, "line", f=0.31, g=0.0),
     ), alternate=True, width=0.66),

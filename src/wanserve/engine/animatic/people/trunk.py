@@ -42,7 +42,7 @@ class Trunk:
             right = [(d * 0.45, 1.06), (d * 0.78, 0.93), (d + b.bust, 0.72), (d * 0.86 + b.belly + b.bust * 0.2, 0.36), (d * 0.86 + b.belly, 0.1), (d * 0.9, -0.12)]
             left = [(-d * 0.5, 1.06), (-d * 0.86, 0.94), (-d * 1.0, 0.7), (-d * 0.72, 0.34), (-d * 1.02, 0.04), (-d * 0.96, -0.12)]
             return left, right
-        right = [(b.shoulders * 0.36, 1.07), (b.shoulders + 0.014, 0.985), (b.shoulders + 0.022, 0.88), (b.shoulders * 0.96 + b.bust * 0.3, 0.68), (b.waist, 0.34), (b.hips * 0.99, 0.08), (b.hips, -0.12)]
+        right = [(b.shoulders * 0.34, 1.08), (b.shoulders * 0.78, 1.015), (b.shoulders + 0.012, 0.93), (b.shoulders + 0.016, 0.84), (b.shoulders * 0.98 + b.bust * 0.3, 0.66), (b.waist, 0.34), (b.hips * 0.99, 0.08), (b.hips, -0.12)]
         return [(-x, p) for x, p in right], right
 
     def edge(self, part: float) -> tuple[float, float]:
@@ -53,9 +53,10 @@ class Trunk:
     def outline(self) -> Path:
         """The garment's outline."""
         left, right = self.edges()
-        points = [(x, self.y(p)) for x, p in right] + [(x, self.y(p)) for x, p in reversed(left)]
-        corner = len(right)
-        return blob([*points[:corner], points[corner - 1], points[corner], *points[corner:]])
+        (low_left, part), (low_right, _) = left[-1], right[-1]
+        hem = [(low_left + (low_right - low_left) * at, self.y(part - 0.035)) for at in (0.75, 0.5, 0.25)]
+        down, up = [(x, self.y(p)) for x, p in right], [(x, self.y(p)) for x, p in reversed(left)]
+        return blob([*down, down[-1], *hem, up[0], *up])
 
     def strip(self, low: float, high: float, left: float = -1.0, right: float = 1.0) -> Path:
         """A band across the trunk between two parts of its height, and between two parts of its width, -1 to 1."""
@@ -96,10 +97,10 @@ def neck(trunk: Trunk) -> list[Ink]:
     """The neck, with the head's shadow on it."""
     b = trunk.build
     half = b.head * (0.15 if b.young else 0.17) * (1.0 if b.bust else 1.14)
-    x = b.depth * 0.08 if trunk.side else 0.0
-    top = trunk.y(1.0) - (b.chin - b.shoulder) - b.head * 0.1
+    x, back = (-b.head * 0.03, -b.head * 0.09) if trunk.side else (0.0, 0.0)
+    top = trunk.y(1.0) - (b.chin - b.shoulder) - b.head * 0.16
     skin = trunk.tones.skin(trunk.look.skin)
-    bar = Path().polygon([(x - half, top), (x + half, top), (x + half * 1.1, trunk.y(0.97)), (x, trunk.y(0.88)), (x - half * 1.1, trunk.y(0.97))])
+    bar = Path().polygon([(x + back - half, top), (x + half, top), (x + half * 1.1, trunk.y(0.97)), (x, trunk.y(0.88)), (x - half * 1.2, trunk.y(0.97))])
     return [Ink(bar, shadow(skin))]
 
 
@@ -111,8 +112,8 @@ def pelvis(trunk: Trunk) -> list[Ink]:
     fill = trunk.tones.drape(color, (-b.hips, 0), (b.hips, 0.03), far=bare)
     if trunk.side:
         d = b.depth
-        return [Ink(blob([(d * 0.86, y(0.25)), (d * 0.9, 0.0), (d * 0.6, 0.045), (-d * 0.6, 0.05), (-d * 1.02, 0.0), (-d * 0.8, y(0.25))]), fill)]
-    half = [(b.waist, y(0.25)), (b.hips, 0.0), (b.hips * 0.98, 0.04), (b.hips * 0.4, 0.058)]
+        return [Ink(blob([(d * 0.6, y(0.2)), (d * 0.84, y(0.02)), (d * 0.6, 0.045), (-d * 0.6, 0.05), (-d * 0.98, 0.0), (-d * 0.5, y(0.2))]), fill)]
+    half = [(b.waist * 0.6, y(0.2)), (b.hips * 0.97, y(0.02)), (b.hips * 0.99, 0.04), (b.hips * 0.4, 0.058)]
     return [Ink(blob(mirrored([*half, (0.0, 0.045)])[:-1]), fill)]
 
 
