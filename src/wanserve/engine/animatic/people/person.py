@@ -1,0 +1,289 @@
+"""Draws one person on a canvas: makes the parts of its body once, and moves them to the pose of each frame."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wanserve.engine.animatic.art import Art, Light
+from wanserve.engine.animatic.canvas import Canvas, Part
+from wanserve.engine.animatic.color import Color, rgb
+from wanserve.engine.animatic.drawing import Affine, Path, Radial, Stop, rotation, scaling, shear, translation
+from wanserve.engine.animatic.motion import Pose
+from wanserve.engine.animatic.people import faces, heads, limbs
+from wanserve.engine.animatic.people import trunk as trunks
+from wanserve.engine.animatic.people.build import BUILDS
+from wanserve.engine.animatic.people.ink import UNPACK, Ink, picture
+from wanserve.engine.animatic.people.look import OUTFITS, Look
+from wanserve.engine.animatic.people.poses import Joints, action_of, joints, stance_of
+from wanserve.engine.animatic.people.skeleton import Bone, Figure, place
+from wanserve.engine.animatic.people.tones import Tones
+from wanserve.engine.animatic.people.trims import trims
+from wanserve.engine.animatic.people.trunk import Trunk
+
+RIGHT, LEFT = 0, 1
+DARK = rgb("#10122a")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the parts of one frame are placed by."""
+
+    figure: Figure
+    joints: Joints
+    t: float
+
+
+Placing = Callable[[Moment], Affine]
+"""From a moment to the transform of a part from its own units to those of the figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sprite:
+    """One part of the body, and how it is placed."""
+
+    part: Part
+    placing: Placing
+
+
+def extent(stance: str) -> tuple[float, float]:
+    """The width and the height that a person takes in a stance, as fractions of its standing height."""
+    known = stance_of(stance)
+    return known.width, known.height
+
+
+class Person:
+    """The parts of one person. They are added in drawing order, the shadow first.
+
+    `size` is its standing height in pixels. `view` is "front" or "side"; from the side it looks to the pose's `facing`.
+    Stances that lie flat are always drawn from the side. `held` is drawn in the hand, as the action holds things.
+    """
+
+    def __init__(
+        self, canvas: Canvas, look: Look, size: float, stance: str, action: str, view: str, facing: int,
+        light: Light, rim: Color | None, shadow: float, held: Art | None = None, phase: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.size, self.stance, self.action, self.phase = size, stance, action, phase
+        self.side = view == "side" or stance_of(stance).level
+        self.build = BUILDS[look.who]
+        self.deed = action_of(action)
+        from_x = light.from_x * (facing if self.side else 1)
+        tones = Tones(light, rim, -1.0 if from_x <= 0 else 1.0)
+        self.trunk = Trunk(self.build, look, OUTFITS[look.outfit], self.side, tones)
+        self.canvas = canvas
+        self.shadow = self._shadow(shadow)
+        self.reach = extent(stance)[0]
+        self.sprites: list[Sprite] = []
+        self.mouths: tuple[Part, Part]
+        self._add_body(held, light)
+
+    def draw(self, pose: Pose, ground: float, t: float) -> None:
+        """Move all parts to the pose at time t. `ground` is the y of the ground, where the shadow lies."""
+        j = joints(self.stance, self.action, pose.step, t, self.phase)
+        moment = Moment(place(j, self.build, self.side, self.deed.spot), j, t)
+        body = self._body(pose)
+        for sprite in self.sprites:
+            sprite.part.place(sprite.placing(moment).then(body))
+        smile, opened = self.mouths
+        smile.show(j.mouth < 0.12)
+        opened.show(j.mouth >= 0.12)
+        self._draw_shadow(pose, ground, moment.figure)
+
+    def _body(self, pose: Pose) -> Affine:
+        """The transform from the figure's units to the screen."""
+        flip = pose.facing if self.side else 1
+        middle = -0.5 * self.size * pose.tall
+        return (
+            scaling(self.size * pose.wide * flip, self.size * pose.tall)
+            .then(shear(-pose.lean * pose.facing))
+            .then(translation(0, -middle))
+            .then(rotation(pose.turn))
+            .then(translation(pose.x, pose.y + middle))
+        )
+
+    def _shadow(self, strength: float) -> Part:
+        fades = ((0.0, 1.0), (0.5, 0.66), (0.8, 0.2), (1.0, 0.0))
+        stops = tuple(Stop(at, DARK.alpha(strength * part)) for at, part in fades)
+        return self.canvas.add_path(Path().circle(0, 0, self.size), Radial((0.0, 0.0), self.size, stops))
+
+    def _draw_shadow(self, pose: Pose, ground: float, figure: Figure) -> None:
+        """The shadow lies under the feet and the hip, whatever is further apart."""
+        xs = [figure.trunk.start[0], *(bone.end[0] for bone in figure.shins)]
+        if abs(figure.hip_turn) > 0.6:
+            xs.append(figure.neck[0])
+        flip = pose.facing if self.side else 1
+        height = min(1.0, max(0.0, pose.lift) / (self.size * 1.6 + 1))
+        spread = pose.wide * (1 - 0.45 * height) * ((max(xs) - min(xs)) / 2 + 0.15)
+        middle = pose.x + flip * self.size * (max(xs) + min(xs)) / 2
+        self.shadow.place(Affine(a=spread, e=0.17 * min(spread, 0.3) + 0.008, c=middle, f=ground + self.size * 0.004))
+        self.shadow.fade((1 - height) ** 1.5)
+
+    def _add(self, inks: list[Ink], placing: Placing) -> None:
+        """Add a part of the body, unless there is nothing to draw. A single filled shape needs no picture."""
+        if not inks:
+            return
+        if len(inks) == 1 and not inks[0].width:
+            self.sprites.append(Sprite(self.canvas.add_path(inks[0].path, inks[0].fill), placing))
+            return
+        self.sprites.append(Sprite(self.canvas.add_art(picture(inks)), lambda m: UNPACK.then(placing(m))))
+
+    def _add_body(self, held: Art | None, light: Light) -> None:
+        """Add all parts from the furthest to the nearest."""
+        bent = stance_of(self.stance).bent
+        self._add_behind()
+        if self.side:
+            self._add_arm(LEFT, far=True)
+            self._add_leg(LEFT, bent, far=True)
+            self._add_leg(RIGHT, bent, far=False)
+        elif not bent:
+            self._add_leg(RIGHT, bent, far=False)
+            self._add_leg(LEFT, bent, far=False)
+        self._add_trunk(bent)
+        if bent and not self.side:
+            self._add_leg(RIGHT, bent, far=False)
+            self._add_leg(LEFT, bent, far=False)
+        self._add_head()
+        if not self.side:
+            self._add_arm(LEFT, far=False)
+        self._add_arm(RIGHT, far=False, held=held, light=light)
+
+    def _add_behind(self) -> None:
+        """Add what hangs behind: cape, wings, a backpack, and, from the front, hair."""
+        trim = self.trunk.wear.trim
+        for name, drawer in (("cape", trunks.cape), ("wings_fairy", trunks.fairy_wings), ("straps", trunks.backpack)):
+            if name in trim:
+                self._add(drawer(self.trunk), _hangs(_sway if name == "cape" else _still))
+        if not self.side:
+            self._add(heads.behind(self.trunk), self._head(sway=0.05))
+
+    def _add_trunk(self, bent: bool) -> None:
+        wear = self.trunk.wear
+        whole = [*trunks.neck(self.trunk), *trunks.pelvis(self.trunk), *trunks.garment(self.trunk), *trims(self.trunk)]
+        if wear.hem and not (bent and wear.hem > 0.28):
+            self._add(trunks.skirt(self.trunk), _skirted)
+        self._add(whole, lambda m: _breath(m).then(_along(m.figure.trunk, down=False)))
+
+    def _add_leg(self, which: int, bent: bool, far: bool) -> None:
+        trunk, wear = self.trunk, self.trunk.wear
+        draped = bent and wear.hem > 0.28
+        at = self._place(which, far)
+        self._add(limbs.thigh(trunk, at, draped), lambda m: _along(m.figure.thighs[which]))
+        self._add(limbs.foot(trunk, at), lambda m: _foot(m.figure, which, self.side))
+        self._add(limbs.shin(trunk, at, draped and wear.hem > 0.7), lambda m: _along(m.figure.shins[which]))
+
+    def _place(self, which: int, far: bool) -> limbs.Place:
+        return limbs.Place(far, 0 if self.side else (-1 if which == RIGHT else 1))
+
+    def _add_arm(self, which: int, far: bool, held: Art | None = None, light: Light | None = None) -> None:
+        """Add an arm, and between it and its hand what is held."""
+        trunk, at = self.trunk, self._place(which, far)
+        thumb = 1 if self.side or which == RIGHT else -1
+        self._add(limbs.upper_arm(trunk, at), lambda m: _along(m.figure.uppers[which]))
+        if held is not None and light is not None:
+            fit = held.fit()
+            part = self.canvas.add_art(held.lit(light, mirrored=False))
+            self.sprites.append(Sprite(part, lambda m: fit.then(self._grip(m.figure))))
+        self._add(limbs.fore_arm(trunk, at, thumb), lambda m: _along(m.figure.fores[which]))
+
+    def _grip(self, figure: Figure) -> Affine:
+        """The transform of what is held, from 1 tall with its foot at the origin."""
+        grip = self.deed.grip
+        right, left = figure.fores
+        x, y = right.end
+        if grip.both:
+            x, y = (x + left.end[0]) / 2, (y + left.end[1]) / 2
+        along = math.atan2(right.end[0] - right.start[0], -(right.end[1] - right.start[1]))
+        turn = math.radians(grip.turn) + grip.follow * along
+        return translation(0, grip.up).then(scaling(grip.height, grip.height)).then(rotation(turn)).then(translation(x, y))
+
+    def _add_head(self) -> None:
+        trunk, build = self.trunk, self.build
+        if self.side:
+            self._add(heads.behind(trunk), self._head(sway=0.07))
+        self._add(heads.skull(trunk), self._head())
+        self._add(heads.features(trunk), self._head(shift=1.0))
+        face = faces.face_of(build, self.side)
+        eye, mouth = (translation(0, y) for y in (face.eye_y, face.mouth_y))
+        head = self._head(shift=1.15)
+        self._add(
+            faces.eyes(trunk.look, build, self.side, trunk.tones),
+            lambda m: scaling(1.0, max(0.1, m.joints.lids)).then(eye).then(head(m)),
+        )
+        mood = joints(self.stance, self.action, 0.0, 0.0, self.phase).smile
+        self._add(faces.smile(trunk.look, build, self.side, trunk.tones, mood), lambda m: mouth.then(head(m)))
+        smile = self.sprites[-1].part
+        self._add(
+            faces.open_mouth(build, self.side, trunk.tones),
+            lambda m: scaling(1.0, 0.3 + 0.7 * m.joints.mouth).then(mouth).then(head(m)),
+        )
+        self.mouths = (smile, self.sprites[-1].part)
+
+    def _head(self, shift: float = 0.0, sway: float = 0.0) -> Placing:
+        """How a part of the head is placed. `shift` is how far it moves with a turned face, `sway` how much it swings."""
+        b = self.build
+        lift = -(b.chin - b.shoulder)
+        ahead = b.depth * 0.04 if self.side else 0.0
+
+        def placing(m: Moment) -> Affine:
+            f = m.figure
+            swing = sway * (math.sin(4.1 * m.t + 6.3 * self.phase) * 0.4 - f.head_turn * 0.8)
+            return (
+                translation(shift * 0.06 * f.look * (0 if self.side else 1), shift * 0.075 * f.nod)
+                .then(shear(-swing))
+                .then(scaling(b.head, b.head))
+                .then(translation(ahead, lift))
+                .then(rotation(f.head_turn))
+                .then(translation(*f.neck))
+            )
+
+        return placing
+
+
+def _along(bone: Bone, down: bool = True) -> Affine:
+    """The transform of a part that hangs down (or, not `down`, stands up) along its bone, foreshortened with it."""
+    dx, dy = bone.end[0] - bone.start[0], bone.end[1] - bone.start[1]
+    stretch = max(0.2, math.hypot(dx, dy) / bone.length)
+    turn = math.atan2(-dx, dy) if down else math.atan2(dx, -dy)
+    return scaling(1.0, stretch).then(rotation(turn)).then(translation(*bone.start))
+
+
+def _breath(m: Moment) -> Affine:
+    return scaling(1 + 0.008 * m.joints.breath, 1.0)
+
+
+def _foot(figure: Figure, which: int, side: bool) -> Affine:
+    """The transform of a foot; from the front a raised toe only makes it look longer."""
+    at = translation(*figure.shins[which].end)
+    if side:
+        return rotation(figure.feet[which]).then(at)
+    return scaling(1.0, min(1.6, max(0.75, 1 + 0.9 * math.sin(figure.feet[which])))).then(at)
+
+
+def _skirted(m: Moment) -> Affine:
+    """The transform of a skirt: its hem spreads to the legs and swings after them."""
+    f = m.figure
+    hip = f.trunk.start
+    knees = [bone.end[0] - hip[0] for bone in f.thighs]
+    middle, spread = sum(knees) / 2, abs(knees[0] - knees[1])
+    swing = middle * 1.6 + 0.02 * math.sin(2.4 * m.t)
+    turn = f.hip_turn
+    widen = 1 + max(0.0, spread - 0.1) * 2.2
+    return scaling(widen, 1.0).then(shear(swing if not turn else 0.0)).then(rotation(turn)).then(translation(*hip))
+
+
+def _still(m: Moment) -> float:
+    return 0.0
+
+
+def _sway(m: Moment) -> float:
+    return 0.05 + 0.05 * math.sin(3.1 * m.t)
+
+
+def _hangs(sway: Callable[[Moment], float]) -> Placing:
+    """How what hangs behind the shoulders is placed."""
+
+    def placing(m: Moment) -> Affine:
+        f = m.figure
+        dx, dy = f.trunk.end[0] - f.trunk.start[0], f.trunk.end[1] - f.trunk.start[1]
+        return shear(-sway(m)).then(rotation(math.atan2(dx, -dy))).then(translation(*f.trunk.end))
+
+    return placing
