@@ -16,7 +16,8 @@ EXISTS = frozenset({"有", "放着", "站着", "坐着", "摆着", "停着", "�
 MEASURE_WORDS = frozenset(
     "只 个 条 头 匹 位 辆 架 艘 隻 個 條 頭 輛 名 张 把 台 朵 棵 座 根 件 颗 本 支 块 片 杯 瓶 碗 双 对 群 幅 盆 顶 枚 列 副 匹 扇 套 盏 束 株 尊 口 串 部 栋 间 家 种 份 面 道".split()
 )
-RELATIVE = {"里": "in", "中": "in"}
+POSTPOSITIONS = frozenset("上下里中内前后旁边")
+"""Single characters that are postpositions after a noun and parts of other words elsewhere."""
 
 
 @dataclass
@@ -42,11 +43,13 @@ class ChineseReader:
     in_back: bool = False
     counted: bool = False
     """A number came just before."""
+    previous: Token | None = None
 
     def read(self, tokens: list[Token]) -> None:
         """Read the sentence."""
         tokens = [piece for token in tokens for piece in _split_measure(token)]
         for i, token in enumerate(tokens):
+            self.previous = tokens[i - 1] if i else None
             self._take(token, tokens[i + 1 :])
         self._end_clause()
 
@@ -109,17 +112,18 @@ class ChineseReader:
                 self.findings.add_name(table, self.sentence, token.name(table))
 
     def _is_relation(self, token: Token, rest: list[Token]) -> bool:
-        """Whether the token says where something is with respect to the noun before it."""
-        if not token.is_any("relations") or self.last is None and not self.pending:
+        """Whether the token says where something is with respect to the noun just before it."""
+        if not token.is_any("relations") or self.last is None:
             return False
-        if self.last is not None and (self.at or self.last in self.pending or self.last.link or self.located):
-            return True
-        return self.last is not None and bool(rest) and rest[0].is_any("verbs", "numbers", "copula", "subjects", "roles") or token.text in ("上", "里", "中", "下")
+        if self.previous is None or not self.previous.is_any(*NOUNS):
+            self.at = self.at and token.text not in POSTPOSITIONS
+            return token.text in POSTPOSITIONS
+        return self.at or self.last in self.pending or bool(self.last.link) or self.located is not None or _something_exists(rest)
 
     def _relate(self, token: Token, rest: list[Token]) -> None:
         """Take a postposition: the noun before it is where something else is."""
         base = self.last
-        if base is None:
+        if base is None or self.previous is None or not self.previous.is_any(*NOUNS):
             return
         relation = token.name("relations")
         if base.link in ("hold", "wear", "ride"):
@@ -227,9 +231,8 @@ class ChineseReader:
 
     def _after_of(self, rest: list[Token]) -> None:
         """Take a 的: after a noun the part that follows belongs to that noun, and is passed over."""
-        if self.attributes.unknown:
-            self.attributes.unknown = []
-        self.at = False
+        self.attributes.unknown = []
+        self.at = self.at and _location_follows(rest)
         self.link = "" if self.link not in ("and",) else self.link
 
     def _take_verb(self, token: Token, rest: list[Token]) -> None:
@@ -257,7 +260,7 @@ class ChineseReader:
             while joined.link == "and" and joined.owner is not None and not joined.owner.verbs:
                 joined = joined.owner
                 joined.verbs.append(verb)
-        self.link, self.owner, self.verb = (verb.object or "verb"), owner, verb
+        self.link, self.owner, self.verb = (verb.object or "verb") if owner is not None else "", owner, verb
 
     def _place(self, token: Token) -> None:
         owner = self.subject
@@ -305,6 +308,22 @@ def _head_follows(rest: list[Token]) -> bool:
             after = next((t for t in rest[i + 1 :] if not t.is_any("colors", "sizes", "ages") and t.text != OF), None)
             return after is not None and not after.ends_clause and not after.is_any("relations", "sides")
     return False
+
+
+def _something_exists(rest: list[Token]) -> bool:
+    """Whether the clause goes on with what there is at a location: "on the table lies an apple"."""
+    for token in rest:
+        if token.ends_clause:
+            return False
+        if token.text in EXISTS or token.is_any("verbs", "numbers", "colors"):
+            return True
+    return False
+
+
+def _location_follows(rest: list[Token]) -> bool:
+    """Whether the next noun is itself a location: a noun with a postposition."""
+    at = next((i for i, token in enumerate(rest) if token.is_any(*NOUNS)), None)
+    return at is not None and at + 1 < len(rest) and rest[at + 1].is_any("relations")
 
 
 def _is_color_word(token: Token) -> bool:

@@ -24,6 +24,7 @@ GLOBAL = ("times", "weathers", "styles", "shots", "camera")
 ADJECTIVES_OF_STYLE = frozenset({"paper", "vintage", "sketch"})
 """Styles whose words before a noun mostly describe the noun: "a vintage car"."""
 
+PREPOSITIONS = frozenset({"in", "on", "at", "under", "above", "by", "among", "inside", "beneath", "from", "over"})
 TRANSPARENT = frozenset({Kind.PART})
 POSSESSED = frozenset({Kind.PART, Kind.CLOTHES})
 FINITE = frozenset({"s", "ed"})
@@ -67,6 +68,9 @@ class EnglishReader:
             self.attributes.definite = token.text not in ("a", "an", "another")
         elif self._is_noun_here(token, following):
             self._note_names(token, following)
+            if token.text.split(" ")[0] in PREPOSITIONS:
+                self._end_phrase()
+                self._set_link("in")
             self.nouns.append(token)
         elif token.is_any("verbs"):
             self._take_verb(token, following)
@@ -75,16 +79,15 @@ class EnglishReader:
 
     def _is_noun_here(self, token: Token, following: Token | None) -> bool:
         """Whether the token is a noun: it can be one, and is not used as a verb, a colour or a preposition."""
-        if not token.is_any(*NOUNS) or token.is_any("relations"):
+        if not token.is_any(*NOUNS) or token.is_any("relations", "copula"):
             return False
         if token.is_any("colors") and following is not None and (following.is_any(*NOUNS) or not following.meanings):
             return False
         if not token.is_any("verbs"):
             return True
-        if token.form == "ing":
+        if token.form == "ing" or (self.nouns and token.form in FINITE):
             return False
-        open_phrase = self.attributes.opened or bool(self.attributes.color or self.attributes.size or self.nouns)
-        if open_phrase and not (self.nouns and token.form in FINITE and not token.plural):
+        if self.attributes.opened or self.attributes.color or self.attributes.size or self.nouns:
             return not self.nouns or following is None or not following.is_any("determiner")
         return not (self.auxiliary or (self.last is not None and self.fresh))
 
@@ -96,6 +99,8 @@ class EnglishReader:
             return True
         if token.is_any(*GLOBAL):
             self._note_names(token, following)
+            if token.is_any("times", "weathers") and not self.nouns and following is not None and not following.is_any(*NOUNS):
+                self.attributes, self.fresh = Attributes(), False
             return True
         if token.is_any("moves", "sides"):
             self._end_phrase()
@@ -240,8 +245,10 @@ class EnglishReader:
 
     def _able(self, last: Mention, verb: Verb) -> Mention | None:
         """The noun before a participle, or the subject where the noun cannot do what the verb says."""
-        if last.kind is Kind.PART or last.kind is Kind.CLOTHES:
+        if last.kind is Kind.PART:
             return last
+        if last.kind is Kind.CLOTHES or last.wearable:
+            return last.owner if last.owner is not None and last.owner.kind is not Kind.PART else self.subject
         if last.kind is Kind.PLACE or (last.owner is not None and last.link in ("hold", "wear", "use")):
             return self.subject
         subject = self.lexicon.subjects.get(last.name) if last.kind is Kind.THING else None

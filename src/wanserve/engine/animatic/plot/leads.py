@@ -12,9 +12,6 @@ from wanserve.engine.animatic.words.lexicon import Lexicon, Verb
 
 MAX_LEADS = 4
 MAX_COUNT = 5
-MANY = 3
-"""How many are drawn of a plural without a number."""
-
 PERSON = Subject("person", "", Rig.WALKER, 1.7, "street")
 STAND_IN = Lead(Subject("paper star", "star", Rig.FLOAT, 1.0, "meadow", Medium.AIR, held=True), motion=Motion.FLOAT)
 OWN_MOTION = {
@@ -58,6 +55,9 @@ INSTRUMENTS = {
 """What the hands do with what is played, by its name."""
 
 GENERIC_PEOPLE = frozenset({"person", "man", "woman", "people", "figure", "boy", "girl", "child"})
+COUNTS = {"couple": 2, "twins": 2, "family": 3, "band": 3, "team": 4, "crowd": 5, "parents": 2}
+"""How many people a word in the singular means."""
+
 SIDES = {"left": "left", "right": "right", "center": "center", "front": "front"}
 
 
@@ -106,7 +106,7 @@ def _chosen(lexicon: Lexicon, findings: Findings, cast: Cast) -> list[Mention]:
     """The mentions that lead: the main ones of the first sentence that has any, then what they are related to."""
     for number in dict.fromkeys(m.sentence for m in findings.mentions):
         here = [m for m in findings.mentions if m.sentence == number]
-        mains = _merged([m for m in here if m.main and not _is_place_only(m, here)])
+        mains = _merged([m for m in here if m.main and not _is_place_only(m, here)] or _shown(here))
         known = [m for m in mains if m.kind is not Kind.UNKNOWN]
         unknown = [m for m in mains if m.kind is Kind.UNKNOWN and m.link == ""]
         if unknown and not known and not cast.main_unknown:
@@ -120,6 +120,11 @@ def _chosen(lexicon: Lexicon, findings: Findings, cast: Cast) -> list[Mention]:
             cast.main_unknown, cast.sentence = "", number
             return _with_related(lexicon, known, here)
     return []
+
+
+def _shown(here: list[Mention]) -> list[Mention]:
+    """What the camera or the picture shows, where the sentence has no other subject: "the camera zooms in on a cat"."""
+    return [m for m in here if m.kind in (Kind.THING, Kind.PERSON) and m.owner is not None and m.owner.kind is Kind.PART and m.link != "like"][:1]
 
 
 def _is_place_only(mention: Mention, here: list[Mention]) -> bool:
@@ -222,7 +227,7 @@ def _lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: set[s
     held, action = _hands(lexicon, findings, mention, verbs) if person else ("", "")
     lead = Lead(
         subject,
-        min(MAX_COUNT, MANY if mention.plural and mention.count == 2 else mention.count),
+        min(MAX_COUNT, max(mention.count, COUNTS.get(mention.name, 1))),
         "" if color in without else color,
         mention.size,
         _motion(subject, verbs, bool(person)),
@@ -333,7 +338,7 @@ def _hands(lexicon: Lexicon, findings: Findings, mention: Mention, verbs: list[V
 
 def _motion(subject: Subject, verbs: list[Verb], person: bool) -> Motion:
     """The first motion that is named; any other takes precedence over standing. Else what suits the subject."""
-    named = [Motion(v.motion) for v in verbs if v.motion]
+    named = [Motion(v.motion) for v in verbs if v.motion and not (v.object == "play" and v is not verbs[-1])]
     moving = [m for m in named if m is not Motion.STAND]
     if named:
         return _possible((moving or named)[0], subject, person)

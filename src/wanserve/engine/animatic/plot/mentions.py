@@ -18,6 +18,9 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+MANY = 3
+"""How many are drawn of a plural without a number."""
+
 NOUNS = ("subjects", "roles", "places", "hints", "clothing", "body", "scenic", "container", "unpictured")
 """The tables of nouns."""
 
@@ -130,7 +133,7 @@ def make_mention(lexicon: Lexicon, token: Token, attributes: Attributes, sentenc
     color = attributes.color
     mention = Mention(token.text, kind, name, sentence)
     mention.plural = token.plural
-    mention.count = attributes.count or (2 if token.plural else 1)
+    mention.count = attributes.count or (MANY if token.plural and token.text != name else 1)
     mention.color, mention.size, mention.age = color, attributes.size, attributes.age
     mention.definite, mention.verbs = attributes.definite, list(attributes.verbs)
     mention.place = token.name("places") or token.name("hints")

@@ -30,6 +30,9 @@ STAGED = {
 }  # fmt: skip
 """Where people mostly do this, by the action."""
 
+GENERAL = frozenset({"city", "mountains", "sea", "village"})
+"""Places in which another place may lie: a café in Paris."""
+
 LAND = frozenset({"meadow", "park", "garden", "hills", "farm", "village", "beach", "sky"})
 SEAS = frozenset({"sea", "beach", "lake", "river", "harbour"})
 WATERS = SEAS | {"underwater", "waterfall", "pool", "space", "table", "studio", "bathroom", "city", "bridge"}
@@ -67,6 +70,8 @@ def _score(mention: Mention, cast: Cast) -> float:
         score = 1.2
     if mention.place == "sky":
         score *= 0.5 if mention.sentence == cast.sentence and mention.link in ("in", "above", "on") else 0.12
+    if mention.place in GENERAL:
+        score *= 0.7
     if mention.place == "table" and not inside:
         score *= 0.2
     if mention.link in ("under", "verb") and mention.kind is Kind.PLACE:

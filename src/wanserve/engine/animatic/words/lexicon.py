@@ -220,7 +220,8 @@ def _add_nouns(lexicon: Lexicon, entry: Mapping[str, Any], table: str, name: str
     for word in entry["en"]:
         many = plural(key(word))
         lexicon.add(many, table, name)
-        lexicon.plurals.add(many)
+        if many != key(word):
+            lexicon.plurals.add(many)
     for word in entry.get("plural", ()):
         lexicon.add(key(word), table, name)
         lexicon.plurals.add(key(word))
