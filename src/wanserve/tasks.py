@@ -170,7 +170,8 @@ class Tasks:
     def with_file(self, account: str, task_id: str, variant: Variant = Variant.VIDEO) -> Task:
         """The task, which has this file. Raises TaskNotFound, or VideoNotReady where it has not."""
         task = self.get(account, task_id)
-        if task.preview == 0 if variant is Variant.PREVIEW else task.video is None:
+        has = {Variant.PREVIEW: task.preview > 0, Variant.SCENE: bool(task.video and task.video.scene)}
+        if not has.get(variant, task.video is not None):
             raise VideoNotReady(task.id, task.state)
         return task
 

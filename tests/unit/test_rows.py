@@ -42,6 +42,7 @@ VIDEOS = st.builds(
     notes=st.lists(TEXT, max_size=3).map(tuple),
     profile=TEXT,
     actual_prompt=st.none() | TEXT,
+    scene=TEXT,
 )
 TASKS = st.builds(
     Task,

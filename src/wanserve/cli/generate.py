@@ -1,6 +1,7 @@
 """`wanserve generate`: makes videos, in a child process of this command or through a running server."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -160,7 +161,7 @@ def generate_here(settings: Settings, videos: Sequence[VideoOptions], bars: Bars
             else:
                 bar.tell("done", 1.0)
                 notes |= dict.fromkeys(made.notes)
-                report(Result(video, recipe=_recipe(generation)))
+                report(Result(video, recipe=_recipe(generation), scene=json.loads(made.scene) if made.scene else None))
                 continue
             _report_failure(report, video, failed, alone=len(videos) == 1)
     return list(notes)

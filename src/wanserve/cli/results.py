@@ -21,11 +21,15 @@ class VideoOptions:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a video ended: with its file, or with an error. The id is the server's, where one made it."""
+    """How a video ended: with its file, or with an error. The id is the server's, where one made it.
+
+    `scene` is what the engine understood of the prompt, where it tells.
+    """
 
     video: VideoOptions
     id: str | None = None
     recipe: Mapping[str, object] = field(default_factory=dict)
+    scene: Mapping[str, object] | None = None
     error: str | None = None
 
 
@@ -63,6 +67,7 @@ def _row(result: Result) -> dict[str, object]:
         "file": None if result.error is not None else str(result.video.output),
         "id": result.id,
         "recipe": result.recipe,
+        "scene": result.scene,
         "error": result.error,
     }
 

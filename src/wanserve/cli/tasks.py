@@ -9,7 +9,7 @@ from dataclasses import asdict
 from wanserve.cli.options import Subcommands, add_data_dir, add_json, open_data_dir
 from wanserve.cli.output import print_rows, time_text
 from wanserve.domain.search import Search
-from wanserve.domain.task import Task
+from wanserve.domain.task import Task, Video
 from wanserve.outlook import Outlook, Outlooks
 
 
@@ -76,6 +76,11 @@ def _flat(task: Task, outlook: Outlook | None) -> dict[str, object]:
     shown |= asdict(task.generation)
     if outlook is not None:
         shown |= {"stage": outlook.stage, "place": outlook.place, "seconds_left": outlook.seconds_left}
-    shown["video"] = task.video and asdict(task.video)
+    shown["video"] = task.video and asdict(task.video) | {"scene": _scene(task.video)}
     shown["failure"] = task.failure and asdict(task.failure)
     return shown
+
+
+def _scene(video: Video) -> object:
+    """What the engine understood of the prompt, as an object; None where it does not tell."""
+    return json.loads(video.scene) if video.scene else None

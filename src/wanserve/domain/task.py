@@ -36,13 +36,15 @@ UNFINISHED = frozenset(state for state, following in NEXT.items() if following)
 class Variant(StrEnum):
     """The files that an attempt makes, with the endings of their names: the video, one picture of it, a sheet of many.
 
-    PREVIEW is a small picture of a video that is being made; later ones replace it.
+    PREVIEW is a small picture of a video that is being made; later ones replace it. SCENE is what the engine understood
+    of the prompt; only the preview engine makes one.
     """
 
     VIDEO = "mp4"
     THUMBNAIL = "webp"
     SPRITESHEET = "jpg"
     PREVIEW = "png"
+    SCENE = "json"
 
     @property
     def media_type(self) -> str:
@@ -55,6 +57,7 @@ _MEDIA_TYPES = {
     Variant.THUMBNAIL: "image/webp",
     Variant.SPRITESHEET: "image/jpeg",
     Variant.PREVIEW: "image/png",
+    Variant.SCENE: "application/json",
 }
 
 
@@ -63,7 +66,8 @@ class Video:
     """A finished video: the key of its blob, its size in bytes, the engine that made it, and the engine's notes.
 
     `profile` is what the engine traded for speed or memory, "" where it has no such choice. `actual_prompt` is the prompt
-    that was drawn, where that is not the task's own.
+    that was drawn, where that is not the task's own. `scene` is what the engine understood of it, as a JSON object; ""
+    where it does not tell.
     """
 
     key: str
@@ -72,6 +76,7 @@ class Video:
     notes: tuple[str, ...] = ()
     profile: str = ""
     actual_prompt: str | None = None
+    scene: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,4 +294,5 @@ def _storable_video(video: Video) -> Video:
         notes=tuple(map(storable, video.notes)),
         profile=storable(video.profile),
         actual_prompt=None if prompt is None else storable(prompt),
+        scene=storable(video.scene),
     )

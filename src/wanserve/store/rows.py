@@ -20,7 +20,8 @@ Fetched = tuple[Any, ...]
 GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark"
 LIFE_COLUMNS: Final = (
     "state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms, worker_id,"
-    " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message, stage, step, steps, ends_ms, preview"
+    " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message, stage, step, steps, ends_ms, preview,"
+    " scene"
 )
 NEW_COLUMNS: Final = f"id, account, submitted_ms, remixed_from, webhook_url, {GENERATION_COLUMNS}"
 TASK_COLUMNS: Final = f"{NEW_COLUMNS}, {LIFE_COLUMNS}, changes"
@@ -56,6 +57,7 @@ def life_row(task: Task) -> Row:
         task.steps,
         task.ends_ms,
         task.preview,
+        video.scene if video else None,
     )
 
 
@@ -103,7 +105,7 @@ def read_task(row: Fetched) -> Task:
         task_id, account, submitted_ms, remixed_from, webhook_url, model, prompt, negative_prompt, width, height, frames,
         fps, seed, prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms,
         worker_id, video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
-        stage, step, steps, ends_ms, preview, changes,
+        stage, step, steps, ends_ms, preview, scene, changes,
     ) = row  # fmt: skip
     return Task(
         task_id,
@@ -119,7 +121,9 @@ def read_task(row: Fetched) -> Task:
         started_ms,
         ended_ms,
         lease_until_ms,
-        Video(video_key, video_bytes, engine, _read_notes(notes), profile or "", actual_prompt) if video_key else None,
+        Video(video_key, video_bytes, engine, _read_notes(notes), profile or "", actual_prompt, scene or "")
+        if video_key
+        else None,
         Failure(failure_code, failure_message) if failure_code else None,
         remixed_from,
         losses,

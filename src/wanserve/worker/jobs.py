@@ -57,6 +57,7 @@ class Finished:
     notes: tuple[str, ...] = ()
     profile: str = ""
     actual_prompt: str | None = None
+    scene: str = ""
 
 
 @dataclass(slots=True)
@@ -123,12 +124,15 @@ class JobRunner:
                     assert_never(result)
             self._report(Progress(1.0, Stage.STORE))
             uploads = Uploads(self.blobs, self._tell_storing, self.commands.cancel_requested)
-            for variant in (Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
+            told = (Variant.SCENE,) if finished.scene else ()
+            for variant in (*told, Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
                 key = file_key(job.task_id, job.attempt, variant)
                 uploads.put(key, unfinished[variant], download_of(job.task_id, variant))
         rewritten = made.prompt if made.prompt != job.generation.prompt else finished.actual_prompt
         key = file_key(job.task_id, job.attempt)
-        video = Video(key, finished.size_bytes, self.engine.name, finished.notes, finished.profile, rewritten)
+        video = Video(
+            key, finished.size_bytes, self.engine.name, finished.notes, finished.profile, rewritten, finished.scene
+        )
         stored_s = time.monotonic() - begun - finished.generate_s - finished.encode_s
         return Done(video, Timings(finished.generate_s, finished.encode_s, stored_s))
 
@@ -140,9 +144,12 @@ class JobRunner:
         mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.add)
         self._report(MADE)
         stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
+        if clip.scene:
+            with media_errors("cannot write what was understood of the prompt"):
+                unfinished[Variant.SCENE].write_text(clip.scene, encoding="utf-8")
         encode_s = time.monotonic() - begun - frames.seconds
         facts = probe.check(unfinished[Variant.VIDEO], made)
-        return Finished(facts.bytes, frames.seconds, encode_s, tuple(clip.notes), clip.profile)
+        return Finished(facts.bytes, frames.seconds, encode_s, tuple(clip.notes), clip.profile, scene=clip.scene)
 
     def _fetch(self, video: RemoteVideo, job: Generate, unfinished: Mapping[Variant, Path], begun: float) -> Finished:
         """Have the upstream make the video, check its file, and make stills of it. The file is kept as it is."""

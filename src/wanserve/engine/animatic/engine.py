@@ -1,5 +1,7 @@
 """The animatic engine: reads the prompt and draws it as a cartoon. It is a preview, not a diffusion model."""
 
+import json
+
 from wanserve.domain.errors import SetupError
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Report
@@ -33,7 +35,7 @@ class AnimaticEngine:
             raise SetupError("the animatic engine was asked to draw before it was loaded")
         scene = read_scene(self._lexicon, generation.prompt, generation.negative_prompt)
         renderer = ClipRenderer(self._painter, self._pack, scene, generation)
-        return Clip(renderer.frames(report), scene.notes, scaled=renderer.scaled)
+        return Clip(renderer.frames(report), scene.notes, scaled=renderer.scaled, scene=json.dumps(scene.as_json(), ensure_ascii=False))
 
     def clean_up(self) -> None:
         """See Engine. Nothing remains of a clip after its frames."""

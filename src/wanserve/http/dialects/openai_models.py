@@ -76,8 +76,8 @@ class ContentQuery(BaseModel):
     """The query of a download."""
 
     variant: Annotated[
-        Literal["video", "thumbnail", "spritesheet", "preview"],
-        Field(description="MP4, WebP, JPEG; or PNG, of a video that is being made."),
+        Literal["video", "thumbnail", "spritesheet", "preview", "scene"],
+        Field(description="MP4, WebP, JPEG; PNG, of a video that is being made; JSON, what was understood."),
     ] = "video"
 
 

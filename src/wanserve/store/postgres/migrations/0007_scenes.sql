@@ -1,0 +1,2 @@
+-- What the engine understood of the prompt, as JSON; NULL where it does not tell.
+ALTER TABLE tasks ADD COLUMN scene text;
