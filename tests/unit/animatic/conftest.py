@@ -7,7 +7,7 @@ import pytest
 from tests.unit.animatic.pictures import Picture
 from wanserve.domain.generation import Generation
 from wanserve.engine.animatic.engine import AnimaticEngine
-from wanserve.engine.animatic.lexicon import Lexicon, load_lexicon
+from wanserve.engine.animatic.words.lexicon import Lexicon, load_lexicon
 
 Draw = Callable[..., list[Picture]]
 

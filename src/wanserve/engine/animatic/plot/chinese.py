@@ -70,7 +70,7 @@ class ChineseReader:
             self.in_back = True
         elif self._is_relation(token, rest):
             self._relate(token, rest)
-        elif token.is_any(*NOUNS) and not self._is_verb_here(token, rest):
+        elif token.is_any(*NOUNS) and not self._is_verb_here(token, rest) and (self.open or not token.is_any("weathers", "times")):
             self._note_names(token)
             self._take_noun(token, rest)
         elif token.is_any("verbs"):

@@ -25,6 +25,9 @@ ADJECTIVES_OF_STYLE = frozenset({"paper", "vintage", "sketch"})
 """Styles whose words before a noun mostly describe the noun: "a vintage car"."""
 
 PREPOSITIONS = frozenset({"in", "on", "at", "under", "above", "by", "among", "inside", "beneath", "from", "over"})
+UNITS = frozenset({"year", "years", "second", "seconds", "minute", "minutes", "mm", "fps", "degree", "degrees", "k", "d"})
+"""What a number in digits counts that is nothing to be drawn."""
+
 TRANSPARENT = frozenset({Kind.PART})
 POSSESSED = frozenset({Kind.PART, Kind.CLOTHES})
 FINITE = frozenset({"s", "ed"})
@@ -68,7 +71,7 @@ class EnglishReader:
             self.attributes.definite = token.text not in ("a", "an", "another")
         elif self._is_noun_here(token, following):
             self._note_names(token, following)
-            if token.text.split(" ")[0] in PREPOSITIONS:
+            if _is_located(token):
                 self._end_phrase()
                 self._set_link("in")
             self.nouns.append(token)
@@ -81,11 +84,16 @@ class EnglishReader:
         """Whether the token is a noun: it can be one, and is not used as a verb, a colour or a preposition."""
         if not token.is_any(*NOUNS) or token.is_any("relations", "copula"):
             return False
-        if token.is_any("colors") and following is not None and (following.is_any(*NOUNS) or not following.meanings):
+        if token.is_any("colors") and following is not None and not following.ends_clause:
+            if (following.is_any(*NOUNS) and not _is_located(following)) or not following.meanings:
+                return False
+        if token.is_any("times", "weathers") and not self.attributes.opened:
             return False
         if not token.is_any("verbs"):
             return True
-        if token.form == "ing" or (self.nouns and token.form in FINITE):
+        if token.form == "ing":
+            return self.attributes.opened and following is not None and following.text == "of"
+        if self.nouns and token.form in FINITE:
             return False
         if self.attributes.opened or self.attributes.color or self.attributes.size or self.nouns:
             return not self.nouns or following is None or not following.is_any("determiner")
@@ -105,6 +113,8 @@ class EnglishReader:
         if token.is_any("moves", "sides"):
             self._end_phrase()
             self._place(token)
+            return True
+        if token.text.isdigit() and following is not None and following.text in UNITS:
             return True
         known = self.attributes.take(token)
         if known and self.auxiliary and self.subject and not (following and (following.is_any(*NOUNS, "colors") or not following.meanings)):
@@ -203,6 +213,11 @@ class EnglishReader:
             self.link, self.owner = "and", self.last
             self.fresh = False
         self.auxiliary = False
+        if token.text == "as the":
+            self.attributes.opened = self.attributes.definite = True
+        elif token.text.startswith("as "):
+            self.subject = self.last = self._antecedent() or self.subject
+            self.fresh = True
 
     def _take_verb(self, token: Token, following: Token | None) -> None:
         verb = self.lexicon.verbs[token.name("verbs")]
@@ -222,7 +237,8 @@ class EnglishReader:
 
     def _describes(self, following: Token | None) -> bool:
         """Whether a participle stands before its noun: "a flying bird", "running horses"."""
-        if self.auxiliary or following is None or not following.is_any("subjects", "roles"):
+        named = bool(self.attributes.unknown) and not self.attributes.opened
+        if named or self.auxiliary or following is None or not following.is_any("subjects", "roles"):
             return False
         return self.attributes.opened or self.last is None
 
@@ -358,3 +374,9 @@ class EnglishReader:
         if owner.link in ("", "and"):
             return "and", owner
         return owner.link, owner.owner
+
+
+def _is_located(token: Token) -> bool:
+    """Whether the phrase is a place with its preposition: "at home"."""
+    first, _, rest = token.text.partition(" ")
+    return bool(rest) and first in PREPOSITIONS

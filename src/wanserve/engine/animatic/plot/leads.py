@@ -124,7 +124,11 @@ def _chosen(lexicon: Lexicon, findings: Findings, cast: Cast) -> list[Mention]:
 
 def _shown(here: list[Mention]) -> list[Mention]:
     """What the camera or the picture shows, where the sentence has no other subject: "the camera zooms in on a cat"."""
-    return [m for m in here if m.kind in (Kind.THING, Kind.PERSON) and m.owner is not None and m.owner.kind is Kind.PART and m.link != "like"][:1]
+    for mention in here:
+        shown = mention.owner is None or mention.owner.kind is Kind.PART
+        if mention.kind in (Kind.THING, Kind.PERSON) and shown and mention.link not in ("like", "wear"):
+            return [mention]
+    return []
 
 
 def _is_place_only(mention: Mention, here: list[Mention]) -> bool:

@@ -130,6 +130,8 @@ class Findings:
 def make_mention(lexicon: Lexicon, token: Token, attributes: Attributes, sentence: int) -> Mention:
     """Make a mention of a noun and of what was said before it."""
     kind, name = _kind(token)
+    if attributes.definite and token.is_any("scenic"):
+        kind, name = Kind.PART, "scenic"
     color = attributes.color
     mention = Mention(token.text, kind, name, sentence)
     mention.plural = token.plural
