@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import cancel, clip, dialects, fleet, install, memory, polls, start, submits, table, told, wan, webhooks
+from bench import adherence, cancel, clip, dialects, fleet, install, memory, polls, start, submits, table, told, wan, webhooks
 from bench.result import Result, commit, machine
 
 
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "told": told.run,
         "webhooks": webhooks.run,
         "clip": clip.run,
+        "adherence": adherence.run,
         "install": install.run,
         "wan": wan.run,
         "memory": partial(memory.run, polls=arguments.polls),

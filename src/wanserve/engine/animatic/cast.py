@@ -47,13 +47,18 @@ class PersonPuppet:
         self.person.draw(pose, context.ground + self.actor.row, t)
 
 
-def draw_cast(canvas: Canvas, pack: ArtPack, actors: list[Actor], scenery: Scenery) -> list[tuple[int, Drawn]]:
-    """Add all actors to the canvas, the farthest first; what is inside of something before that. Each with its index."""
+def draw_cast(canvas: Canvas, pack: ArtPack, actors: list[Actor], scenery: Scenery, hidden: frozenset[int]) -> list[tuple[int, Drawn]]:
+    """Add all actors to the canvas, the farthest first; what is inside of something before that. Each with its index.
+
+    Those of the leads in `hidden` are left out.
+    """
     drawn: list[tuple[int, Drawn]] = []
     for index in sorted(range(len(actors)), key=lambda i: _depth(actors, i)):
         actor = actors[index]
+        if actor.lead in hidden:
+            continue
         person = actor.person is not None and actor.art not in pack
-        puppet: Drawn = PersonPuppet(canvas, pack, actor, scenery) if person else Puppet(canvas, pack[actor.art], actor, scenery, actor.color)
+        puppet: Drawn = PersonPuppet(canvas, pack, actor, scenery) if person else Puppet(canvas, pack[actor.art] if actor.art in pack else pack["package"], actor, scenery, actor.color)
         drawn.append((index, puppet))
     return drawn
 

@@ -28,10 +28,10 @@ from wanserve.engine.animatic.staging import cross, follow_speed, stage
 class ClipRenderer:
     """Renders one clip. Parts are added to the canvas in the order in which they are drawn.
 
-    `scaled`: the frames are not of the video's size, and the encoder scales them.
+    `scaled`: the frames are not of the video's size, and the encoder scales them. The leads in `hidden` are not drawn.
     """
 
-    def __init__(self, painter: Painter, pack: ArtPack, scene: Scene, generation: Generation) -> None:
+    def __init__(self, painter: Painter, pack: ArtPack, scene: Scene, generation: Generation, hidden: frozenset[int]) -> None:
         self.generation = generation
         self.scaled = scene.move in ZOOMS or scene.style is Style.PIXEL
         width, height = _drawn_size(scene, generation)
@@ -49,7 +49,7 @@ class ClipRenderer:
         self.ambient_parts = AmbientParts(self.canvas, scenery, geo)
         self.strips = [self._images(s, layer) for s, layer in drawn_strips if s.depth <= 1]
         self.ambient_parts.add_near(scenery)
-        self.puppets = draw_cast(self.canvas, pack, self.actors, scenery)
+        self.puppets = draw_cast(self.canvas, pack, self.actors, scenery, hidden)
         self.strips += [self._images(s, layer) for s, layer in drawn_strips if s.depth > 1]
         self.ambient_parts.add_weather(scene, _rng(generation, "weather"), generation.seconds)
         self._add_texture(painter, scene, geo)

@@ -9,6 +9,7 @@ from wanserve.engine.animatic.art import ArtPack, load_pack
 from wanserve.engine.animatic.canvas import Painter
 from wanserve.engine.animatic.clip_renderer import ClipRenderer
 from wanserve.engine.animatic.plot.plot import read_scene
+from wanserve.engine.animatic.scene import Scene
 from wanserve.engine.animatic.words.lexicon import Lexicon, load_lexicon
 
 
@@ -31,11 +32,26 @@ class AnimaticEngine:
 
     def generate(self, generation: Generation, report: Report) -> Clip:
         """See Engine. The frames share their memory. Raises SetupError before `load`."""
-        if self._painter is None or self._pack is None or self._lexicon is None:
+        return self.draw(self.read(generation), generation, report)
+
+    def read(self, generation: Generation) -> Scene:
+        """What the prompt asks to see. Raises SetupError before `load`."""
+        if self._lexicon is None:
+            raise SetupError("the animatic engine was asked to read before it was loaded")
+        return read_scene(self._lexicon, generation.prompt, generation.negative_prompt)
+
+    def draw(
+        self, scene: Scene, generation: Generation, report: Report, hidden: frozenset[int] = frozenset()
+    ) -> Clip:
+        """Draw a scene. The leads in `hidden`, by their index, keep their places and are not drawn.
+
+        Raises SetupError before `load`.
+        """
+        if self._painter is None or self._pack is None:
             raise SetupError("the animatic engine was asked to draw before it was loaded")
-        scene = read_scene(self._lexicon, generation.prompt, generation.negative_prompt)
-        renderer = ClipRenderer(self._painter, self._pack, scene, generation)
-        return Clip(renderer.frames(report), scene.notes, scaled=renderer.scaled, scene=json.dumps(scene.as_json(), ensure_ascii=False))
+        renderer = ClipRenderer(self._painter, self._pack, scene, generation, hidden)
+        told = json.dumps(scene.as_json(), ensure_ascii=False)
+        return Clip(renderer.frames(report), scene.notes, scaled=renderer.scaled, scene=told)
 
     def clean_up(self) -> None:
         """See Engine. Nothing remains of a clip after its frames."""
