@@ -10,10 +10,7 @@ from wanserve.engine.animatic.body import draw_body
 from wanserve.engine.animatic.canvas import Canvas, Layer, Painter
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import Affine, FilledPath, Path, Sticker, vertical_gradient
-from wanserve.engine.animatic.lexicon import Lexicon
-from wanserve.engine.animatic.motion import Actor
-from wanserve.engine.animatic.puppet import art_name
-from wanserve.engine.animatic.storyboard import Motion
+from wanserve.engine.animatic.words.lexicon import Lexicon
 
 PACK = load_pack()
 NOON = Light(Color(120, 120, 120), WHITE, -1.0, 0.0)
@@ -40,10 +37,9 @@ def mean(layer: Layer, left: float, right: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-@pytest.mark.parametrize("motion", list(Motion))
-def test_every_subject_has_art_for_every_motion(lexicon: Lexicon, motion: Motion) -> None:
-    lacking = [s.name for s in lexicon.subjects.values() if art_name(Actor(s, motion, 100.0, 0.0, -1, 0.0)) not in PACK]
-    assert lacking == []
+def test_every_subject_and_activity_has_art(lexicon: Lexicon) -> None:
+    activities = [art for a in lexicon.activities.values() for art in (a.man, a.woman)]
+    assert [art for art in (*(s.art for s in lexicon.subjects.values()), *activities) if art not in PACK] == []
 
 
 def test_all_art_draws_and_fills_its_box(painter: Painter) -> None:

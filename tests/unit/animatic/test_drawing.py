@@ -21,7 +21,7 @@ from wanserve.engine.animatic.drawing import (
 )
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.scenery.elements import height_at
-from wanserve.engine.animatic.storyboard import Weather
+from wanserve.engine.animatic.scene import Weather
 from wanserve.engine.animatic.weather import bubbles, flashes, fog, particle_layers
 
 CHANNEL = st.integers(0, 255)

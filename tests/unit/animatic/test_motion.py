@@ -1,14 +1,16 @@
 """Motion: every subject stays in the frame, keeps its feet on the ground, and its legs move with its speed."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wanserve.engine.animatic.camera import Camera
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, follow_speed, pose
-from wanserve.engine.animatic.storyboard import Motion, Rig, Setting, Subject
+from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, pace_of, pose
+from wanserve.engine.animatic.scene import Motion, Rig, Shot, Subject
 
 GEOMETRY = Geometry(1920, 1080)
 SECONDS = 5.0
@@ -24,12 +26,14 @@ def actor(
     direction: tuple[int, int] = (0, 0),
     phase: float = 0.3,
 ) -> Actor:
-    subject = Subject("thing", "art", rig, size, Setting.MEADOW)
-    return Actor(subject, motion, size * GEOMETRY.unit, GEOMETRY.width / 2, facing, phase, direction)
+    subject = Subject("thing", "art", rig, size, "meadow")
+    one = Actor(subject, motion, size * GEOMETRY.unit, GEOMETRY.width / 2, facing, phase, direction)
+    return replace(one, velocity=pace_of(one, GEOMETRY) * facing)
 
 
 def context(lead: Actor) -> MotionContext:
-    return MotionContext(GEOMETRY, SECONDS, follow_speed(lead, GEOMETRY), lead.facing, GEOMETRY.ground)
+    """A camera that follows the actor."""
+    return MotionContext(GEOMETRY, Camera(1920, 1080, SECONDS, follow=lead.velocity), GEOMETRY.ground)
 
 
 def path(lead: Actor, steps: int = 150) -> list[Pose]:
@@ -82,26 +86,37 @@ def test_every_motion_moves(motion: Motion) -> None:
     )
 
 
-@pytest.mark.parametrize(("motion", "least"), [(Motion.RUN, 0.2), (Motion.WALK, 0.05)])
-def test_the_camera_follows_what_runs_and_walks(motion: Motion, least: float) -> None:
-    assert follow_speed(actor(Rig.LEGS, motion), GEOMETRY) > least * GEOMETRY.width
+@pytest.mark.parametrize(("motion", "least"), [(Motion.RUN, 0.2), (Motion.WALK, 0.05), (Motion.FLY, 0.2)])
+def test_what_runs_walks_and_flies_comes_forward(motion: Motion, least: float) -> None:
+    assert pace_of(actor(Rig.LEGS, motion), GEOMETRY) > least * GEOMETRY.width
 
 
 def test_running_is_faster_than_walking() -> None:
-    assert follow_speed(actor(Rig.LEGS, Motion.RUN), GEOMETRY) > 2 * follow_speed(
-        actor(Rig.LEGS, Motion.WALK), GEOMETRY
-    )
+    assert pace_of(actor(Rig.LEGS, Motion.RUN), GEOMETRY) > 2 * pace_of(actor(Rig.LEGS, Motion.WALK), GEOMETRY)
 
 
 def test_houses_do_not_run() -> None:
     house = actor(Rig.TALL, Motion.RUN)
-    assert follow_speed(house, GEOMETRY) == 0
+    assert house.velocity == 0
     assert {p.lift for p in path(house)} == {0.0}
 
 
-def test_the_camera_goes_the_way_of_the_actor() -> None:
-    assert context(actor(Rig.LEGS, Motion.RUN, facing=-1)).scroll(1.0) < 0
-    assert context(actor(Rig.LEGS, Motion.RUN, facing=1)).scroll(1.0) > 0
+def test_who_stands_stays_where_the_ground_is() -> None:
+    """The ground moves to the left under a camera that goes to the right, and so does who stands on it."""
+    one = actor(Rig.LEGS, Motion.STAND)
+    shared = MotionContext(GEOMETRY, Camera(1920, 1080, SECONDS, follow=100.0), GEOMETRY.ground)
+    assert pose(one, shared, 2.0).x == pytest.approx(one.x - 200)
+
+
+def test_what_is_carried_goes_where_its_carrier_goes() -> None:
+    horse = actor(Rig.GALLOP, Motion.RUN)
+    rider = replace(actor(Rig.WALKER, Motion.RIDE), base=0, offset=(10.0, 200.0))
+    for t in (0.0, 0.7, 2.3):
+        below = pose(horse, context(horse), t)
+        above = pose(rider, context(horse), t, below)
+        assert above.y == pytest.approx(below.y - 200 * below.tall)
+        assert abs(above.x - below.x) <= 10 * below.wide + 1e-6
+        assert above.turn == pytest.approx(below.turn)
 
 
 def test_legs_swing_both_ways_while_running() -> None:
@@ -115,7 +130,7 @@ def test_the_gait_goes_with_the_distance() -> None:
     for size in (0.2, 0.4, 0.6):
         one = actor(Rig.LEGS, Motion.WALK, size)
         steps = path(one)[-1].step - one.phase
-        way = context(one).speed * SECONDS * 149 / 150
+        way = abs(one.velocity) * SECONDS * 149 / 150
         assert steps == pytest.approx(way / (0.55 * one.size))
 
 
@@ -155,3 +170,13 @@ def test_the_ground_is_in_every_frame(size: tuple[int, int]) -> None:
     geometry = Geometry(*size)
     assert 0 < geometry.horizon < geometry.ground < geometry.height
     assert geometry.period > geometry.width
+
+
+@pytest.mark.parametrize("shot", list(Shot))
+def test_every_shot_shows_ground_and_sky(shot: Shot) -> None:
+    geometry = Geometry(1280, 720, shot)
+    assert 0.1 * 720 < geometry.horizon < geometry.ground < 720
+
+
+def test_a_close_up_is_closer_than_a_wide_shot() -> None:
+    assert Geometry(1280, 720, Shot.CLOSE_UP).unit > 1.5 * Geometry(1280, 720).unit > 2 * Geometry(1280, 720, Shot.WIDE).unit
