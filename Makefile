@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install wan demo serve test test-rest test-all coverage clients soak fuzz check openapi bench clean
+.PHONY: install wan demo serve gallery test test-rest test-all coverage clients soak fuzz check openapi bench clean
 
 install: .venv/installed
 
@@ -13,6 +13,10 @@ wan: .venv/installed-wan
 
 demo: .venv/installed
 	$(BIN)/python scripts/demo.py
+
+# Forty prompts as the preview engine draws them: build/gallery/index.html.
+gallery: .venv/installed
+	$(BIN)/python -m scripts.gallery
 
 serve: .venv/installed
 	$(BIN)/wanserve serve
