@@ -39,6 +39,9 @@ SOFTENED = 0.5
 STAND_ON_SEAT = {"chair": 0.5, "sofa": 0.45, "bench": 0.5, "bed": 0.5, "stool": 1.0, "horse": 0.62, "armchair": 0.45}
 """How high one sits or stands on this, as a fraction of its height; on anything else on top of it."""
 
+TALLEST = 40.0
+"""Metres: what is taller, a mountain or a planet, is far away."""
+
 FULL_WIDTH = 0.86
 PORTRAIT_SHOTS = frozenset({Shot.CLOSE_UP})
 
@@ -77,7 +80,7 @@ def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random
 
 def _heights(scene: Scene, geometry: Geometry) -> list[float]:
     """The height of each lead in pixels: the tallest as its true height deserves, the others in proportion to it."""
-    true = [lead.subject.metres * {"big": 1.6, "small": 0.6}.get(lead.size, 1.0) * _grown(lead) for lead in scene.leads]
+    true = [min(TALLEST, lead.subject.metres) * {"big": 1.6, "small": 0.6}.get(lead.size, 1.0) * _grown(lead) for lead in scene.leads]
     if not true:
         return []
     tallest = max(true)

@@ -44,6 +44,7 @@ class ChineseReader:
     counted: bool = False
     """A number came just before."""
     previous: Token | None = None
+    clause: int = 0
 
     def read(self, tokens: list[Token]) -> None:
         """Read the sentence."""
@@ -206,6 +207,8 @@ class ChineseReader:
         return (self.open or self.subject is None) and busy and _head_follows(rest)
 
     def _hang(self, mention: Mention) -> None:
+        mention.clause = self.clause
+        mention.counted = mention.counted or self.open
         link, owner = self.link, self.owner
         if self.at:
             mention.link, mention.owner = "in", self.subject
@@ -292,6 +295,7 @@ class ChineseReader:
         self._end_unknown()
         self.attributes, self.pending = Attributes(), []
         self.open = self.at = False
+        self.clause += not listed
         if listed and self.last is not None:
             self.link, self.owner = "and", self.last
         else:

@@ -127,6 +127,8 @@ class EnglishReader:
         if self.attributes.negated:
             self.findings.excluded.update(token.meanings.values())
             return
+        if token.name("weathers") == "snow" and self.link == "in":
+            self.findings.add_name("ground", self.sentence, "snow")
         for table in GLOBAL:
             name = token.name(table)
             before_noun = following is not None and following.is_any("subjects", "roles", "clothing")
@@ -230,7 +232,8 @@ class EnglishReader:
             return
         self._end_phrase()
         owner = self._doer(token, verb)
-        if owner is not None and not verb.quiet:
+        later = owner is not None and owner.sentence < self.sentence and owner.verbs
+        if owner is not None and not verb.quiet and not later:
             self._give_verb(owner, verb)
         self.link, self.owner, self.verb = (verb.object or "verb"), owner, verb
         self.fresh = self.auxiliary = False
@@ -298,7 +301,9 @@ class EnglishReader:
     def _end_clause(self) -> None:
         self._end_phrase()
         self.fresh = self.auxiliary = False
-        if self.last is not None:
+        if self.subject is None:
+            self.link, self.owner = "", None
+        elif self.last is not None:
             keep = self.link == "wear" or self.last.link in ("wear", "hold", "with", "like", "back")
             self.link, self.owner = ("and" if not keep else self.link or self.last.link), self.last
 

@@ -41,6 +41,9 @@ OBJECT_RELATIONS = {
 }
 """How a verb's object stands to its subject."""
 
+DRAWN_BESIDE = frozenset({"left of", "right of", "with", "verb", "beside"})
+"""The links of a thing that is a place too, by which it is drawn beside its owner: "on the bridge" is only the place."""
+
 INVERSE = {
     Relation.LEFT_OF: Relation.RIGHT_OF, Relation.RIGHT_OF: Relation.LEFT_OF, Relation.ON: Relation.UNDER,
     Relation.UNDER: Relation.ON, Relation.ABOVE: Relation.UNDER, Relation.IN_FRONT_OF: Relation.BEHIND,
@@ -53,6 +56,19 @@ INSTRUMENTS = {
     "chess pawn": "talk", "joystick": "type", "video game": "type", "microphone": "talk",
 }  # fmt: skip
 """What the hands do with what is played, by its name."""
+
+GARMENTS = {
+    "wedding dress": "bride", "evening gown": "gown", "evening wear": "gown", "raincoat": "raincoat", "kimono": "kimono",
+    "hanfu": "hanfu", "sari": "sari", "tuxedo": "suit", "suit": "suit", "gown": "gown", "dress": "dress",
+    "skirt": "skirt", "hoodie": "hoodie", "robe": "robe", "apron": "apron", "armor": "knight", "armour": "knight",
+    "lab coat": "scientist", "coat": "coat", "scarf": "winter", "swimsuit": "swimmer", "bikini": "swimmer",
+    "spacesuit": "astronaut", "space suit": "astronaut", "tutu": "ballerina", "jersey": "athlete",
+    "sportswear": "athlete", "婚纱": "bride", "晚装": "gown", "晚礼服": "gown", "雨衣": "raincoat", "和服": "kimono",
+    "汉服": "hanfu", "西装": "suit", "礼服": "gown", "旗袍": "hanfu", "裙": "dress", "卫衣": "hoodie", "长袍": "robe",
+    "围裙": "apron", "盔甲": "knight", "白大褂": "scientist", "大衣": "coat", "羽绒服": "winter", "围巾": "winter",
+    "泳衣": "swimmer", "宇航服": "astronaut", "太空服": "astronaut", "球衣": "athlete", "运动服": "athlete",
+}  # fmt: skip
+"""The outfit that a garment belongs to, the longer words first."""
 
 GENERIC_PEOPLE = frozenset({"person", "man", "woman", "people", "figure", "boy", "girl", "child"})
 COUNTS = {"couple": 2, "twins": 2, "family": 3, "band": 3, "team": 4, "crowd": 5, "parents": 2}
@@ -107,6 +123,7 @@ def _chosen(lexicon: Lexicon, findings: Findings, cast: Cast) -> list[Mention]:
     for number in dict.fromkeys(m.sentence for m in findings.mentions):
         here = [m for m in findings.mentions if m.sentence == number]
         mains = _merged([m for m in here if m.main and not _is_place_only(m, here)] or _shown(here))
+        mains = [m for m in mains if m.clause == mains[0].clause or m.counted]
         known = [m for m in mains if m.kind is not Kind.UNKNOWN]
         unknown = [m for m in mains if m.kind is Kind.UNKNOWN and m.link == ""]
         if unknown and not known and not cast.main_unknown:
@@ -170,7 +187,7 @@ def _with_related(lexicon: Lexicon, mains: list[Mention], here: list[Mention]) -
             continue
         if any(_same(m, mention) for m in chosen) or _relation(lexicon, mention) is Relation.NONE:
             continue
-        if mention.place and mention.link in ("in", "prep") or (mention.place == mention.name and mention.link in ("on", "beside")):
+        if mention.place and mention.link not in DRAWN_BESIDE:
             continue
         chosen.append(mention)
     return chosen
@@ -210,7 +227,8 @@ def _learn_later(findings: Findings, chosen: list[Mention], cast: Cast) -> None:
         lead = next((m for m in chosen if _same(m, mention) or m.name == mention.name and m.kind is mention.kind), None)
         if lead is None:
             continue
-        lead.verbs += mention.verbs
+        if not lead.verbs:
+            lead.verbs += mention.verbs
         lead.way = lead.way if lead.way != (0, 0) else mention.way
         for other in findings.mentions:
             if other.owner is mention:
@@ -223,7 +241,7 @@ def _is_excluded(mention: Mention, without: set[str]) -> bool:
 
 
 def _lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: set[str]) -> Lead:
-    person = _person(lexicon, mention)
+    person = _person(lexicon, findings, mention)
     subject = _person_subject(mention) if person else lexicon.subjects[mention.name]
     worn = _worn(findings, mention)
     color = worn or ("" if person else mention.color or _named_color(lexicon, mention))
@@ -298,18 +316,28 @@ def _named_color(lexicon: Lexicon, mention: Mention) -> str:
     return lexicon.words.get(first, {}).get("colors", "") if rest else ""
 
 
-def _person(lexicon: Lexicon, mention: Mention) -> Person | None:
+def _person(lexicon: Lexicon, findings: Findings, mention: Mention) -> Person | None:
     if mention.kind is not Kind.PERSON:
         return None
     role = lexicon.roles.get(mention.name)
     who, outfit = (role.who, role.outfit) if role else ("person", "plain")
     if mention.age == "old" and who in ("man", "woman", "person"):
         who = {"man": "old man", "woman": "old woman", "person": "old man"}[who]
-    return Person(who, mention.outfit or outfit, mention.hair or mention.color)
+    return Person(who, _worn_outfit(findings, mention) or outfit, mention.hair or mention.color)
 
 
 def _person_subject(mention: Mention) -> Subject:
     return replace(PERSON, name=mention.name)
+
+
+def _worn_outfit(findings: Findings, mention: Mention) -> str:
+    """The outfit of the first garment that the mention wears, where it makes one: "in a raincoat"."""
+    for other in findings.mentions:
+        if (other.link == "wear" or (other.wearable and other.link in ("in", "with"))) and _root(other) is mention:
+            outfit = next((name for word, name in GARMENTS.items() if word in other.word), "")
+            if outfit:
+                return outfit
+    return ""
 
 
 def _worn(findings: Findings, mention: Mention) -> str:
@@ -317,7 +345,7 @@ def _worn(findings: Findings, mention: Mention) -> str:
     if mention.clothes:
         return mention.clothes
     for other in findings.mentions:
-        worn = other.wearable and other.link in ("wear", "in", "with")
+        worn = other.link == "wear" or (other.wearable and other.link in ("in", "with"))
         if worn and _root(other) is mention and other.color:
             return other.color
     return ""

@@ -70,6 +70,9 @@ class Mention:
     place: str = ""
     """The place that the word also names: a castle, a bridge."""
     wearable: bool = False
+    clause: int = 0
+    counted: bool = False
+    """A number or an article stands before it."""
 
     @property
     def main(self) -> bool:
@@ -138,6 +141,7 @@ def make_mention(lexicon: Lexicon, token: Token, attributes: Attributes, sentenc
     mention.count = attributes.count or (MANY if token.plural and token.text != name else 1)
     mention.color, mention.size, mention.age = color, attributes.size, attributes.age
     mention.definite, mention.verbs = attributes.definite, list(attributes.verbs)
+    mention.counted = attributes.opened or attributes.count > 0
     mention.place = token.name("places") or token.name("hints")
     mention.wearable = token.is_any("clothing")
     return mention

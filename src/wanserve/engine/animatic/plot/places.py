@@ -7,8 +7,11 @@ from wanserve.engine.animatic.plot.leads import Cast
 from wanserve.engine.animatic.plot.mentions import Findings, Kind, Mention
 from wanserve.engine.animatic.scene import Medium, Motion, Relation, Rig, Weather
 
-INSIDE = frozenset({"in", "on", "beside", "above", "in front of", "behind", "under", "prep"})
-"""The links of a noun that says where something is."""
+INSIDE = frozenset({"in", "on", "under", "prep"})
+"""The links of a noun that says in which place something is."""
+
+NEAR = frozenset({"beside", "above", "in front of", "behind"})
+"""The links of a noun that says near which place something is."""
 
 ALIKE = {
     "meadow": ("meadow", "hills", "park", "garden", "village", "lake", "farm", "forest"),
@@ -20,6 +23,7 @@ ALIKE = {
     "office": ("office", "desk", "room", "library"),
     "bathroom": ("bathroom", "shelf"),
     "restaurant": ("restaurant", "table", "counter", "kitchen"),
+    "station": ("railway",),
     "stadium": ("stadium", "park", "gym", "playground"),
     "shop": ("shop", "market", "studio", "shelf"),
     "kitchen": ("kitchen", "counter", "table", "windowsill"),
@@ -38,6 +42,9 @@ STAGED = {
     "cheer": "stadium", "sew": "room", "pray": "temple", "phone": "street", "wash": "kitchen",
 }  # fmt: skip
 """Where people mostly do this, by the action."""
+
+HOUSES = frozenset({"room", "bedroom", "kitchen", "library", "corridor", "restaurant"})
+"""The homes that an animal leaves at night and at sunset: moon and sun are seen outside."""
 
 GENERAL = frozenset({"city", "mountains", "sea", "village"})
 """Places in which another place may lie: a café in Paris."""
@@ -58,10 +65,12 @@ class Place:
 def choose_place(findings: Findings, cast: Cast, weather: Weather) -> Place:
     """Choose the place of a scene."""
     scored = [(score, -i, m.place) for i, m in enumerate(findings.mentions) if (score := _score(m, cast)) > 0]
+    if findings.names.get("ground"):
+        scored.append((2.2, 0, findings.first("ground")))
     named = max(scored)[2] if scored else ""
     if not named and weather is Weather.SNOW:
         named = "snow"
-    name = named or _home(cast)
+    name = named or _home(findings, cast)
     return Place(_suited(name, cast, bool(named)), bool(named))
 
 
@@ -70,11 +79,11 @@ def _score(mention: Mention, cast: Cast) -> float:
     if not mention.place or mention in cast.taken or mention.link in ("like", "wear", "hold", "ride", "drive"):
         return 0
     inside = mention.link in INSIDE
-    score = {True: 4.0, False: 2.5}[inside]
+    score = 4.0 if inside else (3.0 if mention.link in NEAR else 2.5)
     if mention.kind is Kind.PART:
         score = 1.5 if inside else 0.6
     elif mention.kind is not Kind.PLACE:
-        score = 2.0 if inside else 0.8
+        score = 2.0 if inside or mention.link in NEAR else 0.8
     if mention.link in ("back", "of"):
         score = 1.2
     if mention.place == "sky":
@@ -88,13 +97,15 @@ def _score(mention: Mention, cast: Cast) -> float:
     return score / (1 + 0.35 * abs(mention.sentence - cast.sentence))
 
 
-def _home(cast: Cast) -> str:
+def _home(findings: Findings, cast: Cast) -> str:
     """Where the first lead is at home, or one of the places that are like it, always the same one for the same cast."""
     if not cast.leads:
         return ALIKE["meadow"][0]
     lead = cast.leads[0]
     grounded = lead.subject.medium is Medium.AIR and lead.motion in (Motion.STAND, Motion.SIT)
     home = "meadow" if grounded and lead.subject.home == "sky" else lead.subject.home
+    if home in HOUSES and findings.names.get("times") and findings.first("times") != "day" and not lead.person:
+        home = "meadow" if lead.subject.animate else home
     if lead.person is not None:
         home = _stage_of(cast) or home
     alike = ALIKE.get(home, (home,))
