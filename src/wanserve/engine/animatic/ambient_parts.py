@@ -7,10 +7,10 @@ from wanserve.engine.animatic.canvas import Canvas, Part
 from wanserve.engine.animatic.color import WHITE, rgb
 from wanserve.engine.animatic.drawing import Path, rotation, scaling, translation
 from wanserve.engine.animatic.geometry import Geometry
+from wanserve.engine.animatic.scene import Scene, Weather
 from wanserve.engine.animatic.scenery.elements import Glint, ParticleLayer, Scenery, Star, SwayingShape
 from wanserve.engine.animatic.scenery.places import WITHOUT_SKY, base_of
 from wanserve.engine.animatic.scenery.sky import star_path
-from wanserve.engine.animatic.scene import Scene, Weather
 from wanserve.engine.animatic.weather import Flash, bubbles, flashes, particle_layers
 
 

@@ -5,11 +5,11 @@ from typing import Protocol
 
 from wanserve.engine.animatic.art import ArtPack
 from wanserve.engine.animatic.canvas import Canvas
+from wanserve.engine.animatic.color import rgb
 from wanserve.engine.animatic.motion import Actor, MotionContext, Pose
 from wanserve.engine.animatic.people.look import choose_look
 from wanserve.engine.animatic.people.person import Person
 from wanserve.engine.animatic.puppet import TINTS, Puppet
-from wanserve.engine.animatic.color import rgb
 from wanserve.engine.animatic.scene import Motion
 from wanserve.engine.animatic.scenery.elements import Scenery
 

@@ -8,7 +8,8 @@ from wanserve.engine.animatic.scene import Shot
 
 class Framing(NamedTuple):
     """How a shot frames the picture: how close the camera is (1: a medium shot), and how far above the lower edge the
-    ground and the horizon lie, in units of the frame."""
+    ground and the horizon lie, in units of the frame.
+    """
 
     closeness: float
     ground: float

@@ -108,7 +108,7 @@ class MotionContext:
 def pace_of(actor: Actor, geometry: Geometry) -> float:
     """The actor's own speed over the ground, in pixels a second; 0 where it stays."""
     motion, rig = actor.motion, actor.subject.rig
-    if motion not in TRAVELLING or rig is Rig.TALL or actor.direction[1] and not actor.direction[0]:
+    if motion not in TRAVELLING or rig is Rig.TALL or (actor.direction[1] and not actor.direction[0]):
         return 0.0
     if motion in STEPPING and rig not in ROLLERS:
         stride = STRIDE.get(motion, 0.3) * actor.size

@@ -21,8 +21,8 @@ from wanserve.engine.animatic.drawing import (
     translation,
 )
 from wanserve.engine.animatic.motion import Actor, MotionContext, Pose
+from wanserve.engine.animatic.scene import Rig
 from wanserve.engine.animatic.scenery.elements import Scenery
-from wanserve.engine.animatic.scene import Motion, Rig
 
 DUST_RAISING = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER, Rig.WHEELS, Rig.HEAD, Rig.GLIDE})
 DUST_PUFFS = 5

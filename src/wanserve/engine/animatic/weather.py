@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from wanserve.engine.animatic.color import WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import Path, glow
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.scenery.elements import ParticleLayer, ScrollingStrip
 from wanserve.engine.animatic.scene import Weather
+from wanserve.engine.animatic.scenery.elements import ParticleLayer, ScrollingStrip
 
 DROPS = ((0.5, 70, 0.25), (0.75, 50, 0.34), (1.15, 26, 0.42))
 FLAKES = ((0.4, 90, 0.75), (0.7, 60, 0.85), (1.1, 34, 0.95), (1.8, 12, 0.8))

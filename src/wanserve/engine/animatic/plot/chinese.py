@@ -7,7 +7,15 @@ reaches to its head noun; whatever else stands in between describes that noun.
 from dataclasses import dataclass, field
 
 from wanserve.engine.animatic.plot.english import GLOBAL, MOVES
-from wanserve.engine.animatic.plot.mentions import NOUNS, Attributes, Findings, Kind, Mention, make_mention, unknown_mention
+from wanserve.engine.animatic.plot.mentions import (
+    NOUNS,
+    Attributes,
+    Findings,
+    Kind,
+    Mention,
+    make_mention,
+    unknown_mention,
+)
 from wanserve.engine.animatic.words.lexicon import Lexicon, Token, Verb
 
 OF = "的"

@@ -172,7 +172,7 @@ def _same(first: Mention, again: Mention) -> bool:
     if first.kind is not again.kind:
         return False
     if first.name == again.name and first.kind is not Kind.UNKNOWN:
-        return again.definite or not (again.color and again.color != first.color or again.link == "and" and first.kind is Kind.PERSON)
+        return again.definite or not ((again.color and again.color != first.color) or (again.link == "and" and first.kind is Kind.PERSON))
     if first.kind is Kind.PERSON:
         return again.definite and (again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE) and again.count <= first.count
     return False
@@ -224,7 +224,7 @@ def _learn_later(findings: Findings, chosen: list[Mention], cast: Cast) -> None:
     for mention in findings.mentions:
         if mention in chosen or mention.sentence <= cast.sentence or not mention.main:
             continue
-        lead = next((m for m in chosen if _same(m, mention) or m.name == mention.name and m.kind is mention.kind), None)
+        lead = next((m for m in chosen if _same(m, mention) or (m.name == mention.name and m.kind is mention.kind)), None)
         if lead is None:
             continue
         if not lead.verbs:

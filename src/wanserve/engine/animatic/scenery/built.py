@@ -1,11 +1,11 @@
-"""Draws the places that people built: the city and a room."""
+"""Draws the city."""
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
-from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, glow, vertical_gradient
+from wanserve.engine.animatic.drawing import FilledPath, Path, glow, vertical_gradient
+from wanserve.engine.animatic.scene import Time
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
-from wanserve.engine.animatic.scene import Time
 
 NEON = ("#ff5fa2", "#53d8fb", "#ffd166", "#8c7bff", "#7cf29c")
 FACADES = ("#d98f6a", "#c9a27a", "#8fa6c4", "#b5838d", "#7f9c8f", "#e0b47c")
@@ -156,70 +156,3 @@ def _lamps(context: SceneryContext, scenery: Scenery, colors: Palette, foot: flo
         if context.time is not Time.DAY:
             strip.items.append(glow(head, top + 0.01 * geo.unit, 0.14 * geo.unit, rgb("#ffdf9a"), 0.55))
     scenery.strips.append(strip)
-
-
-def indoors(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """A room: papered wall with a window and pictures, a sofa and a plant, boards and a rug."""
-    geo, rng = context.geometry, context.rng
-    floor = geo.ground - 0.1 * geo.unit
-    wall = ScrollingStrip(0.6, 0.0, floor, solid=0.0)
-    wall.items.append(
-        FilledPath(Path().rect(0, 0, geo.period, floor), vertical_gradient(0, floor, colors.far, colors.middle))
-    )
-    stripes = Path()
-    count = max(8, round(geo.period / (0.11 * geo.unit)))
-    for i in range(count):
-        stripes.rect(i * geo.period / count, 0, geo.period / count / 2, floor)
-    wall.items.append(FilledPath(stripes, colors.middle.mixed(WHITE, 0.22).alpha(0.5)))
-    board = colors.near.mixed(WHITE, 0.55)
-    wall.items.append(FilledPath(Path().rect(0, floor - 0.04 * geo.unit, geo.period, 0.04 * geo.unit), board))
-    if context.has("furniture"):
-        _furnish(context, wall, colors, floor)
-    scenery.strips.append(wall)
-    ground = ScrollingStrip(1.0, floor, float(geo.height), solid=floor)
-    ground.items.append(
-        FilledPath(
-            Path().rect(0, floor, geo.period, geo.height - floor),
-            vertical_gradient(floor, geo.height, colors.near, colors.front),
-        )
-    )
-    seams = Path()
-    for k in (0.1, 0.24, 0.42, 0.66):
-        seams.rect(0, floor + k * (geo.height - floor), geo.period, 0.003 * geo.unit)
-    for x in context.spread(14, 0.5):
-        seams.rect(
-            x,
-            floor + rng.choice((0.1, 0.24, 0.42)) * (geo.height - floor),
-            0.004 * geo.unit,
-            0.15 * (geo.height - floor),
-        )
-    ground.items.append(FilledPath(seams, colors.front.mixed(BLACK, 0.18)))
-    for x in context.spread(1, 0.2):
-        for part, tone in ((1.0, colors.accent), (0.86, colors.accent.mixed(WHITE, 0.6)), (0.76, colors.accent)):
-            rug = Path().ellipse(x, geo.ground + 0.025 * geo.unit, 0.6 * geo.unit * part, 0.075 * geo.unit * part)
-            ground.items.append(FilledPath(rug, tone.times(colors.stain)))
-    scenery.strips.append(ground)
-
-
-def _furnish(context: SceneryContext, wall: ScrollingStrip, colors: Palette, floor: float) -> None:
-    """Window, sofa, picture, plant and shelf, in turn along the wall."""
-    geo, rng = context.geometry, context.rng
-    count = max(5, round(geo.period / (0.52 * geo.unit)))
-    names = ["window", "couch-and-lamp", "framed-picture", "potted-plant", "window", "books"]
-    start = rng.randrange(len(names))
-    for i, x in enumerate(context.spread(count, 0.12)):
-        name = names[(start + i) % len(names)]
-        hung = name in ("window", "framed-picture", "books")
-        size = (
-            geo.unit
-            * {"window": 0.3, "couch-and-lamp": 0.36, "framed-picture": 0.17, "potted-plant": 0.24, "books": 0.12}[name]
-        )
-        foot = floor - 0.24 * geo.unit if hung else floor + 0.012 * geo.unit
-        if name == "books":
-            shelf = Path().rect(x - size * 0.9, foot, size * 1.8, 0.014 * geo.unit)
-            wall.items.append(FilledPath(shelf, colors.near.mixed(BLACK, 0.1)))
-        wall.items.append(Sticker(name, x, foot, size, False, colors.stain))
-        if name == "window" and context.time is Time.DAY:
-            wall.items.append(glow(x, foot - size / 2, size * 1.1, rgb("#fffbe0"), 0.3))
-        if name == "couch-and-lamp":
-            wall.items.append(glow(x + size * 0.36, foot - size * 0.85, size * 0.8, rgb("#fff0b8"), 0.5))

@@ -110,7 +110,7 @@ class Scenery:
 class SceneryContext:
     """What a scenery depends on: the frame, the place, the time, the random numbers, and what to leave out.
 
-    `afloat`: the beach is seen from the open sea.
+    `open_sky`: there is a sky, with sun or moon. `afloat`: the beach is seen from the open sea.
     """
 
     geometry: Geometry
@@ -118,6 +118,7 @@ class SceneryContext:
     time: Time
     rng: random.Random
     without: frozenset[str]
+    open_sky: bool = True
     afloat: bool = False
 
     def has(self, *names: str) -> bool:

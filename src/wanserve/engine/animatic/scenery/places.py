@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.scene import Medium, Motion, Scene, Weather
-from wanserve.engine.animatic.scenery import built, land, space, water, wild
+from wanserve.engine.animatic.scenery import built, indoors, land, space, water, wild
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext
 from wanserve.engine.animatic.scenery.palette import Palette, overcast, palette
 from wanserve.engine.animatic.scenery.sky import paint_sky
@@ -23,9 +23,11 @@ BUILDERS: Mapping[str, SceneryBuilder] = {
     "meadow": land.meadow,
     "space": space.space,
     "mountains": wild.mountains,
-    "room": built.indoors,
+    **dict.fromkeys(indoors.ROOMS, indoors.room),
+    **dict.fromkeys(indoors.SURFACES, indoors.still_life),
 }
-WITHOUT_SKY = frozenset({"underwater", "space", "room"})
+INDOORS = frozenset({*indoors.ROOMS, *indoors.SURFACES})
+WITHOUT_SKY = INDOORS | {"underwater", "space"}
 """The places without a sky, and so without weather."""
 
 HIDDEN_BY_WEATHER: Mapping[Weather, set[str]] = {
@@ -41,19 +43,11 @@ LIKE = {
     "sea": "beach", "river": "beach", "lake": "beach", "harbour": "beach", "waterfall": "mountains", "street": "city",
     "road": "city", "bridge": "city", "sky": "mountains", "mars": "desert", "canyon": "desert", "volcano": "mountains",
 }  # fmt: skip
-INDOORS = frozenset(
-    """
-    bedroom kitchen bathroom restaurant shop office classroom library museum laboratory gym stage corridor workshop
-    cave spaceship table studio windowsill counter desk shelf pool
-    """.split()
-)
-
-
 def base_of(place: str) -> str:
     """The place whose builder draws this one."""
     if place in BUILDERS:
         return place
-    return "room" if place in INDOORS else LIKE.get(place, "meadow")
+    return LIKE.get(place, "meadow")
 
 
 def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scenery:
@@ -61,8 +55,9 @@ def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scene
     place = base_of(scene.place)
     weather = Weather.CLEAR if place in WITHOUT_SKY else scene.weather
     without = scene.without | HIDDEN_BY_WEATHER.get(weather, set())
-    context = SceneryContext(geometry, place, scene.time, rng, without, _afloat(scene, place))
-    colors = overcast(palette(place, scene.time, rng.uniform(-9, 9)), weather, scene.time)
+    context = SceneryContext(geometry, place, scene.time, rng, without, place not in WITHOUT_SKY, _afloat(scene, place))
+    painted = "room" if place in INDOORS else place
+    colors = overcast(palette(painted, scene.time, rng.uniform(-9, 9)), weather, scene.time)
     scenery = Scenery(colors.light, colors.rim)
     paint_sky(context, scenery, colors)
     BUILDERS[place](context, scenery, colors)

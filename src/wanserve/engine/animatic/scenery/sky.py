@@ -4,9 +4,9 @@ import math
 
 from wanserve.engine.animatic.color import WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import KAPPA, FilledPath, Linear, Path, Radial, Stop, glow, vertical_gradient
+from wanserve.engine.animatic.scene import Time
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip, Star
 from wanserve.engine.animatic.scenery.palette import Palette
-from wanserve.engine.animatic.scene import Time
 
 STARS = 150
 TWINKLING = 36
@@ -28,10 +28,10 @@ def paint_sky(context: SceneryContext, scenery: Scenery, colors: Palette) -> Non
     if (
         context.time is Time.NIGHT
         and context.has("stars")
-        and context.place not in ("underwater", "room")
+        and (context.open_sky or context.place == "space")
     ):
         add_stars(context, scenery)
-    if context.place in ("underwater", "room", "space"):
+    if not context.open_sky:
         return
     x = geo.width * context.rng.choice((context.rng.uniform(0.16, 0.36), context.rng.uniform(0.64, 0.84)))
     if context.time is Time.NIGHT:

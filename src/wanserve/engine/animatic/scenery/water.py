@@ -2,11 +2,11 @@
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import FilledPath, Linear, Path, Sticker, Stop, vertical_gradient
+from wanserve.engine.animatic.scene import Time
 from wanserve.engine.animatic.scenery.elements import Glint, Scenery, SceneryContext, ScrollingStrip, SwayingShape
 from wanserve.engine.animatic.scenery.land import ground
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
-from wanserve.engine.animatic.scene import Time
 
 
 def beach(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:

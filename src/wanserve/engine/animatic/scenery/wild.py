@@ -4,11 +4,11 @@ import itertools
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import FilledPath, Linear, Path, Point, Sticker, Stop, vertical_gradient
+from wanserve.engine.animatic.scene import Time
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip, SwayingShape
 from wanserve.engine.animatic.scenery.land import flowers, front_grass, grass, ground, hills, trees_on
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
-from wanserve.engine.animatic.scene import Time
 
 
 def forest(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:

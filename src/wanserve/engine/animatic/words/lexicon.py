@@ -18,7 +18,7 @@ from wanserve.engine.animatic.words.forms import plural, verb_forms
 
 PIECE = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[\u3400-\u9fff]+|[^\sa-z0-9\u3400-\u9fff]")
 SENTENCE_ENDS = frozenset(".!?;。！？；\n")
-CLAUSE_ENDS = frozenset(",，、:：()（）\u2014\"“”")
+CLAUSE_ENDS = frozenset(',，、:：()（）\u2014"“”')
 LONGEST_ENGLISH = 6
 """Words in the longest English phrase."""
 
