@@ -32,7 +32,8 @@ class AmbientParts:
         self.sheet_lightning: Part | None = None
 
     def add_near(self, scenery: Scenery) -> None:
-        """Add the swaying shapes that are as near as the subjects."""
+        """Add what is in front of the strips: glints on near water, and shapes as near as the subjects."""
+        self.glints += [(g, self.canvas.add_path(_streak(g), scenery.glint_color)) for g in scenery.front_glints]
         self.swaying_shapes += [
             (s, self.canvas.add_path(s.shape.path, s.shape.fill)) for s in scenery.swaying_shapes if s.depth >= 1
         ]

@@ -292,6 +292,8 @@ def _swim(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     if actor.subject.rig is Rig.BOAT:
         heave = 0.012 * geo.unit * math.sin(TAU * (t / 2.1 + actor.phase))
         return replace(rest, y=rest.y + heave, turn=0.045 * math.sin(TAU * (t / 2.7 + actor.phase)), swing=0.0)
+    if actor.raised < 0:
+        return _paddle(actor, context, t, rest)
     bob = 0.05 * math.sin(TAU * (t / 2.9 + actor.phase))
     lift = (0.2 + bob) * geo.unit + 0.04 * geo.unit * math.sin(TAU * actor.phase * 3)
     wave = TAU * (t * 1.7 + actor.phase)
@@ -303,6 +305,13 @@ def _swim(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
         wide=1 + 0.025 * math.sin(wave + 1),
         turn=0.07 * math.cos(TAU * (t / 2.9 + actor.phase)) * -actor.facing,
     )
+
+
+def _paddle(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
+    """Swim at the surface, half in the water: a bob with the waves and a nod with each stroke."""
+    heave = 0.014 * context.geometry.unit * math.sin(TAU * (t / 2.3 + actor.phase))
+    stroke = math.sin(TAU * (t / 1.1 + actor.phase))
+    return replace(rest, y=rest.y + heave, lift=0.0, turn=0.035 * stroke, swing=stroke, step=t / 1.1 + actor.phase)
 
 
 def _fall(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:

@@ -6,6 +6,7 @@ are spread over rows of depth; what lies on, rides on or sits in something is ca
 
 import math
 import random
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -116,7 +117,7 @@ def _stand(
                 action=lead.action,
                 holds=lead.holds,
                 art=lead.activity or lead.subject.art,
-                look=rng.randrange(1 << 30),
+                look=zlib.crc32(f"{lead.subject.name} {nth} {rng.randrange(1 << 30)}".encode()),
             )
         )
     width = extent(members[0], pack)[0] * SPACING

@@ -93,6 +93,8 @@ class Cast:
     removed: bool = False
     scenic: bool = False
     sentence: int = 0
+    home: str = ""
+    """Where the first lead's activity is done: somebody who surfs is at the beach."""
 
 
 def choose_leads(lexicon: Lexicon, findings: Findings, without: set[str]) -> Cast:
@@ -108,6 +110,9 @@ def choose_leads(lexicon: Lexicon, findings: Findings, without: set[str]) -> Cas
     leads = [_lead(lexicon, findings, m, without) for m in cast.taken]
     cast.leads = _with_vehicles(lexicon, _related(lexicon, leads, cast.taken), cast.taken)
     _note_words(lexicon, findings, cast)
+    if cast.leads and cast.leads[0].activity:
+        activities = (lexicon.activities[v.activity] for v in cast.taken[0].verbs if v.activity)
+        cast.home = next((a.home for a in activities), "")
     return cast
 
 

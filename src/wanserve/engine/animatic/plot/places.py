@@ -106,7 +106,9 @@ def _home(findings: Findings, cast: Cast) -> str:
     home = "meadow" if grounded and lead.subject.home == "sky" else lead.subject.home
     if home in HOUSES and findings.names.get("times") and findings.first("times") != "day" and not lead.person:
         home = "meadow" if lead.subject.animate else home
-    if lead.person is not None:
+    if cast.home:
+        home = cast.home
+    elif lead.person is not None:
         home = _stage_of(cast) or home
     alike = ALIKE.get(home, (home,))
     names = " ".join(each.subject.name for each in cast.leads)

@@ -15,13 +15,14 @@ def city(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     """Two skylines, a row of houses with lit windows by night, a street with lamps."""
     clouds(context, scenery, colors, 4)
     if context.has("buildings"):
-        _skyline(context, scenery, colors, 0.07, 0.44, 16, colors.far.mixed(colors.sky[-1], 0.35), 0.4)
-        _skyline(context, scenery, colors, 0.18, 0.34, 13, colors.middle, 0.75)
-        _houses(context, scenery, colors)
-    _street(context, scenery, colors)
+        skyline(context, scenery, colors, 0.07, 0.44, 16, colors.far.mixed(colors.sky[-1], 0.35), 0.4)
+        skyline(context, scenery, colors, 0.18, 0.34, 13, colors.middle, 0.75)
+        houses(context, scenery, colors)
+    pavement(context, scenery, colors)
+    lamps(context, scenery, colors, context.geometry.ground - 0.065 * context.geometry.unit)
 
 
-def _skyline(
+def skyline(
     context: SceneryContext,
     scenery: Scenery,
     colors: Palette,
@@ -67,16 +68,16 @@ def _windows(
                 path.rect(x + (column + 0.28) * gap_x, y + (row + 0.25) * gap_y, gap_x * 0.44, gap_y * 0.5)
 
 
-def _houses(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Shops and houses along the far pavement, each with another front."""
+def houses(context: SceneryContext, scenery: Scenery, colors: Palette, size: float = 1.0) -> None:
+    """Shops and houses along the far pavement, each with another front; `size` is how close they are."""
     geo, rng = context.geometry, context.rng
     foot = geo.ground - 0.065 * geo.unit
     strip = ScrollingStrip(0.45, foot, float(geo.height), solid=foot)
-    count = max(5, round(geo.period / (0.3 * geo.unit)))
+    count = max(4, round(geo.period / (0.3 * size * geo.unit)))
     wide = geo.period / count
     night = context.time is Time.NIGHT
     for i in range(count):
-        x, tall = i * wide, geo.unit * rng.uniform(0.2, 0.36)
+        x, tall = i * wide, size * geo.unit * rng.uniform(0.2, 0.36)
         top = foot - tall
         strip.top = min(strip.top, top - 0.02 * geo.unit)
         front = rgb(rng.choice(FACADES)).times(colors.stain.mixed(WHITE, 0.12))
@@ -104,7 +105,7 @@ def _houses(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     scenery.strips.append(strip)
 
 
-def _street(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
+def pavement(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     """Pavement, kerb and road with dashes, lamps with their light by night."""
     geo = context.geometry
     top = geo.ground - 0.075 * geo.unit
@@ -137,10 +138,9 @@ def _street(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
         joints.rect(x, top, 0.003 * geo.unit, 0.03 * geo.unit)
     strip.items += [FilledPath(lines, rgb("#f4e6b8").times(colors.stain)), FilledPath(joints, pave.mixed(BLACK, 0.18))]
     scenery.strips.append(strip)
-    _lamps(context, scenery, colors, top + 0.01 * geo.unit)
 
 
-def _lamps(context: SceneryContext, scenery: Scenery, colors: Palette, foot: float) -> None:
+def lamps(context: SceneryContext, scenery: Scenery, colors: Palette, foot: float) -> None:
     geo = context.geometry
     strip = ScrollingStrip(0.97, foot - 0.44 * geo.unit, foot)
     post = rgb("#39404e").times(colors.stain.mixed(WHITE, 0.3))

@@ -97,6 +97,8 @@ class Scenery:
     glints: list[Glint] = field(default_factory=list)
     particle_layers: list[ParticleLayer] = field(default_factory=list)
     """The particles behind all strips."""
+    front_glints: list[Glint] = field(default_factory=list)
+    """The glints in front of the strips behind the subjects."""
     glint_color: Color = GLINT
     shadow: float = 0.38
     dust: Color | None = None

@@ -79,7 +79,11 @@ def _furnished(context: SceneryContext, look: Room, light: Color, floor: float) 
     pieces = [*look.standing, *look.hung]
     if not pieces:
         return items
-    order = [p for pair in zip(_turned(look.standing, rng.randrange(9)), _turned(look.hung, rng.randrange(9)), strict=False) for p in pair]
+    order = [
+        p
+        for pair in zip(_turned(look.standing, rng.randrange(9)), _turned(look.hung, rng.randrange(9)), strict=False)
+        for p in pair
+    ]
     order = order or list(pieces)
     count = max(4, round(geo.period / (0.46 * geo.unit)))
     for i, x in enumerate(context.spread(count, 0.1)):
@@ -197,7 +201,11 @@ def _curtain(context: SceneryContext, top: Color, bottom: Color, floor: float) -
     count = max(12, round(geo.period / (0.12 * geo.unit)))
     wide = geo.period / count
     for i in range(count):
-        fill = Linear((i * wide, 0), ((i + 1) * wide, 0), (Stop(0, top.mixed(BLACK, 0.35)), Stop(0.45, top.mixed(WHITE, 0.14)), Stop(1, top.mixed(BLACK, 0.4))))
+        fill = Linear(
+            (i * wide, 0),
+            ((i + 1) * wide, 0),
+            (Stop(0, top.mixed(BLACK, 0.35)), Stop(0.45, top.mixed(WHITE, 0.14)), Stop(1, top.mixed(BLACK, 0.4))),
+        )
         items.append(FilledPath(Path().rect(i * wide, 0, wide + 1, floor), fill))
     scallops = Path()
     for i in range(count // 2):
@@ -205,7 +213,14 @@ def _curtain(context: SceneryContext, top: Color, bottom: Color, floor: float) -
     items.append(FilledPath(scallops, rgb("#d9a441").times(top.mixed(WHITE, 0.6))))
     for x in context.spread(4, 0.3):
         slant = rng.uniform(-0.25, 0.25) * geo.unit
-        cone = Path().polygon([(x - 0.02 * geo.unit, 0), (x + 0.02 * geo.unit, 0), (x + slant + 0.2 * geo.unit, floor), (x + slant - 0.2 * geo.unit, floor)])
+        cone = Path().polygon(
+            [
+                (x - 0.02 * geo.unit, 0),
+                (x + 0.02 * geo.unit, 0),
+                (x + slant + 0.2 * geo.unit, floor),
+                (x + slant - 0.2 * geo.unit, floor),
+            ]
+        )
         fill = Linear((x, 0), (x, floor), (Stop(0, rgb("#fff6d0").alpha(0.5)), Stop(1, rgb("#fff6d0").alpha(0.04))))
         items.append(FilledPath(cone, fill))
     return items
@@ -310,20 +325,34 @@ def still_life(context: SceneryContext, scenery: Scenery, colors: Palette) -> No
     wall = ScrollingStrip(0.5, 0.0, edge, solid=0.0)
     wall.items.append(FilledPath(Path().rect(0, 0, geo.period, edge), vertical_gradient(0, edge, top, bottom)))
     for x in context.spread(3, 0.3):
-        wall.items.append(glow(x, rng.uniform(0.2, 0.5) * edge, geo.unit * rng.uniform(0.3, 0.5), top.mixed(WHITE, 0.7), 0.4))
+        wall.items.append(
+            glow(x, rng.uniform(0.2, 0.5) * edge, geo.unit * rng.uniform(0.3, 0.5), top.mixed(WHITE, 0.7), 0.4)
+        )
     if context.has("furniture"):
         wall.items += _behind(context, look, bottom, light, edge)
     scenery.strips.append(wall)
     far, near = (rgb(c).hue_shifted(shift * 0.25).times(light) for c in look.top.split())
     lip = geo.height - 0.05 * geo.frame
     board = ScrollingStrip(1.0, edge, float(geo.height), solid=edge)
-    board.items.append(FilledPath(Path().rect(0, edge, geo.period, geo.height - edge), vertical_gradient(edge, lip, far.mixed(WHITE, 0.12), near)))
+    board.items.append(
+        FilledPath(
+            Path().rect(0, edge, geo.period, geo.height - edge),
+            vertical_gradient(edge, lip, far.mixed(WHITE, 0.12), near),
+        )
+    )
     if look.kind != "plain":
         ground = {"boards": _boards, "checks": _checks, "tiles": _checks}[look.kind]
         board.items += ground(context, far, near, edge)
     front = rgb(look.front).times(light)
-    board.items.append(FilledPath(Path().rect(0, lip, geo.period, geo.height - lip + 1), vertical_gradient(lip, geo.height, front.mixed(WHITE, 0.12), front)))
-    board.items.append(FilledPath(Path().rect(0, lip - 0.006 * geo.frame, geo.period, 0.006 * geo.frame), near.mixed(WHITE, 0.35)))
+    board.items.append(
+        FilledPath(
+            Path().rect(0, lip, geo.period, geo.height - lip + 1),
+            vertical_gradient(lip, geo.height, front.mixed(WHITE, 0.12), front),
+        )
+    )
+    board.items.append(
+        FilledPath(Path().rect(0, lip - 0.006 * geo.frame, geo.period, 0.006 * geo.frame), near.mixed(WHITE, 0.35))
+    )
     scenery.strips.append(board)
 
 

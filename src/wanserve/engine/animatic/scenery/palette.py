@@ -37,8 +37,15 @@ GROUNDS = {
     "space": "#3a2f6b #2d2456 #4b4478 #352f5c #ffd9a0",
     "mountains": "#9db4d8 #7d99bf #79b567 #568f4a #ffffff",
     "room": "#f3dcc0 #e8c8a4 #c08a5a #9c6b42 #d9645a",
+    "volcano": "#8a7a84 #6f5f68 #5f5458 #453c40 #ff9a5c",
+    "mars": "#d98a5c #c46e42 #c9734a #a2542f #ffd9a0",
+    "canyon": "#dc9560 #c4703f #d98f57 #b06a3a #fff0c8",
+    "sky": "#bcdcf4 #a4cdf0 #dceefb #c4def2 #ffffff",
 }
 SKIES = {
+    "volcano": "#6a6f8a #a99aa0 #f0c8a8",
+    "mars": "#c98a6a #e0ac84 #f6d9b4",
+    "canyon": "#4f9bdc #a9cfe6 #fbe0b8",
     "beach": "#2f8fe0 #7cc3f2 #d9f1fb",
     "forest": "#7fc4d8 #b5e0d2 #e6f4d8",
     "snow": "#8db6e2 #bcd6f0 #e9f3fc",
@@ -80,9 +87,7 @@ def palette(place: str, time: Time, hue: float) -> Palette:
     light = PLACE_LIGHTS.get(place, LIGHTS[time])
     fixed = place in ("underwater", "room", "space")
     stain = WHITE if place == "space" else STAINS[time]
-    land = [
-        _at(time if place != "space" else Time.DAY, c).hue_shifted(hue) for c in (far, middle, near, front)
-    ]
+    land = [_at(time if place != "space" else Time.DAY, c).hue_shifted(hue) for c in (far, middle, near, front)]
     if fixed:
         sky = tuple(_at(time if place != "space" else Time.DAY, c) for c in _colors(SKIES[place]))
         light = light if time is Time.DAY or place == "space" else _dimmed(light, time)

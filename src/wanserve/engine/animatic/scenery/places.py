@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.scene import Medium, Motion, Scene, Weather
-from wanserve.engine.animatic.scenery import built, indoors, land, space, water, wild
+from wanserve.engine.animatic.scenery import built, country, indoors, land, shores, space, town, water, wild
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext
 from wanserve.engine.animatic.scenery.palette import Palette, overcast, palette
 from wanserve.engine.animatic.scenery.sky import paint_sky
@@ -23,6 +23,20 @@ BUILDERS: Mapping[str, SceneryBuilder] = {
     "meadow": land.meadow,
     "space": space.space,
     "mountains": wild.mountains,
+    "street": town.street,
+    "road": town.road,
+    "railway": town.railway,
+    "bridge": town.bridge,
+    "market": town.market,
+    "stadium": town.stadium,
+    "sky": town.sky,
+    "sea": water.beach,
+    "lake": shores.lake,
+    "river": shores.river,
+    "waterfall": shores.waterfall,
+    "harbour": shores.harbour,
+    "pool": shores.pool,
+    **dict.fromkeys(country.COUNTRIES, country.country),
     **dict.fromkeys(indoors.ROOMS, indoors.room),
     **dict.fromkeys(indoors.SURFACES, indoors.still_life),
 }
@@ -38,16 +52,23 @@ HIDDEN_BY_WEATHER: Mapping[Weather, set[str]] = {
 }
 """What the weather hides."""
 
-DUSTY_PLACES = frozenset({"desert", "beach", "snow", "hills"})
-LIKE = {
-    "sea": "beach", "river": "beach", "lake": "beach", "harbour": "beach", "waterfall": "mountains", "street": "city",
-    "road": "city", "bridge": "city", "sky": "mountains", "mars": "desert", "canyon": "desert", "volcano": "mountains",
+WATERSIDE = frozenset({"beach", "lake", "river", "waterfall", "harbour", "pool"})
+DUSTY_PLACES = frozenset({"desert", "beach", "snow", "hills", "mars", "canyon", "volcano", "road"})
+PAINTED = {
+    "park": "meadow", "garden": "meadow", "farm": "meadow", "village": "hills", "volcano": "volcano", "castle": "hills",
+    "temple": "forest", "church": "hills", "campsite": "forest", "playground": "meadow", "gas station": "city",
+    "airport": "city", "mars": "mars", "canyon": "canyon", "street": "city", "road": "hills", "railway": "hills",
+    "bridge": "city", "market": "city", "stadium": "meadow", "sea": "beach", "lake": "mountains",
+    "river": "meadow", "waterfall": "forest", "harbour": "beach", "pool": "meadow",
 }  # fmt: skip
+"""The places that have the colours of another one."""
+
+
 def base_of(place: str) -> str:
     """The place whose builder draws this one."""
     if place in BUILDERS:
         return place
-    return LIKE.get(place, "meadow")
+    return "meadow"
 
 
 def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scenery:
@@ -56,7 +77,7 @@ def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scene
     weather = Weather.CLEAR if place in WITHOUT_SKY else scene.weather
     without = scene.without | HIDDEN_BY_WEATHER.get(weather, set())
     context = SceneryContext(geometry, place, scene.time, rng, without, place not in WITHOUT_SKY, _afloat(scene, place))
-    painted = "room" if place in INDOORS else place
+    painted = "room" if place in INDOORS else PAINTED.get(place, place)
     colors = overcast(palette(painted, scene.time, rng.uniform(-9, 9)), weather, scene.time)
     scenery = Scenery(colors.light, colors.rim)
     paint_sky(context, scenery, colors)
@@ -72,8 +93,10 @@ def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scene
 
 
 def _afloat(scene: Scene, place: str) -> bool:
-    """Whether the water is seen from the open sea."""
-    if place != "beach" or not scene.leads:
+    """Whether the camera is on the water: at sea, or where the first lead sails, floats or swims."""
+    if place == "sea":
+        return True
+    if place not in WATERSIDE or not scene.leads:
         return False
     first = scene.leads[0]
-    return scene.place == "sea" or first.subject.medium is Medium.FLOAT or first.motion is Motion.SWIM
+    return first.subject.medium is Medium.FLOAT or first.motion in (Motion.SWIM, Motion.ROW)

@@ -25,11 +25,7 @@ def paint_sky(context: SceneryContext, scenery: Scenery, colors: Palette) -> Non
     geo = context.geometry
     bottom = float(geo.height) if context.place == "space" else geo.horizon + 0.08 * geo.unit
     scenery.base.append(FilledPath(Path().rect(0, 0, geo.width, geo.height), vertical_gradient(0, bottom, *colors.sky)))
-    if (
-        context.time is Time.NIGHT
-        and context.has("stars")
-        and (context.open_sky or context.place == "space")
-    ):
+    if context.time is Time.NIGHT and context.has("stars") and (context.open_sky or context.place == "space"):
         add_stars(context, scenery)
     if not context.open_sky:
         return
