@@ -76,7 +76,15 @@ def _hand(trunk: Trunk, wrist: float, at: Place, thumb: int) -> list[Ink]:
     h = trunk.build.hand
     gloves = trunk.wear.gloves
     y = wrist
-    palm: list[Point] = [(-0.72, -0.8), (0.72, -0.8), (0.98, 0.1), (0.74, 1.05), (0.1, 1.36), (-0.6, 1.12), (-0.96, 0.2)]
+    palm: list[Point] = [
+        (-0.72, -0.8),
+        (0.72, -0.8),
+        (0.98, 0.1),
+        (0.74, 1.05),
+        (0.1, 1.36),
+        (-0.6, 1.12),
+        (-0.96, 0.2),
+    ]
     finger: list[Point] = [(0.5, -0.5), (1.05, -0.35), (1.42, 0.3), (1.2, 0.62), (0.8, 0.4), (0.5, 0.3)]
     path = blob([(x * h, y + v * h) for x, v in palm])
     path.add(blob([(thumb * x * h, y + v * h) for x, v in finger]))
@@ -100,7 +108,9 @@ def thigh(trunk: Trunk, at: Place, draped: bool) -> list[Ink]:
         return [Ink(taper(half, r0 * 1.06, r1 * SNUG), _cloth(trunk, _bottom(trunk), r0, at))]
     inks = [Ink(taper(half, r0, r1), _flesh(trunk, r0, at))]
     if wear.legs > 0:
-        inks.append(Ink(sleeve(half * wear.legs * 2, r0 * 1.12, r0 * 1.14), _cloth(trunk, _bottom(trunk), r0 * 1.1, at)))
+        inks.append(
+            Ink(sleeve(half * wear.legs * 2, r0 * 1.12, r0 * 1.14), _cloth(trunk, _bottom(trunk), r0 * 1.1, at))
+        )
     return inks
 
 
@@ -115,7 +125,9 @@ def shin(trunk: Trunk, at: Place, draped: bool) -> list[Ink]:
     if wear.legs < 1:
         inks = [Ink(taper(half, r1, r2 * 0.84), _flesh(trunk, r1, at))]
         if wear.legs > 0.5:
-            inks.append(Ink(sleeve(half * (wear.legs - 0.5) * 2, r1 * SNUG, r1 * 1.1), _cloth(trunk, _bottom(trunk), r1, at)))
+            inks.append(
+                Ink(sleeve(half * (wear.legs - 0.5) * 2, r1 * SNUG, r1 * 1.1), _cloth(trunk, _bottom(trunk), r1, at))
+            )
     else:
         inks = [Ink(taper(half, r1 * SNUG, r2 * 1.04), _cloth(trunk, _bottom(trunk), r1, at))]
     if wear.boots:
@@ -132,13 +144,53 @@ def foot(trunk: Trunk, at: Place) -> list[Ink]:
     color = trunk.look.skin if bare else trunk.look.shoes
     length, low, r = b.foot, ANKLE, b.leg[2] * 1.06
     if trunk.side:
-        path = blob([(-r, -0.012), (-r * 1.12, low * 0.7), (-r * 0.9, low), (-r * 0.9, low), (length - r * 1.1, low), (length - r * 1.1, low), (length - r * 0.85, low * 0.62), (length * 0.52, low * 0.08), (r * 0.95, -0.012)])
-        sole = blob([(-r * 1.08, low * 0.74), (length - r * 0.95, low * 0.74), (length - r * 0.92, low), (length - r * 1.15, low * 1.05), (-r * 0.8, low * 1.05), (-r * 1.06, low)])
+        path = blob(
+            [
+                (-r, -0.012),
+                (-r * 1.12, low * 0.7),
+                (-r * 0.9, low),
+                (-r * 0.9, low),
+                (length - r * 1.1, low),
+                (length - r * 1.1, low),
+                (length - r * 0.85, low * 0.62),
+                (length * 0.52, low * 0.08),
+                (r * 0.95, -0.012),
+            ]
+        )
+        sole = blob(
+            [
+                (-r * 1.08, low * 0.74),
+                (length - r * 0.95, low * 0.74),
+                (length - r * 0.92, low),
+                (length - r * 1.15, low * 1.05),
+                (-r * 0.8, low * 1.05),
+                (-r * 1.06, low),
+            ]
+        )
     else:
         x = at.out * r * 0.22
         w = r * 1.2
-        path = blob([(-r * 0.92, -0.012), (r * 0.92, -0.012), (x + w * 1.05, low * 0.8), (x + w * 0.7, low * 1.36), (x, low * 1.5), (x - w * 0.7, low * 1.36), (x - w * 1.05, low * 0.8)])
-        sole = blob([(x - w * 0.98, low * 1.02), (x, low * 1.24), (x + w * 0.98, low * 1.02), (x + w * 0.7, low * 1.38), (x, low * 1.54), (x - w * 0.7, low * 1.38)])
+        path = blob(
+            [
+                (-r * 0.92, -0.012),
+                (r * 0.92, -0.012),
+                (x + w * 1.05, low * 0.8),
+                (x + w * 0.7, low * 1.36),
+                (x, low * 1.5),
+                (x - w * 0.7, low * 1.36),
+                (x - w * 1.05, low * 0.8),
+            ]
+        )
+        sole = blob(
+            [
+                (x - w * 0.98, low * 1.02),
+                (x, low * 1.24),
+                (x + w * 0.98, low * 1.02),
+                (x + w * 0.7, low * 1.38),
+                (x, low * 1.54),
+                (x - w * 0.7, low * 1.38),
+            ]
+        )
     if bare:
         return [Ink(path, _flesh(trunk, length * 0.5, at))]
     dark = sum(color[:3]) > 560

@@ -74,7 +74,8 @@ def choose_look(
         bottom,
         shoes,
         beard=_has_beard(who, name, bearded),
-        glasses=glasses < {"old man": 0.5, "old woman": 0.6, "man": 0.12, "woman": 0.12}.get(who, 0.08) and not _masked(wear),
+        glasses=glasses < {"old man": 0.5, "old woman": 0.6, "man": 0.12, "woman": 0.12}.get(who, 0.08)
+        and not _masked(wear),
         accent=accent,
     )
 

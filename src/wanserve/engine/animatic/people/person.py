@@ -12,7 +12,7 @@ from wanserve.engine.animatic.motion import Pose
 from wanserve.engine.animatic.people import faces, heads, limbs
 from wanserve.engine.animatic.people import trunk as trunks
 from wanserve.engine.animatic.people.build import BUILDS
-from wanserve.engine.animatic.people.ink import UNPACK, Ink, picture
+from wanserve.engine.animatic.people.ink import Ink, picture
 from wanserve.engine.animatic.people.look import OUTFITS, Look
 from wanserve.engine.animatic.people.poses import Joints, action_of, joints, stance_of
 from wanserve.engine.animatic.people.skeleton import Bone, Figure, place
@@ -26,10 +26,11 @@ DARK = rgb("#10122a")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the parts of one frame are placed by."""
+    """What the parts of one frame are placed by. `head` is the transform from head heights, the chin at the origin."""
 
     figure: Figure
     joints: Joints
+    head: Affine
     t: float
 
 
@@ -79,7 +80,8 @@ class Person:
     def draw(self, pose: Pose, ground: float, t: float) -> None:
         """Move all parts to the pose at time t. `ground` is the y of the ground, where the shadow lies."""
         j = joints(self.stance, self.action, pose.step, t, self.phase)
-        moment = Moment(place(j, self.build, self.side, self.deed.spot), j, t)
+        figure = place(j, self.build, self.side, self.deed.spot)
+        moment = Moment(figure, j, self._head(figure), t)
         body = self._body(pose)
         for sprite in self.sprites:
             sprite.part.place(sprite.placing(moment).then(body))
@@ -124,7 +126,8 @@ class Person:
         if len(inks) == 1 and not inks[0].width:
             self.sprites.append(Sprite(self.canvas.add_path(inks[0].path, inks[0].fill), placing))
             return
-        self.sprites.append(Sprite(self.canvas.add_art(picture(inks)), lambda m: UNPACK.then(placing(m))))
+        svg, unpack = picture(inks)
+        self.sprites.append(Sprite(self.canvas.add_art(svg), lambda m: unpack.then(placing(m))))
 
     def _add_body(self, held: Art | None, light: Light) -> None:
         """Add all parts from the furthest to the nearest."""
@@ -151,9 +154,9 @@ class Person:
         trim = self.trunk.wear.trim
         for name, drawer in (("cape", trunks.cape), ("wings_fairy", trunks.fairy_wings), ("straps", trunks.backpack)):
             if name in trim:
-                self._add(drawer(self.trunk), _hangs(_sway if name == "cape" else _still))
+                self._add(drawer(self.trunk), _hangs(_sway if name == "cape" and self.side else _still))
         if not self.side:
-            self._add(heads.behind(self.trunk), self._head(sway=0.05))
+            self._add(heads.behind(self.trunk), _swinging(0.05, self.phase))
 
     def _add_trunk(self, bent: bool) -> None:
         wear = self.trunk.wear
@@ -193,57 +196,72 @@ class Person:
             x, y = (x + left.end[0]) / 2, (y + left.end[1]) / 2
         along = math.atan2(right.end[0] - right.start[0], -(right.end[1] - right.start[1]))
         turn = math.radians(grip.turn) + grip.follow * along
-        return translation(0, grip.up).then(scaling(grip.height, grip.height)).then(rotation(turn)).then(translation(x, y))
+        return (
+            translation(0, grip.up).then(scaling(grip.height, grip.height)).then(rotation(turn)).then(translation(x, y))
+        )
 
     def _add_head(self) -> None:
-        trunk, build = self.trunk, self.build
-        if self.side:
-            self._add(heads.behind(trunk), self._head(sway=0.07))
-        self._add(heads.skull(trunk), self._head())
-        self._add(heads.features(trunk), self._head(shift=1.0))
-        face = faces.face_of(build, self.side)
-        eye, mouth = (translation(0, y) for y in (face.eye_y, face.mouth_y))
-        head = self._head(shift=1.15)
-        self._add(
-            faces.eyes(trunk.look, build, self.side, trunk.tones),
-            lambda m: scaling(1.0, max(0.1, m.joints.lids)).then(eye).then(head(m)),
-        )
+        trunk, side = self.trunk, self.side
+        if side:
+            self._add(heads.behind(trunk), _swinging(0.07, self.phase))
+        self._add(heads.skull(trunk), _on_head)
+        face = faces.face_of(self.build, side)
+        eyes = faces.eyes(trunk.look, self.build, side, trunk.tones)
+        self._add(eyes, _on_face(face.eye_y, side, lambda j: max(0.1, j.lids)))
         mood = joints(self.stance, self.action, 0.0, 0.0, self.phase).smile
-        self._add(faces.smile(trunk.look, build, self.side, trunk.tones, mood), lambda m: mouth.then(head(m)))
+        self._add(faces.smile(trunk.look, self.build, side, trunk.tones, mood), _on_face(face.mouth_y, side))
         smile = self.sprites[-1].part
-        self._add(
-            faces.open_mouth(build, self.side, trunk.tones),
-            lambda m: scaling(1.0, 0.3 + 0.7 * m.joints.mouth).then(mouth).then(head(m)),
-        )
+        hollow = faces.open_mouth(self.build, side, trunk.tones)
+        self._add(hollow, _on_face(face.mouth_y, side, lambda j: 0.3 + 0.7 * j.mouth))
         self.mouths = (smile, self.sprites[-1].part)
+        self._add(heads.features(trunk), _on_face(0.0, side))
 
-    def _head(self, shift: float = 0.0, sway: float = 0.0) -> Placing:
-        """How a part of the head is placed. `shift` is how far it moves with a turned face, `sway` how much it swings."""
+    def _head(self, figure: Figure) -> Affine:
+        """The transform of the head: from head heights to the figure's units."""
         b = self.build
-        lift = -(b.chin - b.shoulder)
         ahead = b.depth * 0.04 if self.side else 0.0
+        x, y = figure.neck
+        turned = rotation(figure.head_turn)
+        dx, dy = turned.at(ahead, b.shoulder - b.chin)
+        k = b.head
+        return Affine(turned.a * k, turned.b * k, x + dx, turned.d * k, turned.e * k, y + dy)
 
-        def placing(m: Moment) -> Affine:
-            f = m.figure
-            swing = sway * (math.sin(4.1 * m.t + 6.3 * self.phase) * 0.4 - f.head_turn * 0.8)
-            return (
-                translation(shift * 0.06 * f.look * (0 if self.side else 1), shift * 0.075 * f.nod)
-                .then(shear(-swing))
-                .then(scaling(b.head, b.head))
-                .then(translation(ahead, lift))
-                .then(rotation(f.head_turn))
-                .then(translation(*f.neck))
-            )
 
-        return placing
+def _on_head(m: Moment) -> Affine:
+    """How what does not move on the head is placed."""
+    return m.head
+
+
+def _on_face(y: float, side: bool, opened: Callable[[Joints], float] | None = None) -> Placing:
+    """How a feature of the face is placed, at this y of the head. It shifts as the face turns, and `opened` flattens it."""
+    across = 0.0 if side else 0.06
+
+    def placing(m: Moment) -> Affine:
+        f = m.figure
+        tall = opened(m.joints) if opened is not None else 1.0
+        return Affine(e=tall, c=across * f.look, f=y + 0.08 * f.nod).then(m.head)
+
+    return placing
+
+
+def _swinging(sway: float, phase: float) -> Placing:
+    """How hair that hangs from the head is placed: it lags behind the head's turn."""
+
+    def placing(m: Moment) -> Affine:
+        swing = sway * (math.sin(4.1 * m.t + math.tau * phase) * 0.4 - m.figure.head_turn * 0.8)
+        return shear(-swing).then(m.head)
+
+    return placing
 
 
 def _along(bone: Bone, down: bool = True) -> Affine:
     """The transform of a part that hangs down (or, not `down`, stands up) along its bone, foreshortened with it."""
-    dx, dy = bone.end[0] - bone.start[0], bone.end[1] - bone.start[1]
-    stretch = max(0.2, math.hypot(dx, dy) / bone.length)
-    turn = math.atan2(-dx, dy) if down else math.atan2(dx, -dy)
-    return scaling(1.0, stretch).then(rotation(turn)).then(translation(*bone.start))
+    (x, y), sign = bone.start, 1 if down else -1
+    dx, dy = sign * (bone.end[0] - x), sign * (bone.end[1] - y)
+    long = math.hypot(dx, dy) or 1e-6
+    cos, sin = dy / long, -dx / long
+    stretch = max(0.2, long / bone.length)
+    return Affine(cos, -sin * stretch, x, sin, cos * stretch, y)
 
 
 def _breath(m: Moment) -> Affine:

@@ -15,7 +15,9 @@ Track = tuple[tuple[float, float, str], ...]
 ADDED = ("lean", "nod", "yaw", "roll", "tilt", "rise", "look")
 """The channels in which an action adds to the stance; in the others it replaces it."""
 
-REST: Mapping[str, float] = MappingProxyType({"hip": 0.99, "u": -0.98, "ar": 0.96, "ao": 6.0, "lids": 1.0, "smile": 0.7})
+REST: Mapping[str, float] = MappingProxyType(
+    {"hip": 0.99, "u": -0.98, "ar": 0.96, "ao": 6.0, "lids": 1.0, "smile": 0.7}
+)
 BLINK_EVERY, BLINK = 3.7, 0.16
 BREATH = 3.6
 
@@ -173,10 +175,12 @@ def _over(x: float) -> float:
 
 
 Ease = Callable[[float], float]
-EASES: Mapping[str, Ease] = MappingProxyType({
-    "smooth": lambda x: x * x * (3 - 2 * x),
-    "line": lambda x: x,
-    "in": lambda x: x * x,
-    "out": lambda x: x * (2 - x),
-    "over": _over,
-})
+EASES: Mapping[str, Ease] = MappingProxyType(
+    {
+        "smooth": lambda x: x * x * (3 - 2 * x),
+        "line": lambda x: x,
+        "in": lambda x: x * x,
+        "out": lambda x: x * (2 - x),
+        "over": _over,
+    }
+)
