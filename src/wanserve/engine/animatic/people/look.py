@@ -106,7 +106,7 @@ def _masked(wear: Outfit) -> bool:
 
 def _clothes(wear: Outfit, rng: random.Random, clothes: Color | None) -> tuple[Color, Color, Color, Color]:
     """The colours of top, bottom, shoes and accent."""
-    top = rgb(rng.choice((wear.top.split() or TOPS)))
+    top = rgb(rng.choice(wear.top.split() or TOPS))
     free = rgb(rng.choice(_apart(BOTTOMS, top)))
     shoe = rng.choice(wear.shoes.split() or SHOES)
     accent = rgb(rng.choice(wear.accent.split()))

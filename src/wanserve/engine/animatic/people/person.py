@@ -60,7 +60,7 @@ class Person:
     """
 
     def __init__(
-        self, canvas: Canvas, look: Look, size: float, stance: str, action: str, view: str, facing: int,
+        self, canvas: Canvas, look: Look, size: float, stance: str, action: str, view: str, facing: int, *,
         light: Light, rim: Color | None, shadow: float, held: Art | None = None, phase: float = 0.0,
     ) -> None:  # fmt: skip
         self.size, self.stance, self.action, self.phase = size, stance, action, phase

@@ -104,12 +104,26 @@ def joints(stance: str, action: str, step: float, t: float, phase: float) -> Joi
     def side(limb: str, channel: str) -> float:
         return values.get(f"{limb}.{channel}", at(channel))
 
-    legs = [Leg(*(side(s, c) for c in ("f", "u", "o", "p", "g"))) for s in "rl"]
-    arms = [Arm(side(s, "af"), side(s, "ao") + breath, *(side(s, c) for c in ("ar", "el", "an"))) for s in "rl"]
+    def leg(s: str) -> Leg:
+        return Leg(side(s, "f"), side(s, "u"), side(s, "o"), side(s, "p"), side(s, "g"))
+
+    def arm(s: str) -> Arm:
+        return Arm(side(s, "af"), side(s, "ao") + breath, side(s, "ar"), side(s, "el"), side(s, "an"))
+
     return Joints(
-        *(at(c) for c in ("hip", "seat", "sway", "rise", "pitch", "lean", "roll", "yaw", "nod", "look", "tilt")),
-        legs=(legs[0], legs[1]),
-        arms=(arms[0], arms[1]),
+        hip=at("hip"),
+        seat=at("seat"),
+        sway=at("sway"),
+        rise=at("rise"),
+        pitch=at("pitch"),
+        lean=at("lean"),
+        roll=at("roll"),
+        yaw=at("yaw"),
+        nod=at("nod"),
+        look=at("look"),
+        tilt=at("tilt"),
+        legs=(leg("r"), leg("l")),
+        arms=(arm("r"), arm("l")),
         mouth=at("mouth"),
         smile=at("smile"),
         lids=at("lids") * _blink(t, phase),

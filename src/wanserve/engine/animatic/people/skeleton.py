@@ -111,15 +111,17 @@ def place(j: Joints, build: Build, side: bool, spot: Spot) -> Figure:
         hint = shoulder_frame.turned(Vector(s * (0.45 + 0.9 * arm.elbow), arm.near - 0.35, -0.8 + 0.9 * arm.elbow))
         arms.append(_bent(joint, goal, (build.upper_arm, build.fore_arm), hint))
     return Figure(
-        view.bone(hip, neck, build.trunk),
-        math.radians(j.pitch if side else 0.0),
-        *(_pair(view, limbs, i, build.leg_length / 2) for i in (0, 1)),
-        (limbs[0].toe, limbs[1].toe),
-        *(_pair(view, arms, i, length) for i, length in enumerate((build.upper_arm, build.fore_arm))),
-        view.at(neck),
-        math.radians(head_frame.pitch if side else head_frame.roll),
-        0.0 if side else min(1.0, max(-1.0, math.sin(math.radians(j.nod + 0.4 * trunk_frame.pitch)) * 1.6)),
-        j.look,
+        trunk=view.bone(hip, neck, build.trunk),
+        hip_turn=math.radians(j.pitch if side else 0.0),
+        thighs=_pair(view, limbs, 0, build.leg_length / 2),
+        shins=_pair(view, limbs, 1, build.leg_length / 2),
+        feet=(limbs[0].toe, limbs[1].toe),
+        uppers=_pair(view, arms, 0, build.upper_arm),
+        fores=_pair(view, arms, 1, build.fore_arm),
+        neck=view.at(neck),
+        head_turn=math.radians(head_frame.pitch if side else head_frame.roll),
+        nod=0.0 if side else min(1.0, max(-1.0, math.sin(math.radians(j.nod + 0.4 * trunk_frame.pitch)) * 1.6)),
+        look=j.look,
     )
 
 

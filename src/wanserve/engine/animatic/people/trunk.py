@@ -5,6 +5,7 @@ trunk looks to the right.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from wanserve.engine.animatic.color import BLACK, Color
 from wanserve.engine.animatic.drawing import Path, Point
@@ -106,6 +107,10 @@ class Trunk:
         """An outline of straight lines through points given as (across, part)."""
         return Path().polygon([self.at(a, p) for a, p in points])
 
+    def facets(self, *points: Point) -> Path:
+        """An outline of straight lines and its mirror image."""
+        return self.facet(*points).add(self.facet(*((-a, p) for a, p in points)))
+
     def accent(self, shade: float = 0.2) -> Color:
         """The outfit's second colour in this light."""
         return self.tones.cloth(self.look.accent, shade)
@@ -116,7 +121,7 @@ class Trunk:
 
 
 def _across(edge: list[Point], part: float) -> float:
-    for (x0, p0), (x1, p1) in zip(edge, edge[1:], strict=False):
+    for (x0, p0), (x1, p1) in pairwise(edge):
         if part >= p1:
             return x0 + (x1 - x0) * min(1.0, max(0.0, (p0 - part) / (p0 - p1)))
     return edge[-1][0]
@@ -170,7 +175,6 @@ def pelvis(trunk: Trunk) -> list[Ink]:
 
 def garment(trunk: Trunk) -> list[Ink]:
     """The garment over the chest, plain, with a rim of light where there is one."""
-    b = trunk.build
     bare = "bare" in trunk.wear.trim or "swim" in trunk.wear.trim
     start, end = trunk.fall()
     path = trunk.outline()
