@@ -86,10 +86,10 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
         key(0.0, af=54, ao=-4, ar=0.7, smile=1, mouth=0.3), key(0.5, "in", ao=-22, nod=3),
     )),
     "talk": Action(3.2, (
-        key(0.0, r_af=38, r_ao=12, r_ar=0.7, l_af=34, l_ao=6, l_ar=0.7, mouth=0.0, nod=0, smile=0.6),
-        key(0.12, mouth=0.5), key(0.2, mouth=0.15), key(0.25, r_ao=30, r_af=48, l_ao=24), key(0.32, mouth=0.55, nod=4),
-        key(0.45, mouth=0.1, l_af=48, l_ao=30), key(0.55, mouth=0.5, r_ao=6), key(0.66, mouth=0.2, tilt=4),
-        key(0.75, r_af=46, r_ao=24, l_ao=8, mouth=0.5), key(0.9, mouth=0.0, tilt=0),
+        key(0.0, r_af=62, r_ao=8, r_ar=0.66, l_af=52, l_ao=2, l_ar=0.68, mouth=0.0, nod=0, smile=0.6),
+        key(0.12, mouth=0.5), key(0.2, mouth=0.15), key(0.25, r_ao=34, r_af=80, l_ao=20), key(0.32, mouth=0.55, nod=4),
+        key(0.45, mouth=0.1, l_af=76, l_ao=32), key(0.55, mouth=0.5, r_ao=6), key(0.66, mouth=0.2, tilt=4),
+        key(0.75, r_af=72, r_ao=26, l_ao=6, mouth=0.5), key(0.9, mouth=0.0, tilt=0),
     )),
     "think": Action(6.0, (
         key(0.0, r_an=1.0, l_af=46, l_ao=-26, l_ar=0.62, tilt=-5, nod=-4, look=0.4, smile=0.0),
@@ -172,7 +172,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
     "violin": Action(1.3, (
         key(0.0, r_af=52, r_ao=8, r_ar=0.86, l_af=84, l_ao=16, l_ar=0.74, tilt=10, nod=4, el=0.5, lids=0.2),
         key(0.5, r_af=74, r_ao=-20, r_ar=0.7, tilt=13),
-    ), grip=Grip(0.3, 0.2, -50)),
+    ), grip=Grip(0.26, 0.4, -50, both=True)),
     "conduct": Action(1.5, (
         key(0.0, af=100, ao=20, ar=0.76, nod=0), key(0.25, "in", af=52, ao=4, ar=0.82, nod=6), key(0.5, af=76, ao=38),
         key(0.75, r_ao=0, l_ao=12, af=66), key(0.9, tilt=3),

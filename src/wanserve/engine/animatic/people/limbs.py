@@ -85,7 +85,7 @@ def _hand(trunk: Trunk, wrist: float, at: Place, thumb: int) -> list[Ink]:
         (-0.6, 1.12),
         (-0.96, 0.2),
     ]
-    finger: list[Point] = [(0.5, -0.5), (1.05, -0.35), (1.42, 0.3), (1.2, 0.62), (0.8, 0.4), (0.5, 0.3)]
+    finger: list[Point] = [(0.5, -0.5), (1.0, -0.3), (1.26, 0.36), (1.08, 0.66), (0.8, 0.5), (0.5, 0.4)]
     path = blob([(x * h, y + v * h) for x, v in palm])
     path.add(blob([(thumb * x * h, y + v * h) for x, v in finger]))
     if not gloves:

@@ -11,7 +11,7 @@ from wanserve.engine.animatic.drawing import Affine, Path, Radial, Stop, rotatio
 from wanserve.engine.animatic.motion import Pose
 from wanserve.engine.animatic.people import faces, heads, limbs
 from wanserve.engine.animatic.people import trunk as trunks
-from wanserve.engine.animatic.people.build import BUILDS
+from wanserve.engine.animatic.people.build import ANKLE, BUILDS, Build
 from wanserve.engine.animatic.people.ink import Ink, picture
 from wanserve.engine.animatic.people.look import OUTFITS, Look
 from wanserve.engine.animatic.people.poses import Joints, action_of, joints, stance_of
@@ -46,10 +46,20 @@ class Sprite:
     placing: Placing
 
 
-def extent(stance: str) -> tuple[float, float]:
-    """The width and the height that a person takes in a stance, as fractions of its standing height."""
-    known = stance_of(stance)
-    return known.width, known.height
+def extent(stance: str, who: str = "man") -> tuple[float, float]:
+    """The width and the height that a person takes in a stance, as fractions of its standing height.
+
+    Children, whose legs are shorter, are higher on a seat or on their knees, and larger where they lie flat.
+    """
+    known, build, grown = stance_of(stance), BUILDS.get(who, BUILDS["man"]), BUILDS["man"]
+    more = build.head - grown.head if known.level else _lowered(stance, grown) - _lowered(stance, build)
+    return known.width, known.height + max(0.0, more)
+
+
+def _lowered(stance: str, build: Build) -> float:
+    """How much lower the hip is than in standing."""
+    j = joints(stance, "", 0.0, 0.0, 0.0)
+    return build.hip - (j.seat or ANKLE + j.hip * build.leg_length)
 
 
 class Person:
@@ -144,6 +154,8 @@ class Person:
         if bent and not self.side:
             self._add_leg(RIGHT, bent, far=False)
             self._add_leg(LEFT, bent, far=False)
+            if self.trunk.wear.hem > 0.28:
+                self._add(trunks.lap(self.trunk), lambda m: translation(*m.figure.trunk.start))
         self._add_head()
         if not self.side:
             self._add_arm(LEFT, far=False)
@@ -169,9 +181,19 @@ class Person:
         trunk, wear = self.trunk, self.trunk.wear
         draped = bent and wear.hem > 0.28
         at = self._place(which, far)
-        self._add(limbs.thigh(trunk, at, draped), lambda m: _along(m.figure.thighs[which]))
-        self._add(limbs.foot(trunk, at), lambda m: _foot(m.figure, which, self.side))
-        self._add(limbs.shin(trunk, at, draped and wear.hem > 0.7), lambda m: _along(m.figure.shins[which]))
+        parts: list[tuple[list[Ink], Placing]] = [
+            (limbs.foot(trunk, at), lambda m: _foot(m.figure, which, self.side)),
+            (limbs.shin(trunk, at, draped and wear.hem > 0.7), lambda m: _along(m.figure.shins[which])),
+            (limbs.thigh(trunk, at, draped), lambda m: _along(m.figure.thighs[which])),
+        ]
+        if self.side or self._knees_first(bent):
+            parts = [parts[2], parts[0], parts[1]]
+        for inks, placing in parts:
+            self._add(inks, placing)
+
+    def _knees_first(self, bent: bool) -> bool:
+        """Whether the shins are nearer than the thighs, seen from the front: they are for who sits, not for who kneels."""
+        return bent and joints(self.stance, self.action, 0.0, 0.0, 0.0).legs[RIGHT].forward > 0
 
     def _place(self, which: int, far: bool) -> limbs.Place:
         return limbs.Place(far, 0 if self.side else (-1 if which == RIGHT else 1))

@@ -131,7 +131,7 @@ def neck(trunk: Trunk) -> list[Ink]:
     """The neck, with the head's shadow on it."""
     b = trunk.build
     half = b.head * (0.15 if b.young else 0.17) * (1.0 if b.bust else 1.14)
-    x, back = (-b.head * 0.03, -b.head * 0.09) if trunk.side else (0.0, 0.0)
+    x, back = (-b.head * 0.02, -b.head * 0.06 * (1 - b.young)) if trunk.side else (0.0, 0.0)
     top = trunk.y(1.0) - (b.chin - b.shoulder) - b.head * 0.16
     skin = trunk.tones.skin(trunk.look.skin)
     bar = Path().polygon(
@@ -149,9 +149,10 @@ def neck(trunk: Trunk) -> list[Ink]:
 def pelvis(trunk: Trunk) -> list[Ink]:
     """The hips, in the bottom's colour."""
     b, y = trunk.build, trunk.y
-    color = trunk.look.bottom if trunk.wear.hem <= 0.3 or not trunk.wear.hem_top else trunk.look.top
-    bare = trunk.wear.hem > 0 and trunk.wear.legs == 0
-    fill = trunk.tones.drape(color, (-b.hips, 0), (b.hips, 0.03), far=bare)
+    skirted = trunk.wear.hem > 0.1
+    color = trunk.look.top if skirted and trunk.wear.hem_top else trunk.look.bottom
+    fill = trunk.tones.drape(color, *(trunk.fall() if skirted else ((-b.hips, 0), (b.hips, 0.03))))
+    low = 0.03 if skirted else 0.058
     if trunk.side:
         d = b.depth
         return [
@@ -159,7 +160,7 @@ def pelvis(trunk: Trunk) -> list[Ink]:
                 blob(
                     [
                         (d * 0.6, y(0.2)),
-                        (d * 0.84, y(0.02)),
+                        (d * 0.76, y(0.02)),
                         (d * 0.6, 0.045),
                         (-d * 0.6, 0.05),
                         (-d * 0.98, 0.0),
@@ -169,8 +170,8 @@ def pelvis(trunk: Trunk) -> list[Ink]:
                 fill,
             )
         ]
-    half = [(b.waist * 0.6, y(0.2)), (b.hips * 0.97, y(0.02)), (b.hips * 0.99, 0.04), (b.hips * 0.4, 0.058)]
-    return [Ink(blob(mirrored([*half, (0.0, 0.045)])[:-1]), fill)]
+    half = [(b.waist * 0.6, y(0.2)), (b.hips * 0.86, y(0.02)), (b.hips * 0.99, low * 0.7), (b.hips * 0.4, low)]
+    return [Ink(blob(mirrored([*half, (0.0, low * 0.78)])[:-1]), fill)]
 
 
 def garment(trunk: Trunk) -> list[Ink]:
@@ -234,6 +235,17 @@ def skirt(trunk: Trunk) -> list[Ink]:
     if trunk.tones.rim is not None:
         inks.insert(0, Ink(Path().add(inks[0].path, 0.004 * trunk.tones.side, -0.002), trunk.tones.rim))
     return inks
+
+
+def lap(trunk: Trunk) -> list[Ink]:
+    """The skirt of one who sits, from the front: it lies over both legs. The origin is the hip."""
+    b, wear = trunk.build, trunk.wear
+    low = 0.082 + max(0.0, wear.hem - 0.5) * b.leg_length
+    half = b.hips * (1.16 + 0.2 * (wear.hem > 0.7))
+    color = trunk.look.top if wear.hem_top else trunk.look.bottom
+    edge: list[Point] = [(b.hips * 0.8, -0.012), (half, 0.03), (half, low), (half, low)]
+    outline = [*edge, (0.0, low + 0.012), *((-x, y) for x, y in reversed(edge))]
+    return [Ink(blob(outline), trunk.tones.drape(color, (-half, -0.03), (half, low)))]
 
 
 def cape(trunk: Trunk) -> list[Ink]:
