@@ -80,7 +80,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
         key(0.0, r_af=86, r_ao=20, r_ar=0.99, look=-0.3, mouth=0.2, smile=1), key(0.5, r_af=90, mouth=0.0),
     ), grip=Grip(0.2, 0.1, follow=1.0)),
     "wave": Action(1.1, (
-        key(0.0, r_af=126, r_ao=66, r_ar=0.84, smile=1, mouth=0.3, tilt=3), key(0.5, r_ao=40, r_af=146, tilt=5),
+        key(0.0, r_af=140, r_ao=60, r_ar=0.86, smile=1, mouth=0.3, tilt=3), key(0.5, r_ao=32, r_af=158, tilt=5),
     ), grip=Grip(0.2, 0.1, follow=1.0)),
     "clap": Action(0.55, (
         key(0.0, af=54, ao=-4, ar=0.7, smile=1, mouth=0.3), key(0.5, "in", ao=-22, nod=3),

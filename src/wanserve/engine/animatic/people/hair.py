@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from wanserve.engine.animatic.color import BLACK, Color
 from wanserve.engine.animatic.drawing import Path, Point
-from wanserve.engine.animatic.people.ink import Ink, blob, mirrored, stroke
+from wanserve.engine.animatic.people.ink import Ink, blob, both, mirrored, stroke
 
 HairDrawer = Callable[[bool, Color], list[Ink]]
 
@@ -166,7 +166,7 @@ def _locks(side: bool, color: Color, low: float) -> list[Ink]:
         (0.345, low - 0.02),
         (0.385, -0.4),
     ]
-    locks = blob(half).add(blob([(-x, y) for x, y in half]))
+    locks = both(half)
     return [Ink(locks, color), *_cap(side, color, _PARTED, _SIDE_FULL)]
 
 
@@ -201,7 +201,7 @@ def _bald(side: bool, color: Color) -> list[Ink]:
             )
         ]
     half: list[Point] = [(0.4, -0.66), (0.45, -0.58), (0.455, -0.4), (0.42, -0.36), (0.395, -0.46)]
-    return [Ink(blob(half).add(blob([(-x, y) for x, y in half])), color)]
+    return [Ink(both(half), color)]
 
 
 def _shaved(side: bool, color: Color) -> list[Ink]:
@@ -330,7 +330,7 @@ def _bunches_behind(side: bool, color: Color) -> list[Ink]:
             )
         ]
     half: list[Point] = [(0.36, -0.8), (0.54, -0.84), (0.68, -0.62), (0.64, -0.3), (0.54, -0.22), (0.46, -0.42)]
-    return [Ink(blob(half).add(blob([(-x, y) for x, y in half])), color)]
+    return [Ink(both(half), color)]
 
 
 def _afro_behind(side: bool, color: Color) -> list[Ink]:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from wanserve.engine.animatic.color import Color, rgb
 from wanserve.engine.animatic.drawing import Path, Point
-from wanserve.engine.animatic.people.ink import Ink, bar, blob, star, stroke
+from wanserve.engine.animatic.people.ink import Ink, bar, blob, both, star, stroke
 from wanserve.engine.animatic.people.tones import Tones
 
 Numbers = Sequence[float]
@@ -163,7 +163,7 @@ def _horns(side: bool, n: Numbers) -> Path:
     half: list[Point] = [(0.4, -0.72), (0.62, -0.78), (0.72, -1.06), (0.8, -0.86), (0.74, -0.62), (0.44, -0.56)]
     if side:
         return blob([(x - 0.5, y) for x, y in half])
-    return blob(half).add(blob([(-x, y) for x, y in half]))
+    return both(half)
 
 
 def _hood(side: bool, n: Numbers) -> Path:
@@ -244,7 +244,7 @@ def _veil(side: bool, n: Numbers) -> Path:
             (-0.3, -0.76),
         ]
     )
-    return top.add(blob(half)).add(blob([(-x, y) for x, y in half]))
+    return top.add(both(half))
 
 
 def _mask(side: bool, n: Numbers) -> Path:
@@ -327,12 +327,12 @@ HATS: Mapping[str, tuple[Bit, ...]] = MappingProxyType({
     "mothelmet": (_bit("dome", "#c8383f", 0.53, -0.55, 0.6), _bit("band", "#2a2b33", 0.52, -0.66, 0.06)),
     "bucket": (_bit("block", "#c9b583", 0.45, -0.7, 0.36, 0.32, 0.04), _bit("brim", "#b8a272", 0.6, -0.66, 0.09, -0.04)),
     "mask": (_bit("band", "#2b3a4e", 0.45, -0.8, 0.04), _bit("mask", "#9fe0f0", -0.72, 0.1, alpha=0.9)),
-    "spacehelmet": (_bit("ball", "#cfeaf8", 0, -0.47, 0.66, 0.66, 0.0, alpha=0.25), _bit("ball", "#ffffff", 0, -0.47, 0.64, 0.64, 0.0, alpha=0.95, line=0.07),
+    "spacehelmet": (_bit("ball", "#cfeaf8", 0, -0.47, 0.66, 0.66, 0.0, alpha=0.14), _bit("ball", "#ffffff", 0, -0.47, 0.64, 0.64, 0.0, alpha=0.95, line=0.07),
                     _bit("line", "#ffffff", -0.46, -0.68, -0.36, -0.84, -0.2, -0.95, alpha=0.8, line=0.06)),
     "sailor": (_bit("block", "#ffffff", 0.34, -0.8, 0.3, 0.22, 0.05), _bit("brim", "#f4f4f2", 0.46, -0.8, 0.1, 0.06), _bit("line", "accent", -0.36, -0.8, 0, -0.77, 0.36, -0.8, line=0.035)),
     "tricorn": (_bit("dome", "#3a2c28", 0.46, -0.66, 0.4), _bit("brim", "#4a3832", 0.72, -0.72, 0.15, 0.2), _bit("line", _GOLD, -0.68, -0.88, -0.3, -0.78, 0, -0.84, 0.3, -0.78, 0.68, -0.88, line=0.035)),
     "cowboy": (_bit("block", "accent", 0.4, -0.7, 0.3, 0.42, -0.05), _bit("band", "#4a3020", 0.39, -0.76, 0.04), _bit("brim", "accent", 0.82, -0.7, 0.08, 0.14)),
-    "knight": (_bit("dome", "top", 0.5, -0.3, 0.78), _bit("ball", "accent", 0, -1.2, 0.1, 0.18, -0.25), _bit("band", "#8893a3", 0.5, -0.64, 0.05)),
+    "knight": (_bit("hood", "top", 0.03, 0.04), _bit("dome", "top", 0.5, -0.62, 0.47), _bit("ball", "accent", 0, -1.2, 0.1, 0.18, -0.25), _bit("band", "#8893a3", 0.5, -0.66, 0.06)),
     "kabuto": (_bit("dome", "#3f3a46", 0.5, -0.62, 0.48), _bit("brim", "top", 0.62, -0.58, 0.09, -0.1), _bit("line", "accent", -0.3, -1.3, -0.16, -0.9, 0, -0.8, 0.16, -0.9, 0.3, -1.3, line=0.07)),
     "ninja": (_bit("hood", "top", 0.02, 0.1), _bit("band", "accent", 0.45, -0.74, 0.06)),
     "ninja_cloth": (_bit("cloth", "top"),),

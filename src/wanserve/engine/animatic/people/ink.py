@@ -73,6 +73,11 @@ def mirrored(half: Sequence[Point]) -> list[Point]:
     return [*half, *((-x, y) for x, y in reversed(half))]
 
 
+def both(points: Sequence[Point]) -> Path:
+    """A closed smooth outline and its mirror image, which run the same way, so that they do not cancel out."""
+    return blob(points).add(blob([(-x, y) for x, y in reversed(points)]))
+
+
 def stroke(points: Sequence[Point], tension: float = 1.0) -> Path:
     """An open smooth line through the points."""
     path = Path().move(*points[0])

@@ -65,9 +65,8 @@ def _vest(trunk: Trunk) -> list[Ink]:
         (0.72, 0.8),
         (1.02, 0.6),
         (1.03, 0.3),
-        (1.03, 0.0),
-        (0.4, 0.04),
-        (0.02, -0.04),
+        (1.03, -0.02),
+        (0.02, -0.05),
         (0.02, 0.5),
     ]
     path = trunk.facets(*half)
@@ -136,7 +135,7 @@ def _bib(trunk: Trunk) -> list[Ink]:
             ),
             Ink(
                 trunk.facet(
-                    (0.5, 0.72), (1.02, 0.72), (1.04, 0.3), (1.04, -0.1), (-1.04, -0.1), (-1.04, 0.24), (0.3, 0.3)
+                    (0.5, 0.72), (1.02, 0.72), (1.04, 0.3), (1.04, -0.18), (-1.04, -0.18), (-1.04, 0.24), (0.3, 0.3)
                 ),
                 color,
             ),
@@ -149,8 +148,8 @@ def _bib(trunk: Trunk) -> list[Ink]:
         (0.54, 0.74),
         (0.6, 0.36),
         (1.03, 0.26),
-        (1.03, -0.12),
-        (-1.03, -0.12),
+        (1.03, -0.18),
+        (-1.03, -0.18),
         (-1.03, 0.26),
         (-0.6, 0.36),
     )
@@ -205,7 +204,7 @@ def _bare(trunk: Trunk) -> list[Ink]:
     if trunk.look.who in ("woman", "girl", "old woman"):
         return [
             Ink(trunk.strip(0.5, 0.84), trunk.tones.cloth(trunk.look.bottom)),
-            Ink(trunk.strip(-0.12, 0.12), trunk.tones.cloth(trunk.look.bottom)),
+            Ink(trunk.strip(-0.18, 0.12), trunk.tones.cloth(trunk.look.bottom)),
         ]
     fold = deep(trunk.tones.skin(trunk.look.skin)).alpha(0.5)
     if trunk.side:
@@ -219,7 +218,7 @@ def _bare(trunk: Trunk) -> list[Ink]:
 def _swim(trunk: Trunk) -> list[Ink]:
     """A swimsuit, or trunks."""
     if trunk.look.who not in ("woman", "girl", "old woman"):
-        return [*_bare(trunk), Ink(trunk.strip(-0.12, 0.1), trunk.top(0.3))]
+        return [*_bare(trunk), Ink(trunk.strip(-0.18, 0.1), trunk.top(0.3))]
     suit = trunk.facet(
         (-0.98, 0.66),
         (-0.5, 0.84),
@@ -232,8 +231,8 @@ def _swim(trunk: Trunk) -> list[Ink]:
         (0.5, 0.84),
         (0.98, 0.66),
         (1.0, 0.34),
-        (1.0, -0.12),
-        (-1.0, -0.12),
+        (1.0, -0.18),
+        (-1.0, -0.18),
         (-1.0, 0.34),
     )
     return [Ink(suit, trunk.tones.drape(trunk.look.top, (-0.07, -0.2), (0.07, 0.0)))]
@@ -241,7 +240,7 @@ def _swim(trunk: Trunk) -> list[Ink]:
 
 def _waistband(trunk: Trunk) -> list[Ink]:
     return [
-        Ink(trunk.strip(-0.12, 0.12), trunk.tones.cloth(trunk.look.bottom, 0.3)),
+        Ink(trunk.strip(-0.18, 0.12), trunk.tones.cloth(trunk.look.bottom, 0.3)),
         Ink(trunk.strip(0.02, 0.14), trunk.accent()),
     ]
 
@@ -293,7 +292,7 @@ def _straps(trunk: Trunk) -> list[Ink]:
 
 
 def _trunks(trunk: Trunk) -> list[Ink]:
-    return [Ink(trunk.strip(-0.12, 0.1), trunk.accent(0.4)), Ink(trunk.strip(0.08, 0.16), trunk.tones.cloth(GOLD))]
+    return [Ink(trunk.strip(-0.18, 0.1), trunk.accent(0.4)), Ink(trunk.strip(0.08, 0.16), trunk.tones.cloth(GOLD))]
 
 
 def _space(trunk: Trunk) -> list[Ink]:

@@ -6,9 +6,9 @@ Lengths are fractions of the standing height. A limb's upper joint is the origin
 from dataclasses import dataclass
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color
-from wanserve.engine.animatic.drawing import Linear, Path, Point
+from wanserve.engine.animatic.drawing import Affine, Linear, Path, Point
 from wanserve.engine.animatic.people.build import ANKLE
-from wanserve.engine.animatic.people.ink import Ink, blob, sleeve, taper
+from wanserve.engine.animatic.people.ink import Ink, blob, sleeve, taper, warped
 from wanserve.engine.animatic.people.tones import Tones
 from wanserve.engine.animatic.people.trunk import Trunk
 
@@ -87,7 +87,7 @@ def _hand(trunk: Trunk, wrist: float, at: Place, thumb: int) -> list[Ink]:
     ]
     finger: list[Point] = [(0.5, -0.5), (1.0, -0.3), (1.26, 0.36), (1.08, 0.66), (0.8, 0.5), (0.5, 0.4)]
     path = blob([(x * h, y + v * h) for x, v in palm])
-    path.add(blob([(thumb * x * h, y + v * h) for x, v in finger]))
+    path.add(blob([(thumb * x * h, y + v * h) for x, v in finger[::thumb]]))
     if not gloves:
         return [Ink(path, _flesh(trunk, h, at))]
     color = trunk.look.accent if gloves == "accent" else _hex(gloves)
@@ -132,7 +132,7 @@ def shin(trunk: Trunk, at: Place, draped: bool) -> list[Ink]:
         inks = [Ink(taper(half, r1 * SNUG, r2 * 1.04), _cloth(trunk, _bottom(trunk), r1, at))]
     if wear.boots:
         top = half * (1 - wear.boots)
-        shaft = Path().add(sleeve(half - top, r1 * 1.12, r2 * 1.12), 0, top)
+        shaft = warped(sleeve(half - top, r2 * 1.14, r1 * 1.1), Affine(e=-1.0, f=half))
         inks.append(Ink(shaft, _cloth(trunk, trunk.look.shoes, r1, at)))
     return inks
 

@@ -108,7 +108,7 @@ def place(j: Joints, build: Build, side: bool, spot: Spot) -> Figure:
         if arm.near:
             place_of = skull.plus(head_frame.turned(Vector(s * spot[0], spot[1], spot[2])), build.head)
             goal = goal.plus(place_of.plus(goal, -1), arm.near)
-        hint = shoulder_frame.turned(Vector(s * (0.45 + 0.9 * arm.elbow), arm.near - 0.35, -0.8 + 0.9 * arm.elbow))
+        hint = shoulder_frame.turned(Vector(s * (0.3 + 0.9 * arm.elbow), arm.near - 0.5, -0.8 + 0.9 * arm.elbow))
         arms.append(_bent(joint, goal, (build.upper_arm, build.fore_arm), hint))
     return Figure(
         trunk=view.bone(hip, neck, build.trunk),
@@ -159,7 +159,7 @@ def _direction(arm: Arm, side: int) -> Vector:
 
 def _leg(leg: Leg, build: Build, j: Joints, hip: Vector, side: int) -> _Limb:
     """Place a leg: the foot first, on or over the ground or relative to the body, and then the knee between."""
-    length, spread = build.leg_length, build.hips * 0.5
+    length, spread = build.leg_length, build.hips * 0.43
     stride = leg.forward * min(PACE, length * 1.3)
     body = _Frame(j.pitch, 0.0, 0.0)
     joint = hip.plus(body.turned(Vector(side * spread, 0, 0)))

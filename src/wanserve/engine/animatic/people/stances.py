@@ -56,7 +56,7 @@ def key(at: float, ease: str = "smooth", /, **values: float) -> Key:
 
 STANCES: Mapping[str, Stance] = MappingProxyType({
     "stand": Stance(5.2, (
-        key(0.0, hip=0.998, sway=-0.006, roll=0.6, tilt=1.0, look=0.1, af=2, ao=7, ar=0.978, o=0.06, f=0.0),
+        key(0.0, hip=0.998, sway=-0.006, roll=0.6, tilt=1.0, look=0.1, af=2, ao=7, ar=0.988, o=0.06, f=0.0),
         key(0.5, sway=0.006, roll=-0.6, tilt=-1.5, look=-0.12, af=4, ao=8),
     )),
     "walk": Stance(0, (

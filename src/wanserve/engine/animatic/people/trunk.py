@@ -10,7 +10,7 @@ from itertools import pairwise
 from wanserve.engine.animatic.color import BLACK, Color
 from wanserve.engine.animatic.drawing import Path, Point
 from wanserve.engine.animatic.people.build import Build
-from wanserve.engine.animatic.people.ink import Ink, blob, mirrored, taper
+from wanserve.engine.animatic.people.ink import Ink, blob, both, mirrored, taper
 from wanserve.engine.animatic.people.look import Look
 from wanserve.engine.animatic.people.outfits import Outfit
 from wanserve.engine.animatic.people.tones import Tones, shadow
@@ -109,7 +109,7 @@ class Trunk:
 
     def facets(self, *points: Point) -> Path:
         """An outline of straight lines and its mirror image."""
-        return self.facet(*points).add(self.facet(*((-a, p) for a, p in points)))
+        return self.facet(*points).add(self.facet(*((-a, p) for a, p in reversed(points))))
 
     def accent(self, shade: float = 0.2) -> Color:
         """The outfit's second colour in this light."""
@@ -131,12 +131,13 @@ def neck(trunk: Trunk) -> list[Ink]:
     """The neck, with the head's shadow on it."""
     b = trunk.build
     half = b.head * (0.15 if b.young else 0.17) * (1.0 if b.bust else 1.14)
-    x, back = (-b.head * 0.02, -b.head * 0.06 * (1 - b.young)) if trunk.side else (0.0, 0.0)
-    top = trunk.y(1.0) - (b.chin - b.shoulder) - b.head * 0.16
+    x = -b.head * 0.02 if trunk.side else 0.0
+    nape = x - (b.head * 0.19 if trunk.side else half)
+    top = trunk.y(1.0) - (b.chin - b.shoulder) - b.head * 0.2
     skin = trunk.tones.skin(trunk.look.skin)
     bar = Path().polygon(
         [
-            (x + back - half, top),
+            (nape, top),
             (x + half, top),
             (x + half * 1.1, trunk.y(0.97)),
             (x, trunk.y(0.88)),
@@ -287,7 +288,7 @@ def fairy_wings(trunk: Trunk) -> list[Ink]:
         if trunk.side:
             wings.add(blob([(-x, y) for x, y in shape]))
         else:
-            wings.add(blob(shape)).add(blob([(-x, y) for x, y in shape]))
+            wings.add(both(shape))
     return [Ink(wings, Color(214, 240, 255).alpha(0.78))]
 
 
