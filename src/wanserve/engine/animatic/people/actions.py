@@ -80,7 +80,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
         key(0.0, r_af=86, r_ao=20, r_ar=0.99, look=-0.3, mouth=0.2, smile=1), key(0.5, r_af=90, mouth=0.0),
     ), grip=Grip(0.2, 0.1, follow=1.0)),
     "wave": Action(1.1, (
-        key(0.0, r_af=140, r_ao=60, r_ar=0.86, smile=1, mouth=0.3, tilt=3), key(0.5, r_ao=32, r_af=158, tilt=5),
+        key(0.0, r_af=126, r_ao=58, r_ar=0.88, smile=1, mouth=0.3, tilt=3), key(0.5, r_ao=30, r_af=138, r_ar=0.92, tilt=5),
     ), grip=Grip(0.2, 0.1, follow=1.0)),
     "clap": Action(0.55, (
         key(0.0, af=54, ao=-4, ar=0.7, smile=1, mouth=0.3), key(0.5, "in", ao=-22, nod=3),
@@ -97,7 +97,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
     ), spot=CHIN),
     "pray": Action(5.0, (key(0.0, af=62, ao=-24, ar=0.6, nod=14, lids=0.0, smile=0.4), key(0.5, nod=17))),
     "cheer": Action(0.8, (
-        key(0.0, af=160, ao=26, ar=0.97, mouth=0.9, smile=1, nod=-6, rise=0.0), key(0.4, "out", af=148, ao=36, ar=0.86),
+        key(0.0, af=172, ao=26, ar=0.97, mouth=0.9, smile=1, nod=-6, rise=0.0), key(0.4, "out", af=160, ao=36, ar=0.86),
         key(0.5, rise=0.012),
     ), grip=Grip(0.2, 0.1)),
     "hug": Action(4.0, (key(0.0, af=60, ao=-18, ar=0.72, el=0.7, tilt=6, smile=1, lids=0.0), key(0.5, tilt=3, ar=0.68)),

@@ -103,7 +103,9 @@ def thigh(trunk: Trunk, at: Place, draped: bool) -> list[Ink]:
     r0, r1, _ = b.leg
     if draped:
         color = trunk.look.top if wear.hem_top else trunk.look.bottom
-        return [Ink(taper(half * 1.02, r0 * 1.25, r1 * 1.42), _cloth(trunk, color, r0 * 1.2, at))]
+        bare = [] if wear.hem > 0.7 else [Ink(taper(half, r0, r1), _flesh(trunk, r0, at))]
+        length = half * (1.02 if wear.hem > 0.7 else 0.84)
+        return [*bare, Ink(taper(length, r0 * 1.22, r1 * 1.3), _cloth(trunk, color, r0 * 1.2, at))]
     if wear.legs >= 0.5:
         return [Ink(taper(half, r0 * 1.06, r1 * SNUG), _cloth(trunk, _bottom(trunk), r0, at))]
     inks = [Ink(taper(half, r0, r1), _flesh(trunk, r0, at))]

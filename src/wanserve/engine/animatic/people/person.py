@@ -155,7 +155,7 @@ class Person:
             self._add_leg(RIGHT, bent, far=False)
             self._add_leg(LEFT, bent, far=False)
             if self.trunk.wear.hem > 0.28:
-                self._add(trunks.lap(self.trunk), lambda m: translation(*m.figure.trunk.start))
+                self._add(trunks.lap(self.trunk), self._lapped)
         self._add_head()
         if not self.side:
             self._add_arm(LEFT, far=False)
@@ -174,20 +174,45 @@ class Person:
         wear = self.trunk.wear
         whole = [*trunks.neck(self.trunk), *trunks.pelvis(self.trunk), *trunks.garment(self.trunk), *trims(self.trunk)]
         if wear.hem and not (bent and wear.hem > 0.28):
-            self._add(trunks.skirt(self.trunk), _skirted)
+            self._add(trunks.skirt(self.trunk), self._skirted)
         self._add(whole, lambda m: _breath(m).then(_along(m.figure.trunk, down=False)))
+
+    def _skirted(self, m: Moment) -> Affine:
+        """How a skirt is placed: it spreads and leans so that it covers the knees, and swings a little."""
+        f, build = m.figure, self.build
+        x, y = f.trunk.start
+        knees = [(bone.end[0] - x, bone.end[1] - y) for bone in f.thighs]
+        swing = 0.02 * math.sin(2.4 * m.t + math.tau * self.phase)
+        if f.hip_turn or self.trunk.wear.hem < 0.3:
+            middle = sum(knee[0] for knee in knees) / 2
+            return Affine(b=swing + (0.0 if f.hip_turn else middle)).then(rotation(f.hip_turn)).then(translation(x, y))
+        left, right = min(k[0] for k in knees) - build.leg[1], max(k[0] for k in knees) + build.leg[1]
+        waist = trunks.skirt_top(self.trunk)
+        deep = max(0.1, sum(knee[1] for knee in knees) / 2) - waist
+        lean = min(0.26, max(-0.26, (left + right) / 2 / deep))
+        half = trunks.skirt_half(self.trunk, deep + waist)
+        wide = min(1.25, max(1.0, max(right - lean * deep, lean * deep - left) / half))
+        lean += swing
+        return Affine(a=wide, b=lean, c=x - lean * waist, f=y)
+
+    def _lapped(self, m: Moment) -> Affine:
+        """How the skirt of one who sits is placed, from the front: it ends at the ground."""
+        x, y = m.figure.trunk.start
+        return Affine(e=min(1.0, (0.05 - y) / trunks.lap_length(self.trunk)), c=x, f=y)
 
     def _add_leg(self, which: int, bent: bool, far: bool) -> None:
         trunk, wear = self.trunk, self.trunk.wear
-        draped = bent and wear.hem > 0.28
+        draped = (bent and wear.hem > 0.28) or (self.side and wear.hem > 0.4 and wear.legs == 0)
         at = self._place(which, far)
         parts: list[tuple[list[Ink], Placing]] = [
             (limbs.foot(trunk, at), lambda m: _foot(m.figure, which, self.side)),
-            (limbs.shin(trunk, at, draped and wear.hem > 0.7), lambda m: _along(m.figure.shins[which])),
+            (limbs.shin(trunk, at, bent and wear.hem > 0.7), lambda m: _along(m.figure.shins[which])),
             (limbs.thigh(trunk, at, draped), lambda m: _along(m.figure.thighs[which])),
         ]
         if self.side or self._knees_first(bent):
             parts = [parts[2], parts[0], parts[1]]
+        elif wear.hem > 0.7 and not bent:
+            parts.pop()
         for inks, placing in parts:
             self._add(inks, placing)
 
@@ -296,18 +321,6 @@ def _foot(figure: Figure, which: int, side: bool) -> Affine:
     if side:
         return rotation(figure.feet[which]).then(at)
     return scaling(1.0, min(1.6, max(0.75, 1 + 0.9 * math.sin(figure.feet[which])))).then(at)
-
-
-def _skirted(m: Moment) -> Affine:
-    """The transform of a skirt: its hem spreads to the legs and swings after them."""
-    f = m.figure
-    hip = f.trunk.start
-    knees = [bone.end[0] - hip[0] for bone in f.thighs]
-    middle, spread = sum(knees) / 2, abs(knees[0] - knees[1])
-    swing = middle * 1.6 + 0.02 * math.sin(2.4 * m.t)
-    turn = f.hip_turn
-    widen = 1 + max(0.0, spread - 0.1) * 2.2
-    return scaling(widen, 1.0).then(shear(swing if not turn else 0.0)).then(rotation(turn)).then(translation(*hip))
 
 
 def _still(m: Moment) -> float:

@@ -194,7 +194,7 @@ def skirt(trunk: Trunk) -> list[Ink]:
     waist, hip = (b.depth * 0.9, b.depth * 1.04) if trunk.side else (b.waist * 1.02, b.hips * 1.04)
     low = wear.hem * b.leg_length
     half = (b.depth * 1.15 if trunk.side else b.hips) * wear.flare
-    top = trunk.y(0.3)
+    top = skirt_top(trunk)
     mid = low * 0.45
     edge: list[Point] = [(waist, top), (hip, 0.0), (hip + (half - hip) * 0.55, mid), (half, low), (half, low)]
     dip = 0.012 + low * 0.02
@@ -238,10 +238,27 @@ def skirt(trunk: Trunk) -> list[Ink]:
     return inks
 
 
+def skirt_top(trunk: Trunk) -> float:
+    """The y of a skirt's upper edge, from the hip."""
+    return trunk.y(0.3)
+
+
+def skirt_half(trunk: Trunk, deep: float) -> float:
+    """The skirt's half width so far below the hip."""
+    b, wear = trunk.build, trunk.wear
+    hip, hem = b.depth * 1.04 if trunk.side else b.hips * 1.04, (b.depth * 1.15 if trunk.side else b.hips) * wear.flare
+    return hip + (hem - hip) * min(1.0, deep / (wear.hem * b.leg_length))
+
+
+def lap_length(trunk: Trunk) -> float:
+    """How far a skirt hangs below the hip of one who sits."""
+    return 0.082 + max(0.0, trunk.wear.hem - 0.5) * trunk.build.leg_length
+
+
 def lap(trunk: Trunk) -> list[Ink]:
     """The skirt of one who sits, from the front: it lies over both legs. The origin is the hip."""
     b, wear = trunk.build, trunk.wear
-    low = 0.082 + max(0.0, wear.hem - 0.5) * b.leg_length
+    low = lap_length(trunk)
     half = b.hips * (1.16 + 0.2 * (wear.hem > 0.7))
     color = trunk.look.top if wear.hem_top else trunk.look.bottom
     edge: list[Point] = [(b.hips * 0.8, -0.012), (half, 0.03), (half, low), (half, low)]
