@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What one kind of person wears. Colours are hex words; several are a choice, none is chosen freely.
+    """What one kind of person wears. Colours are hex words; several are a choice, none is chosen freely; a bottom is also `same`,
+    almost the top's colour, or `top`.
 
     `arms` and `legs` are how much of them cloth covers, 0 bare to 1; `boots` how much of the shin. `hem` is the length of
     a skirt or of a coat below the hip, in leg lengths, `flare` its width at the hem in hip widths, and `hem_top` tells
@@ -51,7 +52,7 @@ OUTFITS: Mapping[str, Outfit] = MappingProxyType({
     "dress": _wear("neck belt", top="#e0526e #3f7fc4 #f0a63c #55a77b #8d62b8", arms=0.3, legs=0, hem=0.5, flare=1.75, hem_top=True, person="woman"),
     "gown": _long("neck belt", top="#8a5fb4 #c8455f #3a78a8 #3f8f77", arms=0, flare=2.3, shoes="#d9b64a", person="woman"),
     "skirt": _wear("crew belt", arms=0.42, legs=0, hem=0.42, flare=1.6, main="bottom", person="woman"),
-    "coat": _wear("blouse lapels buttons belt", top="#b98a56 #4b5a73 #7a4f4f #5f6b4f", hem=0.5, hem_top=True, shoes="#4a3830"),
+    "coat": _wear("blouse lapels belt", top="#b98a56 #4b5a73 #7a4f4f #5f6b4f", hem=0.5, hem_top=True, shoes="#4a3830"),
     "winter": _wear("zip scarf", top="#3f7fb8 #c8503f #4f8f6a #7b5fa8", hat="woolly", hem=0.16, flare=1.2, hem_top=True, boots=0.5,
                     shoes="#6b4a36", accent="#f2c14e #e9e4da #e2574c", gloves="#5b4a6a", cuffs=1.16),
     "raincoat": _wear("hood buttons", top="#f5c531", hat="rainhood", hem=0.4, flare=1.5, hem_top=True, boots=0.6, shoes="#d9483b", cuffs=1.1),
@@ -116,5 +117,5 @@ OUTFITS: Mapping[str, Outfit] = MappingProxyType({
     "sari": _long("sari", top="#e0803a #c8305f #3f9a8a", accent="#f2c64a", flare=1.35, arms=0.3, shoes="#d9a93f", hair="braids", person="woman"),
     "robe": _long("wrap sash", top="#7a8fb8 #a8705a #6a9a8a", accent="#f1ebdd", flare=1.4, cuffs=1.5, shoes="#7a5233"),
     "apron": _wear("crew apron", arms=0.45, accent="#e8734f"),
-    "baby": _wear("snaps", top="#9fd0ee #f6c6d4 #f7e2a0 #b8e0b0", bottom="same", shoes="top", accent="#ffffff", cuffs=1.05),
+    "baby": _wear("snaps", top="#9fd0ee #f6c6d4 #f7e2a0 #b8e0b0", bottom="top", shoes="top", accent="#ffffff", cuffs=1.05),
 })  # fmt: skip
