@@ -7,12 +7,15 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What one kind of person wears. Colours are hex words; several are a choice, none is chosen freely; a bottom is also `same`,
-    almost the top's colour, or `top`.
+    """What one kind of person wears.
+
+    Colours are hex words; several are a choice, none is chosen freely. A bottom is also `same`, almost the top's colour,
+    or `top`, and shoes are also `bare`, `top` or `accent`.
 
     `arms` and `legs` are how much of them cloth covers, 0 bare to 1; `boots` how much of the shin. `hem` is the length of
     a skirt or of a coat below the hip, in leg lengths, `flare` its width at the hem in hip widths, and `hem_top` tells
-    that it is of the top's colour. `main` is the garment that takes the colour of a prompt. `cuffs` widens the sleeves. `person` is who wears it where the prompt leaves that open.
+    that it is of the top's colour. `main` is the garment that takes the colour of a prompt. `cuffs` widens the sleeves.
+    `hair` is a hair style, and `person` who wears it where the prompt leaves that open.
     """
 
     top: str = ""

@@ -85,6 +85,7 @@ class Person:
         self.reach = extent(stance)[0]
         self.sprites: list[Sprite] = []
         self.mouths: tuple[Part, Part]
+        self.lap = trunks.lap_length(self.trunk, sits=self._knees_first(bent=True))
         self._add_body(held, light)
 
     def draw(self, pose: Pose, ground: float, t: float) -> None:
@@ -155,7 +156,7 @@ class Person:
             self._add_leg(RIGHT, bent, far=False)
             self._add_leg(LEFT, bent, far=False)
             if self.trunk.wear.hem > 0.28:
-                self._add(trunks.lap(self.trunk), self._lapped)
+                self._add(trunks.lap(self.trunk, self.lap), self._lapped)
         self._add_head()
         if not self.side:
             self._add_arm(LEFT, far=False)
@@ -196,9 +197,9 @@ class Person:
         return Affine(a=wide, b=lean, c=x - lean * waist, f=y)
 
     def _lapped(self, m: Moment) -> Affine:
-        """How the skirt of one who sits is placed, from the front: it ends at the ground."""
+        """How the skirt of one who sits or kneels is placed, from the front: it ends at the ground."""
         x, y = m.figure.trunk.start
-        return Affine(e=min(1.0, (0.05 - y) / trunks.lap_length(self.trunk)), c=x, f=y)
+        return Affine(e=min(1.0, (0.05 - y) / self.lap), c=x, f=y)
 
     def _add_leg(self, which: int, bent: bool, far: bool) -> None:
         trunk, wear = self.trunk, self.trunk.wear

@@ -250,15 +250,16 @@ def skirt_half(trunk: Trunk, deep: float) -> float:
     return hip + (hem - hip) * min(1.0, deep / (wear.hem * b.leg_length))
 
 
-def lap_length(trunk: Trunk) -> float:
-    """How far a skirt hangs below the hip of one who sits."""
+def lap_length(trunk: Trunk, sits: bool) -> float:
+    """How far a skirt hangs below the hip of one who sits or kneels, seen from the front."""
+    if not sits:
+        return trunk.wear.hem * trunk.build.leg_length
     return 0.082 + max(0.0, trunk.wear.hem - 0.5) * trunk.build.leg_length
 
 
-def lap(trunk: Trunk) -> list[Ink]:
-    """The skirt of one who sits, from the front: it lies over both legs. The origin is the hip."""
+def lap(trunk: Trunk, low: float) -> list[Ink]:
+    """The skirt of one who sits or kneels, from the front: it lies over both legs, down to y = `low` from the hip."""
     b, wear = trunk.build, trunk.wear
-    low = lap_length(trunk)
     half = b.hips * (1.16 + 0.2 * (wear.hem > 0.7))
     color = trunk.look.top if wear.hem_top else trunk.look.bottom
     edge: list[Point] = [(b.hips * 0.8, -0.012), (half, 0.03), (half, low), (half, low)]
