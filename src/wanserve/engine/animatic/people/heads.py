@@ -33,11 +33,11 @@ def skull(trunk: Trunk) -> list[Ink]:
     style = "shaved" if trunk.wear.hat in HIDES_HAIR else _style(trunk)
     over = hair_over(style, side, _hair(trunk))
     inks = [*faces.skin(look, trunk.build, side, tones), *(faces.beard(look, side, tones) if look.beard else []), *over]
-    if trunk.wear.hat not in BEFORE_FACE:
-        inks += hat(trunk.wear.hat, side, tones, look.top, look.accent)
+    worn = [] if trunk.wear.hat in BEFORE_FACE else hat(trunk.wear.hat, side, tones, look.top, look.accent)
+    inks += worn
     if tones.rim is not None:
         outline = Path().add(faces.outline(look, trunk.build, side))
-        for ink in inks[1:]:
+        for ink in over[:1] + inks[len(inks) - len(worn) :]:
             if not ink.width:
                 outline.add(ink.path)
         inks.insert(0, faces.rim_of(outline, tones.rim, tones))
