@@ -101,7 +101,8 @@ def look(who: str = "man", outfit: str = "plain", seed: int = 1) -> Look:
 
 
 def plain_face(outfit: str = "plain") -> Look:
-    return replace(look(outfit=outfit), skin=rgb(SKINS[3]), glasses=False, beard=False, hair_style="short")
+    plain = replace(look(outfit=outfit), skin=rgb(SKINS[3]), glasses=False, beard=False, hair_style="short")
+    return replace(plain, shoes=rgb("#404a60"))
 
 
 def numbers(j: Joints) -> list[float]:
