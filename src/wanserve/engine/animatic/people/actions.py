@@ -80,16 +80,16 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
         key(0.0, r_af=86, r_ao=20, r_ar=0.99, look=-0.3, mouth=0.2, smile=1), key(0.5, r_af=90, mouth=0.0),
     ), grip=Grip(0.2, 0.1, follow=1.0)),
     "wave": Action(1.1, (
-        key(0.0, r_af=126, r_ao=66, r_ar=0.84, smile=1, mouth=0.3, tilt=3), key(0.5, r_ao=40, r_af=146, tilt=5),
+        key(0.0, r_af=126, r_ao=58, r_ar=0.88, smile=1, mouth=0.3, tilt=3), key(0.5, r_ao=30, r_af=138, r_ar=0.92, tilt=5),
     ), grip=Grip(0.2, 0.1, follow=1.0)),
     "clap": Action(0.55, (
         key(0.0, af=54, ao=-4, ar=0.7, smile=1, mouth=0.3), key(0.5, "in", ao=-22, nod=3),
     )),
     "talk": Action(3.2, (
-        key(0.0, r_af=38, r_ao=12, r_ar=0.7, l_af=34, l_ao=6, l_ar=0.7, mouth=0.0, nod=0, smile=0.6),
-        key(0.12, mouth=0.5), key(0.2, mouth=0.15), key(0.25, r_ao=30, r_af=48, l_ao=24), key(0.32, mouth=0.55, nod=4),
-        key(0.45, mouth=0.1, l_af=48, l_ao=30), key(0.55, mouth=0.5, r_ao=6), key(0.66, mouth=0.2, tilt=4),
-        key(0.75, r_af=46, r_ao=24, l_ao=8, mouth=0.5), key(0.9, mouth=0.0, tilt=0),
+        key(0.0, r_af=62, r_ao=8, r_ar=0.66, l_af=52, l_ao=2, l_ar=0.68, mouth=0.0, nod=0, smile=0.6),
+        key(0.12, mouth=0.5), key(0.2, mouth=0.15), key(0.25, r_ao=34, r_af=80, l_ao=20), key(0.32, mouth=0.55, nod=4),
+        key(0.45, mouth=0.1, l_af=76, l_ao=32), key(0.55, mouth=0.5, r_ao=6), key(0.66, mouth=0.2, tilt=4),
+        key(0.75, r_af=72, r_ao=26, l_ao=6, mouth=0.5), key(0.9, mouth=0.0, tilt=0),
     )),
     "think": Action(6.0, (
         key(0.0, r_an=1.0, l_af=46, l_ao=-26, l_ar=0.62, tilt=-5, nod=-4, look=0.4, smile=0.0),
@@ -97,7 +97,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
     ), spot=CHIN),
     "pray": Action(5.0, (key(0.0, af=62, ao=-24, ar=0.6, nod=14, lids=0.0, smile=0.4), key(0.5, nod=17))),
     "cheer": Action(0.8, (
-        key(0.0, af=160, ao=26, ar=0.97, mouth=0.9, smile=1, nod=-6, rise=0.0), key(0.4, "out", af=148, ao=36, ar=0.86),
+        key(0.0, af=172, ao=26, ar=0.97, mouth=0.9, smile=1, nod=-6, rise=0.0), key(0.4, "out", af=160, ao=36, ar=0.86),
         key(0.5, rise=0.012),
     ), grip=Grip(0.2, 0.1)),
     "hug": Action(4.0, (key(0.0, af=60, ao=-18, ar=0.72, el=0.7, tilt=6, smile=1, lids=0.0), key(0.5, tilt=3, ar=0.68)),
@@ -172,7 +172,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
     "violin": Action(1.3, (
         key(0.0, r_af=52, r_ao=8, r_ar=0.86, l_af=84, l_ao=16, l_ar=0.74, tilt=10, nod=4, el=0.5, lids=0.2),
         key(0.5, r_af=74, r_ao=-20, r_ar=0.7, tilt=13),
-    ), grip=Grip(0.3, 0.2, -50)),
+    ), grip=Grip(0.26, 0.4, -50, both=True)),
     "conduct": Action(1.5, (
         key(0.0, af=100, ao=20, ar=0.76, nod=0), key(0.25, "in", af=52, ao=4, ar=0.82, nod=6), key(0.5, af=76, ao=38),
         key(0.75, r_ao=0, l_ao=12, af=66), key(0.9, tilt=3),
@@ -210,4 +210,4 @@ ACTIONS: Mapping[str, Action] = MappingProxyType({
         key(0.75, r_an=0.0, mouth=0.0),
     ), spot=(0.24, 0.62, -0.3), grip=Grip(0.07, 0.3, -50)),
     "kiss": Action(4.0, (key(0.0, nod=2, lean=2, lids=0.0, af=40, ao=-4, ar=0.8, tilt=4), key(0.5, lean=7, tilt=9))),
-})
+})  # fmt: skip

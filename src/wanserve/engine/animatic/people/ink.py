@@ -1,10 +1,10 @@
 """Makes pictures of several filled shapes, as SVG text, and the outlines that people are drawn with. Pure.
 
-Lengths are fractions of whatever the picture measures (a person's height, or a head's), y down. A picture covers -1 to 1.
+Lengths are fractions of whatever the picture measures (a person's height, or a head's), y down.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wanserve.engine.animatic.color import Color
@@ -12,9 +12,6 @@ from wanserve.engine.animatic.drawing import Affine, Fill, Linear, Path, Point, 
 
 GRAIN = 1000.0
 """SVG units in one unit of length."""
-
-UNPACK = translation(-GRAIN * 2, -GRAIN * 2).then(scaling(1 / GRAIN, 1 / GRAIN))
-"""The transform from a picture's SVG units to the units of its shapes."""
 
 VERBS = "ZMLC"
 
@@ -28,22 +25,31 @@ class Ink:
     width: float = 0.0
 
 
-def picture(inks: Iterable[Ink]) -> str:
-    """The shapes as SVG text, in the order in which they are drawn. `UNPACK` undoes its scale."""
+def picture(inks: Sequence[Ink]) -> tuple[str, Affine]:
+    """The shapes as SVG text, in the order in which they are drawn, and the transform back to the units of the shapes.
+
+    The picture is as large as the shapes, since it costs time to clip them to a larger one.
+    """
+    spread = max(ink.width for ink in inks) / 2 + 0.002
+    xs, ys = zip(*(p for ink in inks for p in ink.path.points), strict=True)
+    left, top = min(xs) - spread, min(ys) - spread
+    pack = translation(-left, -top).then(scaling(GRAIN, GRAIN))
+    width, height = pack.at(max(xs) + spread, max(ys) + spread)
     defs: list[str] = []
-    bodies = [_element(ink, defs) for ink in inks]
-    box = 'width="4000" height="4000" viewBox="0 0 4000 4000"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {box}><defs>{"".join(defs)}</defs>{"".join(bodies)}</svg>'
+    bodies = "".join(_element(moved(ink, pack), defs) for ink in inks)
+    box = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {box}><defs>{"".join(defs)}</defs>{bodies}</svg>'
+    return svg, scaling(1 / GRAIN, 1 / GRAIN).then(translation(left, top))
 
 
 def moved(ink: Ink, by: Affine) -> Ink:
-    """The shape moved. A gradient moves with it; a line keeps its width."""
+    """The shape moved and scaled, with its gradient and the width of its line."""
     fill = ink.fill
     if isinstance(fill, Linear):
         fill = Linear(by.at(*fill.start), by.at(*fill.end), fill.stops)
     elif isinstance(fill, Radial):
         fill = Radial(by.at(*fill.center), fill.r * abs(by.e), fill.stops)
-    return Ink(warped(ink.path, by), fill, ink.width)
+    return Ink(warped(ink.path, by), fill, ink.width * abs(by.e))
 
 
 def warped(path: Path, by: Affine) -> Path:
@@ -65,6 +71,11 @@ def blob(points: Sequence[Point], tension: float = 1.0) -> Path:
 def mirrored(half: Sequence[Point]) -> list[Point]:
     """The points of a symmetric outline from those of its right half, from top to bottom."""
     return [*half, *((-x, y) for x, y in reversed(half))]
+
+
+def both(points: Sequence[Point]) -> Path:
+    """A closed smooth outline and its mirror image, which run the same way, so that they do not cancel out."""
+    return blob(points).add(blob([(-x, y) for x, y in reversed(points)]))
 
 
 def stroke(points: Sequence[Point], tension: float = 1.0) -> Path:
@@ -92,7 +103,9 @@ def sleeve(length: float, top: float, bottom: float) -> Path:
     k = 0.5523
     dip = bottom * 0.16
     path = Path().move(-top, 0).curve((-top, -top * k), (-top * k, -top), (0, -top))
-    path.curve((top * k, -top), (top, -top * k), (top, 0)).curve((top, length * 0.4), (bottom, length * 0.7), (bottom, length))
+    path.curve((top * k, -top), (top, -top * k), (top, 0)).curve(
+        (top, length * 0.4), (bottom, length * 0.7), (bottom, length)
+    )
     path.curve((bottom * 0.6, length + dip), (-bottom * 0.6, length + dip), (-bottom, length))
     return path.curve((-bottom, length * 0.7), (-top, length * 0.4), (-top, 0)).close()
 
@@ -127,7 +140,7 @@ def _element(ink: Ink, defs: list[str]) -> str:
     outline = _outline(ink.path)
     paint, alpha = _paint(ink.fill, defs)
     if ink.width:
-        line = f'stroke-width="{ink.width * GRAIN:.1f}" stroke-linecap="round" stroke-linejoin="round"'
+        line = f'stroke-width="{ink.width:.1f}" stroke-linecap="round" stroke-linejoin="round"'
         return f'<path d="{outline}" fill="none" stroke="{paint}" stroke-opacity="{alpha:.3f}" {line}/>'
     return f'<path d="{outline}" fill="{paint}" fill-opacity="{alpha:.3f}"/>'
 
@@ -142,7 +155,7 @@ def _outline(path: Path) -> str:
 
 
 def _pair(point: Point) -> str:
-    return f"{(point[0] + 2) * GRAIN:.1f} {(point[1] + 2) * GRAIN:.1f}"
+    return f"{point[0]:.1f} {point[1]:.1f}"
 
 
 def _paint(fill: Fill, defs: list[str]) -> tuple[str, float]:
@@ -151,14 +164,15 @@ def _paint(fill: Fill, defs: list[str]) -> tuple[str, float]:
         return fill.hex, fill.a / 255
     name = f"g{len(defs)}"
     stops = "".join(
-        f'<stop offset="{s.at:.3f}" stop-color="{s.color.hex}" stop-opacity="{s.color.a / 255:.3f}"/>' for s in fill.stops
+        f'<stop offset="{s.at:.3f}" stop-color="{s.color.hex}" stop-opacity="{s.color.a / 255:.3f}"/>'
+        for s in fill.stops
     )
     if isinstance(fill, Linear):
-        (x1, y1), (x2, y2) = ([(v + 2) * GRAIN for v in p] for p in (fill.start, fill.end))
+        (x1, y1), (x2, y2) = fill.start, fill.end
         at = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
         kind = "linearGradient"
     else:
-        x, y = ((v + 2) * GRAIN for v in fill.center)
-        at, kind = f'cx="{x:.1f}" cy="{y:.1f}" r="{fill.r * GRAIN:.1f}"', "radialGradient"
+        x, y = fill.center
+        at, kind = f'cx="{x:.1f}" cy="{y:.1f}" r="{fill.r:.1f}"', "radialGradient"
     defs.append(f'<{kind} id="{name}" gradientUnits="userSpaceOnUse" {at}>{stops}</{kind}>')
     return f"url(#{name})", 1.0

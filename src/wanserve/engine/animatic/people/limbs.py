@@ -5,11 +5,11 @@ Lengths are fractions of the standing height. A limb's upper joint is the origin
 
 from dataclasses import dataclass
 
-from wanserve.engine.animatic.color import BLACK, WHITE, Color
-from wanserve.engine.animatic.drawing import Linear, Path, Point
+from wanserve.engine.animatic.color import BLACK, Color, rgb
+from wanserve.engine.animatic.drawing import Affine, Linear, Path, Point, Stop
 from wanserve.engine.animatic.people.build import ANKLE
-from wanserve.engine.animatic.people.ink import Ink, blob, sleeve, taper
-from wanserve.engine.animatic.people.tones import Tones
+from wanserve.engine.animatic.people.ink import Ink, blob, sleeve, taper, warped
+from wanserve.engine.animatic.people.tones import FAR, Tones
 from wanserve.engine.animatic.people.trunk import Trunk
 
 SNUG = 1.12
@@ -37,11 +37,6 @@ def _cloth(trunk: Trunk, color: Color, half: float, at: Place) -> Linear:
     return trunk.tones.edged(trunk.tones.drape(color, *at.span(half, trunk.tones), at.far))
 
 
-def _top(trunk: Trunk) -> Color:
-    """The sleeves' colour: that of the top, or of the shirt under a waistcoat, which is the top too."""
-    return trunk.look.top
-
-
 def upper_arm(trunk: Trunk, at: Place) -> list[Ink]:
     """The arm from shoulder to elbow."""
     b, wear = trunk.build, trunk.wear
@@ -49,10 +44,12 @@ def upper_arm(trunk: Trunk, at: Place) -> list[Ink]:
     r0, r1, _ = b.arm
     if wear.arms >= 1:
         wide = max(SNUG, min(wear.cuffs, 1.3))
-        return [Ink(taper(half, r0 * SNUG, r1 * wide), _cloth(trunk, _top(trunk), r0 * SNUG, at))]
+        return [Ink(taper(half, r0 * SNUG, r1 * wide), _cloth(trunk, trunk.look.top, r0 * SNUG, at))]
     inks = [Ink(taper(half, r0 * 0.95, r1), _flesh(trunk, r0, at))]
     if wear.arms > 0:
-        inks.append(Ink(sleeve(half * wear.arms * 1.7, r0 * SNUG, r0 * 1.2), _cloth(trunk, _top(trunk), r0 * SNUG, at)))
+        inks.append(
+            Ink(sleeve(half * wear.arms * 1.7, r0 * SNUG, r0 * 1.2), _cloth(trunk, trunk.look.top, r0 * SNUG, at))
+        )
     return inks
 
 
@@ -63,8 +60,11 @@ def fore_arm(trunk: Trunk, at: Place, thumb: int) -> list[Ink]:
     _, r1, r2 = b.arm
     hand = _hand(trunk, half, at, thumb)
     if wear.arms < 1:
-        return [*hand, Ink(taper(half - b.hand * 0.6, r1, r2), _flesh(trunk, r1, at))]
-    color = _top(trunk)
+        bare = taper(half - b.hand * 0.6, r1, r2)
+        if not wear.gloves:
+            return [Ink(bare.add(hand[0].path), _flesh(trunk, r1, at))]
+        return [*hand, Ink(bare, _flesh(trunk, r1, at))]
+    color = trunk.look.top
     wide = max(SNUG, wear.cuffs)
     cuff = half - b.hand * (0.75 if wide < 1.4 else 0.35)
     path = sleeve(cuff, r1 * max(SNUG, min(wide, 1.3)), r2 * wide * (1.0 if wide < 1.4 else 1.35))
@@ -76,13 +76,21 @@ def _hand(trunk: Trunk, wrist: float, at: Place, thumb: int) -> list[Ink]:
     h = trunk.build.hand
     gloves = trunk.wear.gloves
     y = wrist
-    palm: list[Point] = [(-0.72, -0.8), (0.72, -0.8), (0.98, 0.1), (0.74, 1.05), (0.1, 1.36), (-0.6, 1.12), (-0.96, 0.2)]
-    finger: list[Point] = [(0.5, -0.5), (1.05, -0.35), (1.42, 0.3), (1.2, 0.62), (0.8, 0.4), (0.5, 0.3)]
+    palm: list[Point] = [
+        (-0.72, -0.8),
+        (0.72, -0.8),
+        (0.98, 0.1),
+        (0.74, 1.05),
+        (0.1, 1.36),
+        (-0.6, 1.12),
+        (-0.96, 0.2),
+    ]
+    finger: list[Point] = [(0.5, -0.5), (1.0, -0.3), (1.26, 0.36), (1.08, 0.66), (0.8, 0.5), (0.5, 0.4)]
     path = blob([(x * h, y + v * h) for x, v in palm])
-    path.add(blob([(thumb * x * h, y + v * h) for x, v in finger]))
+    path.add(blob([(thumb * x * h, y + v * h) for x, v in finger[::thumb]]))
     if not gloves:
         return [Ink(path, _flesh(trunk, h, at))]
-    color = trunk.look.accent if gloves == "accent" else _hex(gloves)
+    color = trunk.look.accent if gloves == "accent" else rgb(gloves)
     if trunk.look.outfit == "boxer":
         path = Path().ellipse(0, y + h * 0.5, h * 1.5, h * 1.6)
     return [Ink(path, _cloth(trunk, color, h * 1.2, at))]
@@ -95,12 +103,16 @@ def thigh(trunk: Trunk, at: Place, draped: bool) -> list[Ink]:
     r0, r1, _ = b.leg
     if draped:
         color = trunk.look.top if wear.hem_top else trunk.look.bottom
-        return [Ink(taper(half * 1.02, r0 * 1.25, r1 * 1.42), _cloth(trunk, color, r0 * 1.2, at))]
+        bare = [] if wear.hem > 0.7 else [Ink(taper(half, r0, r1), _flesh(trunk, r0, at))]
+        length = half * (1.02 if wear.hem > 0.7 else 0.84)
+        return [*bare, Ink(taper(length, r0 * 1.22, r1 * 1.3), _cloth(trunk, color, r0 * 1.2, at))]
     if wear.legs >= 0.5:
-        return [Ink(taper(half, r0 * 1.06, r1 * SNUG), _cloth(trunk, _bottom(trunk), r0, at))]
+        return [Ink(taper(half, r0 * 1.06, r1 * SNUG), _cloth(trunk, trunk.look.bottom, r0, at))]
     inks = [Ink(taper(half, r0, r1), _flesh(trunk, r0, at))]
     if wear.legs > 0:
-        inks.append(Ink(sleeve(half * wear.legs * 2, r0 * 1.12, r0 * 1.14), _cloth(trunk, _bottom(trunk), r0 * 1.1, at)))
+        inks.append(
+            Ink(sleeve(half * wear.legs * 2, r0 * 1.12, r0 * 1.14), _cloth(trunk, trunk.look.bottom, r0 * 1.1, at))
+        )
     return inks
 
 
@@ -115,12 +127,14 @@ def shin(trunk: Trunk, at: Place, draped: bool) -> list[Ink]:
     if wear.legs < 1:
         inks = [Ink(taper(half, r1, r2 * 0.84), _flesh(trunk, r1, at))]
         if wear.legs > 0.5:
-            inks.append(Ink(sleeve(half * (wear.legs - 0.5) * 2, r1 * SNUG, r1 * 1.1), _cloth(trunk, _bottom(trunk), r1, at)))
+            inks.append(
+                Ink(sleeve(half * (wear.legs - 0.5) * 2, r1 * SNUG, r1 * 1.1), _cloth(trunk, trunk.look.bottom, r1, at))
+            )
     else:
-        inks = [Ink(taper(half, r1 * SNUG, r2 * 1.04), _cloth(trunk, _bottom(trunk), r1, at))]
+        inks = [Ink(taper(half, r1 * SNUG, r2 * 1.04), _cloth(trunk, trunk.look.bottom, r1, at))]
     if wear.boots:
         top = half * (1 - wear.boots)
-        shaft = Path().add(sleeve(half - top, r1 * 1.12, r2 * 1.12), 0, top)
+        shaft = warped(sleeve(half - top, r2 * 1.14, r1 * 1.1), Affine(e=-1.0, f=half))
         inks.append(Ink(shaft, _cloth(trunk, trunk.look.shoes, r1, at)))
     return inks
 
@@ -132,25 +146,45 @@ def foot(trunk: Trunk, at: Place) -> list[Ink]:
     color = trunk.look.skin if bare else trunk.look.shoes
     length, low, r = b.foot, ANKLE, b.leg[2] * 1.06
     if trunk.side:
-        path = blob([(-r, -0.012), (-r * 1.12, low * 0.7), (-r * 0.9, low), (-r * 0.9, low), (length - r * 1.1, low), (length - r * 1.1, low), (length - r * 0.85, low * 0.62), (length * 0.52, low * 0.08), (r * 0.95, -0.012)])
-        sole = blob([(-r * 1.08, low * 0.74), (length - r * 0.95, low * 0.74), (length - r * 0.92, low), (length - r * 1.15, low * 1.05), (-r * 0.8, low * 1.05), (-r * 1.06, low)])
+        path = blob(
+            [
+                (-r, -0.012),
+                (-r * 1.12, low * 0.7),
+                (-r * 0.9, low),
+                (-r * 0.9, low),
+                (length - r * 1.1, low),
+                (length - r * 1.1, low),
+                (length - r * 0.85, low * 0.62),
+                (length * 0.52, low * 0.08),
+                (r * 0.95, -0.012),
+            ]
+        )
     else:
         x = at.out * r * 0.22
         w = r * 1.2
-        path = blob([(-r * 0.92, -0.012), (r * 0.92, -0.012), (x + w * 1.05, low * 0.8), (x + w * 0.7, low * 1.36), (x, low * 1.5), (x - w * 0.7, low * 1.36), (x - w * 1.05, low * 0.8)])
-        sole = blob([(x - w * 0.98, low * 1.02), (x, low * 1.24), (x + w * 0.98, low * 1.02), (x + w * 0.7, low * 1.38), (x, low * 1.54), (x - w * 0.7, low * 1.38)])
+        path = blob(
+            [
+                (-r * 0.92, -0.012),
+                (r * 0.92, -0.012),
+                (x + w * 1.05, low * 0.8),
+                (x + w * 0.7, low * 1.36),
+                (x, low * 1.5),
+                (x - w * 0.7, low * 1.36),
+                (x - w * 1.05, low * 0.8),
+            ]
+        )
     if bare:
         return [Ink(path, _flesh(trunk, length * 0.5, at))]
-    dark = sum(color[:3]) > 560
-    edge = color.mixed(BLACK, 0.22) if dark else color.mixed(BLACK, 0.38)
-    return [Ink(path, _cloth(trunk, color, length * 0.5, at)), Ink(sole, trunk.tones.cloth(edge, 0.5))]
+    return [Ink(path, _leather(trunk, color, low * (0.74 if trunk.side else 1.14), at))]
 
 
-def _bottom(trunk: Trunk) -> Color:
-    """The trousers' colour. Tights under a skirt are of the bottom's colour too."""
-    return trunk.look.bottom.mixed(WHITE, 0.0)
-
-
-def _hex(word: str) -> Color:
-    digits = word.lstrip("#")
-    return Color(*(int(digits[i : i + 2], 16) for i in (0, 2, 4)))
+def _leather(trunk: Trunk, color: Color, sole: float, at: Place) -> Linear:
+    """A shoe's gradient, which turns to its sole's colour at y = `sole`."""
+    plain = color.mixed(BLACK, FAR) if at.far else color
+    edge = plain.mixed(BLACK, 0.22 if sum(color[:3]) > 560 else 0.38)
+    top, bottom = -0.012, ANKLE * 1.5
+    turn = (sole - top) / (bottom - top)
+    lit, low, dark = trunk.tones.cloth(plain, 0.0), trunk.tones.cloth(plain, 0.5), trunk.tones.cloth(edge, 0.5)
+    return Linear(
+        (0.0, top), (0.0, bottom), (Stop(0.0, lit), Stop(turn - 0.02, low), Stop(turn + 0.02, dark), Stop(1.0, dark))
+    )

@@ -74,7 +74,8 @@ def choose_look(
         bottom,
         shoes,
         beard=_has_beard(who, name, bearded),
-        glasses=glasses < {"old man": 0.5, "old woman": 0.6, "man": 0.12, "woman": 0.12}.get(who, 0.08) and not _masked(wear),
+        glasses=glasses < {"old man": 0.5, "old woman": 0.6, "man": 0.12, "woman": 0.12}.get(who, 0.08)
+        and not _masked(wear),
         accent=accent,
     )
 
@@ -109,11 +110,11 @@ def _clothes(wear: Outfit, rng: random.Random, clothes: Color | None) -> tuple[C
     free = rgb(rng.choice(_apart(BOTTOMS, top)))
     shoe = rng.choice(wear.shoes.split() or SHOES)
     accent = rgb(rng.choice(wear.accent.split()))
-    given = {"top": top, "bottom": free if wear.bottom in ("", "same") else rgb(wear.bottom), "accent": accent}
+    given = {"top": top, "bottom": free if wear.bottom in ("", "same", "top") else rgb(wear.bottom), "accent": accent}
     if clothes is not None:
         given[wear.main] = clothes.mixed(WHITE, 0.04).mixed(BLACK, 0.02)
-    if wear.bottom == "same":
-        given["bottom"] = given["top"].mixed(BLACK, 0.06)
+    if wear.bottom in ("same", "top"):
+        given["bottom"] = given["top"].mixed(BLACK, 0.06 if wear.bottom == "same" else 0.0)
     return given["top"], given["bottom"], _shoes(shoe, given), given["accent"]
 
 

@@ -7,11 +7,15 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What one kind of person wears. Colours are hex words; several are a choice, none is chosen freely.
+    """What one kind of person wears.
+
+    Colours are hex words; several are a choice, none is chosen freely. A bottom is also `same`, almost the top's colour,
+    or `top`, and shoes are also `bare`, `top` or `accent`.
 
     `arms` and `legs` are how much of them cloth covers, 0 bare to 1; `boots` how much of the shin. `hem` is the length of
     a skirt or of a coat below the hip, in leg lengths, `flare` its width at the hem in hip widths, and `hem_top` tells
-    that it is of the top's colour. `main` is the garment that takes the colour of a prompt. `cuffs` widens the sleeves. `person` is who wears it where the prompt leaves that open.
+    that it is of the top's colour. `main` is the garment that takes the colour of a prompt. `cuffs` widens the sleeves.
+    `hair` is a hair style, and `person` who wears it where the prompt leaves that open.
     """
 
     top: str = ""
@@ -24,7 +28,7 @@ class Outfit:
     legs: float = 1.0
     boots: float = 0.0
     hem: float = 0.0
-    flare: float = 1.3
+    flare: float = 1.16
     hem_top: bool = False
     main: str = "top"
     cuffs: float = 1.0
@@ -40,7 +44,7 @@ def _wear(trim: str = "", **parts: str | float | bool) -> Outfit:
 
 def _long(trim: str = "", **parts: str | float | bool) -> Outfit:
     """A garment from the shoulders to the feet."""
-    return _wear(trim, **{"hem": 0.88, "flare": 1.5, "hem_top": True, "legs": 1.0, **parts})
+    return _wear(trim, **{"hem": 0.96, "flare": 1.5, "hem_top": True, "legs": 0.0, **parts})
 
 
 OUTFITS: Mapping[str, Outfit] = MappingProxyType({
@@ -51,7 +55,7 @@ OUTFITS: Mapping[str, Outfit] = MappingProxyType({
     "dress": _wear("neck belt", top="#e0526e #3f7fc4 #f0a63c #55a77b #8d62b8", arms=0.3, legs=0, hem=0.5, flare=1.75, hem_top=True, person="woman"),
     "gown": _long("neck belt", top="#8a5fb4 #c8455f #3a78a8 #3f8f77", arms=0, flare=2.3, shoes="#d9b64a", person="woman"),
     "skirt": _wear("crew belt", arms=0.42, legs=0, hem=0.42, flare=1.6, main="bottom", person="woman"),
-    "coat": _wear("blouse lapels buttons belt", top="#b98a56 #4b5a73 #7a4f4f #5f6b4f", hem=0.5, hem_top=True, shoes="#4a3830"),
+    "coat": _wear("blouse lapels belt", top="#b98a56 #4b5a73 #7a4f4f #5f6b4f", hem=0.5, hem_top=True, shoes="#4a3830"),
     "winter": _wear("zip scarf", top="#3f7fb8 #c8503f #4f8f6a #7b5fa8", hat="woolly", hem=0.16, flare=1.2, hem_top=True, boots=0.5,
                     shoes="#6b4a36", accent="#f2c14e #e9e4da #e2574c", gloves="#5b4a6a", cuffs=1.16),
     "raincoat": _wear("hood buttons", top="#f5c531", hat="rainhood", hem=0.4, flare=1.5, hem_top=True, boots=0.6, shoes="#d9483b", cuffs=1.1),
@@ -96,7 +100,7 @@ OUTFITS: Mapping[str, Outfit] = MappingProxyType({
     "princess": _long("neck belt", top="#f08fb8 #8fb4ee #c79be8", hat="tiara", accent="#f2c64a", arms=0.25, flare=2.5, shoes="#f2c64a", hair="long", person="woman"),
     "prince": _wear("goldbuttons sash_across cape beltbuckle", top="#3f6fb5 #f1efe9", bottom="#f1efe9", hat="circlet", accent="#f2c64a", boots=0.7, shoes="#4f3527", person="man"),
     "wizard": _long("sash stars", top="#4a4fa8 #6a3f9a", hat="wizard", accent="#f2c64a", flare=1.8, cuffs=1.7, shoes="#5a4030", person="man"),
-    "witch": _long("belt", top="#3a3346 #4b2f5f", hat="witch", accent="#8f5fd0", flare=1.8, cuffs=1.4, shoes="#2a2630", person="woman"),
+    "witch": _long("belt", hair="long", top="#3a3346 #4b2f5f", hat="witch", accent="#8f5fd0", flare=1.8, cuffs=1.4, shoes="#2a2630", person="woman"),
     "fairy": _wear("wings_fairy neck", top="#a8dc8a #f3a6d0 #9fd4f0", hat="flowers", arms=0, legs=0, hem=0.4, flare=2.0, hem_top=True, shoes="#7fc06a", person="woman"),
     "monk": _long("wrap sash_across", top="#d98a3a #b5653a", accent="#9a3f30", flare=1.35, cuffs=1.5, shoes="#7a5233", hair="bald", person="man"),
     "nun": _long("collar cross", top="#34343e", hat="veil", accent="#f6f4ef", flare=1.4, cuffs=1.4, shoes="#26262c", person="woman"),
@@ -116,5 +120,5 @@ OUTFITS: Mapping[str, Outfit] = MappingProxyType({
     "sari": _long("sari", top="#e0803a #c8305f #3f9a8a", accent="#f2c64a", flare=1.35, arms=0.3, shoes="#d9a93f", hair="braids", person="woman"),
     "robe": _long("wrap sash", top="#7a8fb8 #a8705a #6a9a8a", accent="#f1ebdd", flare=1.4, cuffs=1.5, shoes="#7a5233"),
     "apron": _wear("crew apron", arms=0.45, accent="#e8734f"),
-    "baby": _wear("snaps", top="#9fd0ee #f6c6d4 #f7e2a0 #b8e0b0", bottom="same", shoes="top", accent="#ffffff", cuffs=1.05),
-})
+    "baby": _wear("snaps", top="#9fd0ee #f6c6d4 #f7e2a0 #b8e0b0", bottom="top", shoes="top", accent="#ffffff", cuffs=1.05),
+})  # fmt: skip

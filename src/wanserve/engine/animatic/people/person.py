@@ -11,8 +11,8 @@ from wanserve.engine.animatic.drawing import Affine, Path, Radial, Stop, rotatio
 from wanserve.engine.animatic.motion import Pose
 from wanserve.engine.animatic.people import faces, heads, limbs
 from wanserve.engine.animatic.people import trunk as trunks
-from wanserve.engine.animatic.people.build import BUILDS
-from wanserve.engine.animatic.people.ink import UNPACK, Ink, picture
+from wanserve.engine.animatic.people.build import ANKLE, BUILDS, Build
+from wanserve.engine.animatic.people.ink import Ink, picture
 from wanserve.engine.animatic.people.look import OUTFITS, Look
 from wanserve.engine.animatic.people.poses import Joints, action_of, joints, stance_of
 from wanserve.engine.animatic.people.skeleton import Bone, Figure, place
@@ -26,10 +26,11 @@ DARK = rgb("#10122a")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the parts of one frame are placed by."""
+    """What the parts of one frame are placed by. `head` is the transform from head heights, the chin at the origin."""
 
     figure: Figure
     joints: Joints
+    head: Affine
     t: float
 
 
@@ -45,10 +46,20 @@ class Sprite:
     placing: Placing
 
 
-def extent(stance: str) -> tuple[float, float]:
-    """The width and the height that a person takes in a stance, as fractions of its standing height."""
-    known = stance_of(stance)
-    return known.width, known.height
+def extent(stance: str, who: str = "man") -> tuple[float, float]:
+    """The width and the height that a person takes in a stance, as fractions of its standing height.
+
+    Children, whose legs are shorter, are higher on a seat or on their knees, and larger where they lie flat.
+    """
+    known, build, grown = stance_of(stance), BUILDS.get(who, BUILDS["man"]), BUILDS["man"]
+    more = build.head - grown.head if known.level else _lowered(stance, grown) - _lowered(stance, build)
+    return known.width, known.height + max(0.0, more)
+
+
+def _lowered(stance: str, build: Build) -> float:
+    """How much lower the hip is than in standing."""
+    j = joints(stance, "", 0.0, 0.0, 0.0)
+    return build.hip - (j.seat or ANKLE + j.hip * build.leg_length)
 
 
 class Person:
@@ -59,7 +70,7 @@ class Person:
     """
 
     def __init__(
-        self, canvas: Canvas, look: Look, size: float, stance: str, action: str, view: str, facing: int,
+        self, canvas: Canvas, look: Look, size: float, stance: str, action: str, view: str, facing: int, *,
         light: Light, rim: Color | None, shadow: float, held: Art | None = None, phase: float = 0.0,
     ) -> None:  # fmt: skip
         self.size, self.stance, self.action, self.phase = size, stance, action, phase
@@ -74,12 +85,14 @@ class Person:
         self.reach = extent(stance)[0]
         self.sprites: list[Sprite] = []
         self.mouths: tuple[Part, Part]
+        self.lap = trunks.lap_length(self.trunk, sits=self._knees_first(bent=True))
         self._add_body(held, light)
 
     def draw(self, pose: Pose, ground: float, t: float) -> None:
         """Move all parts to the pose at time t. `ground` is the y of the ground, where the shadow lies."""
         j = joints(self.stance, self.action, pose.step, t, self.phase)
-        moment = Moment(place(j, self.build, self.side, self.deed.spot), j, t)
+        figure = place(j, self.build, self.side, self.deed.spot)
+        moment = Moment(figure, j, self._head(figure), t)
         body = self._body(pose)
         for sprite in self.sprites:
             sprite.part.place(sprite.placing(moment).then(body))
@@ -124,7 +137,8 @@ class Person:
         if len(inks) == 1 and not inks[0].width:
             self.sprites.append(Sprite(self.canvas.add_path(inks[0].path, inks[0].fill), placing))
             return
-        self.sprites.append(Sprite(self.canvas.add_art(picture(inks)), lambda m: UNPACK.then(placing(m))))
+        svg, unpack = picture(inks)
+        self.sprites.append(Sprite(self.canvas.add_art(svg), lambda m: unpack.then(placing(m))))
 
     def _add_body(self, held: Art | None, light: Light) -> None:
         """Add all parts from the furthest to the nearest."""
@@ -141,6 +155,8 @@ class Person:
         if bent and not self.side:
             self._add_leg(RIGHT, bent, far=False)
             self._add_leg(LEFT, bent, far=False)
+            if self.trunk.wear.hem > 0.28:
+                self._add(trunks.lap(self.trunk, self.lap), self._lapped)
         self._add_head()
         if not self.side:
             self._add_arm(LEFT, far=False)
@@ -151,24 +167,59 @@ class Person:
         trim = self.trunk.wear.trim
         for name, drawer in (("cape", trunks.cape), ("wings_fairy", trunks.fairy_wings), ("straps", trunks.backpack)):
             if name in trim:
-                self._add(drawer(self.trunk), _hangs(_sway if name == "cape" else _still))
+                self._add(drawer(self.trunk), _hangs(_sway if name == "cape" and self.side else _still))
         if not self.side:
-            self._add(heads.behind(self.trunk), self._head(sway=0.05))
+            self._add(heads.behind(self.trunk), _swinging(0.05, self.phase))
 
     def _add_trunk(self, bent: bool) -> None:
         wear = self.trunk.wear
         whole = [*trunks.neck(self.trunk), *trunks.pelvis(self.trunk), *trunks.garment(self.trunk), *trims(self.trunk)]
         if wear.hem and not (bent and wear.hem > 0.28):
-            self._add(trunks.skirt(self.trunk), _skirted)
+            self._add(trunks.skirt(self.trunk), self._skirted)
         self._add(whole, lambda m: _breath(m).then(_along(m.figure.trunk, down=False)))
+
+    def _skirted(self, m: Moment) -> Affine:
+        """How a skirt is placed: it spreads and leans so that it covers the knees, and swings a little."""
+        f, build = m.figure, self.build
+        x, y = f.trunk.start
+        knees = [(bone.end[0] - x, bone.end[1] - y) for bone in f.thighs]
+        swing = 0.02 * math.sin(2.4 * m.t + math.tau * self.phase)
+        if f.hip_turn or self.trunk.wear.hem < 0.3:
+            middle = sum(knee[0] for knee in knees) / 2
+            return Affine(b=swing + (0.0 if f.hip_turn else middle)).then(rotation(f.hip_turn)).then(translation(x, y))
+        left, right = min(k[0] for k in knees) - build.leg[1], max(k[0] for k in knees) + build.leg[1]
+        waist = trunks.skirt_top(self.trunk)
+        deep = max(0.1, sum(knee[1] for knee in knees) / 2) - waist
+        lean = min(0.26, max(-0.26, (left + right) / 2 / deep))
+        half = trunks.skirt_half(self.trunk, deep + waist)
+        wide = min(1.25, max(1.0, max(right - lean * deep, lean * deep - left) / half))
+        lean += swing
+        return Affine(a=wide, b=lean, c=x - lean * waist, f=y)
+
+    def _lapped(self, m: Moment) -> Affine:
+        """How the skirt of one who sits or kneels is placed, from the front: it ends at the ground."""
+        x, y = m.figure.trunk.start
+        return Affine(e=min(1.0, (0.05 - y) / self.lap), c=x, f=y)
 
     def _add_leg(self, which: int, bent: bool, far: bool) -> None:
         trunk, wear = self.trunk, self.trunk.wear
-        draped = bent and wear.hem > 0.28
+        draped = (bent and wear.hem > 0.28) or (self.side and wear.hem > 0.4 and wear.legs == 0)
         at = self._place(which, far)
-        self._add(limbs.thigh(trunk, at, draped), lambda m: _along(m.figure.thighs[which]))
-        self._add(limbs.foot(trunk, at), lambda m: _foot(m.figure, which, self.side))
-        self._add(limbs.shin(trunk, at, draped and wear.hem > 0.7), lambda m: _along(m.figure.shins[which]))
+        parts: list[tuple[list[Ink], Placing]] = [
+            (limbs.foot(trunk, at), lambda m: _foot(m.figure, which, self.side)),
+            (limbs.shin(trunk, at, bent and wear.hem > 0.7), lambda m: _along(m.figure.shins[which])),
+            (limbs.thigh(trunk, at, draped), lambda m: _along(m.figure.thighs[which])),
+        ]
+        if self.side or self._knees_first(bent):
+            parts = [parts[2], parts[0], parts[1]]
+        elif wear.hem > 0.7 and not bent:
+            parts.pop()
+        for inks, placing in parts:
+            self._add(inks, placing)
+
+    def _knees_first(self, bent: bool) -> bool:
+        """Whether the shins are nearer than the thighs, seen from the front: they are for who sits, not for who kneels."""
+        return bent and joints(self.stance, self.action, 0.0, 0.0, 0.0).legs[RIGHT].forward > 0
 
     def _place(self, which: int, far: bool) -> limbs.Place:
         return limbs.Place(far, 0 if self.side else (-1 if which == RIGHT else 1))
@@ -193,57 +244,72 @@ class Person:
             x, y = (x + left.end[0]) / 2, (y + left.end[1]) / 2
         along = math.atan2(right.end[0] - right.start[0], -(right.end[1] - right.start[1]))
         turn = math.radians(grip.turn) + grip.follow * along
-        return translation(0, grip.up).then(scaling(grip.height, grip.height)).then(rotation(turn)).then(translation(x, y))
+        return (
+            translation(0, grip.up).then(scaling(grip.height, grip.height)).then(rotation(turn)).then(translation(x, y))
+        )
 
     def _add_head(self) -> None:
-        trunk, build = self.trunk, self.build
-        if self.side:
-            self._add(heads.behind(trunk), self._head(sway=0.07))
-        self._add(heads.skull(trunk), self._head())
-        self._add(heads.features(trunk), self._head(shift=1.0))
-        face = faces.face_of(build, self.side)
-        eye, mouth = (translation(0, y) for y in (face.eye_y, face.mouth_y))
-        head = self._head(shift=1.15)
-        self._add(
-            faces.eyes(trunk.look, build, self.side, trunk.tones),
-            lambda m: scaling(1.0, max(0.1, m.joints.lids)).then(eye).then(head(m)),
-        )
+        trunk, side = self.trunk, self.side
+        if side:
+            self._add(heads.behind(trunk), _swinging(0.07, self.phase))
+        self._add(heads.skull(trunk), _on_head)
+        face = faces.face_of(self.build, side)
+        eyes = faces.eyes(trunk.look, self.build, side, trunk.tones)
+        self._add(eyes, _on_face(face.eye_y, side, lambda j: max(0.1, j.lids)))
         mood = joints(self.stance, self.action, 0.0, 0.0, self.phase).smile
-        self._add(faces.smile(trunk.look, build, self.side, trunk.tones, mood), lambda m: mouth.then(head(m)))
+        self._add(faces.smile(trunk.look, self.build, side, trunk.tones, mood), _on_face(face.mouth_y, side))
         smile = self.sprites[-1].part
-        self._add(
-            faces.open_mouth(build, self.side, trunk.tones),
-            lambda m: scaling(1.0, 0.3 + 0.7 * m.joints.mouth).then(mouth).then(head(m)),
-        )
+        hollow = faces.open_mouth(self.build, side, trunk.tones)
+        self._add(hollow, _on_face(face.mouth_y, side, lambda j: 0.3 + 0.7 * j.mouth))
         self.mouths = (smile, self.sprites[-1].part)
+        self._add(heads.features(trunk), _on_face(0.0, side))
 
-    def _head(self, shift: float = 0.0, sway: float = 0.0) -> Placing:
-        """How a part of the head is placed. `shift` is how far it moves with a turned face, `sway` how much it swings."""
+    def _head(self, figure: Figure) -> Affine:
+        """The transform of the head: from head heights to the figure's units."""
         b = self.build
-        lift = -(b.chin - b.shoulder)
         ahead = b.depth * 0.04 if self.side else 0.0
+        x, y = figure.neck
+        turned = rotation(figure.head_turn)
+        dx, dy = turned.at(ahead, b.shoulder - b.chin)
+        k = b.head
+        return Affine(turned.a * k, turned.b * k, x + dx, turned.d * k, turned.e * k, y + dy)
 
-        def placing(m: Moment) -> Affine:
-            f = m.figure
-            swing = sway * (math.sin(4.1 * m.t + 6.3 * self.phase) * 0.4 - f.head_turn * 0.8)
-            return (
-                translation(shift * 0.06 * f.look * (0 if self.side else 1), shift * 0.075 * f.nod)
-                .then(shear(-swing))
-                .then(scaling(b.head, b.head))
-                .then(translation(ahead, lift))
-                .then(rotation(f.head_turn))
-                .then(translation(*f.neck))
-            )
 
-        return placing
+def _on_head(m: Moment) -> Affine:
+    """How what does not move on the head is placed."""
+    return m.head
+
+
+def _on_face(y: float, side: bool, opened: Callable[[Joints], float] | None = None) -> Placing:
+    """How a feature of the face is placed, at this y of the head. It shifts as the face turns, and `opened` flattens it."""
+    across = 0.0 if side else 0.06
+
+    def placing(m: Moment) -> Affine:
+        f = m.figure
+        tall = opened(m.joints) if opened is not None else 1.0
+        return Affine(e=tall, c=across * f.look, f=y + 0.08 * f.nod).then(m.head)
+
+    return placing
+
+
+def _swinging(sway: float, phase: float) -> Placing:
+    """How hair that hangs from the head is placed: it lags behind the head's turn."""
+
+    def placing(m: Moment) -> Affine:
+        swing = sway * (math.sin(4.1 * m.t + math.tau * phase) * 0.4 - m.figure.head_turn * 0.8)
+        return shear(-swing).then(m.head)
+
+    return placing
 
 
 def _along(bone: Bone, down: bool = True) -> Affine:
     """The transform of a part that hangs down (or, not `down`, stands up) along its bone, foreshortened with it."""
-    dx, dy = bone.end[0] - bone.start[0], bone.end[1] - bone.start[1]
-    stretch = max(0.2, math.hypot(dx, dy) / bone.length)
-    turn = math.atan2(-dx, dy) if down else math.atan2(dx, -dy)
-    return scaling(1.0, stretch).then(rotation(turn)).then(translation(*bone.start))
+    (x, y), sign = bone.start, 1 if down else -1
+    dx, dy = sign * (bone.end[0] - x), sign * (bone.end[1] - y)
+    long = math.hypot(dx, dy) or 1e-6
+    cos, sin = dy / long, -dx / long
+    stretch = max(0.2, long / bone.length)
+    return Affine(cos, -sin * stretch, x, sin, cos * stretch, y)
 
 
 def _breath(m: Moment) -> Affine:
@@ -256,18 +322,6 @@ def _foot(figure: Figure, which: int, side: bool) -> Affine:
     if side:
         return rotation(figure.feet[which]).then(at)
     return scaling(1.0, min(1.6, max(0.75, 1 + 0.9 * math.sin(figure.feet[which])))).then(at)
-
-
-def _skirted(m: Moment) -> Affine:
-    """The transform of a skirt: its hem spreads to the legs and swings after them."""
-    f = m.figure
-    hip = f.trunk.start
-    knees = [bone.end[0] - hip[0] for bone in f.thighs]
-    middle, spread = sum(knees) / 2, abs(knees[0] - knees[1])
-    swing = middle * 1.6 + 0.02 * math.sin(2.4 * m.t)
-    turn = f.hip_turn
-    widen = 1 + max(0.0, spread - 0.1) * 2.2
-    return scaling(widen, 1.0).then(shear(swing if not turn else 0.0)).then(rotation(turn)).then(translation(*hip))
 
 
 def _still(m: Moment) -> float:

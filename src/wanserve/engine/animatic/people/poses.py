@@ -15,7 +15,9 @@ Track = tuple[tuple[float, float, str], ...]
 ADDED = ("lean", "nod", "yaw", "roll", "tilt", "rise", "look")
 """The channels in which an action adds to the stance; in the others it replaces it."""
 
-REST: Mapping[str, float] = MappingProxyType({"hip": 0.99, "u": -0.98, "ar": 0.96, "ao": 6.0, "lids": 1.0, "smile": 0.7})
+REST: Mapping[str, float] = MappingProxyType(
+    {"hip": 0.99, "u": -0.98, "ar": 0.96, "ao": 6.0, "lids": 1.0, "smile": 0.7}
+)
 BLINK_EVERY, BLINK = 3.7, 0.16
 BREATH = 3.6
 
@@ -102,12 +104,26 @@ def joints(stance: str, action: str, step: float, t: float, phase: float) -> Joi
     def side(limb: str, channel: str) -> float:
         return values.get(f"{limb}.{channel}", at(channel))
 
-    legs = [Leg(*(side(s, c) for c in ("f", "u", "o", "p", "g"))) for s in "rl"]
-    arms = [Arm(side(s, "af"), side(s, "ao") + breath, *(side(s, c) for c in ("ar", "el", "an"))) for s in "rl"]
+    def leg(s: str) -> Leg:
+        return Leg(side(s, "f"), side(s, "u"), side(s, "o"), side(s, "p"), side(s, "g"))
+
+    def arm(s: str) -> Arm:
+        return Arm(side(s, "af"), side(s, "ao") + breath, side(s, "ar"), side(s, "el"), side(s, "an"))
+
     return Joints(
-        *(at(c) for c in ("hip", "seat", "sway", "rise", "pitch", "lean", "roll", "yaw", "nod", "look", "tilt")),
-        legs=(legs[0], legs[1]),
-        arms=(arms[0], arms[1]),
+        hip=at("hip"),
+        seat=at("seat"),
+        sway=at("sway"),
+        rise=at("rise"),
+        pitch=at("pitch"),
+        lean=at("lean"),
+        roll=at("roll"),
+        yaw=at("yaw"),
+        nod=at("nod"),
+        look=at("look"),
+        tilt=at("tilt"),
+        legs=(leg("r"), leg("l")),
+        arms=(arm("r"), arm("l")),
         mouth=at("mouth"),
         smile=at("smile"),
         lids=at("lids") * _blink(t, phase),
@@ -173,10 +189,12 @@ def _over(x: float) -> float:
 
 
 Ease = Callable[[float], float]
-EASES: Mapping[str, Ease] = MappingProxyType({
-    "smooth": lambda x: x * x * (3 - 2 * x),
-    "line": lambda x: x,
-    "in": lambda x: x * x,
-    "out": lambda x: x * (2 - x),
-    "over": _over,
-})
+EASES: Mapping[str, Ease] = MappingProxyType(
+    {
+        "smooth": lambda x: x * x * (3 - 2 * x),
+        "line": lambda x: x,
+        "in": lambda x: x * x,
+        "out": lambda x: x * (2 - x),
+        "over": _over,
+    }
+)

@@ -108,18 +108,20 @@ def place(j: Joints, build: Build, side: bool, spot: Spot) -> Figure:
         if arm.near:
             place_of = skull.plus(head_frame.turned(Vector(s * spot[0], spot[1], spot[2])), build.head)
             goal = goal.plus(place_of.plus(goal, -1), arm.near)
-        hint = shoulder_frame.turned(Vector(s * (0.45 + 0.9 * arm.elbow), arm.near - 0.35, -0.8 + 0.9 * arm.elbow))
+        hint = shoulder_frame.turned(Vector(s * (0.3 + 0.9 * arm.elbow), arm.near - 0.5, -0.8 + 0.9 * arm.elbow))
         arms.append(_bent(joint, goal, (build.upper_arm, build.fore_arm), hint))
     return Figure(
-        view.bone(hip, neck, build.trunk),
-        math.radians(j.pitch if side else 0.0),
-        *(_pair(view, limbs, i, build.leg_length / 2) for i in (0, 1)),
-        (limbs[0].toe, limbs[1].toe),
-        *(_pair(view, arms, i, length) for i, length in enumerate((build.upper_arm, build.fore_arm))),
-        view.at(neck),
-        math.radians(head_frame.pitch if side else head_frame.roll),
-        0.0 if side else min(1.0, max(-1.0, math.sin(math.radians(j.nod + 0.4 * trunk_frame.pitch)) * 1.6)),
-        j.look,
+        trunk=view.bone(hip, neck, build.trunk),
+        hip_turn=math.radians(j.pitch if side else 0.0),
+        thighs=_pair(view, limbs, 0, build.leg_length / 2),
+        shins=_pair(view, limbs, 1, build.leg_length / 2),
+        feet=(limbs[0].toe, limbs[1].toe),
+        uppers=_pair(view, arms, 0, build.upper_arm),
+        fores=_pair(view, arms, 1, build.fore_arm),
+        neck=view.at(neck),
+        head_turn=math.radians(head_frame.pitch if side else head_frame.roll),
+        nod=0.0 if side else min(1.0, max(-1.0, math.sin(math.radians(j.nod + 0.4 * trunk_frame.pitch)) * 1.6)),
+        look=j.look,
     )
 
 
@@ -157,7 +159,7 @@ def _direction(arm: Arm, side: int) -> Vector:
 
 def _leg(leg: Leg, build: Build, j: Joints, hip: Vector, side: int) -> _Limb:
     """Place a leg: the foot first, on or over the ground or relative to the body, and then the knee between."""
-    length, spread = build.leg_length, build.hips * 0.5
+    length, spread = build.leg_length, build.hips * 0.43
     stride = leg.forward * min(PACE, length * 1.3)
     body = _Frame(j.pitch, 0.0, 0.0)
     joint = hip.plus(body.turned(Vector(side * spread, 0, 0)))

@@ -56,8 +56,8 @@ def key(at: float, ease: str = "smooth", /, **values: float) -> Key:
 
 STANCES: Mapping[str, Stance] = MappingProxyType({
     "stand": Stance(5.2, (
-        key(0.0, hip=0.998, sway=-0.006, roll=0.6, tilt=1.0, look=0.1, af=2, ao=9, ar=0.965, o=0.05, f=0.0),
-        key(0.5, sway=0.006, roll=-0.6, tilt=-1.5, look=-0.12, af=4, ao=10),
+        key(0.0, hip=0.998, sway=-0.006, roll=0.6, tilt=1.0, look=0.1, af=2, ao=7, ar=0.988, o=0.06, f=0.0),
+        key(0.5, sway=0.006, roll=-0.6, tilt=-1.5, look=-0.12, af=4, ao=8),
     )),
     "walk": Stance(0, (
         key(0.0, "line", f=0.31, p=15, hip=0.955, af=-30, ar=0.97, ao=7, yaw=-9, lean=4, g=0.0, nod=1),
@@ -100,12 +100,12 @@ STANCES: Mapping[str, Stance] = MappingProxyType({
         key(0.0, seat=0.072, pitch=-90, u=-0.985, r_f=0.3, r_u=-0.72, p=-16, af=6, ao=8, ar=0.96, nod=4, lids=0.0),
     ), grounded=False, bent=True, level=True, width=1.12, height=0.36),
     "jump": Stance(1.15, (
-        key(0.0, hip=0.97, lean=2, af=10, ao=12, ar=0.93, f=0.0, g=0.0, p=0.0, o=0.06),
-        key(0.13, "out", hip=0.62, lean=28, af=-55, ao=12, nod=-14),
-        key(0.24, "in", hip=0.99, lean=2, af=120, ao=20, g=0.0, p=-30, nod=-8),
-        key(0.36, hip=0.99, af=158, ao=24, ar=0.98, r_g=0.18, l_g=0.36, r_f=-0.22, l_f=0.16, mouth=0.6, smile=1),
-        key(0.62, r_g=0.16, l_g=0.3, r_f=-0.2, l_f=0.16, p=-20, af=150, ao=30),
-        key(0.9, r_f=0.02, l_f=0.06, g=0.0, p=-12, af=60, ao=34, hip=0.97, mouth=0.2),
+        key(0.0, hip=0.97, lean=2, af=10, ao=12, ar=0.93, r_f=0.0, l_f=0.0, r_g=0.0, l_g=0.0, p=0.0, o=0.06),
+        key(0.13, "out", hip=0.62, lean=28, af=-30, ao=12, nod=-14),
+        key(0.24, hip=0.99, lean=2, af=62, ao=20, r_g=0.0, l_g=0.0, r_f=0.0, l_f=0.0, p=-30, nod=-8),
+        key(0.36, hip=0.99, af=172, ao=24, ar=0.98, r_g=0.18, l_g=0.36, r_f=-0.22, l_f=0.16, mouth=0.6, smile=1),
+        key(0.62, r_g=0.16, l_g=0.3, r_f=-0.2, l_f=0.16, p=-20, af=164, ao=30),
+        key(0.9, r_f=0.02, l_f=0.06, r_g=0.0, l_g=0.0, p=-12, af=60, ao=34, hip=0.97, mouth=0.2),
         key(1.0, lean=2, nod=0),
     ), width=0.72, height=1.34),
     "swim": Stance(1.5, (
@@ -165,4 +165,4 @@ STANCES: Mapping[str, Stance] = MappingProxyType({
         key(0.45, lean=-16, af=58, ar=0.56, el=0.3, nod=4),
         key(0.6, lean=-14, af=48, ar=0.62),
     ), bent=True, width=0.78, height=0.72),
-})
+})  # fmt: skip

@@ -24,8 +24,8 @@ class Tones:
     @property
     def dim(self) -> float:
         """How bright skin is under this light, 0 to 1."""
-        lit = self.light.lit
-        return 0.62 + 0.38 * (0.3 * lit.r + 0.59 * lit.g + 0.11 * lit.b) / 255
+        middle = self.light.lit.mixed(self.light.shade, 0.5)
+        return min(1.0, 0.54 + 0.52 * (0.3 * middle.r + 0.59 * middle.g + 0.11 * middle.b) / 255)
 
     def skin(self, color: Color, far: bool = False) -> Color:
         """A colour of the body itself: darker in a dark scene, of the same hue."""
@@ -52,7 +52,9 @@ class Tones:
         """The skin's gradient from its lit to its shaded side."""
         start, end = (start, end) if self.side <= 0 else ((-start[0], start[1]), (-end[0], end[1]))
         base = self.skin(color, far)
-        return Linear(start, end, (Stop(0.0, base.mixed(self.skin(WHITE), 0.08)), Stop(0.5, base), Stop(1.0, shadow(base))))
+        return Linear(
+            start, end, (Stop(0.0, base.mixed(self.skin(WHITE), 0.08)), Stop(0.5, base), Stop(1.0, shadow(base)))
+        )
 
     def edged(self, fill: Linear) -> Linear:
         """The gradient with a thin rim of light at its lit edge, where the scene has a rim light."""
