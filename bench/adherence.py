@@ -70,7 +70,7 @@ class Reader:
 
     def has(self, scene: Scene, thing: str) -> bool:
         """Whether a thing leads the scene, or is held by one that does."""
-        return self.index(scene, thing) is not None or any(lead.holds == self.name(thing) for lead in scene.leads)
+        return self.index(scene, thing) is not None or any(lead.holds and lead.holds.name == self.name(thing) for lead in scene.leads)
 
     def index(self, scene: Scene, thing: str) -> int | None:
         """The index of the lead that the word stands for."""

@@ -34,12 +34,14 @@ class PersonPuppet:
         clothes = rgb(TINTS[actor.color]) if actor.color in TINTS else None
         hair = rgb(TINTS[actor.person.hair]) if actor.person.hair in TINTS else None
         look = choose_look(actor.person.who, actor.person.outfit, rng, clothes, hair)
-        held = pack[actor.holds] if actor.holds in pack else None
+        held = pack[actor.holds.art] if actor.holds and actor.holds.art in pack else None
+        held_height = min(0.62, actor.holds.metres / 1.7) if actor.holds else 0.0
         side = actor.motion in SEEN_FROM_THE_SIDE
         self.actor = actor
         self.person = Person(
             canvas, look, actor.size, actor.motion.value, actor.action, "side" if side else "front", actor.facing,
-            scenery.light, scenery.rim, scenery.shadow if actor.base is None else 0.0, held, actor.phase,
+            light=scenery.light, rim=scenery.rim, shadow=scenery.shadow if actor.base is None else 0.0, held=held,
+            held_height=held_height, phase=actor.phase,
         )  # fmt: skip
 
     def draw(self, pose: Pose, context: MotionContext, t: float) -> None:

@@ -24,6 +24,12 @@ TRAVELLING = STEPPING | {Motion.FLY, Motion.SWIM, Motion.SKATE, Motion.RIDE, Mot
 """The motions that lead somewhere."""
 
 
+OF_THE_BODY = STEPPING | {
+    Motion.STAND, Motion.SIT, Motion.LIE, Motion.KNEEL, Motion.SQUAT, Motion.JUMP, Motion.DANCE, Motion.SKATE,
+}  # fmt: skip
+"""The motions that a person's own joints show; of the pose they need only the place and the steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """One subject in the clip: its height, its first x, and its offset in periodic motions (`phase`, 0 to 1).
@@ -51,7 +57,7 @@ class Actor:
     behind_base: bool = False
     person: Person | None = None
     action: str = ""
-    holds: str = ""
+    holds: Subject | None = None
     art: str = ""
     look: int = 0
     """Which of many looks a person has: the seed of it."""
@@ -129,7 +135,9 @@ def pose(actor: Actor, context: MotionContext, t: float, carrier: Pose | None = 
     if carrier is not None:
         return _carried(actor, context, t, carrier)
     x = actor.x + actor.velocity * t - context.scroll(t)
-    rest = Pose(x, context.ground + actor.row - actor.raised, actor.raised, facing=actor.facing)
+    rest = Pose(x, context.ground + actor.row - actor.raised, max(0.0, actor.raised), facing=actor.facing)
+    if actor.person is not None and actor.motion in OF_THE_BODY:
+        return replace(rest, step=_steps(actor, t))
     return MOVES[actor.motion](actor, context, t, rest)
 
 
@@ -198,9 +206,13 @@ def _travel(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
         return _stand(actor, context, t, rest)
     strength = {Motion.RUN: 1.0, Motion.WALK: 0.42}.get(actor.motion, 0.25)
     sway = 0.012 * context.geometry.width * math.sin(TAU * (t / 3.1 + actor.phase))
+    return gait(actor, _steps(actor, t), replace(rest, x=rest.x + sway), strength)
+
+
+def _steps(actor: Actor, t: float) -> float:
+    """How many whole steps the actor has taken: as many as its way is strides long, but no more than legs can."""
     stride = STRIDE.get(actor.motion, 0.5) * actor.size * (0.8 if actor.subject.rig in ROLLERS else 1.0)
-    step = min(abs(actor.velocity) * t / stride, 3.2 * t) + actor.phase
-    return gait(actor, step, replace(rest, x=rest.x + sway), strength)
+    return min(abs(actor.velocity) * t / stride, 3.2 * t) + actor.phase
 
 
 def _glide(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:

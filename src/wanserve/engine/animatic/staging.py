@@ -85,7 +85,8 @@ def _heights(scene: Scene, geometry: Geometry) -> list[float]:
     if not true:
         return []
     tallest = max(true)
-    top = min(0.74, max(0.2, 0.36 * math.pow(tallest / 0.3, 0.17))) * geometry.unit
+    people = any(lead.person is not None for lead in scene.leads)
+    top = min(0.74, max(0.56 if people else 0.2, 0.36 * math.pow(tallest / 0.3, 0.17))) * geometry.unit
     return [top * max(0.16, math.pow(metres / tallest, SOFTENED)) for metres in true]
 
 

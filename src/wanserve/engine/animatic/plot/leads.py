@@ -199,8 +199,12 @@ def _with_related(lexicon: Lexicon, mains: list[Mention], here: list[Mention]) -
 
 
 def _root(mention: Mention) -> Mention | None:
+    """Who or what a mention hangs on: past parts, clothes, and what is only held or worn."""
     owner = mention.owner
-    while owner is not None and owner.kind in (Kind.PART, Kind.CLOTHES) and owner.owner is not None:
+    while owner is not None and owner.owner is not None:
+        carried = owner.link in ("hold", "wear") and owner.owner.kind is Kind.PERSON
+        if owner.kind not in (Kind.PART, Kind.CLOTHES) and not carried:
+            break
         owner = owner.owner
     return owner
 
@@ -257,13 +261,13 @@ def _lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: set[s
         min(MAX_COUNT, max(mention.count, COUNTS.get(mention.name, 1))),
         "" if color in without else color,
         mention.size,
-        _motion(subject, verbs, bool(person)),
+        _motion(subject, verbs, bool(person), action),
         mention.way,
         SIDES.get(mention.side, ""),
         person=person,
         action=action,
         activity=_activity(lexicon, person, verbs),
-        holds="" if held in without else held,
+        holds=None if held in without else lexicon.subjects.get(held),
     )
     return lead
 
@@ -373,9 +377,10 @@ def _hands(lexicon: Lexicon, findings: Findings, mention: Mention, verbs: list[V
     return held, action or ("hold" if held else "")
 
 
-def _motion(subject: Subject, verbs: list[Verb], person: bool) -> Motion:
+def _motion(subject: Subject, verbs: list[Verb], person: bool, action: str) -> Motion:
     """The first motion that is named; any other takes precedence over standing. Else what suits the subject."""
-    named = [Motion(v.motion) for v in verbs if v.motion and not (v.object == "play" and v is not verbs[-1])]
+    busy = bool(action) or len(verbs) > 1
+    named = [Motion(v.motion) for v in verbs if v.motion and not (v.object == "play" and busy)]
     moving = [m for m in named if m is not Motion.STAND]
     if named:
         return _possible((moving or named)[0], subject, person)
@@ -394,8 +399,12 @@ def _possible(motion: Motion, subject: Subject, person: bool) -> Motion:
 
 
 def _with_vehicles(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> tuple[Lead, ...]:
-    """The leads, and after them what somebody rides that the verb alone names: "a person is skateboarding"."""
+    """The leads, and after them their kites, and what they ride that the verb alone names: "somebody is skateboarding"."""
     for at, mention in enumerate(taken):
+        held = leads[at].holds
+        if held is not None and held.name == "kite" and len(leads) < MAX_LEADS:
+            leads[at] = replace(leads[at], holds=None, action="pull")
+            leads.append(Lead(held, leads[at].count, motion=Motion.FLOAT))
         prop = next((v.prop for v in mention.verbs if v.object == "ride" and v.prop), "")
         if not prop or leads[at].relation or leads[at].activity or prop not in lexicon.subjects or len(leads) >= MAX_LEADS:
             continue
