@@ -35,7 +35,7 @@ class PersonPuppet:
         hair = rgb(TINTS[actor.person.hair]) if actor.person.hair in TINTS else None
         look = choose_look(actor.person.who, actor.person.outfit, rng, clothes, hair)
         held = pack[actor.holds.art] if actor.holds and actor.holds.art in pack else None
-        held_height = min(0.62, actor.holds.metres / 1.7) if actor.holds else 0.0
+        held_height = min(0.7, actor.holds.metres / 1.5) if actor.holds else 0.0
         side = actor.motion in SEEN_FROM_THE_SIDE
         self.actor = actor
         self.person = Person(

@@ -30,7 +30,7 @@ from wanserve.engine.animatic.sizes import extent
 SPACING = 1.06
 """The width reserved for a subject, as a multiple of its own width."""
 
-CARRIED = frozenset({Relation.ON, Relation.RIDING, Relation.IN, Relation.ABOVE})
+CARRIED = frozenset({Relation.ON, Relation.RIDING, Relation.IN, Relation.ABOVE, Relation.UNDER})
 ROWS = (0.0, -0.05, 0.035, -0.025, 0.055)
 """How far in front of the ground line the subjects stand in turn, in units of the frame."""
 
@@ -63,7 +63,8 @@ def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random
     facing = rng.choice((-1, 1))
     heights = _heights(scene, geometry)
     stands = [_stand(i, lead, heights[i], facing, geometry, rng, pack) for i, lead in enumerate(scene.leads)]
-    ground = [s for s in stands if not _is_carried(s.lead, scene)]
+    carriers = _carriers(scene)
+    ground = [s for s in stands if s.index not in carriers]
     shrink = _fit(_in_order(ground, scene), geometry)
     for each in stands:
         each.members = [replace(m, size=m.size * shrink) for m in each.members]
@@ -75,7 +76,7 @@ def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random
     for row, each in enumerate(ordered):
         placed[each.index] = len(actors)
         actors += _members(each, row, len(ordered), scene, scenery, geometry, rng, pack)
-    _carry(stands, scene, placed, actors, pack)
+    _carry(stands, carriers, placed, actors, pack)
     return _turned(_in_motion(actors, scene, geometry), scene)
 
 
@@ -125,14 +126,28 @@ def _stand(
     return Stand(index, lead, members, width * (1 + 0.72 * (lead.count - 1)))
 
 
-def _is_carried(lead: Lead, scene: Scene) -> bool:
-    """Whether another lead carries this one. Two that carry each other stand on the ground."""
-    if lead.to is None or lead.to >= len(scene.leads):
-        return False
-    other = scene.leads[lead.to]
-    if lead.relation is Relation.UNDER:
-        return False
-    return lead.relation in CARRIED and other is not lead and not (other.relation in CARRIED and other.to is not None and scene.leads[other.to] is lead)
+def _carriers(scene: Scene) -> dict[int, tuple[int, Relation]]:
+    """Who carries whom: from the index of a lead to that of its carrier, and how it is carried.
+
+    What is under something large stands at its foot; of two things of one size the upper one lies on the lower one.
+    """
+    carriers: dict[int, tuple[int, Relation]] = {}
+    for index, lead in enumerate(scene.leads):
+        if lead.to is None or lead.to >= len(scene.leads) or lead.to == index:
+            continue
+        carried, carrier, relation = index, lead.to, lead.relation
+        if relation is Relation.UNDER and scene.leads[carrier].subject.metres < 1.8 * lead.subject.metres:
+            carried, carrier, relation = carrier, index, Relation.ON
+        if relation in CARRIED and carried not in carriers and not _leads_to(carriers, carrier, carried):
+            carriers[carried] = (carrier, relation)
+    return carriers
+
+
+def _leads_to(carriers: dict[int, tuple[int, Relation]], start: int, end: int) -> bool:
+    """Whether the carrier is itself carried, at the end of the chain, by the other."""
+    while start in carriers:
+        start = carriers[start][0]
+    return start == end
 
 
 def _in_order(stands: list[Stand], scene: Scene) -> list[Stand]:
@@ -225,30 +240,41 @@ def _raised(member: Actor, scene: Scene, scenery: Scenery, geometry: Geometry, s
     return 0.0
 
 
-def _carry(stands: list[Stand], scene: Scene, placed: dict[int, int], actors: list[Actor], pack: ArtPack) -> None:
+def _carry(
+    stands: list[Stand],
+    carriers: dict[int, tuple[int, Relation]],
+    placed: dict[int, int],
+    actors: list[Actor],
+    pack: ArtPack,
+) -> None:
     """Put those that are carried on their carriers, which stand already."""
-    waiting = [s for s in stands if s.index not in placed]
+    waiting = [s for s in stands if s.index in carriers]
     while waiting:
-        ready = [s for s in waiting if s.lead.to in placed] or waiting
-        for each in ready:
-            waiting.remove(each)
-            at = placed.get(each.lead.to if each.lead.to is not None else -1, 0)
-            placed[each.index] = len(actors)
-            actors += [_carried(each, nth, at, actors, scene, pack) for nth in range(len(each.members))]
+        each = next(s for s in waiting if carriers[s.index][0] in placed)
+        waiting.remove(each)
+        carrier, relation = carriers[each.index]
+        at = placed[carrier]
+        placed[each.index] = len(actors)
+        actors += [_carried(each, nth, at, actors, relation, pack) for nth in range(len(each.members))]
 
 
-def _carried(each: Stand, nth: int, at: int, actors: list[Actor], scene: Scene, pack: ArtPack) -> Actor:
-    """One that is carried: its feet on top of the carrier, on its seat, or inside of it."""
-    member, carrier = each.members[nth], actors[min(at + nth, len(actors) - 1)] if _one_each(each, at, actors) else actors[at]
+def _carried(each: Stand, nth: int, at: int, actors: list[Actor], relation: Relation, pack: ArtPack) -> Actor:
+    """One that is carried: its feet on top of the carrier, on its seat, inside of it, or beside its foot."""
+    own = _one_each(each, at, actors)
+    member, carrier = each.members[nth], actors[at + nth] if own else actors[at]
     wide, tall = extent(carrier, pack)
-    count = 1 if _one_each(each, at, actors) else len(each.members)
+    count = 1 if own else len(each.members)
     dx = (nth - (count - 1) / 2) * min(wide / max(1, count), extent(member, pack)[0] * 0.9)
-    relation = each.lead.relation
     up, behind = _seat(member, carrier, tall, relation)
-    if relation is not Relation.ABOVE and member.size > 0.9 * tall and member.person is None and not carrier.subject.animate:
+    if behind and carrier.subject.rig is Rig.BOAT:
+        dx -= 0.26 * wide
+    if relation is Relation.UNDER:
+        dx += 0.1 * wide
+    elif relation is not Relation.ABOVE and member.size > 0.9 * tall and not member.subject.animate:
         member = replace(member, size=max(0.5 * member.size, 0.9 * tall))
     facing = carrier.facing if relation is Relation.RIDING else member.facing
-    return replace(member, base=actors.index(carrier), offset=(dx, up), behind_base=behind, facing=facing, row=carrier.row)
+    row = carrier.row + (0.5 if relation is Relation.UNDER else 0.0)
+    return replace(member, base=actors.index(carrier), offset=(dx, up), behind_base=behind, facing=facing, row=row)
 
 
 def _one_each(each: Stand, at: int, actors: list[Actor]) -> bool:
@@ -262,8 +288,12 @@ def _seat(member: Actor, carrier: Actor, tall: float, relation: Relation) -> tup
     name, rig = carrier.subject.name, carrier.subject.rig
     if relation is Relation.ABOVE:
         return tall * 1.18, False
-    if relation is Relation.IN:
+    if relation is Relation.UNDER:
+        return 0.0, False
+    if relation is Relation.IN and rig not in VEHICLES:
         return tall * 0.32, True
+    if relation is Relation.IN:
+        return _ride(member, carrier, tall)
     if relation is Relation.RIDING:
         return _ride(member, carrier, tall)
     if name in STAND_ON_SEAT:
@@ -280,10 +310,10 @@ def _ride(member: Actor, carrier: Actor, tall: float) -> tuple[float, bool]:
     if tall < 0.35 * member.size:
         return tall * 0.9, False
     if rig is Rig.BOAT:
-        return tall * 0.3, True
+        return min(tall * 0.16, 0.3 * member.size), True
     if carrier.subject.name in ("bicycle", "motorcycle", "scooter", "tricycle", "unicycle", "motor scooter"):
         return tall * 0.62 - 0.3 * member.size, False
-    return tall * 0.3, True
+    return tall - 0.52 * member.size, True
 
 
 def _in_motion(actors: list[Actor], scene: Scene, geometry: Geometry) -> list[Actor]:

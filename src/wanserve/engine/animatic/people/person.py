@@ -71,7 +71,7 @@ def _lowered(stance: str, build: Build) -> float:
 
 def _grown(grip: Grip, height: float) -> Grip:
     """The grip of a thing that is taller than the action expects: near its foot, like an umbrella or a flag."""
-    return replace(grip, height=height, up=0.06) if height > 1.2 * grip.height else grip
+    return replace(grip, height=height, up=0.02) if height > 1.2 * grip.height else grip
 
 
 class Person:
@@ -157,7 +157,7 @@ class Person:
     def _add_body(self, held: Art | None, light: Light) -> None:
         """Add all parts from the furthest to the nearest."""
         bent = stance_of(self.stance).bent
-        if held is not None and self.grip.height > LARGE:
+        if held is not None and self.grip is not self.deed.grip and self.grip.height > LARGE:
             self._add_held(held, light)
             held = None
         self._add_behind()

@@ -44,6 +44,13 @@ OBJECT_RELATIONS = {
 DRAWN_BESIDE = frozenset({"left of", "right of", "with", "verb", "beside"})
 """The links of a thing that is a place too, by which it is drawn beside its owner: "on the bridge" is only the place."""
 
+SEATS = frozenset({"chair", "sofa", "bench", "armchair", "stool", "seat", "throne", "bed", "swing", "rocking horse"})
+VEHICLES_OF = {
+    "person-biking": "bicycle", "person-mountain-biking": "bicycle", "person-surfing": "surfboard", "skier": "skis",
+    "snowboarder": "snowboard", "person-rowing-boat": "canoe",
+}  # fmt: skip
+"""What an animal rides that does what only people have a picture of."""
+
 INVERSE = {
     Relation.LEFT_OF: Relation.RIGHT_OF, Relation.RIGHT_OF: Relation.LEFT_OF, Relation.ON: Relation.UNDER,
     Relation.UNDER: Relation.ON, Relation.ABOVE: Relation.UNDER, Relation.IN_FRONT_OF: Relation.BEHIND,
@@ -291,7 +298,7 @@ def _related(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> list[
         if not leads[at].relation:
             for each in (at, *_joined(taken, at)):
                 if not leads[each].relation:
-                    leads[each] = _settled(replace(leads[each], relation=relation, to=index))
+                    leads[each] = _settled(replace(leads[each], relation=relation, to=index), leads[index])
         elif relation in INVERSE:
             leads[index] = replace(leads[index], relation=INVERSE[relation], to=at)
     return leads
@@ -307,8 +314,11 @@ def _joined(taken: list[Mention], at: int) -> list[int]:
     return joined
 
 
-def _settled(lead: Lead) -> Lead:
-    """The lead with the motion that its relation brings along: who chases runs, who stands on something stands."""
+def _settled(lead: Lead, other: Lead) -> Lead:
+    """The lead with the motion that its relation to another brings along: who chases runs, who is on a chair sits."""
+    seated = lead.relation is Relation.ON and other.subject.name in SEATS
+    if seated and lead.person is not None and lead.motion is Motion.STAND:
+        return replace(lead, motion=Motion.SIT)
     if lead.relation in (Relation.CHASING, Relation.FOLLOWING) and lead.motion is Motion.STAND:
         return replace(lead, motion=Motion.RUN if lead.relation is Relation.CHASING else Motion.WALK)
     resting = lead.relation in (Relation.ON, Relation.USING, Relation.IN, Relation.UNDER)
@@ -406,10 +416,12 @@ def _with_vehicles(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) ->
             leads[at] = replace(leads[at], holds=None, action="pull")
             leads.append(Lead(held, leads[at].count, motion=Motion.FLOAT))
         prop = next((v.prop for v in mention.verbs if v.object == "ride" and v.prop), "")
+        prop = prop or next((VEHICLES_OF[v.activity] for v in mention.verbs if v.activity in VEHICLES_OF), "")
         if not prop or leads[at].relation or leads[at].activity or prop not in lexicon.subjects or len(leads) >= MAX_LEADS:
             continue
-        leads[at] = _settled(replace(leads[at], relation=Relation.RIDING, to=len(leads)))
-        leads.append(Lead(lexicon.subjects[prop], motion=OWN_MOTION.get(lexicon.subjects[prop].rig, Motion.RUN)))
+        vehicle = Lead(lexicon.subjects[prop], motion=OWN_MOTION.get(lexicon.subjects[prop].rig, Motion.RUN))
+        leads[at] = _settled(replace(leads[at], relation=Relation.RIDING, to=len(leads)), vehicle)
+        leads.append(vehicle)
     return tuple(leads)
 
 

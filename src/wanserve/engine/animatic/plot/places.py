@@ -64,7 +64,7 @@ class Place:
 
 def choose_place(findings: Findings, cast: Cast, weather: Weather) -> Place:
     """Choose the place of a scene."""
-    scored = [(score, -i, m.place) for i, m in enumerate(findings.mentions) if (score := _score(m, cast)) > 0]
+    scored = [(score, -i, m.place or m.hint) for i, m in enumerate(findings.mentions) if (score := _score(m, cast)) > 0]
     if findings.names.get("ground"):
         scored.append((2.2, 0, findings.first("ground")))
     named = max(scored)[2] if scored else ""
@@ -76,11 +76,11 @@ def choose_place(findings: Findings, cast: Cast, weather: Weather) -> Place:
 
 def _score(mention: Mention, cast: Cast) -> float:
     """How likely this mention is the scene's place: 0 where it cannot be."""
-    if not mention.place or mention in cast.taken or mention.link in ("like", "wear", "hold", "ride", "drive"):
+    if not (mention.place or mention.hint) or (mention in cast.taken and not mention.hint) or mention.link in ("like", "wear", "hold", "ride", "drive"):
         return 0
     inside = mention.link in INSIDE
     score = 4.0 if inside else (3.0 if mention.link in NEAR else 2.5)
-    if mention.kind is Kind.PART:
+    if mention.kind is Kind.PART or not mention.place:
         score = 1.5 if inside else 0.6
     elif mention.kind is not Kind.PLACE:
         score = 2.0 if inside or mention.link in NEAR else 0.8
@@ -131,6 +131,9 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
     if not cast.leads:
         return name
     first = cast.leads[0]
+    if first.relation in (Relation.RIDING, Relation.IN, Relation.ON) and first.to is not None:
+        carrier = cast.leads[first.to]
+        first = carrier if carrier.subject.medium is Medium.FLOAT else first
     jumps = first.motion in (Motion.JUMP, Motion.FLY)
     if first.subject.rig is Rig.FISH and first.relation is not Relation.ON:
         if name in SEAS and not jumps:
@@ -139,7 +142,7 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
             return "sea"
         return name if named else "underwater"
     if first.subject.medium is Medium.FLOAT and name not in WATERS:
-        return "sea" if name in ("meadow", "beach", "sky", "hills") else name
+        return name if named and name not in ("meadow", "beach", "sky", "hills") else "sea"
     if first.subject.medium is Medium.FLOAT and name == "beach":
         return "sea"
     if first.motion is Motion.SWIM and name in LAND - {"beach"}:
