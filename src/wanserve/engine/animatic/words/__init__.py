@@ -1,0 +1,1 @@
+"""What the engine has words for: its subjects, activities and roles, and what it knows to have no picture for."""
