@@ -30,7 +30,7 @@ TABLES = ("subjects", "activities", "roles")
 NOT_READ = frozenset({"subjects", "removals", "scenic"})
 """Tables of lexicon.json without words of their own: removals matter in the negative prompt only."""
 
-LEAST = 3.0
+LEAST = 2.8
 """The least frequency of a Chinese stop word, as the logarithm of its count in a thousand million words."""
 
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 SHORTEST, LONGEST = 2, 6
 """How many characters a word has that is looked at."""
 
 NATURE = frozenset("山海河湖岛街林雨雪雾夜月冰草花树云风车船桥")
-AROUND = frozenset("上下里中内外边面顶腰坡脚谷间岸底旁畔头口浪滩景色夜天地区湾村路道光雪雨冰林石岩洞风水点滴丛")
+AROUND = frozenset("上下里中内外滨洋流泊堤峡崖脊麓际沙边面顶腰坡脚谷间岸底旁畔头口浪滩景色夜天地区湾村路道光雪雨冰林石岩洞风水点滴丛")
 """A word of one of NATURE and one of AROUND, like the shore of a sea, means the first."""
 
-COMPLEMENTS = frozenset("来去上下进出过回到向着了起开入动")
+COMPLEMENTS = frozenset("来去上下进出过回到向着了起开入动越离行翔舞跃奔")
 """After a verb's character they say where to, and it keeps its meaning."""
 
 POINTERS = frozenset("这那该某每各此几半一两三四五六七八九十好老小大新旧")
@@ -30,6 +31,12 @@ HEADS = frozenset(
 
 OBJECTS = frozenset("鱼鸟猫狗羊猪鸭船花树茶汤鼓旗伞剑刀枪箭灯纸车杯桥塔")
 """And those that a verb which ends in them has as its object: 养猫."""
+
+SURE = 4.0
+"""How common a stop word must be to end in what a word of the tables begins with: 放风 would break 放风筝."""
+
+RARE = 3.5
+"""And a name."""
 
 PERIODS = frozenset("年月日天次岁点分时倍成级种者层期届季章路号")
 
@@ -51,6 +58,15 @@ class Tables:
                 found.append((at, word[at : at + size]))
             at += max(1, size)
         return found
+
+    def overlaps(self, word: str) -> bool:
+        """Whether a longer word of the tables may begin within the word and end after it, like 风筝 after 放风."""
+        return any(word[at:] in self.starts for at in range(1, len(word)))
+
+    @cached_property
+    def starts(self) -> frozenset[str]:
+        """What the words of two and more characters begin with, without their last character."""
+        return frozenset(word[:n] for word in self.words for n in range(1, len(word)))
 
     def thing(self, word: str) -> str | None:
         """The subject that the word names, if any."""
@@ -79,7 +95,7 @@ def sort_words(
             continue
         if _is_kind(tables, word, part, found):
             kinds[word] = tables.thing(found[-1][1]) or ""
-        elif not _means_it(tables, word, part, found):
+        elif not _means_it(tables, word, part, found) and not _may_straddle(tables, word, part, frequency):
             stops.add(word)
     for word, subject in decided.items():
         if word in tables.words or subject is None or not tables.inside(word):
@@ -94,11 +110,17 @@ def sort_words(
 def _is_kind(tables: Tables, word: str, part: str, found: list[tuple[int, str]]) -> bool:
     """Whether the word is a noun for the subject at its end, and its other characters would be misread: 金枪鱼, 牛车."""
     at, last = found[-1]
-    if at + len(last) != len(word) or len(found) < 2 or part[0] != "n" or part in NAMES:
+    if at + len(last) != len(word) or len(found) < 2 or part != "n":
         return False
-    if any(tables.only(inner, "colors", "numbers", "negations", "directions") for _, inner in found[:-1]):
+    if not all(tables.only(inner, "subjects", "settings", "hints", "times", "weathers") for _, inner in found[:-1]):
         return False
     return tables.thing(last) is not None and (len(last) > 1 or last in HEADS)
+
+
+def _may_straddle(tables: Tables, word: str, part: str, frequency: float) -> bool:
+    """Whether the word would more often break a word of the tables in two than protect what is inside it."""
+    doubtful = part[0] in "vf" or (part in NAMES and frequency < RARE) or part == "ns"
+    return doubtful and frequency < SURE and tables.overlaps(word)
 
 
 def _means_it(tables: Tables, word: str, part: str, found: list[tuple[int, str]]) -> bool:
@@ -109,8 +131,8 @@ def _means_it(tables: Tables, word: str, part: str, found: list[tuple[int, str]]
     if part[0] in NUMERALS and found[0][0] == 0 and tables.only(found[0][1], "numbers"):
         return word[-1] not in PERIODS
     if part in NAMES:
-        return False
-    if word[0] in POINTERS and ends and len(found) == 1 and len(last) == len(word) - 1:
+        return part in ("l", "nz") and ends and len(last) > 1 and tables.thing(last) is not None
+    if word[0] in POINTERS and ends and at <= 2 and tables.thing(last) is not None:
         return True
     if covered and len(found) < len(word) and part[0] in "nvsfa":
         return True
@@ -127,6 +149,8 @@ def _verb_means_it(tables: Tables, word: str, found: list[tuple[int, str]], *, e
     if at == 0 and tables.only(inner, "motions") and all(c in COMPLEMENTS for c in word[len(inner) :]):
         return True
     last = found[-1][1]
+    if ends and tables.only(last, "motions"):
+        return True
     return ends and tables.thing(last) is not None and (len(last) > 1 or last in OBJECTS)
 
 

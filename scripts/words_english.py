@@ -20,9 +20,8 @@ NOUNS = 0.6
 
 TOO_WIDE = frozenset(
     """
-    vehicle tool animal beast plant building structure vessel instrument equipment container clothing clothes clothing food
-    meat drink liquor vegetables vegetable toys toy papers money tools furniture utensils cutlery monument heart
-    adult person house seat machine box bag dish gun knife weapon ball field game medicine document
+    vehicle tool animal beast plant building structure vessel instrument equipment container clothing clothes food meat drink liquor vegetables vegetable toys toy papers money tools furniture utensils cutlery monument heart
+    adult person house seat machine barricade roadblock construction box bag dish gun knife weapon ball field game medicine document
     """.split()
 )
 """Subjects' words that are no good for what is below them in WordNet: a bulldozer is no car."""
