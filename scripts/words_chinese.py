@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-SHORTEST, LONGEST = 2, 6
-"""How many characters a word has that is looked at."""
-
 NATURE = frozenset("山海河湖岛街林雨雪雾夜月冰草花树云风车船桥")
-AROUND = frozenset("上下里中内外滨洋流泊堤峡崖脊麓际沙边面顶腰坡脚谷间岸底旁畔头口浪滩景色夜天地区湾村路道光雪雨冰林石岩洞风水点滴丛")
+AROUND = frozenset(
+    "上下里中内外滨洋流泊堤峡崖脊麓际沙边面顶腰坡脚谷间岸底旁畔头口浪滩景色夜天地区湾村路道光雪雨冰林石岩洞风水点滴丛"
+)
 """A word of one of NATURE and one of AROUND, like the shore of a sea, means the first."""
 
 COMPLEMENTS = frozenset("来去上下进出过回到向着了起开入动越离行翔舞跃奔")
@@ -88,22 +87,16 @@ def sort_words(
     stops: set[str] = set()
     kinds: dict[str, str] = {}
     for word, frequency, part in dictionary:
-        if word in tables.words or word in decided or frequency < least or not SHORTEST <= len(word) <= LONGEST:
-            continue
         found = tables.inside(word)
-        if not found:
+        if word in tables.words or word in decided or frequency < least or not found:
             continue
         if _is_kind(tables, word, part, found):
             kinds[word] = tables.thing(found[-1][1]) or ""
         elif not _means_it(tables, word, part, found) and not _may_straddle(tables, word, part, frequency):
             stops.add(word)
-    for word, subject in decided.items():
-        if word in tables.words or subject is None or not tables.inside(word):
-            continue
-        if subject:
-            kinds[word] = subject
-        else:
-            stops.add(word)
+    chosen = {w: what for w, what in decided.items() if what is not None and w not in tables.words and tables.inside(w)}
+    kinds |= {word: subject for word, subject in chosen.items() if subject}
+    stops |= {word for word, subject in chosen.items() if not subject}
     return sorted(stops), dict(sorted(kinds.items()))
 
 
@@ -132,15 +125,19 @@ def _means_it(tables: Tables, word: str, part: str, found: list[tuple[int, str]]
         return word[-1] not in PERIODS
     if part in NAMES:
         return part in ("l", "nz") and ends and len(last) > 1 and tables.thing(last) is not None
-    if word[0] in POINTERS and ends and at <= 2 and tables.thing(last) is not None:
-        return True
-    if covered and len(found) < len(word) and part[0] in "nvsfa":
-        return True
-    if word[0] in NATURE and all(c in AROUND for c in word[1:]):
+    if _points_at_it(tables, word, found) or (covered and len(found) < len(word) and part[0] in "nvsfa"):
         return True
     if part[0] == "v":
         return _verb_means_it(tables, word, found, ends=ends)
     return ends and part[0] in "nsf" and _end_means_it(tables, last, word)
+
+
+def _points_at_it(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
+    """Whether it is a word for a thing after a word for which one, or for a part of nature with its surroundings."""
+    at, last = found[-1]
+    if word[0] in POINTERS and at <= 2 and at + len(last) == len(word) and tables.thing(last) is not None:
+        return True
+    return word[0] in NATURE and all(c in AROUND for c in word[1:])
 
 
 def _verb_means_it(tables: Tables, word: str, found: list[tuple[int, str]], *, ends: bool) -> bool:

@@ -18,14 +18,6 @@ COMMON = 2.2
 NOUNS = 0.6
 """The least share of a word's counted uses that must be the noun's."""
 
-TOO_WIDE = frozenset(
-    """
-    vehicle tool animal beast plant building structure vessel instrument equipment container clothing clothes food meat drink liquor vegetables vegetable toys toy papers money tools furniture utensils cutlery monument heart
-    adult person house seat machine barricade roadblock construction box bag dish gun knife weapon ball field game medicine document
-    """.split()
-)
-"""Subjects' words that are no good for what is below them in WordNet: a bulldozer is no car."""
-
 
 @dataclass(frozen=True)
 class Synset:
@@ -94,10 +86,15 @@ def _lines(file: Path) -> Iterable[str]:
 
 @dataclass(frozen=True)
 class English:
-    """What the tables and the reviewers say of English: the words that are taken, of the subjects and the decisions."""
+    """What the tables and the reviewers say of English.
+
+    `taken` are the words that the tables have. Words that are `wide` are no good for what is below them in WordNet: a
+    bulldozer is a vehicle, but no car.
+    """
 
     taken: frozenset[str]
     subjects: dict[str, list[str]]
+    wide: frozenset[str]
     decided: dict[str, str | None]
     frequency: Callable[[str], float]
 
@@ -107,7 +104,7 @@ def kinds_of(net: WordNet, english: English) -> dict[str, str]:
 
     The reviewers' word is the last one, and only they say "": WordNet holds too much that nobody would draw.
     """
-    anchors = _anchors(net, english.subjects)
+    anchors = _anchors(net, english)
     kinds: dict[str, str] = {}
     for word, first in _common(net, english):
         found = next((anchors[s] for s in net.upwards(first, DEPTH) if s in anchors), "")
@@ -137,13 +134,13 @@ def _common(net: WordNet, english: English) -> Iterator[tuple[str, str]]:
             yield word, senses[0]
 
 
-def _anchors(net: WordNet, subjects: dict[str, list[str]]) -> dict[str, str]:
+def _anchors(net: WordNet, english: English) -> dict[str, str]:
     """The meaning that each subject's words stand for: the first that one can see. A subject's own name goes first."""
     anchors: dict[str, str] = {}
-    named = [(name, name) for name in subjects]
-    rest = [(name, word) for name, words in subjects.items() for word in words]
+    named = [(name, name) for name in english.subjects]
+    rest = [(name, word) for name, words in english.subjects.items() for word in words]
     for name, word in named + rest:
         seen = [s for s in net.senses.get(word, ()) if net.synsets[s].file in PICTURABLE]
-        if seen and word not in TOO_WIDE:
+        if seen and word not in english.wide:
             anchors.setdefault(seen[0], name)
     return anchors
