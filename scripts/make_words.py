@@ -27,8 +27,8 @@ PACKAGES = ("jieba==0.42.1", "wordfreq==3.1.1")
 TABLES = ("subjects", "activities", "roles")
 """The hand-made tables, each a file beside the made ones."""
 
-NOT_READ = frozenset({"subjects", "removals", "scenic"})
-"""Tables of lexicon.json without words of their own: removals matter in the negative prompt only."""
+QUIET = frozenset({"removals", "scenic"})
+"""Tables of lexicon.json whose Chinese words need no protection: removals matter in the negative prompt only."""
 
 LEAST = 2.8
 """The least frequency of a Chinese stop word, as the logarithm of its count in a thousand million words."""
@@ -40,7 +40,7 @@ def hand_made() -> Iterator[tuple[str, str, dict[str, Any]]]:
         for name, entry in json.loads((ENGINE / f"words/{table}.json").read_text(encoding="utf-8")).items():
             yield table, name, entry
     for table, entries in json.loads((ENGINE / "lexicon.json").read_text(encoding="utf-8")).items():
-        if table not in NOT_READ:
+        if table != "subjects":
             for name, entry in entries.items():
                 yield table, name, entry
 
@@ -92,7 +92,7 @@ def chinese(jieba: Path, review: dict[str, Any], frequency: Any) -> None:
     """Write stop_zh.json and kinds_zh.json."""
     words: dict[str, tuple[tuple[str, str], ...]] = {}
     for table, name, entry in hand_made():
-        for word in entry["zh"]:
+        for word in entry["zh"] if table not in QUIET else ():
             words[word] = (*words.get(word, ()), (table, name))
     tables = Tables(words)
     rows = (line.split() for line in (jieba / "dict.txt").read_text(encoding="utf-8").splitlines())
