@@ -89,6 +89,9 @@ class EnglishReader:
                 return False
         if token.is_any("times", "weathers") and not self.attributes.opened:
             return False
+        introduced = self.attributes.opened or bool(self.attributes.color or self.attributes.size or self.nouns)
+        if token.text in self.lexicon.articled and not introduced:
+            return False
         if not token.is_any("verbs"):
             return True
         if token.form == "ing":

@@ -262,6 +262,9 @@ def _lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: set[s
     worn = _worn(findings, mention)
     color = worn or ("" if person else mention.color or _named_color(lexicon, mention))
     verbs = [v for v in mention.verbs if not v.quiet]
+    role = lexicon.roles.get(mention.name) if person else None
+    if role is not None and not verbs and role.activity in lexicon.verbs:
+        verbs = [lexicon.verbs[role.activity]]
     held, action = _hands(lexicon, findings, mention, verbs) if person else ("", "")
     lead = Lead(
         subject,

@@ -102,11 +102,12 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A kind of person: `who` and `outfit` as `scene.Person` has them."""
+    """A kind of person: `who` and `outfit` as `scene.Person` has them, and the activity that shows best what they do."""
 
     name: str
     who: str
     outfit: str
+    activity: str = ""
 
 
 @dataclass
@@ -120,6 +121,8 @@ class Lexicon:
     words: dict[str, dict[str, str]] = field(default_factory=dict)
     plurals: set[str] = field(default_factory=set)
     forms: dict[str, str] = field(default_factory=dict)
+    articled: set[str] = field(default_factory=set)
+    """The words that are nouns only after an article, a number or an adjective: "a sink"."""
     kinds: set[str] = field(default_factory=set)
     """The words that stand for a subject only because they name a kind of it."""
 
@@ -197,6 +200,12 @@ def key(word: str) -> str:
     return " ".join(PIECE.findall(_normalised(word))).replace("'s", "")
 
 
+def without_article(word: str) -> str:
+    """The word without its article, if it has one."""
+    first, _, rest = word.partition(" ")
+    return rest if rest and first in ("a", "an", "the") else word
+
+
 def is_chinese(text: str) -> bool:
     """Whether the text begins with a Chinese character."""
     return CHINESE[0] <= text[:1] <= CHINESE[1]
@@ -210,17 +219,22 @@ def _add_subjects(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 
 def _add_roles(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
     for name, entry in entries.items():
-        lexicon.roles[name] = Role(name, entry["who"], entry["outfit"])
+        lexicon.roles[name] = Role(name, entry["who"], entry["outfit"], entry.get("activity", ""))
         _add_nouns(lexicon, entry, "roles", name)
 
 
 def _add_nouns(lexicon: Lexicon, entry: Mapping[str, Any], table: str, name: str) -> None:
     for word in _words(entry):
-        lexicon.add(word, table, name)
+        bare = without_article(word)
+        if bare != word or word in entry.get("alone", ()):
+            lexicon.articled.add(bare)
+        lexicon.add(bare, table, name)
+        if entry.get("worn"):
+            lexicon.add(bare, "clothing", "clothing")
     for word in entry["en"]:
-        many = plural(key(word))
+        many = plural(without_article(key(word)))
         lexicon.add(many, table, name)
-        if many != key(word):
+        if many != without_article(key(word)):
             lexicon.plurals.add(many)
     for word in entry.get("plural", ()):
         lexicon.add(key(word), table, name)
