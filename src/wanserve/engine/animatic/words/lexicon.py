@@ -226,7 +226,7 @@ def _add_roles(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 def _add_nouns(lexicon: Lexicon, entry: Mapping[str, Any], table: str, name: str) -> None:
     for word in _words(entry):
         bare = without_article(word)
-        if bare != word or word in entry.get("alone", ()):
+        if bare != word:
             lexicon.articled.add(bare)
         lexicon.add(bare, table, name)
         if entry.get("worn"):
