@@ -15,7 +15,7 @@ from wanserve.engine.animatic.ambient_parts import AmbientParts
 from wanserve.engine.animatic.art import ArtPack
 from wanserve.engine.animatic.camera import ZOOM, ZOOMS, Camera, Window
 from wanserve.engine.animatic.canvas import Band, Canvas, Layer, Painter, Part
-from wanserve.engine.animatic.cast import draw_cast
+from wanserve.engine.animatic.cast import draw_cast, reflect
 from wanserve.engine.animatic.drawing import Item, translation
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, pose
@@ -31,7 +31,9 @@ class ClipRenderer:
     `scaled`: the frames are not of the video's size, and the encoder scales them. The leads in `hidden` are not drawn.
     """
 
-    def __init__(self, painter: Painter, pack: ArtPack, scene: Scene, generation: Generation, hidden: frozenset[int]) -> None:
+    def __init__(
+        self, painter: Painter, pack: ArtPack, scene: Scene, generation: Generation, hidden: frozenset[int]
+    ) -> None:
         self.generation = generation
         self.scaled = scene.move in ZOOMS or scene.style is Style.PIXEL
         width, height = _drawn_size(scene, generation)
@@ -51,6 +53,7 @@ class ClipRenderer:
         self.ambient_parts.add_near(scenery)
         self.puppets = draw_cast(self.canvas, pack, self.actors, scenery, hidden)
         self.strips += [self._images(s, layer) for s, layer in drawn_strips if s.depth > 1]
+        self.puppets += reflect(self.canvas, pack, self.actors, scenery, hidden)
         self.ambient_parts.add_weather(scene, _rng(generation, "weather"), generation.seconds)
         self._add_texture(painter, scene, geo)
         self.pixel_art = scene.style is Style.PIXEL

@@ -39,8 +39,8 @@ class Geometry:
 
     @property
     def frame(self) -> float:
-        """The unit of the frame: its height, or its width where that is less."""
-        return min(float(self.frame_height or self.height), self.width)
+        """The unit of the frame: its height, or a little more than its width where that is less."""
+        return min(float(self.frame_height or self.height), 1.2 * self.width)
 
     @property
     def unit(self) -> float:

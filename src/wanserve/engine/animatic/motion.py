@@ -50,6 +50,8 @@ class Actor:
     lead: int = 0
     color: str = ""
     velocity: float = 0.0
+    until: float = math.inf
+    """Seconds after which it has arrived and stands still."""
     row: float = 0.0
     raised: float = 0.0
     base: int | None = None
@@ -134,7 +136,11 @@ def pose(actor: Actor, context: MotionContext, t: float, carrier: Pose | None = 
     """The actor's pose at time t of the clip; `carrier` is the pose of the actor that carries it."""
     if carrier is not None:
         return _carried(actor, context, t, carrier)
-    x = actor.x + actor.velocity * t - context.scroll(t)
+    x = actor.x + actor.velocity * min(t, actor.until) - context.scroll(t)
+    if t > actor.until:
+        return pose(
+            replace(actor, motion=Motion.STAND, x=x + context.scroll(t), velocity=0.0, until=math.inf), context, t
+        )
     rest = Pose(x, context.ground + actor.row - actor.raised, max(0.0, actor.raised), facing=actor.facing)
     if actor.person is not None and actor.motion in OF_THE_BODY:
         return replace(rest, step=_steps(actor, t))
@@ -227,7 +233,14 @@ def _climb(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     done = math.floor(pulls) + eased((pulls % 1.0) * 1.4)
     room = min(0.45 * context.geometry.frame, _ceiling(actor, context))
     rise = room * min(1.0, 0.15 + done * 0.9 / max(1.0, context.seconds))
-    return replace(rest, y=rest.y - rise, lift=rise, turn=0.05 * math.sin(math.pi * pulls), swing=math.sin(math.pi * pulls), step=pulls)
+    return replace(
+        rest,
+        y=rest.y - rise,
+        lift=rise,
+        turn=0.05 * math.sin(math.pi * pulls),
+        swing=math.sin(math.pi * pulls),
+        step=pulls,
+    )
 
 
 def _sit(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:

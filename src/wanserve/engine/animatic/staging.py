@@ -82,7 +82,10 @@ def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random
 
 def _heights(scene: Scene, geometry: Geometry) -> list[float]:
     """The height of each lead in pixels: the tallest as its true height deserves, the others in proportion to it."""
-    true = [min(TALLEST, lead.subject.metres) * {"big": 1.6, "small": 0.6}.get(lead.size, 1.0) * _grown(lead) for lead in scene.leads]
+    true = [
+        min(TALLEST, lead.subject.metres) * {"big": 1.6, "small": 0.6}.get(lead.size, 1.0) * _grown(lead)
+        for lead in scene.leads
+    ]
     if not true:
         return []
     tallest = max(true)
@@ -223,7 +226,13 @@ def _members(
         depth = own + (ROWS[nth % len(ROWS)] * 0.8 if count > 1 else 0.0)
         x = first + nth * step + (rng.uniform(-0.1, 0.1) * step if count > 1 else 0.0)
         size = member.size * (1 + 0.9 * depth)
-        yield replace(member, x=x, size=size, row=_row(depth, member, geometry), raised=_raised(member, scene, scenery, geometry, size))
+        yield replace(
+            member,
+            x=x,
+            size=size,
+            row=_row(depth, member, geometry),
+            raised=_raised(member, scene, scenery, geometry, size),
+        )
 
 
 def _row(depth: float, member: Actor, geometry: Geometry) -> float:
@@ -235,8 +244,8 @@ def _raised(member: Actor, scene: Scene, scenery: Scenery, geometry: Geometry, s
     """How high over the ground something hangs that hangs, and how deep in the water something is that swims in it."""
     if member.subject.medium is Medium.HUNG and member.motion in (Motion.STAND, Motion.FLOAT):
         return min(0.34 * geometry.frame, max(0.0, 0.9 * geometry.ground - size))
-    if scenery.water and member.subject.medium is not Medium.FLOAT and member.motion is Motion.SWIM:
-        return -0.42 * size if member.subject.rig is not Rig.FISH else 0.0
+    if scenery.water and member.motion is Motion.SWIM and member.subject.animate and member.subject.rig is not Rig.FISH:
+        return -(0.2 if member.subject.medium is Medium.FLOAT else 0.42) * size
     return 0.0
 
 
@@ -349,6 +358,11 @@ def cross(actors: list[Actor], follow: float, seconds: float, width: int) -> lis
         if actor.base is not None or not actor.velocity:
             crossing.append(actor)
             continue
+        if actor.until < math.inf:
+            way = math.copysign(min(abs(own), 0.2 * width / max(0.5, actor.until * seconds)), own)
+            until = actor.until * seconds
+            crossing.append(replace(actor, velocity=way, until=until, x=actor.x - way * until))
+            continue
         if follow:
             drift = min(abs(own), 0.12 * width / max(0.5, seconds))
             velocity = follow + math.copysign(drift, own) if own else follow
@@ -374,14 +388,31 @@ def _turned(actors: list[Actor], scene: Scene) -> list[Actor]:
             turned[other] = _along(turned[other], actor)
         elif lead.relation in (Relation.MEETING, Relation.USING) or lead.action in ("hug", "kiss", "talk"):
             way = 1 if turned[other].x > actor.x else -1
-            turned[i] = replace(actor, facing=way, velocity=abs(actor.velocity) * way)
+            turned[i] = replace(
+                actor,
+                facing=way,
+                velocity=abs(actor.velocity) * way,
+                until=0.6 if lead.relation is Relation.MEETING else actor.until,
+            )
             if lead.relation is Relation.MEETING or turned[other].subject.animate:
-                turned[other] = replace(turned[other], facing=-way, velocity=-abs(turned[other].velocity) * way)
+                turned[other] = _coming(turned[other], -way, turned[i])
     return turned
+
+
+def _coming(other: Actor, way: int, first: Actor) -> Actor:
+    """The one who is met: it turns to the first, and comes to meet it where that one comes too."""
+    if first.until == math.inf or not other.subject.mobile:
+        return replace(other, facing=way, velocity=abs(other.velocity) * way)
+    return replace(other, facing=way, motion=first.motion, velocity=abs(first.velocity) * way, until=first.until)
 
 
 def _along(other: Actor, chaser: Actor) -> Actor:
     """Who is chased runs away in the chaser's direction; who is followed walks ahead."""
     motion = other.motion if other.motion in TRAVELLING else chaser.motion
     mobile = other.subject.mobile
-    return replace(other, facing=chaser.facing, motion=motion if mobile else other.motion, velocity=chaser.velocity if mobile else 0.0)
+    return replace(
+        other,
+        facing=chaser.facing,
+        motion=motion if mobile else other.motion,
+        velocity=chaser.velocity if mobile else 0.0,
+    )

@@ -79,7 +79,11 @@ class ChineseReader:
             self.in_back = True
         elif self._is_relation(token, rest):
             self._relate(token, rest)
-        elif token.is_any(*NOUNS) and not self._is_verb_here(token, rest) and (self.open or not token.is_any("weathers", "times")):
+        elif (
+            token.is_any(*NOUNS)
+            and not self._is_verb_here(token, rest)
+            and (self.open or not token.is_any("weathers", "times"))
+        ):
             self._note_names(token)
             self._take_noun(token, rest)
         elif token.is_any("verbs"):
@@ -127,7 +131,13 @@ class ChineseReader:
         if self.previous is None or not self.previous.is_any(*NOUNS):
             self.at = self.at and token.text not in POSTPOSITIONS
             return token.text in POSTPOSITIONS
-        return self.at or self.last in self.pending or bool(self.last.link) or self.located is not None or _something_exists(rest)
+        return (
+            self.at
+            or self.last in self.pending
+            or bool(self.last.link)
+            or self.located is not None
+            or _something_exists(rest)
+        )
 
     def _relate(self, token: Token, rest: list[Token]) -> None:
         """Take a postposition: the noun before it is where something else is."""
@@ -180,7 +190,9 @@ class ChineseReader:
         describing = self._describes(mention, rest)
         if describing:
             mention.verbs = []
-            self.attributes = Attributes(attributes.count, verbs=attributes.verbs, definite=attributes.definite, opened=True)
+            self.attributes = Attributes(
+                attributes.count, verbs=attributes.verbs, definite=attributes.definite, opened=True
+            )
             if self.link in ("", "and") and not self.at:
                 mention.link = "of"
             else:
@@ -207,7 +219,9 @@ class ChineseReader:
             return False
         if rest[0].text == OF and len(rest) > 1:
             head = rest[1]
-            if head.is_any("relations", "body", "scenic", "sides", *GLOBAL) or (head.is_any("clothing") and not head.is_any("subjects")):
+            if head.is_any("relations", "body", "scenic", "sides", *GLOBAL) or (
+                head.is_any("clothing") and not head.is_any("subjects")
+            ):
                 return False
             inside = bool(self.link not in ("", "and") or self.at or self.attributes.verbs)
             return inside or self.subject is None or self.subject.kind is Kind.PLACE
@@ -230,7 +244,12 @@ class ChineseReader:
                 self.located.owner = mention
             mention.link = "and" if link == "and" and owner is not None else ""
             mention.owner = owner if mention.link else None
-            if mention.link == "" and self.subject is not None and self.subject.kind is not Kind.PLACE and mention.kind in (Kind.PART, Kind.CLOTHES):
+            if (
+                mention.link == ""
+                and self.subject is not None
+                and self.subject.kind is not Kind.PLACE
+                and mention.kind in (Kind.PART, Kind.CLOTHES)
+            ):
                 mention.link, mention.owner = "with", self.subject
             elif mention.kind is not Kind.PLACE:
                 self.subject = mention

@@ -25,7 +25,9 @@ ADJECTIVES_OF_STYLE = frozenset({"paper", "vintage", "sketch"})
 """Styles whose words before a noun mostly describe the noun: "a vintage car"."""
 
 PREPOSITIONS = frozenset({"in", "on", "at", "under", "above", "by", "among", "inside", "beneath", "from", "over"})
-UNITS = frozenset({"year", "years", "second", "seconds", "minute", "minutes", "mm", "fps", "degree", "degrees", "k", "d"})
+UNITS = frozenset(
+    {"year", "years", "second", "seconds", "minute", "minutes", "mm", "fps", "degree", "degrees", "k", "d"}
+)
 """What a number in digits counts that is nothing to be drawn."""
 
 TRANSPARENT = frozenset({Kind.PART})
@@ -87,7 +89,7 @@ class EnglishReader:
         if token.is_any("colors") and following is not None and not following.ends_clause:
             if (following.is_any(*NOUNS) and not _is_located(following)) or not following.meanings:
                 return False
-        if token.is_any("times", "weathers") and not self.attributes.opened:
+        if token.is_any("times", "weathers") and (not self.attributes.opened or self.attributes.definite):
             return False
         introduced = self.attributes.opened or bool(self.attributes.color or self.attributes.size or self.nouns)
         if token.text in self.lexicon.articled and not introduced:
@@ -110,7 +112,12 @@ class EnglishReader:
             return True
         if token.is_any(*GLOBAL):
             self._note_names(token, following)
-            if token.is_any("times", "weathers") and not self.nouns and following is not None and not following.is_any(*NOUNS):
+            if (
+                token.is_any("times", "weathers")
+                and not self.nouns
+                and following is not None
+                and not following.is_any(*NOUNS)
+            ):
                 self.attributes, self.fresh = Attributes(), False
             return True
         if token.is_any("moves", "sides"):
@@ -120,7 +127,12 @@ class EnglishReader:
         if token.text.isdigit() and following is not None and following.text in UNITS:
             return True
         known = self.attributes.take(token)
-        if known and self.auxiliary and self.subject and not (following and (following.is_any(*NOUNS, "colors") or not following.meanings)):
+        if (
+            known
+            and self.auxiliary
+            and self.subject
+            and not (following and (following.is_any(*NOUNS, "colors") or not following.meanings))
+        ):
             self.subject.color = self.subject.color or self.attributes.color
             self.attributes = Attributes()
         return known
@@ -174,7 +186,14 @@ class EnglishReader:
 
     def _take_link(self, token: Token, following: Token | None) -> bool:
         """Take a preposition, a conjunction, a "no" or another word that links what follows to what came before."""
-        table = next((t for t in ("negations", "similes", "background", "relations", "conjunction", "prepositions", "pronoun") if token.is_any(t)), "")
+        table = next(
+            (
+                t
+                for t in ("negations", "similes", "background", "relations", "conjunction", "prepositions", "pronoun")
+                if token.is_any(t)
+            ),
+            "",
+        )
         if not table:
             return False
         self._end_phrase()
@@ -212,7 +231,21 @@ class EnglishReader:
         self.fresh = self.auxiliary = False
 
     def _conjoin(self, token: Token) -> None:
-        if token.text in ("as", "while", "when", "but", "because", "so", "until", "after", "once", "whose", "where", "since", "then") or token.text.startswith("as "):
+        if token.text in (
+            "as",
+            "while",
+            "when",
+            "but",
+            "because",
+            "so",
+            "until",
+            "after",
+            "once",
+            "whose",
+            "where",
+            "since",
+            "then",
+        ) or token.text.startswith("as "):
             self.link, self.owner, self.verb, self.fresh = "clause", None, None, False
         elif self.last is not None:
             self.link, self.owner = "and", self.last
@@ -330,7 +363,9 @@ class EnglishReader:
         """The mention of the open noun phrase: of its last noun, or of the owner of a part: "the cat's eyes"."""
         if not self.nouns:
             unknown = self.attributes.unknown
-            return unknown_mention(unknown[-1], self.attributes, self.sentence) if unknown and self._nameable() else None
+            return (
+                unknown_mention(unknown[-1], self.attributes, self.sentence) if unknown and self._nameable() else None
+            )
         head = self.nouns[-1]
         for token in self.nouns[:-1]:
             if token.is_any("colors") and not self.attributes.color:
@@ -368,10 +403,13 @@ class EnglishReader:
 
     def _through_of(self, mention: Mention, owner: Mention) -> tuple[str, Mention | None]:
         """What "a bowl of fruit" or "a view of the city" hangs on: the second noun takes the place of the first."""
-        if owner.kind is Kind.PART or (owner.kind is Kind.UNKNOWN and owner.link == ""):
+        holds = "container" in self.lexicon.words.get(owner.word, {})
+        if holds or owner.kind is Kind.PART or (owner.kind is Kind.UNKNOWN and owner.link == ""):
             mention.count = max(mention.count, owner.count)
             if owner is self.subject:
                 self.subject = None
+            if holds and owner in self.findings.mentions:
+                self.findings.mentions.remove(owner)
             if owner.kind is Kind.UNKNOWN:
                 return "prep", owner
             return owner.link, owner.owner

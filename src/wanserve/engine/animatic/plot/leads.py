@@ -86,13 +86,14 @@ SIDES = {"left": "left", "right": "right", "center": "center", "front": "front"}
 
 @dataclass
 class Cast:
-    """The leads, and what else the choice of them found.
+    """The leads, and what else the choice of them found. `asked` has those too that the negative prompt removes.
 
     `taken` are the mentions that lead. `main_unknown` is the noun at the head of the prompt that has no picture.
     `scenic`: the prompt is about a place, a light or a weather, and names nothing else. `sentence` names the leads.
     """
 
     leads: tuple[Lead, ...] = ()
+    asked: tuple[Lead, ...] = ()
     taken: list[Mention] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -114,13 +115,20 @@ def choose_leads(lexicon: Lexicon, findings: Findings, without: set[str]) -> Cas
     cast.removed = len(kept) < len(chosen)
     cast.notes += [f'left out "{m.word}": the negative prompt names it' for m in chosen if m not in kept]
     cast.taken = kept[:MAX_LEADS]
-    leads = [_lead(lexicon, findings, m, without) for m in cast.taken]
-    cast.leads = _with_vehicles(lexicon, _related(lexicon, leads, cast.taken), cast.taken)
+    cast.leads = _all_leads(lexicon, findings, cast.taken, without)
+    cast.asked = cast.leads if not cast.removed else _all_leads(lexicon, findings, chosen[:MAX_LEADS], set())
     _note_words(lexicon, findings, cast)
     if cast.leads and cast.leads[0].activity:
         activities = (lexicon.activities[v.activity] for v in cast.taken[0].verbs if v.activity)
         cast.home = next((a.home for a in activities), "")
     return cast
+
+
+def _all_leads(lexicon: Lexicon, findings: Findings, taken: list[Mention], without: set[str]) -> tuple[Lead, ...]:
+    """The leads that these mentions make, with how they stand to each other."""
+    leads = [_lead(lexicon, findings, m, without) for m in taken]
+    _face_each_other(leads, taken)
+    return _with_vehicles(lexicon, _related(lexicon, leads, taken), taken)
 
 
 def _become_people(findings: Findings) -> None:
@@ -184,9 +192,15 @@ def _same(first: Mention, again: Mention) -> bool:
     if first.kind is not again.kind:
         return False
     if first.name == again.name and first.kind is not Kind.UNKNOWN:
-        return again.definite or not ((again.color and again.color != first.color) or (again.link == "and" and first.kind is Kind.PERSON))
+        return again.definite or not (
+            (again.color and again.color != first.color) or (again.link == "and" and first.kind is Kind.PERSON)
+        )
     if first.kind is Kind.PERSON:
-        return again.definite and (again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE) and again.count <= first.count
+        return (
+            again.definite
+            and (again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE)
+            and again.count <= first.count
+        )
     return False
 
 
@@ -240,7 +254,9 @@ def _learn_later(findings: Findings, chosen: list[Mention], cast: Cast) -> None:
     for mention in findings.mentions:
         if mention in chosen or mention.sentence <= cast.sentence or not mention.main:
             continue
-        lead = next((m for m in chosen if _same(m, mention) or (m.name == mention.name and m.kind is mention.kind)), None)
+        lead = next(
+            (m for m in chosen if _same(m, mention) or (m.name == mention.name and m.kind is mention.kind)), None
+        )
         if lead is None:
             continue
         if not lead.verbs:
@@ -307,6 +323,17 @@ def _related(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> list[
     return leads
 
 
+def _face_each_other(leads: list[Lead], taken: list[Mention]) -> None:
+    """Make two leads of two that meet or talk to each other, so that they can stand face to face."""
+    if len(leads) != 1 or leads[0].count != 2:
+        return
+    lead = leads[0]
+    meets = any(v.object == "meet" for v in taken[0].verbs)
+    if meets or lead.action in ("talk", "hug", "kiss", "punch"):
+        relation = Relation.MEETING if meets else Relation.BESIDE
+        leads[:] = [replace(lead, count=1, relation=relation, to=1), replace(lead, count=1)]
+
+
 def _joined(taken: list[Mention], at: int) -> list[int]:
     """Those that an "and" joins to this one before it: what is said of it is said of them too."""
     joined: list[int] = []
@@ -328,7 +355,9 @@ def _settled(lead: Lead, other: Lead) -> Lead:
     if resting and lead.motion is Motion.FLY and lead.subject.rig is Rig.BIRD:
         return replace(lead, motion=Motion.STAND)
     if lead.relation is Relation.RIDING and lead.person is not None:
-        return replace(lead, motion=Motion.RIDE if lead.motion in (Motion.STAND, Motion.RUN, Motion.SIT) else lead.motion)
+        return replace(
+            lead, motion=Motion.RIDE if lead.motion in (Motion.STAND, Motion.RUN, Motion.SIT) else lead.motion
+        )
     return lead
 
 
@@ -420,7 +449,13 @@ def _with_vehicles(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) ->
             leads.append(Lead(held, leads[at].count, motion=Motion.FLOAT))
         prop = next((v.prop for v in mention.verbs if v.object == "ride" and v.prop), "")
         prop = prop or next((VEHICLES_OF[v.activity] for v in mention.verbs if v.activity in VEHICLES_OF), "")
-        if not prop or leads[at].relation or leads[at].activity or prop not in lexicon.subjects or len(leads) >= MAX_LEADS:
+        if (
+            not prop
+            or leads[at].relation
+            or leads[at].activity
+            or prop not in lexicon.subjects
+            or len(leads) >= MAX_LEADS
+        ):
             continue
         vehicle = Lead(lexicon.subjects[prop], motion=OWN_MOTION.get(lexicon.subjects[prop].rig, Motion.RUN))
         leads[at] = _settled(replace(leads[at], relation=Relation.RIDING, to=len(leads)), vehicle)

@@ -76,7 +76,11 @@ def choose_place(findings: Findings, cast: Cast, weather: Weather) -> Place:
 
 def _score(mention: Mention, cast: Cast) -> float:
     """How likely this mention is the scene's place: 0 where it cannot be."""
-    if not (mention.place or mention.hint) or (mention in cast.taken and not mention.hint) or mention.link in ("like", "wear", "hold", "ride", "drive"):
+    if (
+        not (mention.place or mention.hint)
+        or (mention in cast.taken and not mention.hint)
+        or mention.link in ("like", "wear", "hold", "ride", "drive")
+    ):
         return 0
     inside = mention.link in INSIDE
     score = 4.0 if inside else (3.0 if mention.link in NEAR else 2.5)
@@ -99,9 +103,9 @@ def _score(mention: Mention, cast: Cast) -> float:
 
 def _home(findings: Findings, cast: Cast) -> str:
     """Where the first lead is at home, or one of the places that are like it, always the same one for the same cast."""
-    if not cast.leads:
+    if not cast.asked:
         return ALIKE["meadow"][0]
-    lead = cast.leads[0]
+    lead = cast.asked[0]
     grounded = lead.subject.medium is Medium.AIR and lead.motion in (Motion.STAND, Motion.SIT)
     home = "meadow" if grounded and lead.subject.home == "sky" else lead.subject.home
     if home in HOUSES and findings.names.get("times") and findings.first("times") != "day" and not lead.person:
@@ -111,16 +115,16 @@ def _home(findings: Findings, cast: Cast) -> str:
     elif lead.person is not None:
         home = _stage_of(cast) or home
     alike = ALIKE.get(home, (home,))
-    names = " ".join(each.subject.name for each in cast.leads)
+    names = " ".join(each.subject.name for each in cast.asked)
     return alike[zlib.crc32(f"{names} {lead.color} {lead.motion} {lead.action}".encode()) % len(alike)]
 
 
 def _stage_of(cast: Cast) -> str:
-    lead = cast.leads[0]
+    lead = cast.asked[0]
     if lead.motion in (Motion.SWIM, Motion.ROW):
         return "pool" if lead.motion is Motion.SWIM else "lake"
     if lead.motion is Motion.SKATE:
-        return "snow" if any(each.subject.name in ("skis", "snowboard") for each in cast.leads) else "street"
+        return "snow" if any(each.subject.name in ("skis", "snowboard") for each in cast.asked) else "street"
     if lead.motion is Motion.CLIMB:
         return "mountains"
     return STAGED.get(lead.action, "")
@@ -128,11 +132,11 @@ def _stage_of(cast: Cast) -> str:
 
 def _suited(name: str, cast: Cast, named: bool) -> str:
     """The place that suits what swims or sails: a fish at the beach is under water, a boat in a meadow at sea."""
-    if not cast.leads:
+    if not cast.asked:
         return name
-    first = cast.leads[0]
+    first = cast.asked[0]
     if first.relation in (Relation.RIDING, Relation.IN, Relation.ON) and first.to is not None:
-        carrier = cast.leads[first.to]
+        carrier = cast.asked[first.to]
         first = carrier if carrier.subject.medium is Medium.FLOAT else first
     jumps = first.motion in (Motion.JUMP, Motion.FLY)
     if first.subject.rig is Rig.FISH and first.relation is not Relation.ON:

@@ -118,6 +118,7 @@ class Lexicon:
     roles: dict[str, Role] = field(default_factory=dict)
     verbs: dict[str, Verb] = field(default_factory=dict)
     activities: dict[str, Activity] = field(default_factory=dict)
+    places: set[str] = field(default_factory=set)
     words: dict[str, dict[str, str]] = field(default_factory=dict)
     plurals: set[str] = field(default_factory=set)
     forms: dict[str, str] = field(default_factory=dict)
@@ -162,7 +163,9 @@ class Lexicon:
         unknown = ""
         at = 0
         while at < len(run):
-            count = next((n for n in range(min(LONGEST_CHINESE, len(run) - at), 0, -1) if run[at : at + n] in self.words), 0)
+            count = next(
+                (n for n in range(min(LONGEST_CHINESE, len(run) - at), 0, -1) if run[at : at + n] in self.words), 0
+            )
             word = run[at : at + max(1, count)]
             at += len(word)
             if not count:
@@ -224,7 +227,7 @@ def _add_roles(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 
 
 def _add_nouns(lexicon: Lexicon, entry: Mapping[str, Any], table: str, name: str) -> None:
-    for word in _words(entry):
+    for word in (*_words(entry), *entry.get("alone", ())):
         bare = without_article(word)
         if bare != word:
             lexicon.articled.add(bare)
@@ -273,6 +276,7 @@ def _add_activities(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 
 
 def _add_places(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
+    lexicon.places = set(entries)
     for name, entry in entries.items():
         for table, words in (("places", entry), ("hints", entry.get("hints", {"en": [], "zh": []}))):
             for word in _words(words):
