@@ -70,7 +70,9 @@ class Reader:
 
     def has(self, scene: Scene, thing: str) -> bool:
         """Whether a thing leads the scene, or is held by one that does."""
-        return self.index(scene, thing) is not None or any(lead.holds and lead.holds.name == self.name(thing) for lead in scene.leads)
+        return self.index(scene, thing) is not None or any(
+            lead.holds and lead.holds.name == self.name(thing) for lead in scene.leads
+        )
 
     def index(self, scene: Scene, thing: str) -> int | None:
         """The index of the lead that the word stands for."""
@@ -275,7 +277,9 @@ def _score_facts(scores: Scores, prompt: str, scene: Scene, see: Mapping[str, An
         "count": lambda: first.get("count") == min(5, see["count"]),
         "direction": lambda: first.get("direction") == see["direction"],
         "motion": lambda: first.get("motion") in see["motion"],
-        "action": lambda: bool(lead and (lead.action or lead.activity or lead.holds or lead.motion is not Motion.STAND)),
+        "action": lambda: bool(
+            lead and (lead.action or lead.activity or lead.holds or lead.motion is not Motion.STAND)
+        ),
     }
     for name, holds in said.items():
         if name in see:

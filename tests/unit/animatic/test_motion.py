@@ -179,4 +179,8 @@ def test_every_shot_shows_ground_and_sky(shot: Shot) -> None:
 
 
 def test_a_close_up_is_closer_than_a_wide_shot() -> None:
-    assert Geometry(1280, 720, Shot.CLOSE_UP).unit > 1.5 * Geometry(1280, 720).unit > 2 * Geometry(1280, 720, Shot.WIDE).unit
+    assert (
+        Geometry(1280, 720, Shot.CLOSE_UP).unit
+        > 1.5 * Geometry(1280, 720).unit
+        > 2 * Geometry(1280, 720, Shot.WIDE).unit
+    )

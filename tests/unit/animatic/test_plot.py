@@ -260,7 +260,9 @@ def test_camera_and_style_are_read(prompt: str, shot: Shot, move: CameraMove, st
     assert (found.shot, found.move, found.style) == (shot, move, style)
 
 
-@pytest.mark.parametrize(("prompt", "side"), [("a cat on the left, a dog on the right", "left"), ("a cat in the center", "center")])
+@pytest.mark.parametrize(
+    ("prompt", "side"), [("a cat on the left, a dog on the right", "left"), ("a cat in the center", "center")]
+)
 def test_a_side_of_the_picture_is_a_place_and_no_direction(prompt: str, side: str) -> None:
     lead = scene(prompt).leads[0]
     assert (lead.side, lead.way) == (side, (0, 0))
@@ -295,7 +297,12 @@ def test_what_is_all_known_has_no_note(prompt: str) -> None:
 @pytest.mark.parametrize("negative", [WAN_NEGATIVE, WAN_NEGATIVE_EN])
 @pytest.mark.parametrize(
     "prompt",
-    ["a gray cat walking in a crowd of people, three legs", "一只灰色的猫在走路", "two women in a garden, oil painting", "a static shot of a picture"],
+    [
+        "a gray cat walking in a crowd of people, three legs",
+        "一只灰色的猫在走路",
+        "two women in a garden, oil painting",
+        "a static shot of a picture",
+    ],
 )
 def test_the_negative_prompt_that_comes_with_wan_takes_nothing_away(prompt: str, negative: str) -> None:
     assert scene(prompt, negative).as_json() | {"without": []} == scene(prompt).as_json() | {"without": []}
@@ -316,7 +323,11 @@ def test_the_negative_prompt_that_comes_with_wan_takes_nothing_away(prompt: str,
 def test_the_negative_prompt_removes_what_it_names(prompt: str, negative: str, key: str, value: object) -> None:
     found = scene(prompt, negative).as_json()
     first: dict[str, Any] = found["leads"][0]
-    told = {"leads": [lead["name"] for lead in found["leads"]], "holds": first.get("holds", ""), "color": first.get("color", "")}
+    told = {
+        "leads": [lead["name"] for lead in found["leads"]],
+        "holds": first.get("holds", ""),
+        "color": first.get("color", ""),
+    }
     assert (told | {"weather": found["weather"]})[key] == value
 
 
@@ -366,7 +377,9 @@ def test_any_known_words_make_a_scene(words: list[str], between: str) -> None:
 
 def test_reading_takes_no_more_than_a_hundredth_of_a_second() -> None:
     """Told by the processor's time, with much to spare: a machine that is busy does not fail it."""
-    long = ("A young woman in a red dress walks slowly through the old market at dusk while children run past her. " * 8)[:800]
+    long = (
+        "A young woman in a red dress walks slowly through the old market at dusk while children run past her. " * 8
+    )[:800]
     begun = time.process_time()
     for _ in range(20):
         scene(long)

@@ -21,6 +21,7 @@ MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 GLOBAL = ("times", "weathers", "styles", "shots", "camera")
 """The tables whose words hold for the whole picture."""
 
+STYLE_NOUNS = frozenset({"style", "film", "look", "aesthetic", "photo", "photograph", "art", "animation", "feel"})
 ADJECTIVES_OF_STYLE = frozenset({"paper", "vintage", "sketch"})
 """Styles whose words before a noun mostly describe the noun: "a vintage car"."""
 
@@ -146,8 +147,8 @@ class EnglishReader:
             self.findings.add_name("ground", self.sentence, "snow")
         for table in GLOBAL:
             name = token.name(table)
-            before_noun = following is not None and following.is_any("subjects", "roles", "clothing")
-            described = name in ADJECTIVES_OF_STYLE and (before_noun or self.link == "wear")
+            alone = " " not in token.text
+            described = name in ADJECTIVES_OF_STYLE and alone and not _ends_a_style(following)
             if table == "styles" and name == "black and white" and (self.attributes.opened or self.link == "wear"):
                 self.attributes.color = "black"
             elif name and not described and not (table == "styles" and self.link == "wear"):
@@ -279,7 +280,8 @@ class EnglishReader:
         named = bool(self.attributes.unknown) and not self.attributes.opened
         if named or self.auxiliary or following is None or not following.is_any("subjects", "roles"):
             return False
-        return self.attributes.opened or self.last is None
+        expected = self.link not in ("", "and", "clause", "verb") and not self.fresh
+        return self.attributes.opened or self.last is None or expected
 
     def _doer(self, token: Token, verb: Verb) -> Mention | None:
         """Whose verb it is: a participle's is the noun just before it where that can do it, any other the subject's."""
@@ -420,6 +422,11 @@ class EnglishReader:
         if owner.link in ("", "and"):
             return "and", owner
         return owner.link, owner.owner
+
+
+def _ends_a_style(following: Token | None) -> bool:
+    """Whether a word that may be a style is one: nothing follows that it could describe."""
+    return following is None or following.ends_clause or following.text in STYLE_NOUNS
 
 
 def _is_located(token: Token) -> bool:

@@ -44,6 +44,9 @@ OBJECT_RELATIONS = {
 DRAWN_BESIDE = frozenset({"left of", "right of", "with", "verb", "beside"})
 """The links of a thing that is a place too, by which it is drawn beside its owner: "on the bridge" is only the place."""
 
+AT_REST = frozenset({Motion.SIT, Motion.LIE, Motion.KNEEL, Motion.SQUAT})
+"""What only the living do: a vase sits nowhere, it stands."""
+
 SEATS = frozenset({"chair", "sofa", "bench", "armchair", "stool", "seat", "throne", "bed", "swing", "rocking horse"})
 VEHICLES_OF = {
     "person-biking": "bicycle", "person-mountain-biking": "bicycle", "person-surfing": "surfboard", "skier": "skis",
@@ -433,6 +436,8 @@ def _possible(motion: Motion, subject: Subject, person: bool) -> Motion:
     """The motion, or what a thing that is no person does in its stead: a dog does not skate upright."""
     if person:
         return motion
+    if not subject.animate and motion in AT_REST:
+        return Motion.STAND
     instead = {
         Motion.KNEEL: Motion.SIT, Motion.SQUAT: Motion.SIT, Motion.CRAWL: Motion.WALK, Motion.ROW: Motion.SWIM,
         Motion.SKATE: Motion.RUN, Motion.RIDE: Motion.RUN,
