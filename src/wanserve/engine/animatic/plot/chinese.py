@@ -6,8 +6,9 @@ reaches to its head noun; whatever else stands in between describes that noun.
 
 from dataclasses import dataclass, field
 
-from wanserve.engine.animatic.plot.english import GLOBAL, MOVES
 from wanserve.engine.animatic.plot.mentions import (
+    GLOBAL,
+    MOVES,
     NOUNS,
     Attributes,
     Findings,

@@ -18,6 +18,10 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+GLOBAL = ("times", "weathers", "styles", "shots", "camera")
+"""The tables whose words hold for the whole picture."""
+
+MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 MANY = 3
 """How many are drawn of a plural without a number."""
 
