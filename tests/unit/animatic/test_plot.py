@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wanserve.engine.animatic.plot.leads import MAX_COUNT, MAX_LEADS
+from wanserve.engine.animatic.plot.leads import MAX_COUNT
 from wanserve.engine.animatic.plot.plot import read_scene
+from wanserve.engine.animatic.plot.relations import MAX_LEADS
 from wanserve.engine.animatic.scene import CameraMove, Motion, Relation, Scene, Shot, Style, Time, Weather
 from wanserve.engine.animatic.words.lexicon import load_lexicon
 

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wanserve.engine.animatic.art import load_pack
+from wanserve.engine.animatic.art import Light, load_pack
 from wanserve.engine.animatic.color import WHITE
-from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.motion import Actor
 from wanserve.engine.animatic.plot.plot import read_scene

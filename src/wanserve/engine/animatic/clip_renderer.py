@@ -111,7 +111,7 @@ class ClipRenderer:
 
     def _cut(self, frame: Frame, window: Window) -> Frame:
         """The part of the frame that the camera sees. Whole rows are only viewed, others are copied."""
-        height, width, _ = frame.shape or ()
+        _, width, _ = frame.shape or ()
         if window.width == width:
             return frame[window.y : window.y + window.height]
         line, row = width * 4, window.width * 4

@@ -7,8 +7,9 @@ from wanserve.engine.animatic.scene import Shot
 
 
 class Framing(NamedTuple):
-    """How a shot frames the picture: how close the camera is (1: a medium shot), and how far above the lower edge the
-    ground and the horizon lie, in units of the frame.
+    """How a shot frames the picture.
+
+    `closeness` is 1 for a medium shot. Ground and horizon lie so far above the lower edge, in units of the frame.
     """
 
     closeness: float

@@ -16,7 +16,9 @@ STYLE_NOUNS = frozenset({"style", "film", "look", "aesthetic", "photo", "photogr
 ADJECTIVES_OF_STYLE = frozenset({"paper", "vintage", "sketch"})
 """Styles whose words before a noun mostly describe the noun: "a vintage car"."""
 
-UNITS = frozenset({"year", "years", "second", "seconds", "minute", "minutes", "mm", "fps", "degree", "degrees", "k", "d"})
+UNITS = frozenset(
+    {"year", "years", "second", "seconds", "minute", "minutes", "mm", "fps", "degree", "degrees", "k", "d"}
+)
 """What a number in digits counts that is nothing to be drawn."""
 
 CLAUSES = frozenset(

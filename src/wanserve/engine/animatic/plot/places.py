@@ -3,9 +3,9 @@
 import zlib
 from dataclasses import dataclass
 
-from wanserve.engine.animatic.plot.leads import Cast
+from wanserve.engine.animatic.plot.choosing import Cast
 from wanserve.engine.animatic.plot.mentions import Findings, Kind, Mention
-from wanserve.engine.animatic.scene import Medium, Motion, Relation, Rig, Weather
+from wanserve.engine.animatic.scene import Lead, Medium, Motion, Relation, Rig, Weather
 
 INSIDE = frozenset({"in", "on", "under", "prep"})
 """The links of a noun that says in which place something is."""
@@ -43,6 +43,7 @@ STAGED = {
 }  # fmt: skip
 """Where people mostly do this, by the action."""
 
+NO_PLACE = frozenset({"like", "wear", "hold", "ride", "drive"})
 HOUSES = frozenset({"room", "bedroom", "kitchen", "library", "corridor", "restaurant"})
 """The homes that an animal leaves at night and at sunset: moon and sun are seen outside."""
 
@@ -76,29 +77,33 @@ def choose_place(findings: Findings, cast: Cast, weather: Weather) -> Place:
 
 def _score(mention: Mention, cast: Cast) -> float:
     """How likely this mention is the scene's place: 0 where it cannot be."""
-    if (
-        not (mention.place or mention.hint)
-        or (mention in cast.taken and not mention.hint)
-        or mention.link in ("like", "wear", "hold", "ride", "drive")
-    ):
+    taken = mention in cast.taken and not mention.hint
+    if not (mention.place or mention.hint) or taken or mention.link in NO_PLACE:
         return 0
-    inside = mention.link in INSIDE
-    score = 4.0 if inside else (3.0 if mention.link in NEAR else 2.5)
-    if mention.kind is Kind.PART or not mention.place:
-        score = 1.5 if inside else 0.6
-    elif mention.kind is not Kind.PLACE:
-        score = 2.0 if inside or mention.link in NEAR else 0.8
-    if mention.link in ("back", "of"):
-        score = 1.2
-    if mention.place == "sky":
-        score *= 0.5 if mention.sentence == cast.sentence and mention.link in ("in", "above", "on") else 0.12
-    if mention.place in GENERAL:
+    score = _base_score(mention)
+    name = mention.place or mention.hint
+    if name == "sky":
+        high = mention.sentence == cast.sentence and mention.link in ("in", "above", "on")
+        score *= 0.5 if high else 0.12
+    elif name in GENERAL:
         score *= 0.7
-    if mention.place == "table" and not inside:
+    elif name == "table" and mention.link not in INSIDE:
         score *= 0.2
-    if mention.link in ("under", "verb") and mention.kind is Kind.PLACE:
-        score *= 0.8
     return score / (1 + 0.35 * abs(mention.sentence - cast.sentence))
+
+
+def _base_score(mention: Mention) -> float:
+    """How likely a noun of this kind and link names the place: most, "in the kitchen"; least, a hint in passing."""
+    inside, near = mention.link in INSIDE, mention.link in NEAR
+    if mention.link in ("back", "of"):
+        return 1.2
+    if mention.kind is Kind.PART or not mention.place:
+        return 1.5 if inside else 0.6
+    if mention.kind is not Kind.PLACE:
+        return 2.0 if inside or near else 0.8
+    if mention.link in ("under", "verb"):
+        return 3.2 if inside else 2.0
+    return 4.0 if inside else (3.0 if near else 2.5)
 
 
 def _home(findings: Findings, cast: Cast) -> str:
@@ -138,19 +143,24 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
     if first.relation in (Relation.RIDING, Relation.IN, Relation.ON) and first.to is not None:
         carrier = cast.asked[first.to]
         first = carrier if carrier.subject.medium is Medium.FLOAT else first
-    jumps = first.motion in (Motion.JUMP, Motion.FLY)
     if first.subject.rig is Rig.FISH and first.relation is not Relation.ON:
-        if name in SEAS and not jumps:
-            return "underwater"
-        if name in SEAS:
-            return "sea"
-        return name if named else "underwater"
-    if first.subject.medium is Medium.FLOAT and name not in WATERS:
-        return name if named and name not in ("meadow", "beach", "sky", "hills") else "sea"
-    if first.subject.medium is Medium.FLOAT and name == "beach":
-        return "sea"
-    if first.motion is Motion.SWIM and name in LAND - {"beach"}:
-        return "lake"
-    if first.motion is Motion.SWIM and name == "beach":
-        return "sea"
+        return _for_fish(name, first, named)
+    if first.subject.medium is Medium.FLOAT:
+        return _for_boats(name, named)
+    if first.motion is Motion.SWIM and name in LAND:
+        return "sea" if name == "beach" else "lake"
     return name
+
+
+def _for_fish(name: str, fish: Lead, named: bool) -> str:
+    """Under water; at sea where it leaps out of it; elsewhere only where the prompt says so."""
+    if name in SEAS:
+        return "sea" if fish.motion in (Motion.JUMP, Motion.FLY) else "underwater"
+    return name if named else "underwater"
+
+
+def _for_boats(name: str, named: bool) -> str:
+    """On the water, which may be that of a named place."""
+    if name in WATERS and name != "beach":
+        return name
+    return name if named and name not in LAND else "sea"

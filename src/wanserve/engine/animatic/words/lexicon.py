@@ -17,8 +17,8 @@ from wanserve.engine.animatic.scene import Medium, Rig, Subject
 from wanserve.engine.animatic.words.forms import plural, verb_forms
 
 PIECE = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[\u3400-\u9fff]+|[^\sa-z0-9\u3400-\u9fff]")
-SENTENCE_ENDS = frozenset(".!?;。！？；\n")
-CLAUSE_ENDS = frozenset(',，、:：()（）\u2014"“”')
+SENTENCE_ENDS = frozenset(".!?;\u3002\uff01\uff1f\uff1b\n")
+CLAUSE_ENDS = frozenset(',\uff0c\u3001:\uff1a()\uff08\uff09\u2014"\u201c\u201d')
 LONGEST_ENGLISH = 6
 """Words in the longest English phrase."""
 
@@ -289,22 +289,23 @@ def _add_places(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 def _add_kinds(lexicon: Lexicon) -> None:
     """Add the words that stand for a kind of a subject or of a person, unless a table has them."""
     for word, name in _table("kinds.json").items():
-        for form in (word, plural(word)):
-            if form not in lexicon.words:
-                lexicon.add(form, "subjects" if name else "unpictured", name or word)
-                lexicon.kinds.update({form} if name else ())
-                lexicon.plurals.update({form} - {word})
+        added = _add_new(lexicon, (word, plural(word)), "subjects" if name else "unpictured", name or word)
+        lexicon.kinds.update(added if name else ())
+        lexicon.plurals.update(added - {word})
     for word in _table("people.json"):
-        for form in (word, plural(word)):
-            if form not in lexicon.words:
-                lexicon.add(form, "roles", "person")
-                lexicon.plurals.update({form} - {word})
+        lexicon.plurals.update(_add_new(lexicon, (word, plural(word)), "roles", "person") - {word})
     for word, name in _table("kinds_zh.json").items():
-        if word not in lexicon.words:
-            lexicon.add(word, "subjects", name)
+        _add_new(lexicon, (word,), "subjects", name)
     for word in _table("stop_zh.json"):
-        if word not in lexicon.words:
-            lexicon.add(word, "idiom", word)
+        _add_new(lexicon, (word,), "idiom", word)
+
+
+def _add_new(lexicon: Lexicon, words: Iterable[str], table: str, name: str) -> set[str]:
+    """Add the words that no table has. Returns those."""
+    new = {word for word in words if word not in lexicon.words}
+    for word in new:
+        lexicon.add(word, table, name)
+    return new
 
 
 def _table(name: str) -> Any:
