@@ -19,10 +19,11 @@ from wanserve.engine.animatic.cast import draw_cast, reflect
 from wanserve.engine.animatic.drawing import Item, translation
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, pose
+from wanserve.engine.animatic.moving import cross, follow_speed
 from wanserve.engine.animatic.scene import Scene, Style
 from wanserve.engine.animatic.scenery.elements import Scenery, ScrollingStrip
 from wanserve.engine.animatic.scenery.places import build_scenery
-from wanserve.engine.animatic.staging import cross, follow_speed, stage
+from wanserve.engine.animatic.staging import stage
 
 
 class ClipRenderer:
