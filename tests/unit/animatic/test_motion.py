@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wanserve.engine.animatic.actor import Actor, MotionContext, Pose, pace_of
 from wanserve.engine.animatic.camera import Camera
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, pace_of, pose
+from wanserve.engine.animatic.motion import pose
 from wanserve.engine.animatic.scene import Motion, Rig, Shot, Subject
 
 GEOMETRY = Geometry(1920, 1080)

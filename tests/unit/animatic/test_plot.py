@@ -211,7 +211,7 @@ def test_the_place_is_the_one_that_is_named(prompt: str, place: str) -> None:
 
 
 def test_prompts_that_name_no_place_do_not_all_end_in_one() -> None:
-    animals = "cat dog horse sheep cow elephant bear zebra giraffe fox wolf rabbit".split()
+    animals = ["cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "fox", "wolf", "rabbit"]
     places = [scene(f"a {name}").place for name in animals]
     assert max(map(places.count, places)) <= 4
     assert scene("a cat").place == scene("一只猫").place

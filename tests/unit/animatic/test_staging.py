@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wanserve.engine.animatic.actor import Actor
 from wanserve.engine.animatic.art import Light, load_pack
 from wanserve.engine.animatic.color import WHITE
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor
 from wanserve.engine.animatic.moving import cross, follow_speed
 from wanserve.engine.animatic.plot.plot import read_scene
 from wanserve.engine.animatic.scene import Motion

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from wanserve.engine.animatic.actor import Actor
 from wanserve.engine.animatic.art import ArtPack
-from wanserve.engine.animatic.motion import Actor
 from wanserve.engine.animatic.scene import VEHICLES, Lead, Motion, Relation, Rig, Scene
 from wanserve.engine.animatic.sizes import extent
 
@@ -100,9 +100,7 @@ def _seat(member: Actor, carrier: Actor, tall: float, relation: Relation) -> tup
         return 0.0, False
     if relation is Relation.IN and rig not in VEHICLES:
         return tall * 0.32, True
-    if relation is Relation.IN:
-        return _ride(member, carrier, tall)
-    if relation is Relation.RIDING:
+    if relation in (Relation.IN, Relation.RIDING):
         return _ride(member, carrier, tall)
     if name in STAND_ON_SEAT:
         sitting = member.person is not None and member.motion in (Motion.SIT, Motion.STAND)

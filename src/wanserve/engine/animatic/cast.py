@@ -4,11 +4,11 @@ import math
 import random
 from typing import Protocol
 
+from wanserve.engine.animatic.actor import Actor, MotionContext, Pose
 from wanserve.engine.animatic.art import Art, ArtPack
 from wanserve.engine.animatic.canvas import Canvas
 from wanserve.engine.animatic.color import BLACK, rgb
 from wanserve.engine.animatic.drawing import scaling, shear, translation
-from wanserve.engine.animatic.motion import Actor, MotionContext, Pose
 from wanserve.engine.animatic.people.look import choose_look
 from wanserve.engine.animatic.people.person import Person
 from wanserve.engine.animatic.puppet import TINTS, Puppet

@@ -11,6 +11,7 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Frame, Report
 from wanserve.domain.progress import Progress, Stage
 from wanserve.engine.animatic import styles
+from wanserve.engine.animatic.actor import Actor, MotionContext, Pose
 from wanserve.engine.animatic.ambient_parts import AmbientParts
 from wanserve.engine.animatic.art import ArtPack
 from wanserve.engine.animatic.camera import ZOOM, ZOOMS, Camera, Window
@@ -18,7 +19,7 @@ from wanserve.engine.animatic.canvas import Band, Canvas, Layer, Painter, Part
 from wanserve.engine.animatic.cast import draw_cast, reflect
 from wanserve.engine.animatic.drawing import Item, translation
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, pose
+from wanserve.engine.animatic.motion import pose
 from wanserve.engine.animatic.moving import cross, follow_speed
 from wanserve.engine.animatic.scene import Scene, Style
 from wanserve.engine.animatic.scenery.elements import Scenery, ScrollingStrip

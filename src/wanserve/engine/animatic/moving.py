@@ -3,8 +3,8 @@
 import math
 from dataclasses import replace
 
+from wanserve.engine.animatic.actor import TRAVELLING, Actor, pace_of
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import TRAVELLING, Actor, pace_of
 from wanserve.engine.animatic.scene import VEHICLES, CameraMove, Motion, Relation, Rig, Scene
 
 
@@ -12,12 +12,12 @@ def in_motion(actors: list[Actor], scene: Scene, geometry: Geometry) -> list[Act
     """Give each actor its speed. Who crosses a still picture begins on one side of it and ends on the other."""
     moving = []
     for actor in actors:
-        speed = pace_of(actor, geometry) * actor.facing if actor.base is None else 0.0
-        riders = [a for a in actors if a.base is not None and actors[a.base] is actor and a.motion in TRAVELLING]
-        if not speed and riders and actor.subject.rig in VEHICLES | {Rig.GALLOP, Rig.LEGS}:
-            actor = replace(actor, motion=Motion.RUN if actor.subject.rig is not Rig.BOAT else Motion.SWIM)
-            speed = pace_of(actor, geometry) * actor.facing
-        moving.append(replace(actor, velocity=speed))
+        ridden = any(a.base is not None and actors[a.base] is actor and a.motion in TRAVELLING for a in actors)
+        still = pace_of(actor, geometry) == 0 and ridden and actor.subject.rig in VEHICLES | {Rig.GALLOP, Rig.LEGS}
+        going = Motion.SWIM if actor.subject.rig is Rig.BOAT else Motion.RUN
+        each = replace(actor, motion=going) if still else actor
+        speed = pace_of(each, geometry) * each.facing if each.base is None else 0.0
+        moving.append(replace(each, velocity=speed))
     return moving
 
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from wanserve.engine.animatic.actor import Actor, MotionContext, Pose
 from wanserve.engine.animatic.art import Art, Light
 from wanserve.engine.animatic.body import draw_body
 from wanserve.engine.animatic.canvas import Canvas, Part
@@ -20,7 +21,6 @@ from wanserve.engine.animatic.drawing import (
     shear,
     translation,
 )
-from wanserve.engine.animatic.motion import Actor, MotionContext, Pose
 from wanserve.engine.animatic.scene import Motion, Rig
 from wanserve.engine.animatic.scenery.elements import Scenery
 from wanserve.engine.animatic.wheels import WHEELS, Wheel, spokes

@@ -1,9 +1,9 @@
 """Tells how much room an actor takes: its width and height in pixels."""
 
+from wanserve.engine.animatic.actor import Actor
 from wanserve.engine.animatic.art import ArtPack, Light
 from wanserve.engine.animatic.body import draw_body
 from wanserve.engine.animatic.color import BLACK
-from wanserve.engine.animatic.motion import Actor
 from wanserve.engine.animatic.people.person import extent as person_extent
 
 PERSON_WIDTH = 0.42

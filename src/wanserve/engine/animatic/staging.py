@@ -10,10 +10,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from wanserve.engine.animatic.actor import Actor
 from wanserve.engine.animatic.art import ArtPack
 from wanserve.engine.animatic.carrying import Stand, carriers_of, carry
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor
 from wanserve.engine.animatic.moving import in_motion, turned_to_each_other
 from wanserve.engine.animatic.scene import (
     Lead,

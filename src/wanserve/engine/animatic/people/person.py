@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from wanserve.engine.animatic.actor import Pose
 from wanserve.engine.animatic.art import Art, Light
 from wanserve.engine.animatic.canvas import Canvas, Part
 from wanserve.engine.animatic.color import Color, rgb
 from wanserve.engine.animatic.drawing import Affine, Path, Radial, Stop, rotation, scaling, shear, translation
-from wanserve.engine.animatic.motion import Pose
 from wanserve.engine.animatic.people import faces, heads, limbs
 from wanserve.engine.animatic.people import trunk as trunks
 from wanserve.engine.animatic.people.actions import Grip
