@@ -1,13 +1,15 @@
-"""Remakes the animatic's art pack from Noto Emoji: downloads the npm package and keeps what is drawn.
+"""Remakes the animatic's art pack from Noto Emoji and our own drawings: keeps what is drawn.
 
-That is what the lexicon and the scenery name. Run it with the project installed: `python scripts/make_art.py`.
-Two runs write the same bytes.
+That is what the tables of words and the scenery name. Noto's pictures come from the npm package; a name `own:bench`
+stands for `words/own/bench.svg`, the inside of an SVG in a box of 128 units. Run it with the project installed:
+`python scripts/make_art.py`. Two runs write the same bytes.
 """
 
 import argparse
 import json
 import lzma
 import math
+import re
 import struct
 import subprocess
 import tarfile
@@ -15,6 +17,7 @@ import tempfile
 import zlib
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from wanserve.domain.generation import Generation
 from wanserve.engine.animatic.art import Art
@@ -45,6 +48,12 @@ SHEET = (
     "a birthday cake in the living room",
 )
 """What the picture in `docs/animatic.md` shows."""
+
+OWN = "own:"
+"""What the names of our own drawings begin with."""
+
+WRAPPER = re.compile(r"^\s*(<\?xml[^>]*>\s*)?<svg[^>]*>|</svg>\s*$")
+"""The element around a whole SVG file, which the pack leaves out."""
 
 SCALE = 4
 """Pixels an art unit when measuring its bounds: a quarter unit of error."""
@@ -129,18 +138,41 @@ def main() -> None:
         pack_art(options.out)
 
 
+def wanted() -> list[str]:
+    """The names of all pictures that the tables of words and the scenery name."""
+    subjects = table("words/subjects.json")
+    activities = table("words/activities.json")
+    people = table("lexicon.json").get("subjects", {})
+    arts = {entry["art"] for entry in (*subjects.values(), *people.values())}
+    arts |= {art for name, entry in activities.items() for art in (name, entry["man"], entry["woman"])}
+    return sorted({*BODIES, *SCENERY, *(art for art in arts if not art.startswith("@"))})
+
+
+def table(name: str) -> dict[str, Any]:
+    """The JSON file of that name in the engine's package."""
+    found: dict[str, Any] = json.loads((HOME / name).read_text(encoding="utf-8"))
+    return found
+
+
+def drawings() -> dict[str, str]:
+    """Our own drawings, name to SVG body."""
+    files = sorted((HOME / "words/own").glob("*.svg"))
+    return {OWN + file.stem: WRAPPER.sub("", file.read_text(encoding="utf-8")).strip() for file in files}
+
+
 def pack_art(out: Path) -> None:
     """Write the art pack."""
-    subjects = json.loads((HOME / "lexicon.json").read_text())["subjects"].values()
-    wanted = sorted({*BODIES, *SCENERY, *(s["art"] for s in subjects if not s["art"].startswith("@"))})
-    found = icons()
+    found = icons() | drawings()
     painter = Painter(lambda name, light, mirrored: ("", Affine()))
     pack = {}
-    for name in wanted:
-        if name not in found:
-            print(f"no such picture, left out: {name}")
-            continue
-        pack[name] = measured(painter, name, found[name])
+    missing = []
+    for name in wanted():
+        if name in found:
+            pack[name] = measured(painter, name, found[name])
+        else:
+            missing.append(name)
+    for name in missing:
+        print(f"not drawn yet: {name}" if name.startswith(OWN) else f"no such picture, left out: {name}")
     text = json.dumps(pack, sort_keys=True, separators=(",", ":")).encode()
     out.write_bytes(lzma.compress(text, preset=9))
     print(f"{len(pack)} pictures, {len(text)} bytes, {out.stat().st_size} compressed: {out}")
