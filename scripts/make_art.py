@@ -139,13 +139,13 @@ def main() -> None:
 
 
 def wanted() -> list[str]:
-    """The names of all pictures that the tables of words and the scenery name."""
+    """The names of all pictures that the tables of words and the scenery name, and of all our own."""
     subjects = table("words/subjects.json")
     activities = table("words/activities.json")
     people = table("lexicon.json").get("subjects", {})
     arts = {entry["art"] for entry in (*subjects.values(), *people.values())}
     arts |= {art for name, entry in activities.items() for art in (name, entry["man"], entry["woman"])}
-    return sorted({*BODIES, *SCENERY, *(art for art in arts if not art.startswith("@"))})
+    return sorted({*BODIES, *SCENERY, *drawings(), *(art for art in arts if not art.startswith("@"))})
 
 
 def table(name: str) -> dict[str, Any]:
