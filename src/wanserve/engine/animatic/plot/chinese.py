@@ -32,6 +32,7 @@ MEASURE_WORDS = frozenset(
 POSTPOSITIONS = frozenset("上下里中内前后旁边")
 """Single characters that are postpositions after a noun and parts of other words elsewhere."""
 
+TOWARDS = frozenset({"到", "向", "往", "朝", "去"})
 JOINED = ("", "and")
 
 
@@ -231,6 +232,9 @@ class ChineseReader:
     def _describes(self, rest: list[Token]) -> bool:
         """Whether the noun stands in a description: the head noun comes after a 的."""
         busy = self.at or self.link not in JOINED
+        if len(rest) > 2 and not rest[0].meanings and len(rest[0].text) == 1 and rest[1].text == OF:
+            # An ice cream that tastes of cherries.
+            return True
         if len(rest) > 1 and rest[0].text == OF:
             garment = rest[1].is_any("clothing") and not rest[1].is_any("subjects")
             if garment or rest[1].is_any("relations", "body", "scenic", "sides", *GLOBAL):
@@ -278,8 +282,11 @@ class ChineseReader:
         if self.subject is None and not self.attributes.opened:
             self._end_unknown()
         self.at = False
+        named = self.open and bool(rest) and rest[0].is_any("roles", "subjects") and not rest[0].is_any("verbs")
         if self.attributes.negated:
             self.attributes = Attributes()
+        elif named:
+            self.attributes.verbs.append(verb)
         elif self.located is not None and self.located.owner is None and token.text in EXISTS:
             self.attributes.verbs.append(verb)
         elif (self.open or self.subject is None) and _head_follows(rest):
@@ -299,7 +306,14 @@ class ChineseReader:
 
     def _place(self, token: Token) -> None:
         """Take a direction of motion or a side of the picture."""
-        if token.is_any("moves") and self.subject is not None:
+        side = token.name("sides")
+        before = self.previous
+        goes = before is not None and (before.text in TOWARDS or before.is_any("verbs"))
+        if side in MOVES and self.subject is not None and goes:
+            self.subject.way = MOVES[side]
+        elif side and before is not None and before.text == "从":
+            return
+        elif token.is_any("moves") and self.subject is not None:
             dx, dy = MOVES[token.name("moves")]
             way = self.subject.way
             self.subject.way = (way[0] or dx, way[1] or dy)
@@ -309,7 +323,10 @@ class ChineseReader:
             self.last.side = token.name("sides")
 
     def _end_unknown(self) -> None:
-        """Make a mention of an unknown noun that a measure word announced, or that begins the sentence."""
+        """Make a mention of an unknown noun: a garment, or what a measure word announced or begins the sentence."""
+        if self.link == "wear" and self.attributes.color and self.owner is not None:
+            self.owner.clothes = self.owner.clothes or self.attributes.color
+            self.attributes.color = ""
         unknown, self.attributes.unknown = self.attributes.unknown, []
         if unknown and (self.open or self.last is None):
             mention = unknown_mention(unknown[-1], self.attributes, self.sentence)

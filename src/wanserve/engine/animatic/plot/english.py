@@ -26,6 +26,10 @@ CLAUSES = frozenset(
 )
 """The conjunctions after which a new subject comes."""
 
+NEW_SENTENCE = frozenset({":", "\u2014"})
+VERBAL = ("s", "ed", "ing", "ly")
+"""The endings of words that are no nouns, mostly."""
+
 LINKS = ("negations", "similes", "background", "relations", "conjunction", "prepositions", "pronoun")
 KEPT_OVER_COMMAS = frozenset({"wear", "hold", "with", "like", "back"})
 RESTING = frozenset({"", "stand", "sit", "lie"})
@@ -61,7 +65,7 @@ class EnglishReader:
     def _take(self, token: Token, following: Token | None) -> None:
         after_subject = self.auxiliary or (self.last is not None and self.fresh)
         if token.ends_clause:
-            self._end_clause()
+            self._end_clause(begins=token.text in NEW_SENTENCE)
         elif token.is_any("determiner"):
             self._open_phrase(token)
         elif self.phrase.takes(token, following, self.lexicon, after_subject=after_subject):
@@ -138,7 +142,7 @@ class EnglishReader:
         actor = self._actor()
         moves = actor is not None and any(v.motion not in RESTING for v in actor.verbs)
         side = token.name("sides") or token.name("moves")
-        if token.is_any("moves") and actor is not None and moves:
+        if token.is_any("moves") and actor is not None and (moves or not actor.verbs):
             dx, dy = MOVES[token.name("moves")]
             actor.way = (actor.way[0] or dx, actor.way[1] or dy)
         elif side == "back":
@@ -237,15 +241,20 @@ class EnglishReader:
     def _take_unknown(self, token: Token) -> None:
         if self.phrase.nouns:
             self._end_phrase()
+            if self.last is not None and not token.text.endswith(VERBAL):
+                self.last.tail = token.text
+                return
         said = self.phrase.attributes
         if said.opened or self.last is None or not self.fresh:
             said.unknown.append(token.text)
         if not said.opened:
             self.fresh = self.fresh and token.text.endswith("ly")
 
-    def _end_clause(self) -> None:
+    def _end_clause(self, *, begins: bool) -> None:
+        """End a clause; after a colon what follows begins anew."""
         self._end_phrase()
         self.fresh = self.auxiliary = False
+        self.subject = None if begins else self.subject
         if self.subject is None:
             self.link, self.owner = "", None
         elif self.last is not None:
@@ -257,6 +266,7 @@ class EnglishReader:
         phrase, self.phrase = self.phrase, Phrase()
         mention = phrase.mention(self.lexicon, self.sentence, nameable=self.last is None)
         if mention is None:
+            self._color_without_noun(phrase.attributes.color)
             return
         if phrase.attributes.negated:
             meanings = self.lexicon.words.get(mention.word, {})
@@ -265,6 +275,14 @@ class EnglishReader:
         self._hang(mention)
         self.findings.mentions.append(mention)
         self.last, self.fresh, self.auxiliary = mention, True, False
+
+    def _color_without_noun(self, color: str) -> None:
+        """Give a colour that no noun follows to the noun before it, or to the clothes: "two fencers in white"."""
+        person = self.owner if self.owner is not None and self.owner.kind is Kind.PERSON else None
+        if color and self.link == "in" and person is not None:
+            person.clothes = person.clothes or color
+        elif color and self.last is not None and self.last is self.subject:
+            self.last.color = self.last.color or color
 
     def _hang(self, mention: Mention) -> None:
         """Set the mention's link and owner from what stood before it."""

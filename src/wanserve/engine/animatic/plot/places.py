@@ -81,6 +81,9 @@ def _score(mention: Mention, cast: Cast) -> float:
     if not (mention.place or mention.hint) or taken or mention.link in NO_PLACE:
         return 0
     score = _base_score(mention)
+    if mention.kind is Kind.PLACE and mention.link == "" and mention.sentence == 0:
+        # A view: "a street in the fog".
+        score *= 1.6
     name = mention.place or mention.hint
     if name == "sky":
         high = mention.sentence == cast.sentence and mention.link in ("in", "above", "on")
@@ -147,6 +150,8 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
         return _for_fish(name, first, named)
     if first.subject.medium is Medium.FLOAT:
         return _for_boats(name, named)
+    if first.person is not None and first.person.outfit == "diver" and name in SEAS:
+        return "underwater"
     if first.motion is Motion.SWIM and name in LAND:
         return "sea" if name == "beach" else "lake"
     return name
@@ -154,6 +159,8 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
 
 def _for_fish(name: str, fish: Lead, named: bool) -> str:
     """Under water; at sea where it leaps out of it; elsewhere only where the prompt says so."""
+    if fish.motion is Motion.FLOAT and named:
+        return name
     if name in SEAS:
         return "sea" if fish.motion in (Motion.JUMP, Motion.FLY) else "underwater"
     return name if named else "underwater"
