@@ -152,6 +152,11 @@ def _same(first: Mention, again: Mention) -> bool:
     return False
 
 
+def _same_kind(first: Mention, again: Mention) -> bool:
+    """Whether the second mention names what the first does, or its kind: "a black cat … the cat"."""
+    return first.kind is again.kind and (first.name == again.name or first.name.endswith(f" {again.name}"))
+
+
 def _with_related(lexicon: Lexicon, mains: list[Mention], here: list[Mention]) -> list[Mention]:
     """The main mentions, and after them what they ride, chase, stand on or are beside."""
     chosen = list(mains)
@@ -172,9 +177,7 @@ def _learn_later(findings: Findings, chosen: list[Mention], cast: Cast) -> None:
     for mention in findings.mentions:
         if mention in chosen or mention.sentence <= cast.sentence or not mention.main:
             continue
-        lead = next(
-            (m for m in chosen if _same(m, mention) or (m.name == mention.name and m.kind is mention.kind)), None
-        )
+        lead = next((m for m in chosen if _same(m, mention) or _same_kind(m, mention)), None)
         if lead is None:
             continue
         if not lead.verbs:

@@ -31,6 +31,10 @@ VERBAL = ("s", "ed", "ing", "ly")
 """The endings of words that are no nouns, mostly."""
 
 LINKS = ("negations", "similes", "background", "relations", "conjunction", "prepositions", "pronoun")
+HUMAN = frozenset({"he", "she", "his", "her", "him"})
+CARRIES = frozenset({"ride", "drive", "on", "in"})
+"""The links of what carries the subject: where it goes, the subject does."""
+
 KEPT_OVER_COMMAS = frozenset({"wear", "hold", "with", "like", "back"})
 RESTING = frozenset({"", "stand", "sit", "lie"})
 
@@ -55,6 +59,8 @@ class EnglishReader:
     fresh: bool = False
     auxiliary: bool = False
     in_back: bool = False
+    since: int = 0
+    """How many mentions there were when a pronoun last named the subject."""
 
     def read(self, tokens: list[Token]) -> None:
         """Read the sentence."""
@@ -70,12 +76,17 @@ class EnglishReader:
             self._open_phrase(token)
         elif self.phrase.takes(token, following, self.lexicon, after_subject=after_subject):
             self._take_noun(token, following)
-        elif token.is_any("verbs"):
+        elif token.is_any("verbs") and not self._is_unpictured_noun(token):
             self._take_verb(token, following)
         elif token.is_any(*LINKS):
             self._take_link(token)
         elif not self._take_description(token, following):
             self._take_unknown(token)
+
+    def _is_unpictured_noun(self, token: Token) -> bool:
+        """Whether a word that may be a verb is a noun without a picture here: "up a steep pass"."""
+        said = self.phrase.attributes
+        return token.form == "base" and said.opened and bool(said.unknown) and not self.phrase.nouns
 
     def _open_phrase(self, token: Token) -> None:
         negated = self.phrase.attributes.negated and not self.phrase.nouns
@@ -144,7 +155,7 @@ class EnglishReader:
         side = token.name("sides") or token.name("moves")
         if token.is_any("moves") and actor is not None and (moves or not actor.verbs):
             dx, dy = MOVES[token.name("moves")]
-            actor.way = (actor.way[0] or dx, actor.way[1] or dy)
+            actor.way = (actor.way[0] or dx, actor.way[1] or (dy if actor.way == (0, 0) else 0))
         elif side == "back":
             self.in_back = True
             if self.last is not None and self.last.link not in ("", "and"):
@@ -155,7 +166,7 @@ class EnglishReader:
 
     def _actor(self) -> Mention | None:
         """Whoever did the last verb: the last mention that has one, else the subject."""
-        here = [m for m in self.findings.mentions if m.sentence == self.sentence]
+        here = [m for m in self.findings.mentions[self.since :] if m.sentence == self.sentence and m.link not in CARRIES]
         able = (m for m in reversed(here) if m.verbs and m.kind in (Kind.THING, Kind.PERSON, Kind.UNKNOWN))
         return next(able, self.subject)
 
@@ -181,17 +192,22 @@ class EnglishReader:
         """Take a pronoun: it means the main person, or the first thing."""
         self.fresh, self.link = True, ""
         if token.text not in ("who", "which"):
-            self.subject = self.last = self._antecedent() or self.subject
+            self.subject = self.last = self._antecedent(human=token.text in HUMAN) or self.subject
+            self.since = len(self.findings.mentions)
 
     def _relate(self, token: Token) -> None:
         """Take a preposition that says nothing of where; an "of" may pass on what its first noun hangs on."""
         self._set_link("of" if token.text == "of" and self.last is not None and self.fresh else "prep")
         self.auxiliary = token.text == "to"
 
-    def _antecedent(self) -> Mention | None:
-        """Whom a pronoun means: the first main mention of a person or an animal, else of anything."""
+    def _antecedent(self, *, human: bool = False) -> Mention | None:
+        """Whom a pronoun means: a person of the sentence that has the first main mention, else that mention.
+
+        A `human` pronoun, such as "she", also means a person of a later sentence.
+        """
         mains = [m for m in self.findings.mentions if m.main and m.kind is not Kind.UNKNOWN]
-        return next((m for m in mains if m.kind is Kind.PERSON), mains[0] if mains else None)
+        people = (m for m in mains if m.kind is Kind.PERSON and (human or m.sentence == mains[0].sentence))
+        return next(people, mains[0] if mains else None)
 
     def _set_link(self, link: str) -> None:
         self.link, self.owner, self.verb = link, self.last, None

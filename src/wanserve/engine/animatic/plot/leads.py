@@ -58,7 +58,7 @@ def make_lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: s
         "" if color in without else color,
         mention.size,
         _going(_motion(subject, verbs, bool(person), action), subject, mention),
-        _way(mention, verbs),
+        _way(subject, mention, verbs),
         SIDES.get(mention.side, ""),
         person=person,
         action=action,
@@ -164,10 +164,12 @@ def _going(motion: Motion, subject: Subject, mention: Mention) -> Motion:
     return Motion.RUN if subject.rig in VEHICLES else Motion.WALK
 
 
-def _way(mention: Mention, verbs: list[Verb]) -> tuple[int, int]:
-    """The direction that is said, or that a verb says: what rises goes up."""
+def _way(subject: Subject, mention: Mention, verbs: list[Verb]) -> tuple[int, int]:
+    """The direction that is said, or that a verb says: what rises goes up. Who walks up a road goes along it."""
     up = next((v.way for v in verbs if v.way), "")
-    return mention.way if mention.way != (0, 0) or not up else (0, -1 if up == "up" else 1)
+    dx, dy = mention.way if mention.way != (0, 0) or not up else (0, -1 if up == "up" else 1)
+    along = dx != 0 and subject.medium is Medium.GROUND
+    return dx, 0 if along else dy
 
 
 def _possible(motion: Motion, subject: Subject, person: bool) -> Motion:

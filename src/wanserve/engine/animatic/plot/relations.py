@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from wanserve.engine.animatic.plot.mentions import Kind, Mention
-from wanserve.engine.animatic.scene import Lead, Motion, Relation, Rig
+from wanserve.engine.animatic.scene import Lead, Medium, Motion, Relation, Rig
 from wanserve.engine.animatic.words.lexicon import Lexicon
 
 MAX_LEADS = 4
@@ -48,6 +48,9 @@ INVERSE = {
     Relation.UNDER: Relation.ON, Relation.ABOVE: Relation.UNDER, Relation.IN_FRONT_OF: Relation.BEHIND,
     Relation.BEHIND: Relation.IN_FRONT_OF, Relation.BESIDE: Relation.BESIDE,
 }  # fmt: skip
+
+
+ON_FOOT = frozenset({Motion.WALK, Motion.RUN, Motion.CRAWL})
 
 
 def root(mention: Mention) -> Mention | None:
@@ -125,6 +128,9 @@ def _settled(lead: Lead, other: Lead) -> Lead:
         return replace(lead, motion=Motion.SIT)
     if lead.relation in (Relation.CHASING, Relation.FOLLOWING) and lead.motion is Motion.STAND:
         return replace(lead, motion=Motion.RUN if lead.relation is Relation.CHASING else Motion.WALK)
+    if lead.relation is Relation.ABOVE and lead.subject.medium is Medium.GROUND and lead.motion in ON_FOOT:
+        # Who crawls over a stone goes past it.
+        return replace(lead, relation=Relation.IN_FRONT_OF)
     resting = lead.relation in (Relation.ON, Relation.USING, Relation.IN, Relation.UNDER)
     if resting and lead.motion is Motion.FLY and lead.subject.rig is Rig.BIRD:
         return replace(lead, motion=Motion.STAND)
