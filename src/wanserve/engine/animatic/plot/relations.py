@@ -37,6 +37,9 @@ OBJECT_RELATIONS = {
 
 SEATS = frozenset({"chair", "sofa", "bench", "armchair", "stool", "seat", "throne", "bed", "swing", "rocking horse"})
 
+OVERHEAD = frozenset({"umbrella"})
+"""What people hold over their heads: "under an umbrella"."""
+
 VEHICLES_OF = {
     "person-biking": "bicycle", "person-mountain-biking": "bicycle", "person-surfing": "surfboard", "skier": "skis",
     "snowboarder": "snowboard", "person-rowing-boat": "canoe",
@@ -80,7 +83,8 @@ def is_held(lexicon: Lexicon, mention: Mention) -> bool:
     owner = mention.owner
     if owner is None or mention.kind is not Kind.THING or owner.kind is not Kind.PERSON:
         return False
-    return mention.link in ("hold", "with", "use", "play", "verb") and lexicon.subjects[mention.name].held
+    over = mention.link in ("under", "above") and mention.name in OVERHEAD
+    return over or (mention.link in ("hold", "with", "use", "play", "verb") and lexicon.subjects[mention.name].held)
 
 
 def related(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> list[Lead]:
