@@ -202,7 +202,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who a person is: `who` as in `people.look.Look`, the outfit, and the name of the hair's colour, "" for any."""
+    """Who a person is: `who` as in `people.look.Look`, or `couple`; the outfit, and the hair's colour, "" for any."""
 
     who: str
     outfit: str = "plain"
