@@ -37,7 +37,7 @@ GARMENTS = {
 
 LONGEST_FIRST = sorted(GARMENTS, key=len, reverse=True)
 
-COUNTS = {"couple": 2, "twins": 2, "family": 3, "band": 3, "team": 4, "crowd": 5, "parents": 2}
+COUNTS = {"couple": 2, "newlyweds": 2, "twins": 2, "family": 3, "band": 3, "team": 4, "crowd": 5, "parents": 2}
 """How many people a word in the singular means."""
 
 SIDES = {"left": "left", "right": "right", "center": "center", "front": "front"}
