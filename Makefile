@@ -16,7 +16,7 @@ demo: .venv/installed
 
 # Forty prompts as the preview engine draws them: build/gallery/index.html.
 gallery: .venv/installed
-	$(BIN)/python -m scripts.gallery
+	$(BIN)/python scripts/gallery.py
 
 serve: .venv/installed
 	$(BIN)/wanserve serve

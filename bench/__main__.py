@@ -7,7 +7,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import adherence, cancel, clip, dialects, fleet, install, memory, polls, start, submits, table, told, wan, webhooks
+from bench import (
+    adherence,
+    cancel,
+    clip,
+    dialects,
+    fleet,
+    install,
+    memory,
+    polls,
+    start,
+    submits,
+    table,
+    told,
+    wan,
+    webhooks,
+)
 from bench.result import Result, commit, machine
 
 

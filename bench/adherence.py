@@ -45,7 +45,7 @@ class Scores:
     asked: Counter[str] = field(default_factory=Counter)
     missed: list[tuple[str, str, Scene]] = field(default_factory=list)
 
-    def add(self, name: str, met: bool, prompt: str, scene: Scene) -> None:
+    def add(self, name: str, prompt: str, scene: Scene, *, met: bool) -> None:
         """Count one prompt."""
         self.asked[name] += 1
         self.met[name] += met
@@ -70,7 +70,9 @@ class Reader:
 
     def has(self, scene: Scene, thing: str) -> bool:
         """Whether a thing leads the scene, or is held by one that does."""
-        return self.index(scene, thing) is not None or any(lead.holds == self.name(thing) for lead in scene.leads)
+        return self.index(scene, thing) is not None or any(
+            lead.holds and lead.holds.name == self.name(thing) for lead in scene.leads
+        )
 
     def index(self, scene: Scene, thing: str) -> int | None:
         """The index of the lead that the word stands for."""
@@ -86,7 +88,19 @@ class Reader:
         return lead.subject.name in (name, thing) or (name == "person" and lead.person is not None)
 
 
-def run(folder: Path) -> Result:
+@dataclass(frozen=True)
+class Case:
+    """One prompt of VBench with its scene, what must be seen in it, and its frames where it is looked at."""
+
+    reader: Reader
+    language: str
+    prompt: str
+    scene: Scene
+    about: Mapping[str, Any]
+    at: Look | None
+
+
+def run(_: Path) -> Result:
     """Score all lists."""
     engine = AnimaticEngine()
     engine.load("any")
@@ -134,68 +148,66 @@ def _score_vbench(reader: Reader, scores: Scores) -> None:
             for dimension in entry["dimension"]:
                 if dimension in DIMENSIONS:
                     about = entry.get("auxiliary_info", {}).get(dimension, {})
-                    DIMENSIONS[dimension](reader, scores, language, prompt, scene, about, look_at)
+                    DIMENSIONS[dimension](scores, Case(reader, language, prompt, scene, about, look_at))
             if language != "long":
-                scores.add("star_short", scene.stand_in == "paper star", "", scene)
+                scores.add("star_short", prompt, scene, met=scene.stand_in == "paper star")
                 places[json.dumps([scene.place, scene.time, scene.weather, scene.style])] += 1
     commonest = places.most_common(1)[0][1]
     scores.met["commonest_place_short"], scores.asked["commonest_place_short"] = commonest, sum(places.values())
 
 
-def _object_class(
-    reader: Reader, scores: Scores, language: str, prompt: str, scene: Scene, about: Mapping[str, Any], at: Look | None
-) -> None:
-    met = reader.has(scene, about["object"])
-    scores.add(f"object_class_{language}", met, prompt, scene)
-    _seen(reader, scores, "object_class_on_frames", prompt, scene, [about["object"]], at if met else None)
+def _object_class(scores: Scores, case: Case) -> None:
+    met = case.reader.has(case.scene, case.about["object"])
+    scores.add(f"object_class_{case.language}", case.prompt, case.scene, met=met)
+    _seen(
+        case.reader,
+        scores,
+        "object_class_on_frames",
+        case.prompt,
+        case.scene,
+        [case.about["object"]],
+        case.at if met else None,
+    )
 
 
-def _multiple_objects(
-    reader: Reader, scores: Scores, language: str, prompt: str, scene: Scene, about: Mapping[str, Any], at: Look | None
-) -> None:
-    things = about["object"].split(" and ")
-    met = all(reader.has(scene, thing) for thing in things)
-    scores.add(f"multiple_objects_{language}", met, prompt, scene)
-    _seen(reader, scores, "multiple_objects_on_frames", prompt, scene, things, at if met else None)
+def _multiple_objects(scores: Scores, case: Case) -> None:
+    things = case.about["object"].split(" and ")
+    met = all(case.reader.has(case.scene, thing) for thing in things)
+    scores.add(f"multiple_objects_{case.language}", case.prompt, case.scene, met=met)
+    _seen(case.reader, scores, "multiple_objects_on_frames", case.prompt, case.scene, things, case.at if met else None)
 
 
-def _color(
-    reader: Reader, scores: Scores, language: str, prompt: str, scene: Scene, about: Mapping[str, Any], at: Look | None
-) -> None:
-    color = about["color"]
-    index = next((i for i, lead in enumerate(scene.leads) if lead.color == color), None)
-    scores.add(f"color_{language}", index is not None, prompt, scene)
-    if at is not None and index is not None:
-        scores.add("color_on_frames", at.has_color(index, color), prompt, scene)
+def _color(scores: Scores, case: Case) -> None:
+    color = case.about["color"]
+    index = next((i for i, lead in enumerate(case.scene.leads) if lead.color == color), None)
+    scores.add(f"color_{case.language}", case.prompt, case.scene, met=index is not None)
+    if case.at is not None and index is not None:
+        scores.add("color_on_frames", case.prompt, case.scene, met=case.at.has_color(index, color))
 
 
-def _scene(
-    reader: Reader, scores: Scores, language: str, prompt: str, scene: Scene, about: Mapping[str, Any], at: Look | None
-) -> None:
-    name = about["scene"]["scene"]
-    place = reader.lexicon.words.get(key(name), {}).get("places")
-    met = (place is not None and scene.place == place) or reader.has(scene, name)
-    scores.add(f"scene_{language}", met, prompt, scene)
+def _scene(scores: Scores, case: Case) -> None:
+    name = case.about["scene"]["scene"]
+    place = case.reader.lexicon.words.get(key(name), {}).get("places")
+    met = (place is not None and case.scene.place == place) or case.reader.has(case.scene, name)
+    scores.add(f"scene_{case.language}", case.prompt, case.scene, met=met)
 
 
-def _human_action(
-    reader: Reader, scores: Scores, language: str, prompt: str, scene: Scene, about: Mapping[str, Any], at: Look | None
-) -> None:
-    people = [lead for lead in scene.leads if lead.person is not None]
+def _human_action(scores: Scores, case: Case) -> None:
+    people = [lead for lead in case.scene.leads if lead.person is not None]
     met = any(p.action or p.activity or p.holds or p.motion is not Motion.STAND for p in people)
-    scores.add(f"human_action_{language}", met, prompt, scene)
+    scores.add(f"human_action_{case.language}", case.prompt, case.scene, met=met)
 
 
-def _placement(
-    reader: Reader, scores: Scores, language: str, prompt: str, scene: Scene, about: Mapping[str, Any], at: Look | None
-) -> None:
-    told = about["spatial_relationship"]
-    a, b = reader.index(scene, told["object_a"]), reader.index(scene, told["object_b"])
+def _placement(scores: Scores, case: Case) -> None:
+    told = case.about["spatial_relationship"]
+    a, b = case.reader.index(case.scene, told["object_a"]), case.reader.index(case.scene, told["object_b"])
     want = RELATIONS[told["relationship"]]
-    met = a is not None and b is not None and a != b and _stands(scene.leads, a, b, want)
-    scores.add(f"placement_{language}", met, prompt, scene)
-    if at is not None and a is not None and b is not None and met:
-        scores.add("placement_on_frames", _placed(at.middle(a), at.middle(b), want), prompt, scene)
+    met = a is not None and b is not None and a != b and _stands(case.scene.leads, a, b, want)
+    scores.add(f"placement_{case.language}", case.prompt, case.scene, met=met)
+    if case.at is not None and a is not None and b is not None and met:
+        scores.add(
+            "placement_on_frames", case.prompt, case.scene, met=_placed(case.at.middle(a), case.at.middle(b), want)
+        )
 
 
 def _stands(leads: Sequence[Lead], a: int, b: int, want: Relation) -> bool:
@@ -223,10 +235,10 @@ def _seen(
     if at is None:
         return
     found = [at.found(i) for thing in things if (i := reader.index(scene, thing)) is not None]
-    scores.add(name, bool(found) and all(found), prompt, scene)
+    scores.add(name, prompt, scene, met=bool(found) and all(found))
 
 
-Scoring = Callable[[Reader, Scores, str, str, Scene, Mapping[str, Any], Look | None], None]
+Scoring = Callable[[Scores, Case], None]
 DIMENSIONS: Final[Mapping[str, Scoring]] = {
     "object_class": _object_class,
     "multiple_objects": _multiple_objects,
@@ -244,7 +256,7 @@ def _score_own(reader: Reader, scores: Scores) -> None:
         scene = reader.scene(prompt)
         long = "long" if entry["long"] else "short"
         at = look(reader.engine, scene, prompt) if number % EVERY == 0 and scene.leads else None
-        scores.add(f"own_main_{long}", _main_is(reader, scene, see), prompt, scene)
+        scores.add(f"own_main_{long}", prompt, scene, met=_main_is(reader, scene, see))
         _score_facts(scores, prompt, scene, see, at)
 
 
@@ -264,7 +276,7 @@ def _score_facts(scores: Scores, prompt: str, scene: Scene, see: Mapping[str, An
     lead = scene.leads[0] if scene.leads else None
     told = scene.as_json()
     first: Mapping[str, Any] = told["leads"][0] if told["leads"] else {}
-    said = {
+    said: dict[str, Callable[[], bool]] = {
         "place": lambda: scene.place in see["place"],
         "time": lambda: scene.time == see["time"],
         "weather": lambda: scene.weather == see["weather"],
@@ -275,23 +287,25 @@ def _score_facts(scores: Scores, prompt: str, scene: Scene, see: Mapping[str, An
         "count": lambda: first.get("count") == min(5, see["count"]),
         "direction": lambda: first.get("direction") == see["direction"],
         "motion": lambda: first.get("motion") in see["motion"],
-        "action": lambda: bool(lead and (lead.action or lead.activity or lead.holds or lead.motion is not Motion.STAND)),
+        "action": lambda: bool(
+            lead and (lead.action or lead.activity or lead.holds or lead.motion is not Motion.STAND)
+        ),
     }
     for name, holds in said.items():
         if name in see:
-            scores.add(f"own_{name}", holds(), prompt, scene)
+            scores.add(f"own_{name}", prompt, scene, met=holds())
     if at is not None:
         _score_frames(scores, prompt, scene, see, at)
 
 
 def _score_frames(scores: Scores, prompt: str, scene: Scene, see: Mapping[str, Any], at: Look) -> None:
-    scores.add("own_found_on_frames", at.found(0), prompt, scene)
+    scores.add("own_found_on_frames", prompt, scene, met=at.found(0))
     if see.get("direction") in ("left", "right"):
         way = -1 if see["direction"] == "left" else 1
-        scores.add("own_direction_on_frames", at.direction(0) == way, prompt, scene)
+        scores.add("own_direction_on_frames", prompt, scene, met=at.direction(0) == way)
     if see.get("time") == "night":
-        scores.add("own_darkness_on_frames", at.darker_than_by_day(), prompt, scene)
+        scores.add("own_darkness_on_frames", prompt, scene, met=at.darker_than_by_day())
     if "color" in see and scene.leads[0].color == see["color"]:
-        scores.add("own_color_on_frames", at.has_color(0, see["color"]), prompt, scene)
+        scores.add("own_color_on_frames", prompt, scene, met=case.at.has_color(0, see["color"]))
     if see.get("count", 1) > 1 and scene.leads[0].count > 1:
-        scores.add("own_count_on_frames", at.more_than_one(0), prompt, scene)
+        scores.add("own_count_on_frames", prompt, scene, met=at.more_than_one(0))

@@ -115,7 +115,8 @@ def _resized(pixels: Pixels) -> Pixels:
     height, width = pixels.shape[:2]
     if (height, width) == (HEIGHT, WIDTH):
         return pixels
-    return pixels[np.arange(HEIGHT) * height // HEIGHT][:, np.arange(WIDTH) * width // WIDTH]
+    rows, columns = np.arange(HEIGHT) * height // HEIGHT, np.arange(WIDTH) * width // WIDTH
+    return np.asarray(pixels[rows][:, columns], np.int16)
 
 
 def _middle(mask: Mask) -> tuple[float, float]:

@@ -8,7 +8,8 @@ import html
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scripts.png import Rows, beside, png, read_frame
+from contact_sheet import Rows, beside, png, read_frame
+
 from wanserve.domain.generation import Generation
 from wanserve.engine.animatic.engine import AnimaticEngine
 

@@ -200,7 +200,11 @@ class _Encoder:
         """Copy the frame into FFmpeg's memory, the same memory for every frame of that size and format."""
         height, width, _ = frame.shape or ()
         picture = self._picture
-        if picture is None or (picture.width, picture.height, picture.format.name) != (width, height, _PIXELS[channels]):
+        if picture is None or (picture.width, picture.height, picture.format.name) != (
+            width,
+            height,
+            _PIXELS[channels],
+        ):
             picture = self._picture = VideoFrame(width, height, _PIXELS[channels])
         plane = picture.planes[0]
         source, target = frame.cast("B"), memoryview(plane)

@@ -20,8 +20,8 @@ from wanserve.engine.animatic.drawing import (
     translation,
 )
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.scenery.elements import height_at
 from wanserve.engine.animatic.scene import Weather
+from wanserve.engine.animatic.scenery.elements import height_at
 from wanserve.engine.animatic.weather import bubbles, flashes, fog, particle_layers
 
 CHANNEL = st.integers(0, 255)

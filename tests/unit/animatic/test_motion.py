@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wanserve.engine.animatic.actor import Actor, MotionContext, Pose, pace_of
 from wanserve.engine.animatic.camera import Camera
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, pace_of, pose
+from wanserve.engine.animatic.motion import pose
 from wanserve.engine.animatic.scene import Motion, Rig, Shot, Subject
 
 GEOMETRY = Geometry(1920, 1080)
@@ -179,4 +180,8 @@ def test_every_shot_shows_ground_and_sky(shot: Shot) -> None:
 
 
 def test_a_close_up_is_closer_than_a_wide_shot() -> None:
-    assert Geometry(1280, 720, Shot.CLOSE_UP).unit > 1.5 * Geometry(1280, 720).unit > 2 * Geometry(1280, 720, Shot.WIDE).unit
+    assert (
+        Geometry(1280, 720, Shot.CLOSE_UP).unit
+        > 1.5 * Geometry(1280, 720).unit
+        > 2 * Geometry(1280, 720, Shot.WIDE).unit
+    )

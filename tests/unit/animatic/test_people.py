@@ -7,10 +7,10 @@ from dataclasses import astuple, replace
 
 import pytest
 
+from wanserve.engine.animatic.actor import Pose
 from wanserve.engine.animatic.art import Art, Light, load_pack
 from wanserve.engine.animatic.canvas import Canvas, Painter
 from wanserve.engine.animatic.color import WHITE, Color, rgb
-from wanserve.engine.animatic.motion import Pose
 from wanserve.engine.animatic.people.actions import ACTIONS, MOUTH
 from wanserve.engine.animatic.people.build import ANKLE, BUILDS
 from wanserve.engine.animatic.people.hats import HATS

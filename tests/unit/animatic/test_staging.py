@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wanserve.engine.animatic.art import load_pack
+from wanserve.engine.animatic.actor import Actor
+from wanserve.engine.animatic.art import Light, load_pack
 from wanserve.engine.animatic.color import WHITE
-from wanserve.engine.animatic.art import Light
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor
+from wanserve.engine.animatic.moving import cross, follow_speed
 from wanserve.engine.animatic.plot.plot import read_scene
 from wanserve.engine.animatic.scene import Motion
 from wanserve.engine.animatic.scenery.elements import Scenery
 from wanserve.engine.animatic.sizes import extent
-from wanserve.engine.animatic.staging import cross, follow_speed, stage
+from wanserve.engine.animatic.staging import stage
 from wanserve.engine.animatic.words.lexicon import load_lexicon
 
 LEXICON = load_lexicon()

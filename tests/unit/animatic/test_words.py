@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wanserve.engine.animatic.art import load_pack
-from wanserve.engine.animatic.storyboard import Rig
+from wanserve.engine.animatic.scene import Rig
 
 PACKAGE = resources.files("wanserve.engine.animatic")
 PLACES = frozenset(

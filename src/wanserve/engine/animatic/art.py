@@ -150,14 +150,15 @@ def _paint(match: re.Match[str], color: Color) -> str:
 
 
 def _dyed(color: Color, tint: Color | None) -> Color:
-    """The colour dyed with the tint. The lightness stays, so that eyes stay dark and teeth white."""
+    """The colour dyed with the tint. The lightness stays, so that eyes stay dark and teeth white; panes stay pale blue."""
     if tint is None:
         return color
-    spread = max(color[:3]) - min(color[:3])
-    light = sum(color[:3]) / 3
-    if spread < 40:
+    strongest = max(color[:3])
+    light = (strongest + sum(color[:3]) / 3) / 2
+    glass = strongest == color.b > 220 and color.g > 180
+    if strongest - min(color[:3]) < 40 or glass:
         return color
-    toned = tint.brightened(light / 150) if light < 150 else tint.mixed(WHITE, (light - 150) / 190)
+    toned = tint.brightened(light / 150) if light < 150 else tint.mixed(WHITE, (light - 150) / 230)
     return toned.mixed(BLACK, 0.04)
 
 

@@ -101,7 +101,9 @@ class Painter:
     `grade` changes every colour that is drawn; None: none of them.
     """
 
-    def __init__(self, art: ArtLookup, engine: Engine | None = None, grade: Callable[[Color], Color] | None = None) -> None:
+    def __init__(
+        self, art: ArtLookup, engine: Engine | None = None, grade: Callable[[Color], Color] | None = None
+    ) -> None:
         self.engine = engine or Engine(threads=0)
         self.art = art
         self.grade = grade

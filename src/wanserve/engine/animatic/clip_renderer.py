@@ -11,18 +11,20 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Frame, Report
 from wanserve.domain.progress import Progress, Stage
 from wanserve.engine.animatic import styles
+from wanserve.engine.animatic.actor import Actor, MotionContext, Pose
 from wanserve.engine.animatic.ambient_parts import AmbientParts
 from wanserve.engine.animatic.art import ArtPack
 from wanserve.engine.animatic.camera import ZOOM, ZOOMS, Camera, Window
 from wanserve.engine.animatic.canvas import Band, Canvas, Layer, Painter, Part
-from wanserve.engine.animatic.cast import draw_cast
+from wanserve.engine.animatic.cast import draw_cast, reflect
 from wanserve.engine.animatic.drawing import Item, translation
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import Actor, MotionContext, Pose, pose
+from wanserve.engine.animatic.motion import pose
+from wanserve.engine.animatic.moving import cross, follow_speed
 from wanserve.engine.animatic.scene import Scene, Style
 from wanserve.engine.animatic.scenery.elements import Scenery, ScrollingStrip
 from wanserve.engine.animatic.scenery.places import build_scenery
-from wanserve.engine.animatic.staging import cross, follow_speed, stage
+from wanserve.engine.animatic.staging import stage
 
 
 class ClipRenderer:
@@ -31,7 +33,9 @@ class ClipRenderer:
     `scaled`: the frames are not of the video's size, and the encoder scales them. The leads in `hidden` are not drawn.
     """
 
-    def __init__(self, painter: Painter, pack: ArtPack, scene: Scene, generation: Generation, hidden: frozenset[int]) -> None:
+    def __init__(
+        self, painter: Painter, pack: ArtPack, scene: Scene, generation: Generation, hidden: frozenset[int]
+    ) -> None:
         self.generation = generation
         self.scaled = scene.move in ZOOMS or scene.style is Style.PIXEL
         width, height = _drawn_size(scene, generation)
@@ -51,6 +55,7 @@ class ClipRenderer:
         self.ambient_parts.add_near(scenery)
         self.puppets = draw_cast(self.canvas, pack, self.actors, scenery, hidden)
         self.strips += [self._images(s, layer) for s, layer in drawn_strips if s.depth > 1]
+        self.puppets += reflect(self.canvas, pack, self.actors, scenery, hidden)
         self.ambient_parts.add_weather(scene, _rng(generation, "weather"), generation.seconds)
         self._add_texture(painter, scene, geo)
         self.pixel_art = scene.style is Style.PIXEL
@@ -108,7 +113,7 @@ class ClipRenderer:
 
     def _cut(self, frame: Frame, window: Window) -> Frame:
         """The part of the frame that the camera sees. Whole rows are only viewed, others are copied."""
-        height, width, _ = frame.shape or ()
+        _, width, _ = frame.shape or ()
         if window.width == width:
             return frame[window.y : window.y + window.height]
         line, row = width * 4, window.width * 4

@@ -40,9 +40,7 @@ class AnimaticEngine:
             raise SetupError("the animatic engine was asked to read before it was loaded")
         return read_scene(self._lexicon, generation.prompt, generation.negative_prompt)
 
-    def draw(
-        self, scene: Scene, generation: Generation, report: Report, hidden: frozenset[int] = frozenset()
-    ) -> Clip:
+    def draw(self, scene: Scene, generation: Generation, report: Report, hidden: frozenset[int] = frozenset()) -> Clip:
         """Draw a scene. The leads in `hidden`, by their index, keep their places and are not drawn.
 
         Raises SetupError before `load`.

@@ -7,8 +7,9 @@ from wanserve.engine.animatic.scene import Shot
 
 
 class Framing(NamedTuple):
-    """How a shot frames the picture: how close the camera is (1: a medium shot), and how far above the lower edge the
-    ground and the horizon lie, in units of the frame.
+    """How a shot frames the picture.
+
+    `closeness` is 1 for a medium shot. Ground and horizon lie so far above the lower edge, in units of the frame.
     """
 
     closeness: float
@@ -39,8 +40,8 @@ class Geometry:
 
     @property
     def frame(self) -> float:
-        """The unit of the frame: its height, or its width where that is less."""
-        return min(float(self.frame_height or self.height), self.width)
+        """The unit of the frame: its height, or a little more than its width where that is less."""
+        return min(float(self.frame_height or self.height), 1.2 * self.width)
 
     @property
     def unit(self) -> float:

@@ -1,135 +1,32 @@
 """Computes the motion of the subjects: position, lean, stretch and swing of the legs at each time. Pure.
 
-Lengths are pixels, times seconds, angles radians. A gait advances with the distance travelled, so feet do not slide.
+Lengths are pixels, times seconds, angles radians.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from wanserve.engine.animatic.camera import Camera, eased
-from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.scene import Motion, Person, Rig, Subject
+from wanserve.engine.animatic.actor import OF_THE_BODY, TRAVELLING, Actor, MotionContext, Pose
+from wanserve.engine.animatic.camera import eased
+from wanserve.engine.animatic.gait import gait, steps
+from wanserve.engine.animatic.scene import Motion, Rig
 
 TAU = math.tau
-STRIDE = {Motion.RUN: 1.15, Motion.WALK: 0.55, Motion.CRAWL: 0.4}
-"""The length of one whole step, as a multiple of the subject's height."""
-
-PACE = {Motion.RUN: 1.75, Motion.WALK: 1.05}
-"""Whole steps a second of a subject that is 0.4 units tall. Smaller subjects step faster."""
-
-ROLLERS = frozenset({Rig.WHEELS, Rig.GLIDE, Rig.BOAT, Rig.CRAFT})
-STEPPING = frozenset({Motion.RUN, Motion.WALK, Motion.CRAWL})
-TRAVELLING = STEPPING | {Motion.FLY, Motion.SWIM, Motion.SKATE, Motion.RIDE, Motion.ROW}
-"""The motions that lead somewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """One subject in the clip: its height, its first x, and its offset in periodic motions (`phase`, 0 to 1).
-
-    `velocity` is its speed over the ground in pixels a second, negative to the left. `row` is how far its feet are in
-    front of the ground line, in pixels; negative is further back. `raised` is how high it hangs or stands over it.
-    `base` is the index of the actor that carries it, `offset` where on that one its feet are: (x in the direction in
-    which the carrier looks, height), in pixels.
-    """
-
-    subject: Subject
-    motion: Motion
-    size: float
-    x: float
-    facing: int
-    phase: float
-    direction: tuple[int, int] = (0, 0)
-    lead: int = 0
-    color: str = ""
-    velocity: float = 0.0
-    row: float = 0.0
-    raised: float = 0.0
-    base: int | None = None
-    offset: tuple[float, float] = (0.0, 0.0)
-    behind_base: bool = False
-    person: Person | None = None
-    action: str = ""
-    holds: str = ""
-    art: str = ""
-    look: int = 0
-    """Which of many looks a person has: the seed of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """The position and pose of an actor.
-
-    (x, y) is the middle of its feet on the screen, `lift` their height over the ground. `turn` rotates the actor about
-    its middle, `lean` shears its head forward by a fraction of its height, `wide` and `tall` stretch it. `swing` is the
-    position of legs, tail or wings in their cycle, -1 to 1. `step` counts gait cycles, for the dust at each footfall.
-    """
-
-    x: float
-    y: float
-    lift: float = 0.0
-    turn: float = 0.0
-    lean: float = 0.0
-    wide: float = 1.0
-    tall: float = 1.0
-    swing: float = 0.0
-    step: float = 0.0
-    facing: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class MotionContext:
-    """What all motions depend on: the frame, the clip's length, the camera, the y of the ground.
-
-    `aloft` is the height of flying subjects over the ground, in units.
-    """
-
-    geometry: Geometry
-    camera: Camera
-    ground: float
-    aloft: float = 0.36
-
-    @property
-    def seconds(self) -> float:
-        """The length of the clip."""
-        return self.camera.seconds
-
-    @property
-    def speed(self) -> float:
-        """The camera's speed over the ground, without its direction."""
-        return abs(self.camera.follow)
-
-    def scroll(self, t: float) -> float:
-        """How far the ground has moved to the left at time t."""
-        return self.camera.scroll(t)
-
-
-def pace_of(actor: Actor, geometry: Geometry) -> float:
-    """The actor's own speed over the ground, in pixels a second; 0 where it stays."""
-    motion, rig = actor.motion, actor.subject.rig
-    if motion not in TRAVELLING or rig is Rig.TALL or (actor.direction[1] and not actor.direction[0]):
-        return 0.0
-    if motion in STEPPING and rig not in ROLLERS:
-        stride = STRIDE.get(motion, 0.3) * actor.size
-        return stride * pace(actor, geometry)
-    return {Motion.RUN: 0.5, Motion.SKATE: 0.34, Motion.RIDE: 0.3, Motion.FLY: 0.24, Motion.SWIM: 0.13}.get(
-        motion, 0.14
-    ) * geometry.width
-
-
-def pace(actor: Actor, geometry: Geometry) -> float:
-    """Whole steps a second."""
-    size = max(0.1, actor.size / geometry.unit)
-    return PACE.get(actor.motion, 1.0) * min(1.5, max(0.75, math.pow(0.4 / size, 0.4)))
 
 
 def pose(actor: Actor, context: MotionContext, t: float, carrier: Pose | None = None) -> Pose:
     """The actor's pose at time t of the clip; `carrier` is the pose of the actor that carries it."""
     if carrier is not None:
         return _carried(actor, context, t, carrier)
-    x = actor.x + actor.velocity * t - context.scroll(t)
-    rest = Pose(x, context.ground + actor.row - actor.raised, actor.raised, facing=actor.facing)
+    x = actor.x + actor.velocity * min(t, actor.until) - context.scroll(t)
+    if t > actor.until:
+        return pose(
+            replace(actor, motion=Motion.STAND, x=x + context.scroll(t), velocity=0.0, until=math.inf), context, t
+        )
+    rest = Pose(x, context.ground + actor.row - actor.raised, max(0.0, actor.raised), facing=actor.facing)
+    if actor.person is not None and actor.motion in OF_THE_BODY:
+        return replace(rest, step=steps(actor, t))
     return MOVES[actor.motion](actor, context, t, rest)
 
 
@@ -144,63 +41,13 @@ def _carried(actor: Actor, context: MotionContext, t: float, carrier: Pose) -> P
     return replace(own, turn=own.turn + carrier.turn, lift=own.lift + carrier.lift)
 
 
-def gait(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
-    """The pose at gait cycle `step`, as the actor's rig walks. `strength` is 1 for a run."""
-    angle = TAU * step
-    bounce = abs(math.sin(angle))
-    size, rig = actor.size, actor.subject.rig
-    if rig in (Rig.HOP, Rig.BALL, Rig.THING, Rig.BIRD):
-        return _hop(actor, step, rest, strength)
-    if rig in ROLLERS:
-        rumble = 0.004 * math.sin(angle * 5) + 0.003 * math.sin(angle * 8.3)
-        return replace(rest, y=rest.y - size * abs(rumble), tall=1 + rumble, lean=-0.02 * strength, step=step)
-    if rig is Rig.CRAWL:
-        reach = 0.07 * math.sin(angle)
-        return replace(rest, wide=1 + reach, tall=1 - reach * 0.6, turn=0.02 * math.sin(angle), step=step)
-    if rig is Rig.WADDLE:
-        lift = 0.05 * size * bounce
-        return replace(rest, y=rest.y - lift, lift=lift, turn=0.1 * math.sin(angle), swing=math.sin(angle), step=step)
-    rock = 0.085 if rig is Rig.GALLOP else 0.035
-    lift = size * strength * (0.11 if rig is Rig.GALLOP else 0.045) * bounce
-    return replace(
-        rest,
-        y=rest.y - lift,
-        lift=lift,
-        turn=rock * strength * math.sin(angle + 0.6) * actor.facing,
-        lean=0.05 * strength * strength,
-        tall=1 + 0.035 * strength * (bounce - 0.5),
-        wide=1 - 0.03 * strength * (bounce - 0.5),
-        swing=math.sin(angle) * (0.45 + 0.55 * strength),
-        step=step,
-    )
-
-
-def _hop(actor: Actor, step: float, rest: Pose, strength: float) -> Pose:
-    """Hop in arcs; the actor is squashed at each landing."""
-    part = step % 1.0
-    air = max(0.0, math.sin(math.pi * part))
-    land = max(0.0, 1 - min(part, 1 - part) * 7)
-    lift = actor.size * air * (0.12 + 0.3 * strength)
-    roll = (
-        TAU * step / 2 * actor.facing
-        if actor.subject.rig is Rig.BALL
-        else 0.12 * math.cos(math.pi * part) * -actor.facing
-    )
-    stretch = 0.06 * air * strength - 0.13 * land
-    if actor.subject.rig is Rig.BALL:
-        stretch = 0.0
-    return replace(rest, y=rest.y - lift, lift=lift, turn=roll, tall=1 + stretch, wide=1 - 0.8 * stretch, step=step)
-
-
 def _travel(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     """Run, walk or crawl: the steps go with the distance."""
     if actor.subject.rig is Rig.TALL:
         return _stand(actor, context, t, rest)
     strength = {Motion.RUN: 1.0, Motion.WALK: 0.42}.get(actor.motion, 0.25)
     sway = 0.012 * context.geometry.width * math.sin(TAU * (t / 3.1 + actor.phase))
-    stride = STRIDE.get(actor.motion, 0.5) * actor.size * (0.8 if actor.subject.rig in ROLLERS else 1.0)
-    step = min(abs(actor.velocity) * t / stride, 3.2 * t) + actor.phase
-    return gait(actor, step, replace(rest, x=rest.x + sway), strength)
+    return gait(actor, steps(actor, t), replace(rest, x=rest.x + sway), strength)
 
 
 def _glide(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
@@ -215,7 +62,14 @@ def _climb(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:
     done = math.floor(pulls) + eased((pulls % 1.0) * 1.4)
     room = min(0.45 * context.geometry.frame, _ceiling(actor, context))
     rise = room * min(1.0, 0.15 + done * 0.9 / max(1.0, context.seconds))
-    return replace(rest, y=rest.y - rise, lift=rise, turn=0.05 * math.sin(math.pi * pulls), swing=math.sin(math.pi * pulls), step=pulls)
+    return replace(
+        rest,
+        y=rest.y - rise,
+        lift=rise,
+        turn=0.05 * math.sin(math.pi * pulls),
+        swing=math.sin(math.pi * pulls),
+        step=pulls,
+    )
 
 
 def _sit(actor: Actor, context: MotionContext, t: float, rest: Pose) -> Pose:

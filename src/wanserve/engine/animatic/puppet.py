@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from wanserve.engine.animatic.actor import Actor, MotionContext, Pose
 from wanserve.engine.animatic.art import Art, Light
 from wanserve.engine.animatic.body import draw_body
 from wanserve.engine.animatic.canvas import Canvas, Part
@@ -20,9 +21,9 @@ from wanserve.engine.animatic.drawing import (
     shear,
     translation,
 )
-from wanserve.engine.animatic.motion import Actor, MotionContext, Pose
-from wanserve.engine.animatic.scene import Rig
+from wanserve.engine.animatic.scene import Motion, Rig
 from wanserve.engine.animatic.scenery.elements import Scenery
+from wanserve.engine.animatic.wheels import WHEELS, Wheel, spokes
 
 DUST_RAISING = frozenset({Rig.LEGS, Rig.GALLOP, Rig.WALKER, Rig.WHEELS, Rig.HEAD, Rig.GLIDE})
 DUST_PUFFS = 5
@@ -86,7 +87,11 @@ class Puppet:
 
     def __init__(self, canvas: Canvas, art: Art, actor: Actor, scenery: Scenery, color: str) -> None:
         self.art, self.actor, self.scenery = art, actor, scenery
-        width = draw_body(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width if actor.subject.body else art.width / art.height
+        width = (
+            draw_body(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width
+            if actor.subject.body
+            else art.width / art.height
+        )
         reach = actor.size * (0.16 + 0.36 * width)
         dark = rgb("#10122a")
         fades = ((0.0, 1.0), (0.5, 0.66), (0.8, 0.2), (1.0, 0.0))
@@ -101,6 +106,7 @@ class Puppet:
         mirrored = actor.facing != actor.subject.faces
         self.halo = self._halo(canvas)
         self.rim = self._rim_light(canvas)
+        self.wheels: list[tuple[Wheel, Part]] = []
         light = SELF_LIT if self.halo is not None else scenery.light
         svg = art.lit(light, mirrored, tint)
         self.pieces = (
@@ -108,6 +114,16 @@ class Puppet:
             if actor.subject.body
             else [Piece(canvas.add_art(svg, c.clip), art.fit(), c.swing, c.joint, c.gain) for c in cuts(actor, art)]
         )
+        if actor.motion is not Motion.STAND:
+            gray = rgb("#20242c").alpha(0.38)
+            self.wheels = [(w, canvas.add_path(spokes(w), gray)) for w in WHEELS.get(art.name, ())]
+
+    def _turn_wheels(self, pose: Pose, body: Affine) -> None:
+        """Turn the spokes as far as the way is long; a picture that looks left rolls to the left."""
+        angle = math.tau * 1.3 * pose.step * self.actor.subject.faces
+        for wheel, part in self.wheels:
+            place = rotation(angle).then(translation(wheel.x, wheel.y)).then(self.art.fit())
+            part.place(place.then(body))
 
     def _rim_light(self, canvas: Canvas) -> Piece | None:
         """Add the rim light around the piece that does not swing, the last cut; None where the light has no rim."""
@@ -149,6 +165,7 @@ class Puppet:
         body = self._body(pose)
         for piece in self.pieces:
             piece.part.place(piece.placed(pose.swing).then(body))
+        self._turn_wheels(pose, body)
         light = self.scenery.light
         edge = max(1.0, self.actor.size * 0.008)
         if self.rim is not None:

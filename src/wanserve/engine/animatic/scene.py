@@ -205,8 +205,8 @@ class Lead:
     """One of the main subjects: what it is, how many, and what they do.
 
     `way` is (x, y), each -1, 0 or 1, y down; (0, 0) where the prompt gives none. `side` is `left`, `right`, `center`,
-    `front` or "". `relation` is to the lead with the index `to`. `action` is a gesture of people, `holds` the name of
-    the subject in their hand, `activity` a whole picture of somebody who does what they do.
+    `front` or "". `relation` is to the lead with the index `to`. `action` is a gesture of people, `holds` is in
+    their hand, `activity` a whole picture of somebody who does what they do.
     """
 
     subject: Subject
@@ -221,7 +221,7 @@ class Lead:
     person: Person | None = None
     action: str = ""
     activity: str = ""
-    holds: str = ""
+    holds: Subject | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The lead as JSON, without what is not said."""
@@ -234,7 +234,7 @@ class Lead:
             "direction": _direction(self.way),
             "side": self.side,
             "action": self.action or self.activity,
-            "holds": self.holds,
+            "holds": self.holds.name if self.holds else "",
         }
         if self.person is not None:
             said["person"] = self.person.who

@@ -8,14 +8,14 @@ import math
 import random
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from wanserve.engine.animatic.actor import Actor
 from wanserve.engine.animatic.art import ArtPack
+from wanserve.engine.animatic.carrying import Stand, carriers_of, carry
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.motion import TRAVELLING, Actor, pace_of
+from wanserve.engine.animatic.moving import in_motion, turned_to_each_other
 from wanserve.engine.animatic.scene import (
-    VEHICLES,
-    CameraMove,
     Lead,
     Medium,
     Motion,
@@ -30,15 +30,12 @@ from wanserve.engine.animatic.sizes import extent
 SPACING = 1.06
 """The width reserved for a subject, as a multiple of its own width."""
 
-CARRIED = frozenset({Relation.ON, Relation.RIDING, Relation.IN, Relation.ABOVE})
 ROWS = (0.0, -0.05, 0.035, -0.025, 0.055)
 """How far in front of the ground line the subjects stand in turn, in units of the frame."""
 
 SOFTENED = 0.5
 """The exponent by which true heights become heights in one picture."""
 
-STAND_ON_SEAT = {"chair": 0.5, "sofa": 0.45, "bench": 0.5, "bed": 0.5, "stool": 1.0, "horse": 0.62, "armchair": 0.45}
-"""How high one sits or stands on this, as a fraction of its height; on anything else on top of it."""
 
 TALLEST = 40.0
 """Metres: what is taller, a mountain or a planet, is far away."""
@@ -47,23 +44,13 @@ FULL_WIDTH = 0.86
 PORTRAIT_SHOTS = frozenset({Shot.CLOSE_UP})
 
 
-@dataclass
-class Stand:
-    """The members of one lead, not yet placed, and the width that they take together."""
-
-    index: int
-    lead: Lead
-    members: list[Actor]
-    width: float
-    x: float = 0.0
-
-
 def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random, pack: ArtPack) -> list[Actor]:
     """Stage all leads of a scene. Carriers come before what they carry."""
     facing = rng.choice((-1, 1))
     heights = _heights(scene, geometry)
     stands = [_stand(i, lead, heights[i], facing, geometry, rng, pack) for i, lead in enumerate(scene.leads)]
-    ground = [s for s in stands if not _is_carried(s.lead, scene)]
+    carriers = carriers_of(scene)
+    ground = [s for s in stands if s.index not in carriers]
     shrink = _fit(_in_order(ground, scene), geometry)
     for each in stands:
         each.members = [replace(m, size=m.size * shrink) for m in each.members]
@@ -75,17 +62,21 @@ def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random
     for row, each in enumerate(ordered):
         placed[each.index] = len(actors)
         actors += _members(each, row, len(ordered), scene, scenery, geometry, rng, pack)
-    _carry(stands, scene, placed, actors, pack)
-    return _turned(_in_motion(actors, scene, geometry), scene)
+    carry(stands, carriers, placed, actors, pack)
+    return turned_to_each_other(in_motion(actors, scene, geometry), scene)
 
 
 def _heights(scene: Scene, geometry: Geometry) -> list[float]:
     """The height of each lead in pixels: the tallest as its true height deserves, the others in proportion to it."""
-    true = [min(TALLEST, lead.subject.metres) * {"big": 1.6, "small": 0.6}.get(lead.size, 1.0) * _grown(lead) for lead in scene.leads]
+    true = [
+        min(TALLEST, lead.subject.metres) * {"big": 1.6, "small": 0.6}.get(lead.size, 1.0) * _grown(lead)
+        for lead in scene.leads
+    ]
     if not true:
         return []
     tallest = max(true)
-    top = min(0.74, max(0.2, 0.36 * math.pow(tallest / 0.3, 0.17))) * geometry.unit
+    people = any(lead.person is not None for lead in scene.leads)
+    top = min(0.74, max(0.56 if people else 0.2, 0.36 * math.pow(tallest / 0.3, 0.17))) * geometry.unit
     return [top * max(0.16, math.pow(metres / tallest, SOFTENED)) for metres in true]
 
 
@@ -122,16 +113,6 @@ def _stand(
         )
     width = extent(members[0], pack)[0] * SPACING
     return Stand(index, lead, members, width * (1 + 0.72 * (lead.count - 1)))
-
-
-def _is_carried(lead: Lead, scene: Scene) -> bool:
-    """Whether another lead carries this one. Two that carry each other stand on the ground."""
-    if lead.to is None or lead.to >= len(scene.leads):
-        return False
-    other = scene.leads[lead.to]
-    if lead.relation is Relation.UNDER:
-        return False
-    return lead.relation in CARRIED and other is not lead and not (other.relation in CARRIED and other.to is not None and scene.leads[other.to] is lead)
 
 
 def _in_order(stands: list[Stand], scene: Scene) -> list[Stand]:
@@ -207,7 +188,13 @@ def _members(
         depth = own + (ROWS[nth % len(ROWS)] * 0.8 if count > 1 else 0.0)
         x = first + nth * step + (rng.uniform(-0.1, 0.1) * step if count > 1 else 0.0)
         size = member.size * (1 + 0.9 * depth)
-        yield replace(member, x=x, size=size, row=_row(depth, member, geometry), raised=_raised(member, scene, scenery, geometry, size))
+        yield replace(
+            member,
+            x=x,
+            size=size,
+            row=_row(depth, member, geometry),
+            raised=_raised(member, scene, scenery, geometry, size),
+        )
 
 
 def _row(depth: float, member: Actor, geometry: Geometry) -> float:
@@ -219,138 +206,6 @@ def _raised(member: Actor, scene: Scene, scenery: Scenery, geometry: Geometry, s
     """How high over the ground something hangs that hangs, and how deep in the water something is that swims in it."""
     if member.subject.medium is Medium.HUNG and member.motion in (Motion.STAND, Motion.FLOAT):
         return min(0.34 * geometry.frame, max(0.0, 0.9 * geometry.ground - size))
-    if scenery.water and member.subject.medium is not Medium.FLOAT and member.motion is Motion.SWIM:
-        return -0.42 * size if member.subject.rig is not Rig.FISH else 0.0
+    if scenery.water and member.motion is Motion.SWIM and member.subject.animate and member.subject.rig is not Rig.FISH:
+        return -(0.2 if member.subject.medium is Medium.FLOAT else 0.42) * size
     return 0.0
-
-
-def _carry(stands: list[Stand], scene: Scene, placed: dict[int, int], actors: list[Actor], pack: ArtPack) -> None:
-    """Put those that are carried on their carriers, which stand already."""
-    waiting = [s for s in stands if s.index not in placed]
-    while waiting:
-        ready = [s for s in waiting if s.lead.to in placed] or waiting
-        for each in ready:
-            waiting.remove(each)
-            at = placed.get(each.lead.to if each.lead.to is not None else -1, 0)
-            placed[each.index] = len(actors)
-            actors += [_carried(each, nth, at, actors, scene, pack) for nth in range(len(each.members))]
-
-
-def _carried(each: Stand, nth: int, at: int, actors: list[Actor], scene: Scene, pack: ArtPack) -> Actor:
-    """One that is carried: its feet on top of the carrier, on its seat, or inside of it."""
-    member, carrier = each.members[nth], actors[min(at + nth, len(actors) - 1)] if _one_each(each, at, actors) else actors[at]
-    wide, tall = extent(carrier, pack)
-    count = 1 if _one_each(each, at, actors) else len(each.members)
-    dx = (nth - (count - 1) / 2) * min(wide / max(1, count), extent(member, pack)[0] * 0.9)
-    relation = each.lead.relation
-    up, behind = _seat(member, carrier, tall, relation)
-    if relation is not Relation.ABOVE and member.size > 0.9 * tall and member.person is None and not carrier.subject.animate:
-        member = replace(member, size=max(0.5 * member.size, 0.9 * tall))
-    facing = carrier.facing if relation is Relation.RIDING else member.facing
-    return replace(member, base=actors.index(carrier), offset=(dx, up), behind_base=behind, facing=facing, row=carrier.row)
-
-
-def _one_each(each: Stand, at: int, actors: list[Actor]) -> bool:
-    """Whether each member has a carrier of its own: two girls on two horses."""
-    carriers = [a for a in actors if a.lead == actors[at].lead]
-    return len(carriers) == len(each.members) > 1
-
-
-def _seat(member: Actor, carrier: Actor, tall: float, relation: Relation) -> tuple[float, bool]:
-    """How high the feet are over those of the carrier, and whether the carrier hides them."""
-    name, rig = carrier.subject.name, carrier.subject.rig
-    if relation is Relation.ABOVE:
-        return tall * 1.18, False
-    if relation is Relation.IN:
-        return tall * 0.32, True
-    if relation is Relation.RIDING:
-        return _ride(member, carrier, tall)
-    if name in STAND_ON_SEAT:
-        sitting = member.person is not None and member.motion in (Motion.SIT, Motion.STAND)
-        return tall * STAND_ON_SEAT[name] - (0.27 * member.size if sitting else 0.0), False
-    return tall * (0.95 if rig is not Rig.BOAT else 0.4), False
-
-
-def _ride(member: Actor, carrier: Actor, tall: float) -> tuple[float, bool]:
-    """Where a rider's feet are: astride an animal or a bicycle, on a board, or inside a vehicle or a boat."""
-    rig = carrier.subject.rig
-    if carrier.subject.animate:
-        return tall * 0.62 - 0.3 * member.size, False
-    if tall < 0.35 * member.size:
-        return tall * 0.9, False
-    if rig is Rig.BOAT:
-        return tall * 0.3, True
-    if carrier.subject.name in ("bicycle", "motorcycle", "scooter", "tricycle", "unicycle", "motor scooter"):
-        return tall * 0.62 - 0.3 * member.size, False
-    return tall * 0.3, True
-
-
-def _in_motion(actors: list[Actor], scene: Scene, geometry: Geometry) -> list[Actor]:
-    """Give each actor its speed. Who crosses a still picture begins on one side of it and ends on the other."""
-    moving = []
-    for actor in actors:
-        speed = pace_of(actor, geometry) * actor.facing if actor.base is None else 0.0
-        riders = [a for a in actors if a.base is not None and actors[a.base] is actor and a.motion in TRAVELLING]
-        if not speed and riders and actor.subject.rig in VEHICLES | {Rig.GALLOP, Rig.LEGS}:
-            actor = replace(actor, motion=Motion.RUN if actor.subject.rig is not Rig.BOAT else Motion.SWIM)
-            speed = pace_of(actor, geometry) * actor.facing
-        moving.append(replace(actor, velocity=speed))
-    return moving
-
-
-def follow_speed(actors: list[Actor], scene: Scene) -> float:
-    """The speed of a camera that follows the first lead; 0 where it must not, or would leave others behind."""
-    grounded = [a for a in actors if a.base is None]
-    if not grounded or scene.move not in (CameraMove.NONE, CameraMove.FOLLOW, CameraMove.ZOOM_IN, CameraMove.ZOOM_OUT):
-        return 0.0
-    speeds = {math.copysign(1, a.velocity) if a.velocity else 0 for a in grounded}
-    if len(speeds) > 1 or 0 in speeds:
-        return 0.0
-    return sum(a.velocity for a in grounded) / len(grounded)
-
-
-def cross(actors: list[Actor], follow: float, seconds: float, width: int) -> list[Actor]:
-    """Let those that the camera does not follow cross the picture: their place is where they are half-way."""
-    crossing = []
-    for actor in actors:
-        own = actor.velocity - follow
-        limit = 0.62 * width / max(0.5, seconds)
-        if actor.base is not None or not actor.velocity:
-            crossing.append(actor)
-            continue
-        if follow:
-            drift = min(abs(own), 0.12 * width / max(0.5, seconds))
-            velocity = follow + math.copysign(drift, own) if own else follow
-            gain = 0.1 * width * actor.facing
-            crossing.append(replace(actor, velocity=velocity + gain / max(0.5, seconds), x=actor.x - gain / 2))
-            continue
-        velocity = math.copysign(min(abs(own), limit), own)
-        crossing.append(replace(actor, velocity=velocity, x=actor.x - velocity * seconds / 2))
-    return crossing
-
-
-def _turned(actors: list[Actor], scene: Scene) -> list[Actor]:
-    """Turn those to each other that meet or talk, and all that chase or follow into one direction."""
-    turned = list(actors)
-    for i, actor in enumerate(turned):
-        lead = scene.leads[actor.lead]
-        if lead.to is None or actor.base is not None or lead.to == actor.lead:
-            continue
-        other = next((k for k, a in enumerate(turned) if a.lead == lead.to), None)
-        if other is None:
-            continue
-        if lead.relation in (Relation.CHASING, Relation.FOLLOWING):
-            turned[other] = _along(turned[other], actor)
-        elif lead.relation in (Relation.MEETING, Relation.USING) or lead.action in ("hug", "kiss", "talk"):
-            way = 1 if turned[other].x > actor.x else -1
-            turned[i] = replace(actor, facing=way, velocity=abs(actor.velocity) * way)
-            if lead.relation is Relation.MEETING or turned[other].subject.animate:
-                turned[other] = replace(turned[other], facing=-way, velocity=-abs(turned[other].velocity) * way)
-    return turned
-
-
-def _along(other: Actor, chaser: Actor) -> Actor:
-    """Who is chased runs away in the chaser's direction; who is followed walks ahead."""
-    motion = other.motion if other.motion in TRAVELLING else chaser.motion
-    mobile = other.subject.mobile
-    return replace(other, facing=chaser.facing, motion=motion if mobile else other.motion, velocity=chaser.velocity if mobile else 0.0)

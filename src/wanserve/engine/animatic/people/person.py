@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from wanserve.engine.animatic.actor import Pose
 from wanserve.engine.animatic.art import Art, Light
 from wanserve.engine.animatic.canvas import Canvas, Part
 from wanserve.engine.animatic.color import Color, rgb
 from wanserve.engine.animatic.drawing import Affine, Path, Radial, Stop, rotation, scaling, shear, translation
-from wanserve.engine.animatic.motion import Pose
 from wanserve.engine.animatic.people import faces, heads, limbs
 from wanserve.engine.animatic.people import trunk as trunks
+from wanserve.engine.animatic.people.actions import Grip
 from wanserve.engine.animatic.people.build import ANKLE, BUILDS, Build
 from wanserve.engine.animatic.people.ink import Ink, picture
 from wanserve.engine.animatic.people.look import OUTFITS, Look
@@ -21,6 +22,12 @@ from wanserve.engine.animatic.people.trims import trims
 from wanserve.engine.animatic.people.trunk import Trunk
 
 RIGHT, LEFT = 0, 1
+LOOSE = frozenset({"", "hold", "carry", "pull", "wave", "cheer", "throw", "point", "talk"})
+"""The actions in which things of any size are held."""
+
+LARGE = 0.3
+"""Standing heights: what is taller is held behind the body, so that the face stays free."""
+
 DARK = rgb("#10122a")
 
 
@@ -62,21 +69,28 @@ def _lowered(stance: str, build: Build) -> float:
     return build.hip - (j.seat or ANKLE + j.hip * build.leg_length)
 
 
+def _grown(grip: Grip, height: float) -> Grip:
+    """The grip of a thing that is taller than the action expects: near its foot, like an umbrella or a flag."""
+    return replace(grip, height=height, up=0.02) if height > 1.2 * grip.height else grip
+
+
 class Person:
     """The parts of one person. They are added in drawing order, the shadow first.
 
     `size` is its standing height in pixels. `view` is "front" or "side"; from the side it looks to the pose's `facing`.
-    Stances that lie flat are always drawn from the side. `held` is drawn in the hand, as the action holds things.
+    Stances that lie flat are always drawn from the side. `held` is drawn in the hand, as the action holds things, and at
+    least `held_height` tall, in standing heights, where the action does not need it small.
     """
 
     def __init__(
         self, canvas: Canvas, look: Look, size: float, stance: str, action: str, view: str, facing: int, *,
-        light: Light, rim: Color | None, shadow: float, held: Art | None = None, phase: float = 0.0,
+        light: Light, rim: Color | None, shadow: float, held: Art | None = None, held_height: float = 0.0, phase: float = 0.0,
     ) -> None:  # fmt: skip
         self.size, self.stance, self.action, self.phase = size, stance, action, phase
         self.side = view == "side" or stance_of(stance).level
         self.build = BUILDS[look.who]
         self.deed = action_of(action)
+        self.grip = _grown(self.deed.grip, held_height if action in LOOSE else 0.0)
         from_x = light.from_x * (facing if self.side else 1)
         tones = Tones(light, rim, -1.0 if from_x <= 0 else 1.0)
         self.trunk = Trunk(self.build, look, OUTFITS[look.outfit], self.side, tones)
@@ -143,6 +157,9 @@ class Person:
     def _add_body(self, held: Art | None, light: Light) -> None:
         """Add all parts from the furthest to the nearest."""
         bent = stance_of(self.stance).bent
+        if held is not None and self.grip is not self.deed.grip and self.grip.height > LARGE:
+            self._add_held(held, light)
+            held = None
         self._add_behind()
         if self.side:
             self._add_arm(LEFT, far=True)
@@ -230,14 +247,17 @@ class Person:
         thumb = 1 if self.side or which == RIGHT else -1
         self._add(limbs.upper_arm(trunk, at), lambda m: _along(m.figure.uppers[which]))
         if held is not None and light is not None:
-            fit = held.fit()
-            part = self.canvas.add_art(held.lit(light, mirrored=False))
-            self.sprites.append(Sprite(part, lambda m: fit.then(self._grip(m.figure))))
+            self._add_held(held, light)
         self._add(limbs.fore_arm(trunk, at, thumb), lambda m: _along(m.figure.fores[which]))
+
+    def _add_held(self, held: Art, light: Light) -> None:
+        fit = held.fit()
+        part = self.canvas.add_art(held.lit(light, mirrored=False))
+        self.sprites.append(Sprite(part, lambda m: fit.then(self._grip(m.figure))))
 
     def _grip(self, figure: Figure) -> Affine:
         """The transform of what is held, from 1 tall with its foot at the origin."""
-        grip = self.deed.grip
+        grip = self.grip
         right, left = figure.fores
         x, y = right.end
         if grip.both:

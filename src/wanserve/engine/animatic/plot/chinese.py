@@ -6,8 +6,10 @@ reaches to its head noun; whatever else stands in between describes that noun.
 
 from dataclasses import dataclass, field
 
-from wanserve.engine.animatic.plot.english import GLOBAL, MOVES
+from wanserve.engine.animatic.plot.deeds import give
 from wanserve.engine.animatic.plot.mentions import (
+    GLOBAL,
+    MOVES,
     NOUNS,
     Attributes,
     Findings,
@@ -22,24 +24,32 @@ OF = "的"
 AT = frozenset({"在", "于", "位于", "正在"})
 EXISTS = frozenset({"有", "放着", "站着", "坐着", "摆着", "停着", "躺着", "挂着", "长着", "飘着", "飞着", "游着"})
 MEASURE_WORDS = frozenset(
-    "只 个 条 头 匹 位 辆 架 艘 隻 個 條 頭 輛 名 张 把 台 朵 棵 座 根 件 颗 本 支 块 片 杯 瓶 碗 双 对 群 幅 盆 顶 枚 列 副 匹 扇 套 盏 束 株 尊 口 串 部 栋 间 家 种 份 面 道".split()
+    """
+    只 个 条 头 匹 位 辆 架 艘 隻 個 條 頭 輛 名 张 把 台 朵 棵 座 根 件 颗 本 支 块 片 杯 瓶 碗 双 对 群 幅 盆 顶 枚 列 副 扇 套 盏
+    束 株 尊 口 串 部 栋 间 家 种 份 面 道
+    """.split()
 )
 POSTPOSITIONS = frozenset("上下里中内前后旁边")
 """Single characters that are postpositions after a noun and parts of other words elsewhere."""
 
+JOINED = ("", "and")
+
 
 @dataclass
 class ChineseReader:
-    """Reads one Chinese sentence into findings."""
+    """Reads one Chinese sentence into findings.
+
+    `pending` are mentions inside a description, whose owner is the noun to come. `open`: a number or a demonstrative
+    came, its head noun did not. `at`: an 在 came, and its location is being read. `located` is the noun of a location
+    that began the clause: "on the table there is". `counted`: a number came just before.
+    """
 
     lexicon: Lexicon
     findings: Findings
     sentence: int
     attributes: Attributes = field(default_factory=Attributes)
     pending: list[Mention] = field(default_factory=list)
-    """Mentions inside a description, whose owner is the noun to come."""
     open: bool = False
-    """A noun phrase is open: a number or a demonstrative came, its head noun did not."""
     at: bool = False
     link: str = ""
     verb: Verb | None = None
@@ -47,10 +57,8 @@ class ChineseReader:
     subject: Mention | None = None
     last: Mention | None = None
     located: Mention | None = None
-    """The noun of a location that began the clause: "on the table there is"."""
     in_back: bool = False
     counted: bool = False
-    """A number came just before."""
     previous: Token | None = None
     clause: int = 0
 
@@ -66,7 +74,12 @@ class ChineseReader:
         counted, self.counted = self.counted, token.is_any("numbers")
         if counted and token.text in MEASURE_WORDS:
             self.open = True
-        elif token.ends_clause:
+        elif not self._take_particle(token, rest):
+            self._take_content(token, rest)
+
+    def _take_particle(self, token: Token, rest: list[Token]) -> bool:
+        """Take a comma, an 在, a 的, a "no", or the announcement of the background. Returns whether the token is one."""
+        if token.ends_clause:
             self._end_clause(listed=token.text == "、")
         elif token.text in AT:
             self._end_unknown()
@@ -77,25 +90,30 @@ class ChineseReader:
             self.attributes.negated = True
         elif token.is_any("background"):
             self.in_back = True
-        elif self._is_relation(token, rest):
-            self._relate(token, rest)
-        elif token.is_any(*NOUNS) and not self._is_verb_here(token, rest) and (self.open or not token.is_any("weathers", "times")):
+        else:
+            return False
+        return True
+
+    def _take_content(self, token: Token, rest: list[Token]) -> None:
+        acts = token.is_any("verbs") and self.last is not None and not self.open
+        timely = token.is_any("weathers", "times") and not self.open
+        if self._is_relation(token, rest):
+            self._relate(token)
+        elif token.is_any(*NOUNS) and not acts and not timely:
             self._note_names(token)
             self._take_noun(token, rest)
         elif token.is_any("verbs"):
             self._take_verb(token, rest)
-        else:
-            self._take_word(token, rest)
-
-    def _is_verb_here(self, token: Token, rest: list[Token]) -> bool:
-        return token.is_any("verbs") and self.last is not None and not self.open
-
-    def _take_word(self, token: Token, rest: list[Token]) -> None:
-        if token.is_any(*GLOBAL):
+        elif token.is_any(*GLOBAL):
             self._note_names(token)
         elif token.is_any("moves", "sides"):
             self._place(token)
-        elif token.is_any("similes"):
+        elif not self._take_link(token):
+            self._take_attribute(token)
+
+    def _take_link(self, token: Token) -> bool:
+        """Take a simile, a conjunction, a demonstrative or a pronoun. Returns whether the token is one."""
+        if token.is_any("similes"):
             self.link, self.owner = "like", self.last
         elif token.is_any("conjunction"):
             if self.last is not None:
@@ -105,9 +123,14 @@ class ChineseReader:
         elif token.is_any("determiner"):
             self.open = self.attributes.definite = True
         elif token.is_any("pronoun"):
-            self.subject = self._antecedent() or self.subject
-            self.last = self.subject
-        elif self.attributes.take(token):
+            self.subject = self.last = self._antecedent() or self.subject
+        else:
+            return False
+        return True
+
+    def _take_attribute(self, token: Token) -> None:
+        """Take a number, colour, size or age, or a word that is not known."""
+        if self.attributes.take(token):
             self.open = self.open or token.is_any("numbers")
         elif not token.meanings and (self.open or self.last is None or self.link):
             self.attributes.unknown.append(token.text)
@@ -124,27 +147,27 @@ class ChineseReader:
         """Whether the token says where something is with respect to the noun just before it."""
         if not token.is_any("relations") or self.last is None:
             return False
-        if self.previous is None or not self.previous.is_any(*NOUNS):
+        if not self._follows_noun():
             self.at = self.at and token.text not in POSTPOSITIONS
             return token.text in POSTPOSITIONS
-        return self.at or self.last in self.pending or bool(self.last.link) or self.located is not None or _something_exists(rest)
+        located = self.at or self.last in self.pending or self.located is not None
+        return located or bool(self.last.link) or _something_exists(rest)
 
-    def _relate(self, token: Token, rest: list[Token]) -> None:
+    def _follows_noun(self) -> bool:
+        return self.previous is not None and self.previous.is_any(*NOUNS)
+
+    def _relate(self, token: Token) -> None:
         """Take a postposition: the noun before it is where something else is."""
-        base = self.last
-        if base is None or self.previous is None or not self.previous.is_any(*NOUNS):
+        base, relation = self.last, token.name("relations")
+        if base is None or not self._follows_noun() or base.link in ("hold", "wear", "ride"):
             return
-        relation = token.name("relations")
-        if base.link in ("hold", "wear", "ride"):
-            return
-        if base in self.findings.mentions and base.link in ("", "and") and not self.at:
-            if self.subject is base:
-                self.subject = None
-            self.located = base
-            base.link = relation
-            return
+        begins = base in self.findings.mentions and base.link in JOINED and not self.at
         base.link = relation
-        if base is not self.located and base.owner is None:
+        if begins:
+            self.subject = None if self.subject is base else self.subject
+            self.located = base
+            return
+        if base.owner is None and base is not self.located:
             base.owner = self.subject if self.subject is not base else None
         if base.owner is None:
             self.located = base
@@ -154,14 +177,11 @@ class ChineseReader:
         if self.attributes.negated:
             self.findings.excluded.update((*token.meanings.values(), token.text))
             self.attributes = Attributes()
-            return
-        follower = rest[0] if rest else None
-        if follower is not None and self._joins(token, follower):
+        elif rest and self._joins(token, rest[0]):
             if token.is_any("places", "hints"):
                 self._add_place(token)
-            return
-        mention = make_mention(self.lexicon, token, self.attributes, self.sentence)
-        self._finish(mention, rest)
+        else:
+            self._finish(make_mention(self.lexicon, token, self.attributes, self.sentence), rest)
 
     def _joins(self, token: Token, follower: Token) -> bool:
         """Whether the noun only describes the noun directly after it: a robot cat."""
@@ -177,110 +197,112 @@ class ChineseReader:
     def _finish(self, mention: Mention, rest: list[Token]) -> None:
         """End the noun phrase with this noun, or keep the noun as part of a description of one to come."""
         attributes, self.attributes = self.attributes, Attributes()
-        describing = self._describes(mention, rest)
-        if describing:
-            mention.verbs = []
-            self.attributes = Attributes(attributes.count, verbs=attributes.verbs, definite=attributes.definite, opened=True)
-            if self.link in ("", "and") and not self.at:
-                mention.link = "of"
-            else:
-                mention.link = self.link or "in"
-                mention.verb = self.verb
-            mention.color = attributes.color
-            if self.attributes.count == mention.count and self.open:
-                mention.count = 1
-            self.pending.append(mention)
-            self.last = mention
-            self.findings.mentions.append(mention)
-            self.link, self.verb = "", None
+        if self._describes(rest):
+            self._describe(mention, attributes)
             return
         self._hang(mention)
+        self._settle(mention)
+        self.at = self.at and mention.link not in JOINED
+
+    def _settle(self, mention: Mention) -> None:
+        """Add a head noun: what was said before it is its own."""
         self.findings.mentions.append(mention)
         for described in self.pending:
             described.owner = mention
         self.pending = []
-        self.last, self.open, self.at = mention, False, self.at and mention.link not in ("", "and")
+        self.last, self.open = mention, False
 
-    def _describes(self, mention: Mention, rest: list[Token]) -> bool:
+    def _describe(self, mention: Mention, attributes: Attributes) -> None:
+        """Keep a noun as part of a description of the noun to come, which gets the number and the verbs."""
+        self.attributes = Attributes(
+            attributes.count, verbs=attributes.verbs, definite=attributes.definite, opened=True
+        )
+        plain = self.link in JOINED and not self.at
+        mention.verbs = []
+        mention.link = "of" if plain else self.link or "in"
+        mention.verb = None if plain else self.verb
+        if self.open and attributes.count == mention.count:
+            mention.count = 1
+        self.pending.append(mention)
+        self.last = mention
+        self.findings.mentions.append(mention)
+        self.link, self.verb = "", None
+
+    def _describes(self, rest: list[Token]) -> bool:
         """Whether the noun stands in a description: the head noun comes after a 的."""
-        if not rest:
-            return False
-        if rest[0].text == OF and len(rest) > 1:
-            head = rest[1]
-            if head.is_any("relations", "body", "scenic", "sides", *GLOBAL) or (head.is_any("clothing") and not head.is_any("subjects")):
+        busy = self.at or self.link not in JOINED
+        if len(rest) > 1 and rest[0].text == OF:
+            garment = rest[1].is_any("clothing") and not rest[1].is_any("subjects")
+            if garment or rest[1].is_any("relations", "body", "scenic", "sides", *GLOBAL):
                 return False
-            inside = bool(self.link not in ("", "and") or self.at or self.attributes.verbs)
-            return inside or self.subject is None or self.subject.kind is Kind.PLACE
-        busy = bool(self.attributes.verbs) or self.at or self.link not in ("", "and")
-        return (self.open or self.subject is None) and busy and _head_follows(rest)
+            return busy or self.subject is None or self.subject.kind is Kind.PLACE
+        return bool(rest) and (self.open or self.subject is None) and busy and _head_follows(rest)
 
     def _hang(self, mention: Mention) -> None:
+        """Set the mention's link and owner from what stood before it."""
         mention.clause = self.clause
         mention.counted = mention.counted or self.open
-        link, owner = self.link, self.owner
+        link, owner, verb = self.link, self.owner, self.verb
+        self.link, self.verb, self.owner = "", None, mention
         if self.at:
             mention.link, mention.owner = "in", self.subject
-            self.link, self.verb, self.owner = "", None, mention
             return
-        if link == "and" and owner is not None:
-            if owner.link not in ("", "and"):
-                link, owner = owner.link, owner.owner
-        if link in ("", "and"):
-            if self.located is not None and self.located.owner is None:
-                self.located.owner = mention
-            mention.link = "and" if link == "and" and owner is not None else ""
-            mention.owner = owner if mention.link else None
-            if mention.link == "" and self.subject is not None and self.subject.kind is not Kind.PLACE and mention.kind in (Kind.PART, Kind.CLOTHES):
-                mention.link, mention.owner = "with", self.subject
-            elif mention.kind is not Kind.PLACE:
-                self.subject = mention
+        if link == "and" and owner is not None and owner.link not in JOINED:
+            link, owner = owner.link, owner.owner
+        if link in JOINED:
+            self._begin(mention, owner if link == "and" else None)
         else:
-            mention.link, mention.owner, mention.verb = link, owner, self.verb
+            mention.link, mention.owner, mention.verb = link, owner, verb
         if self.in_back and mention.link in ("", "and", "verb"):
             mention.link = "back"
-        self.link, self.verb, self.owner = "", None, mention
+
+    def _begin(self, mention: Mention, joined: Mention | None) -> None:
+        """Make the mention a subject, alone or joined to another one; a part or a garment belongs to the subject."""
+        if self.located is not None and self.located.owner is None:
+            self.located.owner = mention
+        mention.link, mention.owner = ("and" if joined is not None else ""), joined
+        lone = joined is None and self.subject is not None and self.subject.kind is not Kind.PLACE
+        if lone and mention.kind in (Kind.PART, Kind.CLOTHES):
+            mention.link, mention.owner = "with", self.subject
+        elif mention.kind is not Kind.PLACE:
+            self.subject = mention
 
     def _after_of(self, rest: list[Token]) -> None:
-        """Take a 的: after a noun the part that follows belongs to that noun, and is passed over."""
+        """Take a 的: what was unknown before it was an adjective."""
         self.attributes.unknown = []
         self.at = self.at and _location_follows(rest)
-        self.link = "" if self.link not in ("and",) else self.link
+        self.link = self.link if self.link == "and" else ""
 
     def _take_verb(self, token: Token, rest: list[Token]) -> None:
         verb = self.lexicon.verbs[token.name("verbs")]
-        if self.attributes.unknown and self.attributes.opened is False and self.subject is None:
+        if self.subject is None and not self.attributes.opened:
             self._end_unknown()
         self.at = False
         if self.attributes.negated:
             self.attributes = Attributes()
-            return
-        if self.located is not None and self.located.owner is None and token.text in EXISTS:
+        elif self.located is not None and self.located.owner is None and token.text in EXISTS:
             self.attributes.verbs.append(verb)
-            return
-        if (self.open or self.subject is None) and _head_follows(rest):
+        elif (self.open or self.subject is None) and _head_follows(rest):
             self.attributes.verbs.append(verb)
             self.link, self.verb, self.owner = (verb.object or "verb"), verb, None
-            return
+        else:
+            self._give(verb)
+
+    def _give(self, verb: Verb) -> None:
+        """Give the verb to the subject; that of a part, such as the hair, is nobody's."""
         self._end_unknown()
-        owner = self.subject
-        if self.last is not None and self.last.kind is Kind.PART and self.last.link in ("", "and", "with"):
-            owner = self.last
+        part = self.last is not None and self.last.kind is Kind.PART and self.last.link in ("", "and", "with")
+        owner = self.last if part else self.subject
         if owner is not None and not verb.quiet:
-            owner.verbs.append(verb)
-            joined = owner
-            while joined.link == "and" and joined.owner is not None and not joined.owner.verbs:
-                joined = joined.owner
-                joined.verbs.append(verb)
+            give(owner, verb)
         self.link, self.owner, self.verb = (verb.object or "verb") if owner is not None else "", owner, verb
 
     def _place(self, token: Token) -> None:
-        owner = self.subject
-        if token.is_any("moves") and owner is not None and any(v.motion for v in owner.verbs):
+        """Take a direction of motion or a side of the picture."""
+        if token.is_any("moves") and self.subject is not None:
             dx, dy = MOVES[token.name("moves")]
-            owner.way = (owner.way[0] or dx, owner.way[1] or dy)
-        elif token.is_any("moves") and owner is not None:
-            dx, dy = MOVES[token.name("moves")]
-            owner.way = (dx, dy)
+            way = self.subject.way
+            self.subject.way = (way[0] or dx, way[1] or dy)
         elif token.name("sides") == "back":
             self.in_back = True
         elif token.is_any("sides") and self.last is not None:
@@ -293,13 +315,9 @@ class ChineseReader:
             mention = unknown_mention(unknown[-1], self.attributes, self.sentence)
             self.attributes = Attributes()
             self._hang(mention)
-            self.findings.mentions.append(mention)
-            for described in self.pending:
-                described.owner = mention
-            self.pending = []
-            self.last, self.open = mention, False
+            self._settle(mention)
 
-    def _end_clause(self, listed: bool = False) -> None:
+    def _end_clause(self, *, listed: bool = False) -> None:
         self._end_unknown()
         self.attributes, self.pending = Attributes(), []
         self.open = self.at = False
@@ -314,7 +332,8 @@ class ChineseReader:
 def _head_follows(rest: list[Token]) -> bool:
     """Whether a 的 with a noun after it comes before the clause ends or another noun phrase begins."""
     for i, token in enumerate(rest):
-        if token.ends_clause or token.is_any("conjunction") or (token.is_any("numbers") and not _is_color_word(token)):
+        counts = token.is_any("numbers") and not token.is_any("colors")
+        if token.ends_clause or token.is_any("conjunction") or counts:
             return False
         if token.text == OF:
             after = next((t for t in rest[i + 1 :] if not t.is_any("colors", "sizes", "ages") and t.text != OF), None)
@@ -338,12 +357,8 @@ def _location_follows(rest: list[Token]) -> bool:
     return at is not None and at + 1 < len(rest) and rest[at + 1].is_any("relations")
 
 
-def _is_color_word(token: Token) -> bool:
-    return token.is_any("colors")
-
-
 def _split_measure(token: Token) -> list[Token]:
-    """An unknown run that begins with a measure word or ends with a particle, as its pieces."""
+    """An unknown run that begins with a measure word or holds a particle, as its pieces."""
     text = token.text
     if token.meanings or not token.chinese or len(text) < 2:
         return [token]
@@ -351,7 +366,7 @@ def _split_measure(token: Token) -> list[Token]:
         return [Token(text[0]), *_split_measure(Token(text[1:]))]
     for i, char in enumerate(text):
         if char == OF or char in AT:
-            parts = [Token(text[:i])] if i else []
-            tail = text[i + 1 :]
-            return [*parts, Token(char), *(_split_measure(Token(tail)) if tail else [])]
+            before = [Token(text[:i])] if i else []
+            after = _split_measure(Token(text[i + 1 :])) if text[i + 1 :] else []
+            return [*before, Token(char), *after]
     return [token]

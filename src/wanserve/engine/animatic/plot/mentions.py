@@ -18,6 +18,10 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+GLOBAL = ("times", "weathers", "styles", "shots", "camera")
+"""The tables whose words hold for the whole picture."""
+
+MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 MANY = 3
 """How many are drawn of a plural without a number."""
 
@@ -69,6 +73,8 @@ class Mention:
     side: str = ""
     place: str = ""
     """The place that the word also names: a castle, a bridge."""
+    hint: str = ""
+    """The place where the thing is mostly found: a sofa in a room."""
     wearable: bool = False
     clause: int = 0
     counted: bool = False
@@ -142,7 +148,7 @@ def make_mention(lexicon: Lexicon, token: Token, attributes: Attributes, sentenc
     mention.color, mention.size, mention.age = color, attributes.size, attributes.age
     mention.definite, mention.verbs = attributes.definite, list(attributes.verbs)
     mention.counted = attributes.opened or attributes.count > 0
-    mention.place = token.name("places") or token.name("hints")
+    mention.place, mention.hint = token.name("places"), token.name("hints")
     mention.wearable = token.is_any("clothing")
     return mention
 

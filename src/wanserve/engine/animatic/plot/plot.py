@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from wanserve.engine.animatic.plot.chinese import ChineseReader
+from wanserve.engine.animatic.plot.choosing import STAND_IN, Cast, choose_leads
 from wanserve.engine.animatic.plot.english import EnglishReader
-from wanserve.engine.animatic.plot.leads import STAND_IN, Cast, choose_leads
 from wanserve.engine.animatic.plot.mentions import Findings
 from wanserve.engine.animatic.plot.places import choose_place
 from wanserve.engine.animatic.plot.without import excluded_names

@@ -38,7 +38,7 @@ def _items(lexicon: Lexicon, negative: str) -> Iterator[list[Token]]:
 def _names(item: list[Token]) -> set[str]:
     """The names of an item that is one thing, perhaps with its colour before it; otherwise none."""
     things = [t for t in item if not t.is_any("colors") or len(item) == 1]
-    if len(things) != 1 or things[0].is_any(*NOT_THINGS):
+    if len(things) != 1 or (things[0].is_any(*NOT_THINGS) and not things[0].is_any("removals")):
         return set()
     names = {things[0].name(table) for table in REMOVABLE} - {""}
     return names | ({PEOPLE} if things[0].name("roles") == "person" else set())

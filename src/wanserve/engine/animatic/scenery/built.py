@@ -141,6 +141,7 @@ def pavement(context: SceneryContext, scenery: Scenery, colors: Palette) -> None
 
 
 def lamps(context: SceneryContext, scenery: Scenery, colors: Palette, foot: float) -> None:
+    """Street lamps on the pavement, with their light after sunset."""
     geo = context.geometry
     strip = ScrollingStrip(0.97, foot - 0.44 * geo.unit, foot)
     post = rgb("#39404e").times(colors.stain.mixed(WHITE, 0.3))

@@ -67,15 +67,22 @@ def country(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
         _stand(context, scenery, colors, look.far, 3, 0.3, geo.horizon + 0.045 * geo.unit, 0.25)
     strip = ground(context, scenery, colors)
     COVERS[look.cover](context, strip, colors)
-    if look.fence and context.has("furniture"):
-        _fence(context, scenery, colors)
-    if context.has("trees") and context.has("furniture"):
-        _stand(context, scenery, colors, look.near, look.many, 0.94, geo.ground - 0.055 * geo.unit, 0.0)
+    _furnish(context, scenery, colors, look)
+    if look.cover in ("grass", "flowers", "crops"):
+        front_grass(context, scenery, colors)
+
+
+def _furnish(context: SceneryContext, scenery: Scenery, colors: Palette, look: Country) -> None:
+    """Add what stands behind the subjects, and the light of fires in the sky."""
+    geo = context.geometry
+    if context.has("furniture"):
+        if look.fence:
+            _fence(context, scenery, colors)
+        if context.has("trees"):
+            _stand(context, scenery, colors, look.near, look.many, 0.94, geo.ground - 0.055 * geo.unit, 0.0)
     if look.lights:
         for x in context.spread(2, 0.3):
             scenery.base.append(glow(x % geo.width, geo.horizon, 0.5 * geo.unit, rgb(look.lights), 0.3))
-    if look.cover in ("grass", "flowers", "crops"):
-        front_grass(context, scenery, colors)
 
 
 def _stand(

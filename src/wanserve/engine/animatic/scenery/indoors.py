@@ -229,9 +229,8 @@ def _curtain(context: SceneryContext, top: Color, bottom: Color, floor: float) -
 def _rocks(context: SceneryContext, top: Color, bottom: Color, floor: float) -> list[Item]:
     """The walls of a cave: boulders, and stalactites from above, with the glow of a way out."""
     geo, rng = context.geometry, context.rng
-    items: list[Item] = []
-    for x in context.spread(1, 0.3):
-        items.append(glow(x, floor - 0.24 * geo.unit, 0.5 * geo.unit, rgb("#ffd9a0"), 0.6))
+    out = rgb("#ffd9a0")
+    items: list[Item] = [glow(x, floor - 0.24 * geo.unit, 0.5 * geo.unit, out, 0.6) for x in context.spread(1, 0.3)]
     for shade, count in ((bottom.mixed(BLACK, 0.2), 9), (bottom.mixed(BLACK, 0.4), 11)):
         teeth = Path()
         for x in context.spread(count, 0.45):

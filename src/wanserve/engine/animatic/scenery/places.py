@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.scene import Medium, Motion, Scene, Weather
-from wanserve.engine.animatic.scenery import built, country, indoors, land, shores, space, town, water, wild
+from wanserve.engine.animatic.scenery import built, country, indoors, land, shores, space, town, water, ways, wild
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext
 from wanserve.engine.animatic.scenery.palette import Palette, overcast, palette
 from wanserve.engine.animatic.scenery.sky import paint_sky
@@ -24,9 +24,9 @@ BUILDERS: Mapping[str, SceneryBuilder] = {
     "space": space.space,
     "mountains": wild.mountains,
     "street": town.street,
-    "road": town.road,
-    "railway": town.railway,
-    "bridge": town.bridge,
+    "road": ways.road,
+    "railway": ways.railway,
+    "bridge": ways.bridge,
     "market": town.market,
     "stadium": town.stadium,
     "sky": town.sky,

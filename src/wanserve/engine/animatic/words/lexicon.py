@@ -17,8 +17,8 @@ from wanserve.engine.animatic.scene import Medium, Rig, Subject
 from wanserve.engine.animatic.words.forms import plural, verb_forms
 
 PIECE = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[\u3400-\u9fff]+|[^\sa-z0-9\u3400-\u9fff]")
-SENTENCE_ENDS = frozenset(".!?;。！？；\n")
-CLAUSE_ENDS = frozenset(',，、:：()（）\u2014"“”')
+SENTENCE_ENDS = frozenset(".!?;\u3002\uff01\uff1f\uff1b\n")
+CLAUSE_ENDS = frozenset(',\uff0c\u3001:\uff1a()\uff08\uff09\u2014"\u201c\u201d')
 LONGEST_ENGLISH = 6
 """Words in the longest English phrase."""
 
@@ -102,11 +102,12 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A kind of person: `who` and `outfit` as `scene.Person` has them."""
+    """A kind of person: `who` and `outfit` as `scene.Person` has them, and the activity that shows best what they do."""
 
     name: str
     who: str
     outfit: str
+    activity: str = ""
 
 
 @dataclass
@@ -117,9 +118,12 @@ class Lexicon:
     roles: dict[str, Role] = field(default_factory=dict)
     verbs: dict[str, Verb] = field(default_factory=dict)
     activities: dict[str, Activity] = field(default_factory=dict)
+    places: set[str] = field(default_factory=set)
     words: dict[str, dict[str, str]] = field(default_factory=dict)
     plurals: set[str] = field(default_factory=set)
     forms: dict[str, str] = field(default_factory=dict)
+    articled: set[str] = field(default_factory=set)
+    """The words that are nouns only after an article, a number or an adjective: "a sink"."""
     kinds: set[str] = field(default_factory=set)
     """The words that stand for a subject only because they name a kind of it."""
 
@@ -159,7 +163,9 @@ class Lexicon:
         unknown = ""
         at = 0
         while at < len(run):
-            count = next((n for n in range(min(LONGEST_CHINESE, len(run) - at), 0, -1) if run[at : at + n] in self.words), 0)
+            count = next(
+                (n for n in range(min(LONGEST_CHINESE, len(run) - at), 0, -1) if run[at : at + n] in self.words), 0
+            )
             word = run[at : at + max(1, count)]
             at += len(word)
             if not count:
@@ -197,6 +203,12 @@ def key(word: str) -> str:
     return " ".join(PIECE.findall(_normalised(word))).replace("'s", "")
 
 
+def without_article(word: str) -> str:
+    """The word without its article, if it has one."""
+    first, _, rest = word.partition(" ")
+    return rest if rest and first in ("a", "an", "the") else word
+
+
 def is_chinese(text: str) -> bool:
     """Whether the text begins with a Chinese character."""
     return CHINESE[0] <= text[:1] <= CHINESE[1]
@@ -210,17 +222,22 @@ def _add_subjects(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 
 def _add_roles(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
     for name, entry in entries.items():
-        lexicon.roles[name] = Role(name, entry["who"], entry["outfit"])
+        lexicon.roles[name] = Role(name, entry["who"], entry["outfit"], entry.get("activity", ""))
         _add_nouns(lexicon, entry, "roles", name)
 
 
 def _add_nouns(lexicon: Lexicon, entry: Mapping[str, Any], table: str, name: str) -> None:
-    for word in _words(entry):
-        lexicon.add(word, table, name)
+    for word in (*_words(entry), *entry.get("alone", ())):
+        bare = without_article(word)
+        if bare != word:
+            lexicon.articled.add(bare)
+        lexicon.add(bare, table, name)
+        if entry.get("worn"):
+            lexicon.add(bare, "clothing", "clothing")
     for word in entry["en"]:
-        many = plural(key(word))
+        many = plural(without_article(key(word)))
         lexicon.add(many, table, name)
-        if many != key(word):
+        if many != without_article(key(word)):
             lexicon.plurals.add(many)
     for word in entry.get("plural", ()):
         lexicon.add(key(word), table, name)
@@ -259,6 +276,7 @@ def _add_activities(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 
 
 def _add_places(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
+    lexicon.places = set(entries)
     for name, entry in entries.items():
         for table, words in (("places", entry), ("hints", entry.get("hints", {"en": [], "zh": []}))):
             for word in _words(words):
@@ -271,22 +289,23 @@ def _add_places(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 def _add_kinds(lexicon: Lexicon) -> None:
     """Add the words that stand for a kind of a subject or of a person, unless a table has them."""
     for word, name in _table("kinds.json").items():
-        for form in (word, plural(word)):
-            if form not in lexicon.words:
-                lexicon.add(form, "subjects" if name else "unpictured", name or word)
-                lexicon.kinds.update({form} if name else ())
-                lexicon.plurals.update({form} - {word})
+        added = _add_new(lexicon, (word, plural(word)), "subjects" if name else "unpictured", name or word)
+        lexicon.kinds.update(added if name else ())
+        lexicon.plurals.update(added - {word})
     for word in _table("people.json"):
-        for form in (word, plural(word)):
-            if form not in lexicon.words:
-                lexicon.add(form, "roles", "person")
-                lexicon.plurals.update({form} - {word})
+        lexicon.plurals.update(_add_new(lexicon, (word, plural(word)), "roles", "person") - {word})
     for word, name in _table("kinds_zh.json").items():
-        if word not in lexicon.words:
-            lexicon.add(word, "subjects", name)
+        _add_new(lexicon, (word,), "subjects", name)
     for word in _table("stop_zh.json"):
-        if word not in lexicon.words:
-            lexicon.add(word, "idiom", word)
+        _add_new(lexicon, (word,), "idiom", word)
+
+
+def _add_new(lexicon: Lexicon, words: Iterable[str], table: str, name: str) -> set[str]:
+    """Add the words that no table has. Returns those."""
+    new = {word for word in words if word not in lexicon.words}
+    for word in new:
+        lexicon.add(word, table, name)
+    return new
 
 
 def _table(name: str) -> Any:
