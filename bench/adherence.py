@@ -306,6 +306,6 @@ def _score_frames(scores: Scores, prompt: str, scene: Scene, see: Mapping[str, A
     if see.get("time") == "night":
         scores.add("own_darkness_on_frames", prompt, scene, met=at.darker_than_by_day())
     if "color" in see and scene.leads[0].color == see["color"]:
-        scores.add("own_color_on_frames", prompt, scene, met=case.at.has_color(0, see["color"]))
+        scores.add("own_color_on_frames", prompt, scene, met=at.has_color(0, see["color"]))
     if see.get("count", 1) > 1 and scene.leads[0].count > 1:
         scores.add("own_count_on_frames", prompt, scene, met=at.more_than_one(0))
