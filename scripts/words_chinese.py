@@ -10,8 +10,11 @@ AROUND = frozenset(
 )
 """A word of one of NATURE and one of AROUND, like the shore of a sea, means the first."""
 
-COMPLEMENTS = frozenset("来去上下进出过回到向着了起开入动越离行翔舞跃奔")
-"""After a verb's character they say where to, and it keeps its meaning."""
+DISTRICTS = frozenset("市县城区湾洲带")
+"""After the name of a place they keep its meaning, too."""
+
+COMPLEMENTS = frozenset("来去上下进出过回到向着了起开入动越离行翔舞跃奔在")
+"""After a verb they say where to, and it keeps its meaning."""
 
 MANNERS = frozenset("快慢高低远直猛狂急轻疾齐先再同共")
 """Before a verb's character they say how, and it keeps its meaning: 平滑 is smooth, and slides nowhere."""
@@ -86,6 +89,10 @@ class Tables:
         """Whether the word is a verb."""
         return any(table in ("motions", "activities") for table, _ in self.words.get(word, ()))
 
+    def is_place(self, word: str) -> bool:
+        """Whether the word is a place, or something that is found in one."""
+        return any(table in ("settings", "hints") for table, _ in self.words.get(word, ()))
+
     def only(self, word: str, *tables: str) -> bool:
         """Whether the word is in these tables alone."""
         return all(table in tables for table, _ in self.words.get(word, ()))
@@ -146,6 +153,8 @@ def _means_it(tables: Tables, word: str, part: str, found: list[tuple[int, str]]
     at, last = found[-1]
     covered = sum(len(inner) for _, inner in found) == len(word)
     ends = at + len(last) == len(word)
+    if _is_done(tables, word, found) or _is_place(tables, word, found):
+        return True
     if part[0] in NUMERALS and found[0][0] == 0 and tables.only(found[0][1], "numbers"):
         return word[-1] not in PERIODS
     if part in NAMES:
@@ -165,11 +174,22 @@ def _points_at_it(tables: Tables, word: str, found: list[tuple[int, str]]) -> bo
     return word[0] in NATURE and all(c in AROUND for c in word[1:])
 
 
+def _is_done(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
+    """Whether it is a verb of the tables with where to after it, like 游过去."""
+    at, inner = found[0]
+    return at == 0 and tables.does(inner) and all(c in COMPLEMENTS for c in word[len(inner) :])
+
+
+def _is_place(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
+    """Whether it is the name of a place of the tables, like 清华大学, or such a place with its surroundings."""
+    (start, first), (at, last) = found[0], found[-1]
+    if len(last) > 1 and at + len(last) == len(word) and tables.is_place(last):
+        return True
+    return start == 0 and len(first) > 1 and tables.is_place(first) and all(c in AROUND | DISTRICTS for c in word[len(first) :])
+
+
 def _verb_means_it(tables: Tables, word: str, found: list[tuple[int, str]], *, ends: bool) -> bool:
     """Whether a verb is one of the table's with a direction after it, or has a subject as its object."""
-    at, inner = found[0]
-    if at == 0 and tables.only(inner, "motions") and all(c in COMPLEMENTS for c in word[len(inner) :]):
-        return True
     last = found[-1][1]
     if ends and tables.only(last, "motions") and (len(last) > 1 or word[0] in MANNERS):
         return True
