@@ -158,6 +158,10 @@ VEHICLES = frozenset({Rig.WHEELS, Rig.GLIDE, Rig.CRAFT, Rig.BOAT})
 """The rigs of what people drive."""
 
 
+SMALL = 0.6
+"""The height below which a thing stands on a table rather than on the floor, in metres."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A kind of thing that can be drawn.
@@ -189,6 +193,11 @@ class Subject:
     def mobile(self) -> bool:
         """Whether it can go somewhere: it lives, or it is a vehicle."""
         return self.animate or self.rig in VEHICLES
+
+    @property
+    def small(self) -> bool:
+        """Whether it is a thing that stands on a table rather than on the floor."""
+        return not self.mobile and self.metres < SMALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from wanserve.engine.animatic.plot.mentions import (
 from wanserve.engine.animatic.words.lexicon import Lexicon, Token, Verb
 
 OF = "的"
-AT = frozenset({"在", "于", "位于", "正在"})
-EXISTS = frozenset({"有", "放着", "站着", "坐着", "摆着", "停着", "躺着", "挂着", "长着", "飘着", "飞着", "游着"})
+AT = frozenset({"在", "于", "位于", "正在", "沿着", "沿", "从"})
+EXISTS = frozenset({"有", "放着", "站着", "坐着", "摆着", "停着", "躺着", "挂着", "长着", "飘着", "飞着", "游着", "挂满", "摆满", "停满", "长满", "开满",
+                    "铺满", "堆满", "站满", "坐满"})
 MEASURE_WORDS = frozenset(
     """
     只 个 条 头 匹 位 辆 架 艘 隻 個 條 頭 輛 名 张 把 台 朵 棵 座 根 件 颗 本 支 块 片 杯 瓶 碗 双 对 群 幅 盆 顶 枚 列 副 扇 套 盏
@@ -32,6 +33,7 @@ MEASURE_WORDS = frozenset(
 POSTPOSITIONS = frozenset("上下里中内前后旁边")
 """Single characters that are postpositions after a noun and parts of other words elsewhere."""
 
+TOWARDS = frozenset({"到", "向", "往", "朝", "去"})
 JOINED = ("", "and")
 
 
@@ -40,7 +42,7 @@ class ChineseReader:
     """Reads one Chinese sentence into findings.
 
     `pending` are mentions inside a description, whose owner is the noun to come. `open`: a number or a demonstrative
-    came, its head noun did not. `at`: an 在 came, and its location is being read. `located` is the noun of a location
+    came, its head noun did not. `measured`: a measure word did, so that a noun follows and not a manner. `at`: an 在 came, and its location is being read. `located` is the noun of a location
     that began the clause: "on the table there is". `counted`: a number came just before.
     """
 
@@ -50,6 +52,7 @@ class ChineseReader:
     attributes: Attributes = field(default_factory=Attributes)
     pending: list[Mention] = field(default_factory=list)
     open: bool = False
+    measured: bool = False
     at: bool = False
     link: str = ""
     verb: Verb | None = None
@@ -73,7 +76,7 @@ class ChineseReader:
     def _take(self, token: Token, rest: list[Token]) -> None:
         counted, self.counted = self.counted, token.is_any("numbers")
         if counted and token.text in MEASURE_WORDS:
-            self.open = True
+            self.open = self.measured = True
         elif not self._take_particle(token, rest):
             self._take_content(token, rest)
 
@@ -187,7 +190,7 @@ class ChineseReader:
         """Whether the noun only describes the noun directly after it: a robot cat."""
         if not follower.is_any("subjects", "roles", "clothing") or follower.is_any("relations", "verbs"):
             return False
-        return not self.at and (not token.is_any("roles") or follower.is_any("roles"))
+        return not self.at and (not token.is_any("roles") or follower.is_any("roles", "clothing"))
 
     def _add_place(self, token: Token) -> None:
         place = make_mention(self.lexicon, token, Attributes(), self.sentence)
@@ -210,7 +213,7 @@ class ChineseReader:
         for described in self.pending:
             described.owner = mention
         self.pending = []
-        self.last, self.open = mention, False
+        self.last, self.open, self.measured = mention, False, False
 
     def _describe(self, mention: Mention, attributes: Attributes) -> None:
         """Keep a noun as part of a description of the noun to come, which gets the number and the verbs."""
@@ -231,6 +234,9 @@ class ChineseReader:
     def _describes(self, rest: list[Token]) -> bool:
         """Whether the noun stands in a description: the head noun comes after a 的."""
         busy = self.at or self.link not in JOINED
+        if len(rest) > 2 and not rest[0].meanings and len(rest[0].text) == 1 and rest[1].text == OF:
+            # An ice cream that tastes of cherries.
+            return True
         if len(rest) > 1 and rest[0].text == OF:
             garment = rest[1].is_any("clothing") and not rest[1].is_any("subjects")
             if garment or rest[1].is_any("relations", "body", "scenic", "sides", *GLOBAL):
@@ -278,8 +284,11 @@ class ChineseReader:
         if self.subject is None and not self.attributes.opened:
             self._end_unknown()
         self.at = False
+        named = self.open and bool(rest) and rest[0].is_any("roles", "subjects") and not rest[0].is_any("verbs")
         if self.attributes.negated:
             self.attributes = Attributes()
+        elif named:
+            self.attributes.verbs.append(verb)
         elif self.located is not None and self.located.owner is None and token.text in EXISTS:
             self.attributes.verbs.append(verb)
         elif (self.open or self.subject is None) and _head_follows(rest):
@@ -299,7 +308,14 @@ class ChineseReader:
 
     def _place(self, token: Token) -> None:
         """Take a direction of motion or a side of the picture."""
-        if token.is_any("moves") and self.subject is not None:
+        side = token.name("sides")
+        before = self.previous
+        goes = before is not None and (before.text in TOWARDS or before.is_any("verbs"))
+        if side in MOVES and self.subject is not None and goes:
+            self.subject.way = MOVES[side]
+        elif side and before is not None and before.text == "从":
+            return
+        elif token.is_any("moves") and self.subject is not None:
             dx, dy = MOVES[token.name("moves")]
             way = self.subject.way
             self.subject.way = (way[0] or dx, way[1] or dy)
@@ -309,9 +325,13 @@ class ChineseReader:
             self.last.side = token.name("sides")
 
     def _end_unknown(self) -> None:
-        """Make a mention of an unknown noun that a measure word announced, or that begins the sentence."""
+        """Make a mention of an unknown noun: a garment, or what a measure word announced or begins the sentence."""
+        if self.link == "wear" and self.attributes.color and self.owner is not None:
+            self.owner.clothes = self.owner.clothes or self.attributes.color
+            self.attributes.color = ""
         unknown, self.attributes.unknown = self.attributes.unknown, []
-        if unknown and (self.open or self.last is None):
+        manner = bool(unknown) and len(unknown[-1]) == 1 and not self.measured
+        if unknown and (self.last is None or (self.open and not manner)):
             mention = unknown_mention(unknown[-1], self.attributes, self.sentence)
             self.attributes = Attributes()
             self._hang(mention)
@@ -320,8 +340,9 @@ class ChineseReader:
     def _end_clause(self, *, listed: bool = False) -> None:
         self._end_unknown()
         self.attributes, self.pending = Attributes(), []
-        self.open = self.at = False
+        self.open = self.measured = self.at = False
         self.clause += not listed
+        self.in_back = self.in_back and listed
         if listed and self.last is not None:
             self.link, self.owner = "and", self.last
         else:

@@ -22,7 +22,7 @@ from wanserve.engine.animatic.words.lexicon import Lexicon
 STAND_IN = Lead(Subject("paper star", "star", Rig.FLOAT, 1.0, "meadow", Medium.AIR, held=True), motion=Motion.FLOAT)
 """What is drawn where neither the main thing nor the place has a picture."""
 
-DRAWN_BESIDE = frozenset({"left of", "right of", "with", "verb", "beside"})
+DRAWN_BESIDE = frozenset({"left of", "right of", "with", "beside"})
 """The links of a thing that is a place too, by which it is drawn beside its owner: "on the bridge" is only the place."""
 
 GENERIC_PEOPLE = frozenset({"person", "man", "woman", "people", "figure", "boy", "girl", "child"})
@@ -78,8 +78,9 @@ def _all_leads(lexicon: Lexicon, findings: Findings, taken: list[Mention], witho
 def _become_people(findings: Findings) -> None:
     """Take an unknown name that does what only people do for a person: "Gwen Stacy is reading a book"."""
     for mention in findings.mentions:
-        if mention.kind is Kind.UNKNOWN and mention.link in ("", "and") and any(v.human for v in mention.verbs):
-            mention.kind, mention.name = Kind.PERSON, "person"
+        nameless = mention.kind is Kind.UNKNOWN or (mention.kind is Kind.THING and mention.tail)
+        if nameless and mention.link in ("", "and") and any(v.human for v in mention.verbs):
+            mention.kind, mention.name, mention.color = Kind.PERSON, "person", ""
 
 
 def _chosen(lexicon: Lexicon, findings: Findings, cast: Cast) -> list[Mention]:
@@ -87,6 +88,9 @@ def _chosen(lexicon: Lexicon, findings: Findings, cast: Cast) -> list[Mention]:
     for number in dict.fromkeys(m.sentence for m in findings.mentions):
         here = [m for m in findings.mentions if m.sentence == number]
         mains = _merged([m for m in here if m.main and not _is_place_only(m, here)] or _shown(here))
+        if mains and not mains[0].counted and any(m.clause for m in mains):
+            # A Chinese sentence comes to its subject late, and that has a number: "red lanterns hang, a black cat …".
+            mains = [m for m in mains if m.counted] or mains
         mains = [m for m in mains if m.clause == mains[0].clause or m.counted]
         known = [m for m in mains if m.kind is not Kind.UNKNOWN]
         unknown = [m for m in mains if m.kind is Kind.UNKNOWN and m.link == ""]
@@ -148,6 +152,11 @@ def _same(first: Mention, again: Mention) -> bool:
     return False
 
 
+def _same_kind(first: Mention, again: Mention) -> bool:
+    """Whether the second mention names what the first does, or its kind: "a black cat … the cat"."""
+    return first.kind is again.kind and (first.name == again.name or first.name.endswith(f" {again.name}"))
+
+
 def _with_related(lexicon: Lexicon, mains: list[Mention], here: list[Mention]) -> list[Mention]:
     """The main mentions, and after them what they ride, chase, stand on or are beside."""
     chosen = list(mains)
@@ -168,9 +177,7 @@ def _learn_later(findings: Findings, chosen: list[Mention], cast: Cast) -> None:
     for mention in findings.mentions:
         if mention in chosen or mention.sentence <= cast.sentence or not mention.main:
             continue
-        lead = next(
-            (m for m in chosen if _same(m, mention) or (m.name == mention.name and m.kind is mention.kind)), None
-        )
+        lead = next((m for m in chosen if _same(m, mention) or _same_kind(m, mention)), None)
         if lead is None:
             continue
         if not lead.verbs:

@@ -26,7 +26,15 @@ CLAUSES = frozenset(
 )
 """The conjunctions after which a new subject comes."""
 
+NEW_SENTENCE = frozenset({":", "\u2014"})
+VERBAL = ("s", "ed", "ing", "ly")
+"""The endings of words that are no nouns, mostly."""
+
 LINKS = ("negations", "similes", "background", "relations", "conjunction", "prepositions", "pronoun")
+HUMAN = frozenset({"he", "she", "his", "her", "him"})
+CARRIES = frozenset({"ride", "drive", "on", "in"})
+"""The links of what carries the subject: where it goes, the subject does."""
+
 KEPT_OVER_COMMAS = frozenset({"wear", "hold", "with", "like", "back"})
 RESTING = frozenset({"", "stand", "sit", "lie"})
 
@@ -51,6 +59,8 @@ class EnglishReader:
     fresh: bool = False
     auxiliary: bool = False
     in_back: bool = False
+    since: int = 0
+    """How many mentions there were when a pronoun last named the subject."""
 
     def read(self, tokens: list[Token]) -> None:
         """Read the sentence."""
@@ -61,17 +71,22 @@ class EnglishReader:
     def _take(self, token: Token, following: Token | None) -> None:
         after_subject = self.auxiliary or (self.last is not None and self.fresh)
         if token.ends_clause:
-            self._end_clause()
+            self._end_clause(begins=token.text in NEW_SENTENCE)
         elif token.is_any("determiner"):
             self._open_phrase(token)
         elif self.phrase.takes(token, following, self.lexicon, after_subject=after_subject):
             self._take_noun(token, following)
-        elif token.is_any("verbs"):
+        elif token.is_any("verbs") and not self._is_unpictured_noun(token):
             self._take_verb(token, following)
         elif token.is_any(*LINKS):
             self._take_link(token)
         elif not self._take_description(token, following):
             self._take_unknown(token)
+
+    def _is_unpictured_noun(self, token: Token) -> bool:
+        """Whether a word that may be a verb is a noun without a picture here: "up a steep pass"."""
+        said = self.phrase.attributes
+        return token.form == "base" and said.opened and bool(said.unknown) and not self.phrase.nouns
 
     def _open_phrase(self, token: Token) -> None:
         negated = self.phrase.attributes.negated and not self.phrase.nouns
@@ -138,9 +153,9 @@ class EnglishReader:
         actor = self._actor()
         moves = actor is not None and any(v.motion not in RESTING for v in actor.verbs)
         side = token.name("sides") or token.name("moves")
-        if token.is_any("moves") and actor is not None and moves:
+        if token.is_any("moves") and actor is not None and (moves or not actor.verbs):
             dx, dy = MOVES[token.name("moves")]
-            actor.way = (actor.way[0] or dx, actor.way[1] or dy)
+            actor.way = (actor.way[0] or dx, actor.way[1] or (dy if actor.way == (0, 0) else 0))
         elif side == "back":
             self.in_back = True
             if self.last is not None and self.last.link not in ("", "and"):
@@ -151,7 +166,7 @@ class EnglishReader:
 
     def _actor(self) -> Mention | None:
         """Whoever did the last verb: the last mention that has one, else the subject."""
-        here = [m for m in self.findings.mentions if m.sentence == self.sentence]
+        here = [m for m in self.findings.mentions[self.since :] if m.sentence == self.sentence and m.link not in CARRIES]
         able = (m for m in reversed(here) if m.verbs and m.kind in (Kind.THING, Kind.PERSON, Kind.UNKNOWN))
         return next(able, self.subject)
 
@@ -177,17 +192,22 @@ class EnglishReader:
         """Take a pronoun: it means the main person, or the first thing."""
         self.fresh, self.link = True, ""
         if token.text not in ("who", "which"):
-            self.subject = self.last = self._antecedent() or self.subject
+            self.subject = self.last = self._antecedent(human=token.text in HUMAN) or self.subject
+            self.since = len(self.findings.mentions)
 
     def _relate(self, token: Token) -> None:
         """Take a preposition that says nothing of where; an "of" may pass on what its first noun hangs on."""
         self._set_link("of" if token.text == "of" and self.last is not None and self.fresh else "prep")
         self.auxiliary = token.text == "to"
 
-    def _antecedent(self) -> Mention | None:
-        """Whom a pronoun means: the first main mention of a person or an animal, else of anything."""
+    def _antecedent(self, *, human: bool = False) -> Mention | None:
+        """Whom a pronoun means: a person of the sentence that has the first main mention, else that mention.
+
+        A `human` pronoun, such as "she", also means a person of a later sentence.
+        """
         mains = [m for m in self.findings.mentions if m.main and m.kind is not Kind.UNKNOWN]
-        return next((m for m in mains if m.kind is Kind.PERSON), mains[0] if mains else None)
+        people = (m for m in mains if m.kind is Kind.PERSON and (human or m.sentence == mains[0].sentence))
+        return next(people, mains[0] if mains else None)
 
     def _set_link(self, link: str) -> None:
         self.link, self.owner, self.verb = link, self.last, None
@@ -237,15 +257,20 @@ class EnglishReader:
     def _take_unknown(self, token: Token) -> None:
         if self.phrase.nouns:
             self._end_phrase()
+            if self.last is not None and not token.text.endswith(VERBAL):
+                self.last.tail = token.text
+                return
         said = self.phrase.attributes
         if said.opened or self.last is None or not self.fresh:
             said.unknown.append(token.text)
         if not said.opened:
             self.fresh = self.fresh and token.text.endswith("ly")
 
-    def _end_clause(self) -> None:
+    def _end_clause(self, *, begins: bool) -> None:
+        """End a clause; after a colon what follows begins anew."""
         self._end_phrase()
         self.fresh = self.auxiliary = False
+        self.subject = None if begins else self.subject
         if self.subject is None:
             self.link, self.owner = "", None
         elif self.last is not None:
@@ -257,6 +282,7 @@ class EnglishReader:
         phrase, self.phrase = self.phrase, Phrase()
         mention = phrase.mention(self.lexicon, self.sentence, nameable=self.last is None)
         if mention is None:
+            self._color_without_noun(phrase.attributes.color)
             return
         if phrase.attributes.negated:
             meanings = self.lexicon.words.get(mention.word, {})
@@ -265,6 +291,14 @@ class EnglishReader:
         self._hang(mention)
         self.findings.mentions.append(mention)
         self.last, self.fresh, self.auxiliary = mention, True, False
+
+    def _color_without_noun(self, color: str) -> None:
+        """Give a colour that no noun follows to the noun before it, or to the clothes: "two fencers in white"."""
+        person = self.owner if self.owner is not None and self.owner.kind is Kind.PERSON else None
+        if color and self.link == "in" and person is not None:
+            person.clothes = person.clothes or color
+        elif color and self.last is not None and self.last is self.subject:
+            self.last.color = self.last.color or color
 
     def _hang(self, mention: Mention) -> None:
         """Set the mention's link and owner from what stood before it."""

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from wanserve.engine.animatic.plot.mentions import Findings, Kind, Mention
 from wanserve.engine.animatic.plot.relations import OWN_MOTION, is_held, root
-from wanserve.engine.animatic.scene import Lead, Motion, Person, Rig, Subject
-from wanserve.engine.animatic.words.lexicon import Lexicon, Verb
+from wanserve.engine.animatic.scene import VEHICLES, Lead, Medium, Motion, Person, Rig, Subject
+from wanserve.engine.animatic.words.lexicon import Lexicon, Verb, is_chinese
 
 MAX_COUNT = 5
 
@@ -57,8 +57,8 @@ def make_lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: s
         min(MAX_COUNT, max(mention.count, COUNTS.get(mention.name, 1))),
         "" if color in without else color,
         mention.size,
-        _motion(subject, verbs, bool(person), action),
-        mention.way,
+        _going(_motion(subject, verbs, bool(person), action), subject, mention),
+        _way(subject, mention, verbs),
         SIDES.get(mention.side, ""),
         person=person,
         action=action,
@@ -76,8 +76,10 @@ def _activity(lexicon: Lexicon, person: Person | None, verbs: list[Verb]) -> str
 
 
 def _named_color(lexicon: Lexicon, mention: Mention) -> str:
-    """The colour in the name itself: of a black cat."""
+    """The colour in the name itself: of a black cat, of a 白马."""
     first, _, rest = mention.word.partition(" ")
+    if not rest and is_chinese(mention.word) and len(mention.word) > 1:
+        first, rest = mention.word[0], mention.word[1:]
     return lexicon.words.get(first, {}).get("colors", "") if rest else ""
 
 
@@ -110,7 +112,8 @@ def _worn(findings: Findings, mention: Mention) -> str:
     if mention.clothes:
         return mention.clothes
     for other in findings.mentions:
-        worn = other.link == "wear" or (other.wearable and other.link in ("in", "with"))
+        unknown = other.kind is Kind.UNKNOWN and other.link == "in"
+        worn = other.link == "wear" or unknown or (other.wearable and other.link in ("in", "with"))
         if worn and root(other) is mention and other.color:
             return other.color
     return ""
@@ -130,7 +133,13 @@ def _hands(lexicon: Lexicon, findings: Findings, mention: Mention, verbs: list[V
     prop = next((v.prop for v in verbs if v.action == action and v.prop and v.object != "ride"), "")
     if not held and prop in lexicon.subjects:
         held = prop
-    return held, action or ("hold" if held else "")
+    return held, action or ("hold" if held or _has_object(findings, mention) else "")
+
+
+def _has_object(findings: Findings, mention: Mention) -> bool:
+    """Whether a person does something that no table knows to a thing: "stacks blocks"."""
+    busy = mention.verbs or mention.way != (0, 0)
+    return not busy and any(o.owner is mention and o.link == "verb" and o.kind is Kind.THING for o in findings.mentions)
 
 
 def _motion(subject: Subject, verbs: list[Verb], person: bool, action: str) -> Motion:
@@ -141,6 +150,26 @@ def _motion(subject: Subject, verbs: list[Verb], person: bool, action: str) -> M
     if named:
         return _possible((moving or named)[0], subject, person)
     return OWN_MOTION.get(subject.rig, Motion.STAND)
+
+
+def _going(motion: Motion, subject: Subject, mention: Mention) -> Motion:
+    """The motion of what goes somewhere: who stands and has a direction goes there in its own manner."""
+    if mention.way[0] == 0 or motion not in (Motion.STAND, Motion.FLOAT):
+        return motion
+    own = OWN_MOTION.get(subject.rig, Motion.STAND)
+    if own in (Motion.SWIM, Motion.FLY):
+        return own
+    if subject.medium is Medium.FLOAT:
+        return Motion.SWIM
+    return Motion.RUN if subject.rig in VEHICLES else Motion.WALK
+
+
+def _way(subject: Subject, mention: Mention, verbs: list[Verb]) -> tuple[int, int]:
+    """The direction that is said, or that a verb says: what rises goes up. Who walks up a road goes along it."""
+    up = next((v.way for v in verbs if v.way), "")
+    dx, dy = mention.way if mention.way != (0, 0) or not up else (0, -1 if up == "up" else 1)
+    along = dx != 0 and subject.medium is Medium.GROUND
+    return dx, 0 if along else dy
 
 
 def _possible(motion: Motion, subject: Subject, person: bool) -> Motion:

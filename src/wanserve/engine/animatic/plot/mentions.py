@@ -73,6 +73,8 @@ class Mention:
     side: str = ""
     place: str = ""
     """The place that the word also names: a castle, a bridge."""
+    tail: str = ""
+    """An unknown word directly after it that may be the noun that is meant: a tea master."""
     hint: str = ""
     """The place where the thing is mostly found: a sofa in a room."""
     wearable: bool = False
@@ -139,7 +141,8 @@ class Findings:
 def make_mention(lexicon: Lexicon, token: Token, attributes: Attributes, sentence: int) -> Mention:
     """Make a mention of a noun and of what was said before it."""
     kind, name = _kind(token)
-    if attributes.definite and token.is_any("scenic"):
+    bare = not attributes.opened and token.is_any("shots")
+    if bare or (attributes.definite and token.is_any("scenic")):
         kind, name = Kind.PART, "scenic"
     color = attributes.color
     mention = Mention(token.text, kind, name, sentence)

@@ -14,6 +14,9 @@ from wanserve.engine.animatic.words.lexicon import Lexicon, Token
 
 FINITE = frozenset({"s", "ed"})
 POSSESSED = frozenset({Kind.PART, Kind.CLOTHES})
+PLAIN_PLACES = frozenset({"park", "garden"})
+"""Places whose words follow that of another one: a market square, a temple courtyard."""
+
 PREPOSITIONS = frozenset({"in", "on", "at", "under", "above", "by", "among", "inside", "beneath", "from", "over"})
 
 
@@ -51,6 +54,8 @@ class Phrase:
         """Whether a word that may be a verb is a noun here: "a swing", but "she swings"."""
         if token.form == "ing":
             return self.attributes.opened and following is not None and following.text == "of"
+        if self.nouns and self.nouns[-1].plural and token.form == "base":
+            return False
         if self.nouns:
             return token.form not in FINITE and (following is None or not following.is_any("determiner"))
         return self.introduced or not after_subject
@@ -68,7 +73,9 @@ class Phrase:
         said.color = said.color or described
         mention = make_mention(lexicon, self.nouns[-1], said, sentence)
         mention = self._owner(lexicon, mention, sentence) or mention
-        mention.place = mention.place or next((t.name("places") for t in self.nouns[:-1] if t.is_any("places")), "")
+        before = next((t.name("places") for t in self.nouns[:-1] if t.is_any("places")), "")
+        if before and (not mention.place or mention.place in PLAIN_PLACES):
+            mention.place = before
         return mention
 
     def _owner(self, lexicon: Lexicon, part: Mention, sentence: int) -> Mention | None:

@@ -17,18 +17,19 @@ ALIKE = {
     "meadow": ("meadow", "hills", "park", "garden", "village", "lake", "farm", "forest"),
     "table": ("table", "studio", "windowsill", "picnic", "counter", "desk", "shelf"),
     "room": ("room", "bedroom", "library", "corridor", "restaurant"),
-    "street": ("street", "city", "road", "village", "bridge", "market", "park"),
+    "street": ("street", "city", "road", "village", "bridge", "market", "harbour"),
     "road": ("road", "street", "city", "village", "bridge", "hills", "desert", "harbour"),
     "bedroom": ("bedroom", "room", "windowsill"),
     "office": ("office", "desk", "room", "library"),
     "bathroom": ("bathroom", "shelf"),
     "restaurant": ("restaurant", "table", "counter", "kitchen"),
     "station": ("railway",),
-    "stadium": ("stadium", "park", "gym", "playground"),
+    "stadium": ("stadium", "playground", "gym"),
+    "park": ("park", "garden", "hills", "playground", "village"),
     "shop": ("shop", "market", "studio", "shelf"),
     "kitchen": ("kitchen", "counter", "table", "windowsill"),
     "city": ("city", "street", "bridge", "harbour"),
-    "forest": ("forest", "park", "mountains", "river"),
+    "forest": ("forest", "mountains", "river", "park"),
     "sea": ("sea", "harbour", "beach"),
     "sky": ("sky", "hills", "mountains", "sea", "lake"),
 }
@@ -81,6 +82,9 @@ def _score(mention: Mention, cast: Cast) -> float:
     if not (mention.place or mention.hint) or taken or mention.link in NO_PLACE:
         return 0
     score = _base_score(mention)
+    if mention.kind is Kind.PLACE and mention.link == "" and mention.sentence == 0:
+        # A view: "a street in the fog".
+        score *= 1.6
     name = mention.place or mention.hint
     if name == "sky":
         high = mention.sentence == cast.sentence and mention.link in ("in", "above", "on")
@@ -115,6 +119,8 @@ def _home(findings: Findings, cast: Cast) -> str:
     home = "meadow" if grounded and lead.subject.home == "sky" else lead.subject.home
     if home in HOUSES and findings.names.get("times") and findings.first("times") != "day" and not lead.person:
         home = "meadow" if lead.subject.animate else home
+    if home in HOUSES and any(each.subject.home == "bathroom" for each in cast.asked):
+        home = "bathroom"
     if cast.home:
         home = cast.home
     elif lead.person is not None:
@@ -147,6 +153,8 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
         return _for_fish(name, first, named)
     if first.subject.medium is Medium.FLOAT:
         return _for_boats(name, named)
+    if first.person is not None and first.person.outfit == "diver" and name in SEAS:
+        return "underwater"
     if first.motion is Motion.SWIM and name in LAND:
         return "sea" if name == "beach" else "lake"
     return name
@@ -154,6 +162,8 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
 
 def _for_fish(name: str, fish: Lead, named: bool) -> str:
     """Under water; at sea where it leaps out of it; elsewhere only where the prompt says so."""
+    if fish.motion is Motion.FLOAT and named:
+        return name
     if name in SEAS:
         return "sea" if fish.motion in (Motion.JUMP, Motion.FLY) else "underwater"
     return name if named else "underwater"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from wanserve.engine.animatic.plot.camera_words import camera_moves
 from wanserve.engine.animatic.plot.chinese import ChineseReader
 from wanserve.engine.animatic.plot.choosing import STAND_IN, Cast, choose_leads
 from wanserve.engine.animatic.plot.english import EnglishReader
@@ -40,6 +41,8 @@ def read_scene(lexicon: Lexicon, prompt: str, negative: str = "") -> Scene:
 def find(lexicon: Lexicon, prompt: str) -> Findings:
     """Read all sentences of a prompt, each by the reader of its language."""
     findings = Findings()
+    for _, move in sorted(camera_moves(prompt[:LONGEST_PROMPT].lower())):
+        findings.add_name("camera", 0, move)
     for number, tokens in enumerate(lexicon.read(prompt[:LONGEST_PROMPT])):
         chinese = sum(len(t.text) for t in tokens if t.chinese)
         reader = ChineseReader if chinese * 3 > sum(len(t.text) for t in tokens if not t.chinese) else EnglishReader

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from wanserve.engine.animatic.plot.mentions import Kind, Mention
-from wanserve.engine.animatic.scene import Lead, Motion, Relation, Rig
+from wanserve.engine.animatic.scene import Lead, Medium, Motion, Relation, Rig
 from wanserve.engine.animatic.words.lexicon import Lexicon
 
 MAX_LEADS = 4
@@ -37,6 +37,9 @@ OBJECT_RELATIONS = {
 
 SEATS = frozenset({"chair", "sofa", "bench", "armchair", "stool", "seat", "throne", "bed", "swing", "rocking horse"})
 
+OVERHEAD = frozenset({"umbrella"})
+"""What people hold over their heads: "under an umbrella"."""
+
 VEHICLES_OF = {
     "person-biking": "bicycle", "person-mountain-biking": "bicycle", "person-surfing": "surfboard", "skier": "skis",
     "snowboarder": "snowboard", "person-rowing-boat": "canoe",
@@ -48,6 +51,9 @@ INVERSE = {
     Relation.UNDER: Relation.ON, Relation.ABOVE: Relation.UNDER, Relation.IN_FRONT_OF: Relation.BEHIND,
     Relation.BEHIND: Relation.IN_FRONT_OF, Relation.BESIDE: Relation.BESIDE,
 }  # fmt: skip
+
+
+ON_FOOT = frozenset({Motion.WALK, Motion.RUN, Motion.CRAWL})
 
 
 def root(mention: Mention) -> Mention | None:
@@ -77,7 +83,8 @@ def is_held(lexicon: Lexicon, mention: Mention) -> bool:
     owner = mention.owner
     if owner is None or mention.kind is not Kind.THING or owner.kind is not Kind.PERSON:
         return False
-    return mention.link in ("hold", "with", "use", "play", "verb") and lexicon.subjects[mention.name].held
+    over = mention.link in ("under", "above") and mention.name in OVERHEAD
+    return over or (mention.link in ("hold", "with", "use", "play", "verb") and lexicon.subjects[mention.name].held)
 
 
 def related(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> list[Lead]:
@@ -125,6 +132,9 @@ def _settled(lead: Lead, other: Lead) -> Lead:
         return replace(lead, motion=Motion.SIT)
     if lead.relation in (Relation.CHASING, Relation.FOLLOWING) and lead.motion is Motion.STAND:
         return replace(lead, motion=Motion.RUN if lead.relation is Relation.CHASING else Motion.WALK)
+    if lead.relation is Relation.ABOVE and lead.subject.medium is Medium.GROUND and lead.motion in ON_FOOT:
+        # Who crawls over a stone goes past it.
+        return replace(lead, relation=Relation.IN_FRONT_OF)
     resting = lead.relation in (Relation.ON, Relation.USING, Relation.IN, Relation.UNDER)
     if resting and lead.motion is Motion.FLY and lead.subject.rig is Rig.BIRD:
         return replace(lead, motion=Motion.STAND)

@@ -53,6 +53,10 @@ COUNTRIES: Mapping[str, Country] = {
 }  # fmt: skip
 
 
+NEAR = 0.9
+"""The depth from which on pieces stand beside the subjects, and not far behind them."""
+
+
 def country(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     """Open country of the table."""
     look, geo = COUNTRIES[context.place], context.geometry
@@ -102,7 +106,8 @@ def _stand(
     strip = ScrollingStrip(depth, foot, foot + 0.04 * geo.unit)
     start = rng.randrange(len(pieces))
     stain = colors.stain.mixed(colors.far.mixed(colors.sky[-1], 0.3), haze)
-    for i, x in enumerate(context.spread(count, 0.22)):
+    for i, spot in enumerate(context.spread(count, 0.22)):
+        x = _aside(spot, geo.width) if depth > NEAR else spot
         name, size = pieces[(start + i) % len(pieces)]
         tall = context.around(size * geo.unit, 0.08)
         y = foot + geo.unit * rng.uniform(-0.012, 0.012)
@@ -112,6 +117,13 @@ def _stand(
             strip.top = min(strip.top, y - tall * 1.4)
             strip.items.append(glow(x, y - tall * 0.85, tall * 0.6, rgb("#ffdf9a"), 0.5))
     scenery.strips.append(strip)
+
+
+def _aside(x: float, width: int) -> float:
+    """The nearest position that is not behind the subjects, which stand in the middle."""
+    off = x - width / 2
+    reach = 0.2 * width
+    return x if abs(off) > reach else width / 2 + (reach if off > 0 else -reach)
 
 
 def _fence(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:

@@ -26,6 +26,27 @@ LONGEST_CHINESE = 9
 """Characters in the longest Chinese word."""
 
 CHINESE = ("\u3400", "\u9fff")
+ENDINGS = (
+    "着",
+    "过",
+    "去",
+    "来",
+    "出",
+    "进",
+    "向",
+    "到",
+    "回",
+    "起",
+    "过来",
+    "过去",
+    "出来",
+    "进来",
+    "起来",
+    "下来",
+    "上去",
+)
+"""What a Chinese verb of one character may end on without meaning anything else."""
+
 ACTIVITY_MOTIONS = {
     Rig.WHEELS: "run", Rig.GALLOP: "run", Rig.GLIDE: "run", Rig.BOAT: "swim", Rig.CRAFT: "fly", Rig.DANCER: "dance",
 }  # fmt: skip
@@ -76,7 +97,7 @@ class Verb:
 
     `object` says what the thing after it is: "" for nothing special, `ride`, `drive`, `hold`, `chase`, `follow`,
     `play`, `wear`, `use`, `beside`, `push`, `meet` or `none`. `prop` is held where nothing else is named. `quiet`: the
-    verb says nothing that is drawn. `human`: only people do it. `activity` names the picture of somebody who does it.
+    verb says nothing that is drawn. `human`: only people do it. `way`: it goes `up` or `down`. `activity` names the picture of somebody who does it.
     """
 
     name: str
@@ -87,6 +108,7 @@ class Verb:
     quiet: bool = False
     human: bool = False
     activity: str = ""
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +216,9 @@ def load_lexicon() -> Lexicon:
         for name, entry in entries.items():
             for word in _words(entry):
                 lexicon.add(word, table if table != "plain" else name, name)
+            if name == "clothing":
+                for word in entry["en"]:
+                    lexicon.add(plural(key(word)), name, name)
     _add_kinds(lexicon)
     return lexicon
 
@@ -230,6 +255,8 @@ def _add_nouns(lexicon: Lexicon, entry: Mapping[str, Any], table: str, name: str
     for word in (*map(key, entry["en"]), *nouns):
         many = plural(word)
         lexicon.add(many, table, name)
+        if entry.get("worn"):
+            lexicon.add(many, "clothing", "clothing")
         if many != word:
             lexicon.plurals.add(many)
     for word in entry.get("plural", ()):
@@ -247,9 +274,13 @@ def _add_verbs(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
             entry.get("prop", ""),
             entry.get("quiet", False),
             entry.get("who") == "person",
+            way=entry.get("way", ""),
         )
         for word in entry["zh"]:
             lexicon.add(word, "verbs", name)
+            if len(word) == 1 and entry.get("motion"):
+                for ending in ENDINGS:
+                    lexicon.add(word + ending, "verbs", name)
         for word in entry["en"]:
             for form, kind in verb_forms(key(word)):
                 lexicon.add(form, "verbs", name)
