@@ -46,7 +46,7 @@ COUNTRIES: Mapping[str, Country] = {
     "church": Country((("church", 0.36),), (("headstone", 0.15), ("evergreen-tree", 0.42), ("headstone", 0.13), ("own:fence", 0.13), TREE), cover="grass", many=6),
     "campsite": Country((("camping", 0.16),), (("tent", 0.26), ("evergreen-tree", 0.5), ("fire", 0.13), ("evergreen-tree", 0.44), ("wood", 0.1)), ("evergreen-tree",), "grass", peaks=True, many=6, lights="#ffb060"),
     "playground": Country((("ferris-wheel", 0.34), ("roller-coaster", 0.26), ("circus-tent", 0.24)), (("own:swing", 0.32), ("carousel-horse", 0.3), ("playground-slide", 0.32), TREE, ("balloon", 0.2)), cover="paving", many=5),
-    "gas station": Country((("factory", 0.24), ("construction-crane", 0.3)), (("fuel-pump", 0.3), ("oil-drum", 0.16), ("construction", 0.14), ("fuel-pump", 0.3), ("own:traffic-cone", 0.1)), (), "asphalt", many=5),
+    "gas station": Country((("factory", 0.24), ("building-construction", 0.3)), (("fuel-pump", 0.3), ("oil-drum", 0.16), ("construction", 0.14), ("fuel-pump", 0.3), ("own:traffic-cone", 0.1)), (), "asphalt", many=5),
     "airport": Country((("own:control-tower", 0.28), ("airplane-departure", 0.08)), (("own:control-tower", 0.4), ("small-airplane", 0.2), ("luggage", 0.12)), (), "asphalt", many=3),
     "mars": Country((("rock", 0.1),), (("rock", 0.16), ("rock", 0.1), ("satellite-antenna", 0.22)), (), "dust", many=5),
     "canyon": Country((), (("rock", 0.12), ("cactus", 0.26), ("rock", 0.18)), (), "dust", many=5),

@@ -44,7 +44,7 @@ ROOMS: Mapping[str, Room] = {
     "library": Room("#7d5a3e #5e4230", "#8a5e3c #654228", "panels", "boards", (BOOKCASE, BOOKCASE, BOOKCASE, ("own:desk", 0.3)), (("own:lamp", 0.12), PICTURE), "#7a2f38", "#ffdf9a"),
     "museum": Room("#f3f1ec #dcd8ce", "#c9c2b4 #a39c8d", "plain", "tiles", (("own:statue", 0.5), ("amphora", 0.3), PLANT, ("moai", 0.4)), (PICTURE, ("framed-picture", 0.26), PICTURE), "", "#fff8e6"),
     "laboratory": Room("#e9f3f6 #c4dde6", "#d5dde0 #b2bec3", "tiles", "tiles", (("own:desk", 0.32), ("microscope", 0.26), ("own:server", 0.44), ("alembic", 0.26)), (("own:cupboard", 0.2), CLOCK, WINDOW), "", "#f0fbff"),
-    "gym": Room("#dfe3e8 #b9c0ca", "#c99a5f #a0763f", "panels", "boards", (("own:barbell", 0.16), ("own:treadmill", 0.34), ("punching-bag", 0.4), ("own:barbell", 0.16)), (("mirror", 0.34), WINDOW), "", "#ffffff"),
+    "gym": Room("#dfe3e8 #b9c0ca", "#c99a5f #a0763f", "panels", "boards", (("own:barbell", 0.16), ("own:treadmill", 0.34), ("own:punching-bag", 0.4), ("own:barbell", 0.16)), (("mirror", 0.34), WINDOW), "", "#ffffff"),
     "stage": Room("#5c1026 #3a0818", "#8a5a38 #5c3a22", "curtain", "boards", (), (), "", "#fff2c0"),
     "corridor": Room("#a8a294 #86806f", "#6f6a60 #4f4b44", "bricks", "tiles", (("door", 0.48), ("own:stairs", 0.4), ("door", 0.48)), (("own:lamp", 0.12), PICTURE), "", "#ffe3a0"),
     "workshop": Room("#b08a62 #8c6a48", "#86796a #645a4e", "planks", "concrete", (("own:desk", 0.32), ("toolbox", 0.16), ("own:easel", 0.44), ("ladder", 0.5)), (("hammer", 0.14), ("carpentry-saw", 0.14), WINDOW), "", "#ffe7b0"),
