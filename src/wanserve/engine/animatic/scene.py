@@ -158,6 +158,10 @@ VEHICLES = frozenset({Rig.WHEELS, Rig.GLIDE, Rig.CRAFT, Rig.BOAT})
 """The rigs of what people drive."""
 
 
+SMALL = 0.6
+"""The height below which a thing stands on a table rather than on the floor, in metres."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A kind of thing that can be drawn.
@@ -190,10 +194,15 @@ class Subject:
         """Whether it can go somewhere: it lives, or it is a vehicle."""
         return self.animate or self.rig in VEHICLES
 
+    @property
+    def small(self) -> bool:
+        """Whether it is a thing that stands on a table rather than on the floor."""
+        return not self.mobile and self.metres < SMALL
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who a person is: `who` as in `people.look.Look`, the outfit, and the name of the hair's colour, "" for any."""
+    """Who a person is: `who` as in `people.look.Look`, or `couple`; the outfit, and the hair's colour, "" for any."""
 
     who: str
     outfit: str = "plain"

@@ -19,6 +19,7 @@ from wanserve.engine.animatic.scene import (
     Lead,
     Medium,
     Motion,
+    Person,
     Relation,
     Rig,
     Scene,
@@ -66,6 +67,10 @@ def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random
     return turned_to_each_other(in_motion(actors, scene, geometry), scene)
 
 
+DRESSED_ALIKE = (("bride", "groom"), ("gown", "suit"), ("dress", "shirt"))
+"""What a woman and a man of a couple wear."""
+
+
 def _heights(scene: Scene, geometry: Geometry) -> list[float]:
     """The height of each lead in pixels: the tallest as its true height deserves, the others in proportion to it."""
     true = [
@@ -104,7 +109,7 @@ def _stand(
                 lead.way,
                 index,
                 lead.color,
-                person=lead.person,
+                person=_one_of(lead.person, nth),
                 action=lead.action,
                 holds=lead.holds,
                 art=lead.activity or lead.subject.art,
@@ -113,6 +118,15 @@ def _stand(
         )
     width = extent(members[0], pack)[0] * SPACING
     return Stand(index, lead, members, width * (1 + 0.72 * (lead.count - 1)))
+
+
+def _one_of(person: Person | None, nth: int) -> Person | None:
+    """The person that the nth member of a couple is: a woman and a man by turns, in what each of them wears."""
+    if person is None or person.who != "couple":
+        return person
+    woman = nth % 2 == 0
+    pair = next((p for p in DRESSED_ALIKE if person.outfit in p), (person.outfit, person.outfit))
+    return replace(person, who="woman" if woman else "man", outfit=pair[0 if woman else 1])
 
 
 def _in_order(stands: list[Stand], scene: Scene) -> list[Stand]:

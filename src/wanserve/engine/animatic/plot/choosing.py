@@ -6,7 +6,7 @@ of later sentences are background and stay out.
 
 from dataclasses import dataclass, field
 
-from wanserve.engine.animatic.plot.leads import make_lead
+from wanserve.engine.animatic.plot.leads import COUNTS, make_lead
 from wanserve.engine.animatic.plot.mentions import Findings, Kind, Mention
 from wanserve.engine.animatic.plot.relations import (
     MAX_LEADS,
@@ -146,7 +146,7 @@ def _same(first: Mention, again: Mention) -> bool:
     if first.kind is Kind.PERSON:
         return (
             again.definite
-            and (again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE)
+            and (again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE or first.name in COUNTS)
             and again.count <= first.count
         )
     return False

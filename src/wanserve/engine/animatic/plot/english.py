@@ -93,6 +93,7 @@ class EnglishReader:
         self._end_phrase()
         self.phrase.attributes.opened, self.phrase.attributes.negated = True, negated
         self.phrase.attributes.definite = token.text not in ("a", "an", "another")
+        self.phrase.attributes.of_animal = token.text == "its"
 
     def _take_noun(self, token: Token, following: Token | None) -> None:
         self._note_names(token, following)
@@ -305,6 +306,8 @@ class EnglishReader:
         link, owner = self.link, self.owner
         if link == "of" and owner is not None:
             link, owner = self._through_of(mention, owner)
+        if link == "and" and mention.kind is Kind.PERSON and owner is not None and owner.kind is Kind.CLOTHES:
+            owner = None
         if link == "and" and owner is not None and owner.link not in ("", "and"):
             # The second of two nouns joined by "and" or a comma hangs on what the first hangs on.
             link, owner = owner.link, owner.owner

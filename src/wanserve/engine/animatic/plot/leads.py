@@ -33,9 +33,11 @@ GARMENTS = {
     "围裙": "apron", "盔甲": "knight", "白大褂": "scientist", "大衣": "coat", "羽绒服": "winter", "围巾": "winter",
     "泳衣": "swimmer", "宇航服": "astronaut", "太空服": "astronaut", "球衣": "athlete", "运动服": "athlete",
 }  # fmt: skip
-"""The outfit that a garment belongs to, the longer words first."""
+"""The outfit that a garment belongs to."""
 
-COUNTS = {"couple": 2, "twins": 2, "family": 3, "band": 3, "team": 4, "crowd": 5, "parents": 2}
+LONGEST_FIRST = sorted(GARMENTS, key=len, reverse=True)
+
+COUNTS = {"couple": 2, "newlyweds": 2, "twins": 2, "family": 3, "band": 3, "team": 4, "crowd": 5, "parents": 2}
 """How many people a word in the singular means."""
 
 SIDES = {"left": "left", "right": "right", "center": "center", "front": "front"}
@@ -101,7 +103,7 @@ def _worn_outfit(findings: Findings, mention: Mention) -> str:
     """The outfit of the first garment that the mention wears, where it makes one: "in a raincoat"."""
     for other in findings.mentions:
         if (other.link == "wear" or (other.wearable and other.link in ("in", "with"))) and root(other) is mention:
-            outfit = next((name for word, name in GARMENTS.items() if word in other.word), "")
+            outfit = next((GARMENTS[word] for word in LONGEST_FIRST if word in other.word), "")
             if outfit:
                 return outfit
     return ""
@@ -124,7 +126,7 @@ def _hands(lexicon: Lexicon, findings: Findings, mention: Mention, verbs: list[V
     action = next((v.action for v in verbs if v.action), "")
     held = ""
     for other in findings.mentions:
-        if other.owner is not mention or other.kind is not Kind.THING:
+        if other.kind is not Kind.THING or (other.owner is not mention and root(other) is not mention):
             continue
         if other.verb is not None and other.verb.object == "play" and other.name in INSTRUMENTS:
             action = INSTRUMENTS[other.name]
@@ -175,7 +177,7 @@ def _way(subject: Subject, mention: Mention, verbs: list[Verb]) -> tuple[int, in
 def _possible(motion: Motion, subject: Subject, person: bool) -> Motion:
     """The motion, or what a thing that is no person does in its stead: a dog does not skate upright."""
     if person:
-        return motion
+        return Motion.DANCE if motion is Motion.SPIN else motion
     if not subject.animate and motion in AT_REST:
         return Motion.STAND
     instead = {

@@ -102,6 +102,8 @@ class Attributes:
     verbs: list[Verb] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     negated: bool = False
+    of_animal: bool = False
+    """An "its" stands before: a coat is fur then."""
 
     def take(self, token: Token) -> bool:
         """Take a number, colour, size or age. Returns whether the token is one."""

@@ -73,6 +73,8 @@ class Phrase:
         said.color = said.color or described
         mention = make_mention(lexicon, self.nouns[-1], said, sentence)
         mention = self._owner(lexicon, mention, sentence) or mention
+        if said.of_animal and mention.wearable:
+            mention.kind = Kind.PART
         before = next((t.name("places") for t in self.nouns[:-1] if t.is_any("places")), "")
         if before and (not mention.place or mention.place in PLAIN_PLACES):
             mention.place = before

@@ -119,6 +119,8 @@ def _home(findings: Findings, cast: Cast) -> str:
     home = "meadow" if grounded and lead.subject.home == "sky" else lead.subject.home
     if home in HOUSES and findings.names.get("times") and findings.first("times") != "day" and not lead.person:
         home = "meadow" if lead.subject.animate else home
+    if home in HOUSES and any(each.subject.home == "bathroom" for each in cast.asked):
+        home = "bathroom"
     if cast.home:
         home = cast.home
     elif lead.person is not None:

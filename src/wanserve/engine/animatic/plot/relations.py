@@ -37,6 +37,12 @@ OBJECT_RELATIONS = {
 
 SEATS = frozenset({"chair", "sofa", "bench", "armchair", "stool", "seat", "throne", "bed", "swing", "rocking horse"})
 
+LIGHTS = frozenset({"sun", "moon", "crescent moon", "star", "cloud", "rainbow"})
+"""What everything is under, without being drawn beside it: "under the afternoon sun"."""
+
+OVERHEAD = frozenset({"umbrella"})
+"""What people hold over their heads: "under an umbrella"."""
+
 VEHICLES_OF = {
     "person-biking": "bicycle", "person-mountain-biking": "bicycle", "person-surfing": "surfboard", "skier": "skis",
     "snowboarder": "snowboard", "person-rowing-boat": "canoe",
@@ -68,7 +74,7 @@ def relation_of(lexicon: Lexicon, mention: Mention) -> Relation:
     """How a mention stands to its owner; NONE where it is not drawn beside it."""
     if mention.wearable and mention.link in ("wear", "in", "with", "and"):
         return Relation.NONE
-    if is_held(lexicon, mention):
+    if is_held(lexicon, mention) or (mention.link in ("under", "in") and mention.name in LIGHTS):
         return Relation.NONE
     if mention.link in OBJECT_RELATIONS:
         return OBJECT_RELATIONS[mention.link]
@@ -77,10 +83,11 @@ def relation_of(lexicon: Lexicon, mention: Mention) -> Relation:
 
 def is_held(lexicon: Lexicon, mention: Mention) -> bool:
     """Whether its owner, a person, has it in the hand."""
-    owner = mention.owner
+    owner = root(mention)
     if owner is None or mention.kind is not Kind.THING or owner.kind is not Kind.PERSON:
         return False
-    return mention.link in ("hold", "with", "use", "play", "verb") and lexicon.subjects[mention.name].held
+    over = mention.link in ("under", "above") and mention.name in OVERHEAD
+    return over or (mention.link in ("hold", "with", "use", "play", "verb") and lexicon.subjects[mention.name].held)
 
 
 def related(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> list[Lead]:

@@ -46,11 +46,15 @@ COUNTRIES: Mapping[str, Country] = {
     "church": Country((("church", 0.36),), (("headstone", 0.15), ("evergreen-tree", 0.42), ("headstone", 0.13), ("own:fence", 0.13), TREE), cover="grass", many=6),
     "campsite": Country((("camping", 0.16),), (("tent", 0.26), ("evergreen-tree", 0.5), ("fire", 0.13), ("evergreen-tree", 0.44), ("wood", 0.1)), ("evergreen-tree",), "grass", peaks=True, many=6, lights="#ffb060"),
     "playground": Country((("ferris-wheel", 0.34), ("roller-coaster", 0.26), ("circus-tent", 0.24)), (("own:swing", 0.32), ("carousel-horse", 0.3), ("playground-slide", 0.32), TREE, ("balloon", 0.2)), cover="paving", many=5),
-    "gas station": Country((("factory", 0.24), ("construction-crane", 0.3)), (("fuel-pump", 0.3), ("oil-drum", 0.16), ("construction", 0.14), ("fuel-pump", 0.3), ("own:traffic-cone", 0.1)), (), "asphalt", many=5),
+    "gas station": Country((("factory", 0.24), ("building-construction", 0.3)), (("fuel-pump", 0.3), ("oil-drum", 0.16), ("construction", 0.14), ("fuel-pump", 0.3), ("own:traffic-cone", 0.1)), (), "asphalt", many=5),
     "airport": Country((("own:control-tower", 0.28), ("airplane-departure", 0.08)), (("own:control-tower", 0.4), ("small-airplane", 0.2), ("luggage", 0.12)), (), "asphalt", many=3),
     "mars": Country((("rock", 0.1),), (("rock", 0.16), ("rock", 0.1), ("satellite-antenna", 0.22)), (), "dust", many=5),
     "canyon": Country((), (("rock", 0.12), ("cactus", 0.26), ("rock", 0.18)), (), "dust", many=5),
 }  # fmt: skip
+
+
+NEAR = 0.9
+"""The depth from which on pieces stand beside the subjects, and not far behind them."""
 
 
 def country(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
@@ -102,7 +106,8 @@ def _stand(
     strip = ScrollingStrip(depth, foot, foot + 0.04 * geo.unit)
     start = rng.randrange(len(pieces))
     stain = colors.stain.mixed(colors.far.mixed(colors.sky[-1], 0.3), haze)
-    for i, x in enumerate(context.spread(count, 0.22)):
+    for i, spot in enumerate(context.spread(count, 0.22)):
+        x = _aside(spot, geo.width) if depth > NEAR else spot
         name, size = pieces[(start + i) % len(pieces)]
         tall = context.around(size * geo.unit, 0.08)
         y = foot + geo.unit * rng.uniform(-0.012, 0.012)
@@ -112,6 +117,13 @@ def _stand(
             strip.top = min(strip.top, y - tall * 1.4)
             strip.items.append(glow(x, y - tall * 0.85, tall * 0.6, rgb("#ffdf9a"), 0.5))
     scenery.strips.append(strip)
+
+
+def _aside(x: float, width: int) -> float:
+    """The nearest position that is not behind the subjects, which stand in the middle."""
+    off = x - width / 2
+    reach = 0.2 * width
+    return x if abs(off) > reach else width / 2 + (reach if off > 0 else -reach)
 
 
 def _fence(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:

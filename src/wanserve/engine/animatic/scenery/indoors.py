@@ -44,7 +44,7 @@ ROOMS: Mapping[str, Room] = {
     "library": Room("#7d5a3e #5e4230", "#8a5e3c #654228", "panels", "boards", (BOOKCASE, BOOKCASE, BOOKCASE, ("own:desk", 0.3)), (("own:lamp", 0.12), PICTURE), "#7a2f38", "#ffdf9a"),
     "museum": Room("#f3f1ec #dcd8ce", "#c9c2b4 #a39c8d", "plain", "tiles", (("own:statue", 0.5), ("amphora", 0.3), PLANT, ("moai", 0.4)), (PICTURE, ("framed-picture", 0.26), PICTURE), "", "#fff8e6"),
     "laboratory": Room("#e9f3f6 #c4dde6", "#d5dde0 #b2bec3", "tiles", "tiles", (("own:desk", 0.32), ("microscope", 0.26), ("own:server", 0.44), ("alembic", 0.26)), (("own:cupboard", 0.2), CLOCK, WINDOW), "", "#f0fbff"),
-    "gym": Room("#dfe3e8 #b9c0ca", "#c99a5f #a0763f", "panels", "boards", (("own:barbell", 0.16), ("own:treadmill", 0.34), ("punching-bag", 0.4), ("own:barbell", 0.16)), (("mirror", 0.34), WINDOW), "", "#ffffff"),
+    "gym": Room("#dfe3e8 #b9c0ca", "#c99a5f #a0763f", "panels", "boards", (("own:barbell", 0.16), ("own:treadmill", 0.34), ("own:punching-bag", 0.4), ("own:barbell", 0.16)), (("mirror", 0.34), WINDOW), "", "#ffffff"),
     "stage": Room("#5c1026 #3a0818", "#8a5a38 #5c3a22", "curtain", "boards", (), (), "", "#fff2c0"),
     "corridor": Room("#a8a294 #86806f", "#6f6a60 #4f4b44", "bricks", "tiles", (("door", 0.48), ("own:stairs", 0.4), ("door", 0.48)), (("own:lamp", 0.12), PICTURE), "", "#ffe3a0"),
     "workshop": Room("#b08a62 #8c6a48", "#86796a #645a4e", "planks", "concrete", (("own:desk", 0.32), ("toolbox", 0.16), ("own:easel", 0.44), ("ladder", 0.5)), (("hammer", 0.14), ("carpentry-saw", 0.14), WINDOW), "", "#ffe7b0"),
@@ -306,8 +306,8 @@ class Surface:
 SURFACES: Mapping[str, Surface] = {
     "table": Surface("#f2e2c8 #d9bf98", "#b67b48 #8f5a30", "#7a4a26", "boards", (("window", 0.42), ("potted-plant", 0.3))),
     "studio": Surface("#e9edf4 #c3ccda", "#dfe4ec #c4ccd8", "#aab4c4", "plain"),
-    "windowsill": Surface("#bfe0f5 #e6f3df", "#f4efe6 #d8d0c2", "#c2b8a6", "plain", (("evergreen-tree", 0.4), ("deciduous-tree", 0.46))),
-    "picnic": Surface("#8fcdf0 #cfe9b0", "#e8534f #c93f40", "#a8c46a", "checks", (("deciduous-tree", 0.5),)),
+    "windowsill": Surface("#bfe0f5 #e6f3df", "#f4efe6 #d8d0c2", "#c2b8a6", "plain", (("evergreen-tree", 0.26), ("deciduous-tree", 0.3), ("hibiscus", 0.16))),
+    "picnic": Surface("#8fcdf0 #cfe9b0", "#e8534f #c93f40", "#a8c46a", "checks", (("deciduous-tree", 0.34), ("evergreen-tree", 0.3), ("tulip", 0.14))),
     "counter": Surface("#f6ead6 #e5d2b2", "#e6e2da #c8c2b6", "#8f6a4a", "tiles", (("own:cupboard", 0.26), ("window", 0.36))),
     "desk": Surface("#d4dae4 #b1bccb", "#c79a64 #a37a48", "#825c34", "boards", (("books", 0.2), ("own:lamp", 0.4), ("framed-picture", 0.24))),
     "shelf": Surface("#efe3f2 #cfbfda", "#a8744a #855433", "#6d4328", "boards", (("books", 0.22), ("potted-plant", 0.24))),
@@ -329,6 +329,8 @@ def still_life(context: SceneryContext, scenery: Scenery, colors: Palette) -> No
         )
     if context.has("furniture"):
         wall.items += _behind(context, look, bottom, light, edge)
+        if context.place == "windowsill":
+            wall.items += _panes(context, light, edge)
     scenery.strips.append(wall)
     far, near = (rgb(c).hue_shifted(shift * 0.25).times(light) for c in look.top.split())
     lip = geo.height - 0.05 * geo.frame
@@ -353,6 +355,16 @@ def still_life(context: SceneryContext, scenery: Scenery, colors: Palette) -> No
         FilledPath(Path().rect(0, lip - 0.006 * geo.frame, geo.period, 0.006 * geo.frame), near.mixed(WHITE, 0.35))
     )
     scenery.strips.append(board)
+
+
+def _panes(context: SceneryContext, light: Color, edge: float) -> list[Item]:
+    """The white frame of a large window, through which what is behind is seen."""
+    geo, bars = context.geometry, Path()
+    wide, count = 0.028 * geo.unit, max(2, round(geo.period / (0.62 * geo.unit)))
+    for i in range(count):
+        bars.rect((i + 0.5) * geo.period / count, 0, wide, edge)
+    bars.rect(0, edge - 0.62 * geo.unit, geo.period, wide)
+    return [FilledPath(bars, rgb("#fbf7ee").times(light))]
 
 
 def _behind(context: SceneryContext, look: Surface, air: Color, light: Color, edge: float) -> list[Item]:

@@ -64,6 +64,18 @@ PAINTED = {
 """The places that have the colours of another one."""
 
 
+CLOSER = {
+    "kitchen": "counter", "restaurant": "table", "room": "table", "office": "desk", "library": "desk",
+    "workshop": "desk", "bedroom": "table",
+}  # fmt: skip
+"""What is seen of a place from so near that small things fill the picture."""
+
+
+def _is_small(scene: Scene) -> bool:
+    """Whether the scene shows nothing but small things."""
+    return bool(scene.leads) and all(e.person is None and e.subject.small for e in scene.leads)
+
+
 def base_of(place: str) -> str:
     """The place whose builder draws this one."""
     if place in BUILDERS:
@@ -73,7 +85,8 @@ def base_of(place: str) -> str:
 
 def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scenery:
     """Build the scenery of a scene. Other random numbers give other hills, stars and colours."""
-    place = base_of(scene.place)
+    place = CLOSER.get(scene.place, scene.place) if _is_small(scene) else scene.place
+    place = base_of(place)
     weather = Weather.CLEAR if place in WITHOUT_SKY else scene.weather
     without = scene.without | HIDDEN_BY_WEATHER.get(weather, set())
     context = SceneryContext(geometry, place, scene.time, rng, without, place not in WITHOUT_SKY, _afloat(scene, place))

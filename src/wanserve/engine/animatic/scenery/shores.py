@@ -164,7 +164,7 @@ def harbour(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     far = ScrollingStrip(0.08, shore - 0.25 * geo.unit, shore + 2)
     if context.has("buildings"):
         for x in context.spread(3, 0.3):
-            name = rng.choice(("construction-crane", "own:lighthouse", "cityscape", "house"))
+            name = rng.choice(("building-construction", "lighthouse", "cityscape", "house"))
             far.items.append(
                 Sticker(
                     name,

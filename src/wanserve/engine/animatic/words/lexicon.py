@@ -228,12 +228,6 @@ def key(word: str) -> str:
     return " ".join(PIECE.findall(_normalised(word))).replace("'s", "")
 
 
-def without_article(word: str) -> str:
-    """The word without its article, if it has one."""
-    first, _, rest = word.partition(" ")
-    return rest if rest and first in ("a", "an", "the") else word
-
-
 def is_chinese(text: str) -> bool:
     """Whether the text begins with a Chinese character."""
     return CHINESE[0] <= text[:1] <= CHINESE[1]
@@ -252,19 +246,18 @@ def _add_roles(lexicon: Lexicon, entries: Mapping[str, Any]) -> None:
 
 
 def _add_nouns(lexicon: Lexicon, entry: Mapping[str, Any], table: str, name: str) -> None:
-    for word in (*_words(entry), *entry.get("alone", ())):
-        bare = without_article(word)
-        if bare != word:
-            lexicon.articled.add(bare)
-        lexicon.add(bare, table, name)
+    nouns = [key(word) for word in entry.get("noun", ())]
+    lexicon.articled.update(nouns)
+    for word in (*_words(entry), *nouns):
+        lexicon.add(word, table, name)
         if entry.get("worn"):
-            lexicon.add(bare, "clothing", "clothing")
-    for word in entry["en"]:
-        many = plural(without_article(key(word)))
+            lexicon.add(word, "clothing", "clothing")
+    for word in (*map(key, entry["en"]), *nouns):
+        many = plural(word)
         lexicon.add(many, table, name)
         if entry.get("worn"):
             lexicon.add(many, "clothing", "clothing")
-        if many != without_article(key(word)):
+        if many != word:
             lexicon.plurals.add(many)
     for word in entry.get("plural", ()):
         lexicon.add(key(word), table, name)
