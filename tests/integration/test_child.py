@@ -139,7 +139,7 @@ def test_a_video_that_cannot_be_stored_leaves_nothing_half_made_and_its_stills_c
     assert isinstance(crashed, Crashed)
     assert crashed.code == "blob_unavailable"
     assert list((tmp_path / "scratch").iterdir()) == []
-    assert {path.name for path in in_the_way.parent.iterdir()} == {"1.mp4", "1.webp", "1.jpg"}
+    assert {path.name for path in in_the_way.parent.iterdir()} == {"1.mp4", "1.webp", "1.jpg", "1.json"}
 
 
 def test_progress_grows_and_a_cancel_stops_it_at_the_next_step(child: Supervisor, tmp_path: Path) -> None:
