@@ -185,7 +185,12 @@ def _is_place(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
     (start, first), (at, last) = found[0], found[-1]
     if len(last) > 1 and at + len(last) == len(word) and tables.is_place(last):
         return True
-    return start == 0 and len(first) > 1 and tables.is_place(first) and all(c in AROUND | DISTRICTS for c in word[len(first) :])
+    return (
+        start == 0
+        and len(first) > 1
+        and tables.is_place(first)
+        and all(c in AROUND | DISTRICTS for c in word[len(first) :])
+    )
 
 
 def _verb_means_it(tables: Tables, word: str, found: list[tuple[int, str]], *, ends: bool) -> bool:
