@@ -106,6 +106,20 @@ def test_what_swims_on_a_lake_has_an_image_in_it(painter: Painter) -> None:
     assert mirrored(painter, "a duck and a sailboat on a lake") == ["duck", "sailboat"]
 
 
+@pytest.mark.parametrize("time", [0.0, 0.7, 1.9])
+def test_an_image_lies_under_the_line_of_the_water_and_is_flatter(painter: Painter, time: float) -> None:
+    (duck,), scenery = cast_of("a duck on a lake")
+    context = MotionContext(Geometry(640, 360), Camera(640, 360, 5.0), 150.0)
+    with Canvas(painter, 640, 360) as canvas:
+        ((_, image),) = reflect(canvas, PACK, [duck], scenery, frozenset())
+        image.draw(pose(duck, context, time), context, time)
+        pixels = bytes(canvas.draw(clear=True))
+    rows = {i // 640 for i, alpha in enumerate(pixels[3::4]) if alpha > 8}
+    line = 150 - min(0.0, duck.raised)
+    assert min(rows) >= line
+    assert 0.4 * duck.size < max(rows) - min(rows) < 0.7 * duck.size
+
+
 @pytest.mark.parametrize("motion", [Motion.FLY, Motion.JUMP])
 def test_what_is_over_the_water_has_none(painter: Painter, motion: Motion) -> None:
     assert mirrored(painter, "a duck and a sailboat on a lake", motion=motion) == []
