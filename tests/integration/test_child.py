@@ -82,12 +82,14 @@ def test_it_makes_encodes_reads_back_and_stores_one_video_after_another(child: S
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_it_stores_two_stills_beside_each_video(child: Supervisor, tmp_path: Path) -> None:
+def test_it_stores_two_stills_and_the_scene_beside_each_video(child: Supervisor, tmp_path: Path) -> None:
     asked = replace(new_generation(), width=640, height=480, frames=30)
     child.send(Generate("task", 1, asked))
-    assert isinstance(ended(child), Done)
+    done = ended(child)
+    assert isinstance(done, Done)
     stored = {path.name: path for path in (tmp_path / "blobs/videos/task").iterdir()}
-    assert set(stored) == {"1.mp4", "1.webp", "1.jpg"}
+    assert set(stored) == {"1.mp4", "1.webp", "1.jpg", "1.json"}
+    assert stored["1.json"].read_text(encoding="utf-8") == done.video.scene
     for name, size in (("1.webp", (640, 480)), ("1.jpg", (1600, 1200))):
         with av.open(str(stored[name])) as container:
             stream = container.streams.video[0]
@@ -133,7 +135,7 @@ def test_a_video_that_cannot_be_stored_leaves_nothing_half_made_and_its_stills_c
     assert isinstance(crashed, Crashed)
     assert crashed.code == "blob_unavailable"
     assert list((tmp_path / "scratch").iterdir()) == []
-    assert {path.name for path in in_the_way.parent.iterdir()} == {"1.mp4", "1.webp", "1.jpg"}
+    assert {path.name for path in in_the_way.parent.iterdir()} == {"1.mp4", "1.webp", "1.jpg", "1.json"}
 
 
 def test_progress_grows_and_a_cancel_stops_it_at_the_next_step(child: Supervisor, tmp_path: Path) -> None:
