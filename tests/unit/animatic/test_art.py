@@ -1,6 +1,8 @@
 """The art pack: it has the art that the lexicon names, all of it can be drawn, and light changes its colours."""
 
+import random
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,7 +11,10 @@ from wanserve.engine.animatic.art import Art, ArtPack, Light, load_pack
 from wanserve.engine.animatic.body import draw_body
 from wanserve.engine.animatic.canvas import Canvas, Layer, Painter
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
-from wanserve.engine.animatic.drawing import Affine, FilledPath, Path, Sticker, vertical_gradient
+from wanserve.engine.animatic.drawing import Affine, FilledPath, Item, Path, Sticker, vertical_gradient
+from wanserve.engine.animatic.geometry import Geometry
+from wanserve.engine.animatic.scene import Scene, Time
+from wanserve.engine.animatic.scenery.places import build_scenery
 from wanserve.engine.animatic.words.lexicon import Lexicon
 
 PACK = load_pack()
@@ -40,6 +45,26 @@ def mean(layer: Layer, left: float, right: float) -> tuple[float, float, float]:
 def test_every_subject_and_activity_has_art(lexicon: Lexicon) -> None:
     activities = [art for a in lexicon.activities.values() for art in (a.man, a.woman)]
     assert [art for art in (*(s.art for s in lexicon.subjects.values()), *activities) if art not in PACK] == []
+
+
+def test_all_scenery_has_art(lexicon: Lexicon) -> None:
+    stickers = {
+        (place, item.art)
+        for place in lexicon.places
+        for time in Time
+        for seed in range(3)
+        for item in _items(Scene(place=place, time=time), seed)
+        if isinstance(item, Sticker)
+    }
+    assert len({place for place, _ in stickers}) > 50
+    assert [each for each in stickers if each[1] not in PACK] == []
+
+
+def _items(scene: Scene, seed: int) -> Iterator[Item]:
+    scenery = build_scenery(scene, Geometry(320, 180, scene.shot, 0), random.Random(seed))
+    yield from scenery.base
+    for strip in scenery.strips:
+        yield from strip.items
 
 
 def test_all_art_draws_and_fills_its_box(painter: Painter) -> None:

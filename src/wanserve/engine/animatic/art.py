@@ -129,8 +129,6 @@ class ArtPack:
 
     def sticker(self, name: str, light: Color | None, mirrored: bool) -> tuple[str, Affine]:
         """The SVG and the transform of a picture, as `canvas.ArtLookup` describes them."""
-        if name not in self.arts:
-            return f"{HEAD}</svg>", Affine()
         art = self.arts[name]
         return (art.svg() if light is None else art.stained(light)), art.fit()
 

@@ -70,7 +70,7 @@ def draw_cast(
         puppet: Drawn = (
             PersonPuppet(canvas, pack, actor, scenery)
             if person
-            else Puppet(canvas, pack[actor.art] if actor.art in pack else pack["package"], actor, scenery, actor.color)
+            else Puppet(canvas, pack[actor.art], actor, scenery, actor.color)
         )
         drawn.append((index, puppet))
     return drawn

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator
 
+STOPS = r"\uff0c\u3002\uff1b\uff01\uff1f,.;!?"
+"""What ends a Chinese clause, for a class of a pattern."""
+
 ENGLISH = tuple(
     (re.compile(rf"\b(?:camera|shot|frame|view)\b[^.,;!?]{{0,60}}?\b(?:{words})\b"), move)
     for words, move in (
@@ -20,12 +23,12 @@ ENGLISH = tuple(
     )
 )  # fmt: skip
 CHINESE = tuple(
-    (re.compile(rf"(?:镜头|鏡頭|机位|摄影机|摄像机)[^，。；！？,.;!?]{{0,14}}?(?:{words})"), move)
+    (re.compile(rf"(?:镜头|鏡頭|机位|摄影机|摄像机)[^{STOPS}]{{0,14}}?(?:{words})"), move)
     for words, move in (
         ("推近|推进|推向|前推|拉近|逼近|靠近|向前移|贴近", "zoom in"),
         ("拉远|拉开|后拉|后退|退后|向后移", "zoom out"),
-        ("(?:向|往|朝)左[^，。；]{0,4}(?:摇|移|平移|扫|滑)|左(?:摇|移)|从右(?:往|向|到|至)左", "pan left"),
-        ("(?:向|往|朝)右[^，。；]{0,4}(?:摇|移|平移|扫|滑)|右(?:摇|移)|从左(?:往|向|到|至)右", "pan right"),
+        (r"(?:向|往|朝)左[^\uff0c\u3002\uff1b]{0,4}(?:摇|移|平移|扫|滑)|左(?:摇|移)|从右(?:往|向|到|至)左", "pan left"),
+        (r"(?:向|往|朝)右[^\uff0c\u3002\uff1b]{0,4}(?:摇|移|平移|扫|滑)|右(?:摇|移)|从左(?:往|向|到|至)右", "pan right"),
         ("上摇|上升|上移|升起|向上|仰起|抬升|拉升", "tilt up"),
         ("下摇|下降|下移|向下|俯下|降落", "tilt down"),
         ("环绕|围绕|绕着|旋转", "orbit"),

@@ -22,8 +22,31 @@ from wanserve.engine.animatic.words.lexicon import Lexicon, Token, Verb
 
 OF = "的"
 AT = frozenset({"在", "于", "位于", "正在", "沿着", "沿", "从"})
-EXISTS = frozenset({"有", "放着", "站着", "坐着", "摆着", "停着", "躺着", "挂着", "长着", "飘着", "飞着", "游着", "挂满", "摆满", "停满", "长满", "开满",
-                    "铺满", "堆满", "站满", "坐满"})
+EXISTS = frozenset(
+    {
+        "有",
+        "放着",
+        "站着",
+        "坐着",
+        "摆着",
+        "停着",
+        "躺着",
+        "挂着",
+        "长着",
+        "飘着",
+        "飞着",
+        "游着",
+        "挂满",
+        "摆满",
+        "停满",
+        "长满",
+        "开满",
+        "铺满",
+        "堆满",
+        "站满",
+        "坐满",
+    }
+)
 MEASURE_WORDS = frozenset(
     """
     只 个 条 头 匹 位 辆 架 艘 隻 個 條 頭 輛 名 张 把 台 朵 棵 座 根 件 颗 本 支 块 片 杯 瓶 碗 双 对 群 幅 盆 顶 枚 列 副 扇 套 盏
@@ -287,9 +310,7 @@ class ChineseReader:
         named = self.open and bool(rest) and rest[0].is_any("roles", "subjects") and not rest[0].is_any("verbs")
         if self.attributes.negated:
             self.attributes = Attributes()
-        elif named:
-            self.attributes.verbs.append(verb)
-        elif self.located is not None and self.located.owner is None and token.text in EXISTS:
+        elif named or (self.located is not None and self.located.owner is None and token.text in EXISTS):
             self.attributes.verbs.append(verb)
         elif (self.open or self.subject is None) and _head_follows(rest):
             self.attributes.verbs.append(verb)

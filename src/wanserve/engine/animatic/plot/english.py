@@ -167,7 +167,9 @@ class EnglishReader:
 
     def _actor(self) -> Mention | None:
         """Whoever did the last verb: the last mention that has one, else the subject."""
-        here = [m for m in self.findings.mentions[self.since :] if m.sentence == self.sentence and m.link not in CARRIES]
+        here = [
+            m for m in self.findings.mentions[self.since :] if m.sentence == self.sentence and m.link not in CARRIES
+        ]
         able = (m for m in reversed(here) if m.verbs and m.kind in (Kind.THING, Kind.PERSON, Kind.UNKNOWN))
         return next(able, self.subject)
 

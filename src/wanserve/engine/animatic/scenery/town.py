@@ -10,7 +10,7 @@ from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
 
 AWNINGS = ("#e0554f", "#3f8f6b", "#e2a33c", "#4a7fc1", "#b15fa8")
-FRUIT = ("tangerine", "red-apple", "watermelon", "carrot", "bread", "fish", "grapes", "tomato", "cheese-wedge", "corn")
+FRUIT = ("tangerine", "red-apple", "watermelon", "carrot", "bread", "fish", "grapes", "tomato", "cheese-wedge", "ear-of-corn")
 
 
 def street(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
