@@ -164,7 +164,7 @@ def harbour(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     far = ScrollingStrip(0.08, shore - 0.25 * geo.unit, shore + 2)
     if context.has("buildings"):
         for x in context.spread(3, 0.3):
-            name = rng.choice(("building-construction", "lighthouse", "cityscape", "house"))
+            name = rng.choice(("building-construction", "lighthouse", "own:skyline", "house"))
             far.items.append(
                 Sticker(
                     name,
@@ -223,7 +223,7 @@ def pool(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     things = ScrollingStrip(0.55, back - 0.34 * geo.unit, back + 0.06 * geo.unit)
     if context.has("furniture"):
         for i, x in enumerate(context.spread(5, 0.15)):
-            name, size = (("umbrella-on-ground", 0.22), ("palm-tree", 0.36), ("beach-with-umbrella", 0.2))[i % 3]
+            name, size = (("umbrella-on-ground", 0.22), ("palm-tree", 0.36), ("own:sandcastle", 0.13))[i % 3]
             things.items.append(
                 Sticker(name, x, back + 0.045 * geo.unit, size * geo.unit, context.rng.random() < 0.5, colors.stain)
             )

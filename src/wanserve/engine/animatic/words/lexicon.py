@@ -205,7 +205,7 @@ class Lexicon:
 
 
 def load_lexicon() -> Lexicon:
-    """Read the words from the package's data. Takes about 50 ms."""
+    """Read the words from the package's data. Takes about 100 ms."""
     lexicon = Lexicon()
     _add_subjects(lexicon, _table("subjects.json"))
     _add_roles(lexicon, _table("roles.json"))
