@@ -70,8 +70,7 @@ class Phrase:
         """
         said = self.attributes
         if not self.nouns:
-            known = said.unknown and (said.opened or nameable)
-            return unknown_mention(said.unknown[-1], said, sentence) if known else None
+            return self._unknown(sentence, nameable=nameable)
         said.color = said.color or self._told_before("colors")
         mention = make_mention(lexicon, self.nouns[-1], said, sentence)
         mention = self._owner(lexicon, mention, sentence) or mention
@@ -81,6 +80,13 @@ class Phrase:
         if before and (not mention.place or mention.place in PLAIN_PLACES):
             mention.place = before
         return mention
+
+    def _unknown(self, sentence: int, *, nameable: bool) -> Mention | None:
+        """The noun without a picture that the phrase ends with; None where it is not a noun phrase at all."""
+        said = self.attributes
+        if said.unknown and (said.opened or nameable):
+            return unknown_mention(said.unknown[-1], said, sentence)
+        return None
 
     def _told_before(self, table: str) -> str:
         """What the nouns before the last one say of it: the colour of "orange juice", the place of "a temple garden"."""
