@@ -12,6 +12,9 @@ from wanserve.engine.animatic.scenery.palette import Palette
 STILL_LIFE_FLOOR = 0.3
 """How far above the lower edge things stand on a table, in units of the frame."""
 
+LAMPS = frozenset({"couch-and-lamp", "own:lamp", "own:chandelier", "own:fireplace"})
+"""The pieces that give light."""
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -70,10 +73,6 @@ def room(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
         wall.items += _furnished(context, look, light, floor)
     scenery.strips.append(wall)
     scenery.strips.append(_floor(context, look, light, floor))
-
-
-LAMPS = frozenset({"couch-and-lamp", "own:lamp", "own:chandelier", "own:fireplace"})
-"""The pieces that give light."""
 
 
 def _furnished(context: SceneryContext, look: Room, light: Color, floor: float) -> list[Item]:
