@@ -1,10 +1,18 @@
-"""Looks ahead in Chinese clauses: whether a head noun, a location or the existence of something is still to come. Pure."""
+"""Defines the particles of Chinese clauses, and looks ahead for what they announce. Pure.
+
+What a word means often depends on what comes later in its clause: a head noun after a 的, a location, or a verb that
+says what there is.
+"""
 
 from wanserve.engine.animatic.plot.mentions import GLOBAL, NOUNS
 from wanserve.engine.animatic.words.lexicon import Token
 
 OF = "的"
+"""The particle between a description and the noun that it describes."""
+
 AT = frozenset({"在", "于", "位于", "正在", "沿着", "沿", "从"})
+"""The words after which a location comes."""
+
 EXISTS = frozenset(
     {
         "有",
@@ -30,12 +38,16 @@ EXISTS = frozenset(
         "坐满",
     }
 )
+"""The verbs that say what there is at a location named before."""
+
 MEASURE_WORDS = frozenset(
     """
     只 个 条 头 匹 位 辆 架 艘 隻 個 條 頭 輛 名 张 把 台 朵 棵 座 根 件 颗 本 支 块 片 杯 瓶 碗 双 对 群 幅 盆 顶 枚 列 副 扇 套 盏
     束 株 尊 口 串 部 栋 间 家 种 份 面 道
     """.split()
 )
+"""The words between a number and its noun."""
+
 POSTPOSITIONS = frozenset("上下里中内前后旁边")
 """Single characters that are postpositions after a noun and parts of other words elsewhere."""
 

@@ -159,6 +159,7 @@ class EnglishReader:
         side = token.name("sides") or token.name("moves")
         if token.is_any("moves") and actor is not None and _can_go(actor):
             dx, dy = MOVES[token.name("moves")]
+            # Who goes left and up a hill goes left.
             actor.way = (actor.way[0] or dx, actor.way[1]) if actor.way != (0, 0) else (dx, dy)
         elif side == "back":
             self._put_in_back()
