@@ -16,6 +16,9 @@ STYLE_NOUNS = frozenset({"style", "film", "look", "aesthetic", "photo", "photogr
 ADJECTIVES_OF_STYLE = frozenset({"paper", "vintage", "sketch"})
 """Styles whose words before a noun mostly describe the noun: "a vintage car"."""
 
+OUT_THERE = frozenset({"underwater", "outdoors", "indoors"})
+"""The adverbs that are places after a noun."""
+
 UNITS = frozenset(
     {"year", "years", "second", "seconds", "minute", "minutes", "mm", "fps", "degree", "degrees", "k", "d"}
 )
@@ -69,7 +72,8 @@ class EnglishReader:
         self._end_phrase()
 
     def _take(self, token: Token, following: Token | None) -> None:
-        after_subject = self.auxiliary or (self.last is not None and self.fresh)
+        goes_on = self.link == "and" and self.subject is not None and bool(self.subject.verbs) and token.form == "s"
+        after_subject = self.auxiliary or goes_on or (self.last is not None and self.fresh)
         if token.ends_clause:
             self._end_clause(begins=token.text in NEW_SENTENCE)
         elif token.is_any("determiner"):
@@ -97,7 +101,7 @@ class EnglishReader:
 
     def _take_noun(self, token: Token, following: Token | None) -> None:
         self._note_names(token, following)
-        if is_located(token):
+        if is_located(token) or (token.text in OUT_THERE and self.phrase.nouns):
             self._end_phrase()
             self._set_link("in")
         self.phrase.nouns.append(token)

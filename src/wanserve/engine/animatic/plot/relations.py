@@ -82,11 +82,21 @@ def relation_of(lexicon: Lexicon, mention: Mention) -> Relation:
     """How a mention stands to its owner; NONE where it is not drawn beside it."""
     if mention.wearable and mention.link in ("wear", "in", "with", "and"):
         return Relation.NONE
-    if is_held(lexicon, mention) or (mention.link in ("under", "in") and mention.name in LIGHTS):
+    if is_held(lexicon, mention) or _is_far_below(lexicon, mention) or (mention.link in ("under", "in") and mention.name in LIGHTS):
         return Relation.NONE
     if mention.link in OBJECT_RELATIONS:
         return OBJECT_RELATIONS[mention.link]
     return Relation(mention.link) if mention.link in set(Relation) else Relation.NONE
+
+
+def _is_far_below(lexicon: Lexicon, mention: Mention) -> bool:
+    """Whether it is what something large in the air is above: a balloon over a field of sunflowers."""
+    owner = root(mention)
+    if mention.link != "above" or owner is None or owner.name not in lexicon.subjects:
+        return False
+    above = lexicon.subjects[owner.name]
+    below = lexicon.subjects.get(mention.name)
+    return above.medium is Medium.AIR and below is not None and 3 * below.metres < above.metres
 
 
 def is_held(lexicon: Lexicon, mention: Mention) -> bool:
