@@ -23,8 +23,8 @@ PACKAGE = "@iconify-json/noto@1.2.9"
 HOME = Path(__file__).parent.parent / "src/wanserve/engine/animatic"
 SCENERY = """
     evergreen-tree deciduous-tree palm-tree cactus tulip sunflower blossom hibiscus cherry-blossom rose mushroom rock
-    coral spiral-shell couch-and-lamp window potted-plant framed-picture books ringed-planet full-moon cityscape
-    one-oclock airplane-departure beach-with-umbrella building-construction
+    coral spiral-shell couch-and-lamp window potted-plant framed-picture books ringed-planet full-moon
+    one-oclock airplane-departure building-construction
     globe-showing-europe-africa herb four-leaf-clover seedling fish star
 """.split()
 OWN = "own:"

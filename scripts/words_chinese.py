@@ -16,6 +16,9 @@ DISTRICTS = frozenset("市县城区湾洲带")
 COMPLEMENTS = frozenset("来去上下进出过回到向着了起开入动越离行翔舞跃奔在")
 """After a verb they say where to, and it keeps its meaning."""
 
+WHERE = frozenset("上下里中内前后旁边间")
+"""After a place they say where in it; what a stop word begins with may belong to the place before."""
+
 MANNERS = frozenset("快慢高低远直猛狂急轻疾齐先再同共")
 """Before a verb's character they say how, and it keeps its meaning: 平滑 is smooth, and slides nowhere."""
 
@@ -72,9 +75,12 @@ class Tables:
             at += max(1, size)
         return found
 
-    def overlaps(self, word: str) -> bool:
-        """Whether a longer word of the tables may begin within the word and end after it, like 风筝 after 放风."""
-        return any(word[at:] in self.starts for at in range(1, len(word)))
+    def overlaps(self, word: str, least: int) -> bool:
+        """Whether a longer word of the tables may begin within the word and end after it, like 风筝 after 放风.
+
+        So many characters at `least` must be the same.
+        """
+        return any(word[at:] in self.starts for at in range(1, len(word) + 1 - least))
 
     @cached_property
     def starts(self) -> frozenset[str]:
@@ -143,9 +149,11 @@ def _is_kind(tables: Tables, word: str, part: str, found: list[tuple[int, str]])
 
 
 def _may_straddle(tables: Tables, word: str, part: str, frequency: float) -> bool:
-    """Whether the word would more often break a word of the tables in two than protect what is inside it."""
+    """Whether the word would more often break others in two than protect what is inside it, like 里拉 in 车站里拉琴."""
     doubtful = part[0] in "vf" or (part in NAMES and frequency < RARE) or part == "ns"
-    return doubtful and frequency < SURE and tables.overlaps(word)
+    if frequency < SURE and word[0] in WHERE and any(tables.does(inner) for _, inner in tables.inside(word)):
+        return True
+    return frequency < SURE and tables.overlaps(word, 1 if doubtful else 2)
 
 
 def _means_it(tables: Tables, word: str, part: str, found: list[tuple[int, str]]) -> bool:
@@ -162,7 +170,7 @@ def _means_it(tables: Tables, word: str, part: str, found: list[tuple[int, str]]
     if _points_at_it(tables, word, found) or (covered and len(found) < len(word) and part[0] in "nvsfa"):
         return True
     if part[0] == "v":
-        return _verb_means_it(tables, word, found, ends=ends)
+        return _verb_means_it(tables, found, ends=ends)
     return ends and part[0] in "nsf" and _end_means_it(tables, last, word)
 
 
@@ -175,8 +183,10 @@ def _points_at_it(tables: Tables, word: str, found: list[tuple[int, str]]) -> bo
 
 
 def _is_done(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
-    """Whether it is a verb of the tables with where to after it, like 游过去."""
+    """Whether it is a verb of the tables with where to after it or how before it, like 游过去 and 高举."""
     at, inner = found[0]
+    if at == 1 and word[0] in MANNERS and len(inner) == len(word) - 1:
+        return tables.does(inner)
     return at == 0 and tables.does(inner) and all(c in COMPLEMENTS for c in word[len(inner) :])
 
 
@@ -193,10 +203,10 @@ def _is_place(tables: Tables, word: str, found: list[tuple[int, str]]) -> bool:
     )
 
 
-def _verb_means_it(tables: Tables, word: str, found: list[tuple[int, str]], *, ends: bool) -> bool:
+def _verb_means_it(tables: Tables, found: list[tuple[int, str]], *, ends: bool) -> bool:
     """Whether a verb is one of the table's with a direction after it, or has a subject as its object."""
     last = found[-1][1]
-    if ends and tables.only(last, "motions") and (len(last) > 1 or word[0] in MANNERS):
+    if ends and tables.only(last, "motions") and len(last) > 1:
         return True
     return ends and tables.thing(last) is not None and (len(last) > 1 or last in OBJECTS)
 

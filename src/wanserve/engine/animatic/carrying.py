@@ -78,11 +78,18 @@ def _carried(each: Stand, nth: int, at: int, actors: list[Actor], relation: Rela
         dx -= 0.26 * wide
     if relation is Relation.UNDER:
         dx += 0.1 * wide
-    elif relation is not Relation.ABOVE and member.size > 0.9 * tall and not member.subject.animate:
-        member = replace(member, size=max(0.5 * member.size, 0.9 * tall))
+    member = _fitted(member, tall, relation)
     facing = carrier.facing if relation is Relation.RIDING else member.facing
     row = carrier.row + (0.5 if relation is Relation.UNDER else 0.0)
     return replace(member, base=actors.index(carrier), offset=(dx, up), behind_base=behind, facing=facing, row=row)
+
+
+def _fitted(member: Actor, tall: float, relation: Relation) -> Actor:
+    """What is carried, made smaller where it is a thing that is too large for its carrier of this height."""
+    apart = relation in (Relation.UNDER, Relation.ABOVE)
+    if apart or member.size <= 0.9 * tall or member.subject.animate:
+        return member
+    return replace(member, size=max(0.5 * member.size, 0.9 * tall))
 
 
 def _one_each(each: Stand, at: int, actors: list[Actor]) -> bool:

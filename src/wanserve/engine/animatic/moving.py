@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from wanserve.engine.animatic.actor import TRAVELLING, Actor, pace_of
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.scene import VEHICLES, CameraMove, Motion, Relation, Rig, Scene
+from wanserve.engine.animatic.scene import VEHICLES, CameraMove, Lead, Motion, Relation, Rig, Scene
 
 
 def in_motion(actors: list[Actor], scene: Scene, geometry: Geometry) -> list[Actor]:
@@ -62,24 +62,26 @@ def turned_to_each_other(actors: list[Actor], scene: Scene) -> list[Actor]:
     turned = list(actors)
     for i, actor in enumerate(turned):
         lead = scene.leads[actor.lead]
-        if lead.to is None or actor.base is not None or lead.to == actor.lead:
-            continue
-        other = next((k for k, a in enumerate(turned) if a.lead == lead.to), None)
+        other = _related_to(actor, turned, lead)
         if other is None:
             continue
         if lead.relation in (Relation.CHASING, Relation.FOLLOWING):
             turned[other] = _along(turned[other], actor)
         elif lead.relation in (Relation.MEETING, Relation.USING) or lead.action in ("hug", "kiss", "talk"):
+            meets = lead.relation is Relation.MEETING
             way = 1 if turned[other].x > actor.x else -1
-            turned[i] = replace(
-                actor,
-                facing=way,
-                velocity=abs(actor.velocity) * way,
-                until=0.6 if lead.relation is Relation.MEETING else actor.until,
-            )
-            if lead.relation is Relation.MEETING or turned[other].subject.animate:
+            until = 0.6 if meets else actor.until
+            turned[i] = replace(actor, facing=way, velocity=abs(actor.velocity) * way, until=until)
+            if meets or turned[other].subject.animate:
                 turned[other] = _coming(turned[other], -way, turned[i])
     return turned
+
+
+def _related_to(actor: Actor, actors: list[Actor], lead: Lead) -> int | None:
+    """The index of the actor that this one is related to; None for who is carried or stands for themselves."""
+    if lead.to is None or actor.base is not None or lead.to == actor.lead:
+        return None
+    return next((k for k, a in enumerate(actors) if a.lead == lead.to), None)
 
 
 def _coming(other: Actor, way: int, first: Actor) -> Actor:

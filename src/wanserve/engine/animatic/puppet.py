@@ -82,26 +82,25 @@ class Piece:
         return self.fit.then(translation(-x, -y)).then(move).then(translation(x, y))
 
 
+def _shadow(canvas: Canvas, art: Art, actor: Actor, strength: float) -> Part:
+    """Add the soft shadow on the ground, as wide as the actor, around the origin."""
+    body = actor.subject.body
+    width = draw_body(body, BLACK, BLACK, Light(BLACK, BLACK)).width if body else art.width / art.height
+    reach = actor.size * (0.16 + 0.36 * width)
+    dark = rgb("#10122a")
+    fades = ((0.0, 1.0), (0.5, 0.66), (0.8, 0.2), (1.0, 0.0))
+    stops = tuple(Stop(at, dark.alpha(strength * part)) for at, part in fades)
+    return canvas.add_path(Path().circle(0, 0, reach), Radial((0.0, 0.0), reach, stops))
+
+
 class Puppet:
     """The parts of one actor on a canvas. They are added in drawing order, the shadow first."""
 
     def __init__(self, canvas: Canvas, art: Art, actor: Actor, scenery: Scenery, color: str) -> None:
         self.art, self.actor, self.scenery = art, actor, scenery
-        width = (
-            draw_body(actor.subject.body, BLACK, BLACK, Light(BLACK, BLACK)).width
-            if actor.subject.body
-            else art.width / art.height
-        )
-        reach = actor.size * (0.16 + 0.36 * width)
-        dark = rgb("#10122a")
-        fades = ((0.0, 1.0), (0.5, 0.66), (0.8, 0.2), (1.0, 0.0))
-        stops = tuple(Stop(at, dark.alpha(scenery.shadow * part)) for at, part in fades)
-        self.shadow = canvas.add_path(Path().circle(0, 0, reach), Radial((0.0, 0.0), reach, stops))
-        self.puffs = (
-            [canvas.add_path(Path().circle(0, 0, 1), scenery.dust) for _ in range(DUST_PUFFS)]
-            if scenery.dust and actor.subject.rig in DUST_RAISING
-            else []
-        )
+        self.shadow = _shadow(canvas, art, actor, scenery.shadow)
+        dust = scenery.dust if actor.subject.rig in DUST_RAISING else None
+        self.puffs = [canvas.add_path(Path().circle(0, 0, 1), dust) for _ in range(DUST_PUFFS)] if dust else []
         tint = rgb(TINTS[color]) if color in TINTS else None
         mirrored = actor.facing != actor.subject.faces
         self.halo = self._halo(canvas)

@@ -220,12 +220,11 @@ class Person:
 
     def _add_leg(self, which: int, bent: bool, far: bool) -> None:
         trunk, wear = self.trunk, self.trunk.wear
-        draped = (bent and wear.hem > 0.28) or (self.side and wear.hem > 0.4 and wear.legs == 0)
         at = self._place(which, far)
         parts: list[tuple[list[Ink], Placing]] = [
             (limbs.foot(trunk, at), lambda m: _foot(m.figure, which, self.side)),
             (limbs.shin(trunk, at, bent and wear.hem > 0.7), lambda m: _along(m.figure.shins[which])),
-            (limbs.thigh(trunk, at, draped), lambda m: _along(m.figure.thighs[which])),
+            (limbs.thigh(trunk, at, self._is_draped(bent)), lambda m: _along(m.figure.thighs[which])),
         ]
         if self.side or self._knees_first(bent):
             parts = [parts[2], parts[0], parts[1]]
@@ -233,6 +232,11 @@ class Person:
             parts.pop()
         for inks, placing in parts:
             self._add(inks, placing)
+
+    def _is_draped(self, bent: bool) -> bool:
+        """Whether a skirt covers the thigh: of who sits or kneels, and seen from the side."""
+        wear = self.trunk.wear
+        return (bent and wear.hem > 0.28) or (self.side and wear.hem > 0.4 and wear.legs == 0)
 
     def _knees_first(self, bent: bool) -> bool:
         """Whether the shins are nearer than the thighs, seen from the front: they are for who sits, not for who kneels."""

@@ -202,9 +202,17 @@ def skirt(trunk: Trunk) -> list[Ink]:
     outline = [*edge, *hem, *((-x, y) for x, y in reversed(edge))]
     fill = trunk.tones.drape(color, *(trunk.fall() if wear.hem_top else ((-half, top), (half, low))))
     inks = [Ink(blob([*outline, outline[-1], outline[0]]), fill)]
-    fold = trunk.tones.cloth(color.mixed(BLACK, 0.16), 0.6)
+    if low > 0.1:
+        inks.append(Ink(_skirt_folds(trunk, half, low, dip), trunk.tones.cloth(color.mixed(BLACK, 0.16), 0.6)))
+    if trunk.tones.rim is not None:
+        inks.insert(0, Ink(Path().add(inks[0].path, 0.004 * trunk.tones.side, -0.002), trunk.tones.rim))
+    return inks
+
+
+def _skirt_folds(trunk: Trunk, half: float, low: float, dip: float) -> Path:
+    """The folds of a skirt of this half width and length, whose hem sinks by `dip`; a coat has its slit in front."""
     folds = Path()
-    slit = wear.hem_top and wear.legs >= 1
+    slit = trunk.wear.hem_top and trunk.wear.legs >= 1
     if slit and not trunk.side:
         folds.add(
             blob(
@@ -231,11 +239,7 @@ def skirt(trunk: Trunk) -> list[Ink]:
                 ]
             )
         )
-    if low > 0.1:
-        inks.append(Ink(folds, fold))
-    if trunk.tones.rim is not None:
-        inks.insert(0, Ink(Path().add(inks[0].path, 0.004 * trunk.tones.side, -0.002), trunk.tones.rim))
-    return inks
+    return folds
 
 
 def skirt_top(trunk: Trunk) -> float:

@@ -6,6 +6,20 @@ reaches to its head noun; whatever else stands in between describes that noun.
 
 from dataclasses import dataclass, field
 
+from wanserve.engine.animatic.plot.chinese_clauses import (
+    AT,
+    EXISTS,
+    MEASURE_WORDS,
+    OF,
+    POSTPOSITIONS,
+    flavor_follows,
+    head_follows,
+    location_follows,
+    names_part,
+    names_role,
+    something_exists,
+    split_measure,
+)
 from wanserve.engine.animatic.plot.deeds import give
 from wanserve.engine.animatic.plot.mentions import (
     GLOBAL,
@@ -20,44 +34,11 @@ from wanserve.engine.animatic.plot.mentions import (
 )
 from wanserve.engine.animatic.words.lexicon import Lexicon, Token, Verb
 
-OF = "的"
-AT = frozenset({"在", "于", "位于", "正在", "沿着", "沿", "从"})
-EXISTS = frozenset(
-    {
-        "有",
-        "放着",
-        "站着",
-        "坐着",
-        "摆着",
-        "停着",
-        "躺着",
-        "挂着",
-        "长着",
-        "飘着",
-        "飞着",
-        "游着",
-        "挂满",
-        "摆满",
-        "停满",
-        "长满",
-        "开满",
-        "铺满",
-        "堆满",
-        "站满",
-        "坐满",
-    }
-)
-MEASURE_WORDS = frozenset(
-    """
-    只 个 条 头 匹 位 辆 架 艘 隻 個 條 頭 輛 名 张 把 台 朵 棵 座 根 件 颗 本 支 块 片 杯 瓶 碗 双 对 群 幅 盆 顶 枚 列 副 扇 套 盏
-    束 株 尊 口 串 部 栋 间 家 种 份 面 道
-    """.split()
-)
-POSTPOSITIONS = frozenset("上下里中内前后旁边")
-"""Single characters that are postpositions after a noun and parts of other words elsewhere."""
-
 TOWARDS = frozenset({"到", "向", "往", "朝", "去"})
+FROM = "从"
 JOINED = ("", "and")
+CARRIED = ("hold", "wear", "ride")
+"""The links of what its owner has about it: nothing else is located by it."""
 
 
 @dataclass
@@ -65,8 +46,9 @@ class ChineseReader:
     """Reads one Chinese sentence into findings.
 
     `pending` are mentions inside a description, whose owner is the noun to come. `open`: a number or a demonstrative
-    came, its head noun did not. `measured`: a measure word did, so that a noun follows and not a manner. `at`: an 在 came, and its location is being read. `located` is the noun of a location
-    that began the clause: "on the table there is". `counted`: a number came just before.
+    came, its head noun did not. `measured`: a measure word did, so that a noun follows and not a manner. `at`: an 在
+    came, and its location is being read. `located` is the noun of a location that began the clause: "on the table
+    there is". `counted`: a number came just before.
     """
 
     lexicon: Lexicon
@@ -90,7 +72,7 @@ class ChineseReader:
 
     def read(self, tokens: list[Token]) -> None:
         """Read the sentence."""
-        tokens = [piece for token in tokens for piece in _split_measure(token)]
+        tokens = [piece for token in tokens for piece in split_measure(token)]
         for i, token in enumerate(tokens):
             self.previous = tokens[i - 1] if i else None
             self._take(token, tokens[i + 1 :])
@@ -121,11 +103,9 @@ class ChineseReader:
         return True
 
     def _take_content(self, token: Token, rest: list[Token]) -> None:
-        acts = token.is_any("verbs") and self.last is not None and not self.open
-        timely = token.is_any("weathers", "times") and not self.open
         if self._is_relation(token, rest):
             self._relate(token)
-        elif token.is_any(*NOUNS) and not acts and not timely:
+        elif self._is_noun(token):
             self._note_names(token)
             self._take_noun(token, rest)
         elif token.is_any("verbs"):
@@ -136,6 +116,12 @@ class ChineseReader:
             self._place(token)
         elif not self._take_link(token):
             self._take_attribute(token)
+
+    def _is_noun(self, token: Token) -> bool:
+        """Whether the token is a noun here, and neither what the noun before it does nor a time or a weather."""
+        acts = token.is_any("verbs") and self.last is not None and not self.open
+        timely = token.is_any("weathers", "times") and not self.open
+        return token.is_any(*NOUNS) and not acts and not timely
 
     def _take_link(self, token: Token) -> bool:
         """Take a simile, a conjunction, a demonstrative or a pronoun. Returns whether the token is one."""
@@ -177,7 +163,7 @@ class ChineseReader:
             self.at = self.at and token.text not in POSTPOSITIONS
             return token.text in POSTPOSITIONS
         located = self.at or self.last in self.pending or self.located is not None
-        return located or bool(self.last.link) or _something_exists(rest)
+        return located or bool(self.last.link) or something_exists(rest)
 
     def _follows_noun(self) -> bool:
         return self.previous is not None and self.previous.is_any(*NOUNS)
@@ -185,14 +171,18 @@ class ChineseReader:
     def _relate(self, token: Token) -> None:
         """Take a postposition: the noun before it is where something else is."""
         base, relation = self.last, token.name("relations")
-        if base is None or not self._follows_noun() or base.link in ("hold", "wear", "ride"):
+        if base is None or not self._follows_noun() or base.link in CARRIED:
             return
         begins = base in self.findings.mentions and base.link in JOINED and not self.at
         base.link = relation
         if begins:
             self.subject = None if self.subject is base else self.subject
             self.located = base
-            return
+        else:
+            self._end_location(base)
+
+    def _end_location(self, base: Mention) -> None:
+        """End a location: it says where the subject is, or else what the clause is still to name."""
         if base.owner is None and base is not self.located:
             base.owner = self.subject if self.subject is not base else None
         if base.owner is None:
@@ -257,15 +247,12 @@ class ChineseReader:
     def _describes(self, rest: list[Token]) -> bool:
         """Whether the noun stands in a description: the head noun comes after a 的."""
         busy = self.at or self.link not in JOINED
-        if len(rest) > 2 and not rest[0].meanings and len(rest[0].text) == 1 and rest[1].text == OF:
-            # An ice cream that tastes of cherries.
+        if flavor_follows(rest):
             return True
         if len(rest) > 1 and rest[0].text == OF:
-            garment = rest[1].is_any("clothing") and not rest[1].is_any("subjects")
-            if garment or rest[1].is_any("relations", "body", "scenic", "sides", *GLOBAL):
-                return False
-            return busy or self.subject is None or self.subject.kind is Kind.PLACE
-        return bool(rest) and (self.open or self.subject is None) and busy and _head_follows(rest)
+            unnamed = self.subject is None or self.subject.kind is Kind.PLACE
+            return not names_part(rest[1]) and (busy or unnamed)
+        return busy and self._awaits_noun() and head_follows(rest)
 
     def _hang(self, mention: Mention) -> None:
         """Set the mention's link and owner from what stood before it."""
@@ -299,7 +286,7 @@ class ChineseReader:
     def _after_of(self, rest: list[Token]) -> None:
         """Take a 的: what was unknown before it was an adjective."""
         self.attributes.unknown = []
-        self.at = self.at and _location_follows(rest)
+        self.at = self.at and location_follows(rest)
         self.link = self.link if self.link == "and" else ""
 
     def _take_verb(self, token: Token, rest: list[Token]) -> None:
@@ -307,16 +294,23 @@ class ChineseReader:
         if self.subject is None and not self.attributes.opened:
             self._end_unknown()
         self.at = False
-        named = self.open and bool(rest) and rest[0].is_any("roles", "subjects") and not rest[0].is_any("verbs")
         if self.attributes.negated:
             self.attributes = Attributes()
-        elif named or (self.located is not None and self.located.owner is None and token.text in EXISTS):
+        elif (self.open and names_role(rest)) or self._says_what_is_there(token):
             self.attributes.verbs.append(verb)
-        elif (self.open or self.subject is None) and _head_follows(rest):
+        elif self._awaits_noun() and head_follows(rest):
             self.attributes.verbs.append(verb)
             self.link, self.verb, self.owner = (verb.object or "verb"), verb, None
         else:
             self._give(verb)
+
+    def _awaits_noun(self) -> bool:
+        """Whether a noun must still come: a number or a demonstrative announced it, or the clause has no subject."""
+        return self.open or self.subject is None
+
+    def _says_what_is_there(self, verb: Token) -> bool:
+        """Whether the verb says that something is at the location that began the clause: "on the table lies"."""
+        return self.located is not None and self.located.owner is None and verb.text in EXISTS
 
     def _give(self, verb: Verb) -> None:
         """Give the verb to the subject; that of a part, such as the hair, is nobody's."""
@@ -330,26 +324,36 @@ class ChineseReader:
     def _place(self, token: Token) -> None:
         """Take a direction of motion or a side of the picture."""
         side = token.name("sides")
-        before = self.previous
-        goes = before is not None and (before.text in TOWARDS or before.is_any("verbs"))
-        if side in MOVES and self.subject is not None and goes:
+        if side in MOVES and self.subject is not None and self._goes_there():
             self.subject.way = MOVES[side]
-        elif side and before is not None and before.text == "从":
+        elif side and self._comes_from_there():
             return
         elif token.is_any("moves") and self.subject is not None:
             dx, dy = MOVES[token.name("moves")]
             way = self.subject.way
             self.subject.way = (way[0] or dx, way[1] or dy)
-        elif token.name("sides") == "back":
+        else:
+            self._take_side(side)
+
+    def _goes_there(self) -> bool:
+        """Whether a side of the picture is where somebody goes: a verb or a "towards" stands before it."""
+        before = self.previous
+        return before is not None and (before.text in TOWARDS or before.is_any("verbs"))
+
+    def _comes_from_there(self) -> bool:
+        """Whether a side of the picture is where somebody comes from, which says nothing of where they are."""
+        return self.previous is not None and self.previous.text == FROM
+
+    def _take_side(self, side: str) -> None:
+        """Take a side of the picture, at which the noun before it is."""
+        if side == "back":
             self.in_back = True
-        elif token.is_any("sides") and self.last is not None:
-            self.last.side = token.name("sides")
+        elif side and self.last is not None:
+            self.last.side = side
 
     def _end_unknown(self) -> None:
-        """Make a mention of an unknown noun: a garment, or what a measure word announced or begins the sentence."""
-        if self.link == "wear" and self.attributes.color and self.owner is not None:
-            self.owner.clothes = self.owner.clothes or self.attributes.color
-            self.attributes.color = ""
+        """Make a mention of an unknown noun: what a measure word announced, or what begins the sentence."""
+        self._color_garment()
         unknown, self.attributes.unknown = self.attributes.unknown, []
         manner = bool(unknown) and len(unknown[-1]) == 1 and not self.measured
         if unknown and (self.last is None or (self.open and not manner)):
@@ -357,6 +361,12 @@ class ChineseReader:
             self.attributes = Attributes()
             self._hang(mention)
             self._settle(mention)
+
+    def _color_garment(self) -> None:
+        """Give the colour of a garment that no table has to who wears it."""
+        if self.link == "wear" and self.attributes.color and self.owner is not None:
+            self.owner.clothes = self.owner.clothes or self.attributes.color
+            self.attributes.color = ""
 
     def _end_clause(self, *, listed: bool = False) -> None:
         self._end_unknown()
@@ -369,46 +379,3 @@ class ChineseReader:
         else:
             self.link, self.verb, self.owner = "", None, None
             self.located = None
-
-
-def _head_follows(rest: list[Token]) -> bool:
-    """Whether a 的 with a noun after it comes before the clause ends or another noun phrase begins."""
-    for i, token in enumerate(rest):
-        counts = token.is_any("numbers") and not token.is_any("colors")
-        if token.ends_clause or token.is_any("conjunction") or counts:
-            return False
-        if token.text == OF:
-            after = next((t for t in rest[i + 1 :] if not t.is_any("colors", "sizes", "ages") and t.text != OF), None)
-            return after is not None and not after.ends_clause and not after.is_any("relations", "sides")
-    return False
-
-
-def _something_exists(rest: list[Token]) -> bool:
-    """Whether the clause goes on with what there is at a location: "on the table lies an apple"."""
-    for token in rest:
-        if token.ends_clause:
-            return False
-        if token.text in EXISTS or token.is_any("verbs", "numbers", "colors"):
-            return True
-    return False
-
-
-def _location_follows(rest: list[Token]) -> bool:
-    """Whether the next noun is itself a location: a noun with a postposition."""
-    at = next((i for i, token in enumerate(rest) if token.is_any(*NOUNS)), None)
-    return at is not None and at + 1 < len(rest) and rest[at + 1].is_any("relations")
-
-
-def _split_measure(token: Token) -> list[Token]:
-    """An unknown run that begins with a measure word or holds a particle, as its pieces."""
-    text = token.text
-    if token.meanings or not token.chinese or len(text) < 2:
-        return [token]
-    if text[0] in MEASURE_WORDS:
-        return [Token(text[0]), *_split_measure(Token(text[1:]))]
-    for i, char in enumerate(text):
-        if char == OF or char in AT:
-            before = [Token(text[:i])] if i else []
-            after = _split_measure(Token(text[i + 1 :])) if text[i + 1 :] else []
-            return [*before, Token(char), *after]
-    return [token]

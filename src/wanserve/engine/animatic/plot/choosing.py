@@ -4,6 +4,7 @@ The leads come from the first sentence that names one. Whatever a later sentence
 of later sentences are background and stay out.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from wanserve.engine.animatic.plot.leads import COUNTS, make_lead
@@ -85,26 +86,41 @@ def _become_people(findings: Findings) -> None:
 
 def _chosen(lexicon: Lexicon, findings: Findings, cast: Cast) -> list[Mention]:
     """The mentions that lead: the main ones of the first sentence that has any, then what they are related to."""
-    for number in dict.fromkeys(m.sentence for m in findings.mentions):
-        here = [m for m in findings.mentions if m.sentence == number]
-        mains = _merged([m for m in here if m.main and not _is_place_only(m, here)] or _shown(here))
-        if mains and not mains[0].counted and any(m.clause for m in mains):
-            # A Chinese sentence comes to its subject late, and that has a number: "red lanterns hang, a black cat …".
-            mains = [m for m in mains if m.counted] or mains
-        mains = [m for m in mains if m.clause == mains[0].clause or m.counted]
+    for number, here in _by_sentence(findings):
+        mains = _mains(here)
         known = [m for m in mains if m.kind is not Kind.UNKNOWN]
-        unknown = [m for m in mains if m.kind is Kind.UNKNOWN and m.link == ""]
-        if unknown and not known and not cast.main_unknown:
-            cast.main_unknown = unknown[0].word
-            cast.sentence = number
-            if any(m.place for m in here):
-                return []
         if known:
             if mains[0].kind is Kind.UNKNOWN:
                 cast.unknown.append(mains[0].word)
             cast.main_unknown, cast.sentence = "", number
             return _with_related(lexicon, known, here)
+        unknown = next((m for m in mains if m.link == ""), None)
+        if unknown is not None and not cast.main_unknown:
+            cast.main_unknown, cast.sentence = unknown.word, number
+            if any(m.place for m in here):
+                return []
     return []
+
+
+def _by_sentence(findings: Findings) -> Iterator[tuple[int, list[Mention]]]:
+    """The sentences that name anything: the number of each, and its mentions."""
+    for number in dict.fromkeys(m.sentence for m in findings.mentions):
+        yield number, [m for m in findings.mentions if m.sentence == number]
+
+
+def _mains(here: list[Mention]) -> list[Mention]:
+    """What a sentence is about: its main mentions, each once."""
+    mains = _merged([m for m in here if m.main and not _is_place_only(m, here)] or _shown(here))
+    return _of_first_clause(mains) if mains else []
+
+
+def _of_first_clause(mains: list[Mention]) -> list[Mention]:
+    """Those of a sentence's main mentions that its first clause names, and those with a number."""
+    if not mains[0].counted and any(m.clause for m in mains):
+        # A Chinese sentence comes to its subject late, and that has a number: "red lanterns hang, a black cat …".
+        mains = [m for m in mains if m.counted] or mains
+    clause = mains[0].clause
+    return [m for m in mains if m.clause == clause or m.counted]
 
 
 def _shown(here: list[Mention]) -> list[Mention]:
@@ -140,16 +156,18 @@ def _same(first: Mention, again: Mention) -> bool:
     if first.kind is not again.kind:
         return False
     if first.name == again.name and first.kind is not Kind.UNKNOWN:
-        return again.definite or not (
-            (again.color and again.color != first.color) or (again.link == "and" and first.kind is Kind.PERSON)
-        )
-    if first.kind is Kind.PERSON:
-        return (
-            again.definite
-            and (again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE or first.name in COUNTS)
-            and again.count <= first.count
-        )
-    return False
+        return again.definite or not _is_another(first, again)
+    return first.kind is Kind.PERSON and again.definite and again.count <= first.count and _may_be_renamed(first, again)
+
+
+def _is_another(first: Mention, again: Mention) -> bool:
+    """Whether the same noun names a second thing: "a red car … a blue car", "a man and a man"."""
+    return again.color not in ("", first.color) or (again.link == "and" and first.kind is Kind.PERSON)
+
+
+def _may_be_renamed(first: Mention, again: Mention) -> bool:
+    """Whether two different nouns can name one person: "a chef … the man", "a couple … the dancers"."""
+    return again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE or first.name in COUNTS
 
 
 def _same_kind(first: Mention, again: Mention) -> bool:
@@ -175,9 +193,7 @@ def _with_related(lexicon: Lexicon, mains: list[Mention], here: list[Mention]) -
 def _learn_later(findings: Findings, chosen: list[Mention], cast: Cast) -> None:
     """Add to the leads what later sentences say of them: what they do, wear and hold."""
     for mention in findings.mentions:
-        if mention in chosen or mention.sentence <= cast.sentence or not mention.main:
-            continue
-        lead = next((m for m in chosen if _same(m, mention) or _same_kind(m, mention)), None)
+        lead = _lead_meant(mention, chosen, cast.sentence)
         if lead is None:
             continue
         if not lead.verbs:
@@ -186,6 +202,13 @@ def _learn_later(findings: Findings, chosen: list[Mention], cast: Cast) -> None:
         for other in findings.mentions:
             if other.owner is mention:
                 other.owner = lead
+
+
+def _lead_meant(mention: Mention, chosen: list[Mention], sentence: int) -> Mention | None:
+    """Which of the leads, whom that sentence named, a main mention of a later one means; None where it is no lead."""
+    if mention in chosen or mention.sentence <= sentence or not mention.main:
+        return None
+    return next((m for m in chosen if _same(m, mention) or _same_kind(m, mention)), None)
 
 
 def _is_excluded(mention: Mention, without: set[str]) -> bool:

@@ -48,11 +48,22 @@ def _able(lexicon: Lexicon, last: Mention, verb: Verb, subject: Mention) -> Ment
     if last.kind is Kind.PART:
         return last
     if last.kind is Kind.CLOTHES or last.wearable:
-        return last.owner if last.owner is not None and last.owner.kind is not Kind.PART else subject
+        return _wearer(last) or subject
     if last.kind is Kind.PLACE or (last.owner is not None and last.link in HELD):
         return subject
-    thing = lexicon.subjects.get(last.name) if last.kind is Kind.THING else None
-    return subject if thing is not None and not thing.mobile and verb.motion not in OF_THINGS else last
+    return subject if _stays_put(lexicon, last) and verb.motion not in OF_THINGS else last
+
+
+def _wearer(garment: Mention) -> Mention | None:
+    """Who wears the garment; None where nobody is said to."""
+    owner = garment.owner
+    return owner if owner is not None and owner.kind is not Kind.PART else None
+
+
+def _stays_put(lexicon: Lexicon, mention: Mention) -> bool:
+    """Whether it is a thing that cannot move by itself, such as a tree."""
+    thing = lexicon.subjects.get(mention.name) if mention.kind is Kind.THING else None
+    return thing is not None and not thing.mobile
 
 
 def give(owner: Mention, verb: Verb) -> None:

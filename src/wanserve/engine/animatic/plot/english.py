@@ -16,6 +16,9 @@ STYLE_NOUNS = frozenset({"style", "film", "look", "aesthetic", "photo", "photogr
 ADJECTIVES_OF_STYLE = frozenset({"paper", "vintage", "sketch"})
 """Styles whose words before a noun mostly describe the noun: "a vintage car"."""
 
+OUT_THERE = frozenset({"underwater", "outdoors", "indoors"})
+"""The adverbs that are places after a noun."""
+
 UNITS = frozenset(
     {"year", "years", "second", "seconds", "minute", "minutes", "mm", "fps", "degree", "degrees", "k", "d"}
 )
@@ -69,7 +72,8 @@ class EnglishReader:
         self._end_phrase()
 
     def _take(self, token: Token, following: Token | None) -> None:
-        after_subject = self.auxiliary or (self.last is not None and self.fresh)
+        goes_on = self.link == "and" and self.subject is not None and bool(self.subject.verbs) and token.form == "s"
+        after_subject = self.auxiliary or goes_on or (self.last is not None and self.fresh)
         if token.ends_clause:
             self._end_clause(begins=token.text in NEW_SENTENCE)
         elif token.is_any("determiner"):
@@ -97,7 +101,7 @@ class EnglishReader:
 
     def _take_noun(self, token: Token, following: Token | None) -> None:
         self._note_names(token, following)
-        if is_located(token):
+        if is_located(token) or (token.text in OUT_THERE and self.phrase.nouns):
             self._end_phrase()
             self._set_link("in")
         self.phrase.nouns.append(token)
@@ -108,16 +112,20 @@ class EnglishReader:
             self._end_phrase()
             self.auxiliary = True
         elif token.is_any(*GLOBAL):
-            self._note_names(token, following)
-            ends = following is not None and not following.is_any(*NOUNS)
-            if token.is_any("times", "weathers") and ends and not self.phrase.nouns:
-                self.phrase, self.fresh = Phrase(), False
+            self._take_global(token, following)
         elif token.is_any("moves", "sides"):
             self._end_phrase()
             self._place(token)
         elif not (token.text.isdigit() and following is not None and following.text in UNITS):
             return self._take_attribute(token, following)
         return True
+
+    def _take_global(self, token: Token, following: Token | None) -> None:
+        """Take what holds for the whole picture; a time or a weather that no noun follows ends what was begun."""
+        self._note_names(token, following)
+        ends = following is not None and not following.is_any(*NOUNS)
+        if token.is_any("times", "weathers") and ends and not self.phrase.nouns:
+            self.phrase, self.fresh = Phrase(), False
 
     def _take_attribute(self, token: Token, following: Token | None) -> bool:
         """Take a number, colour, size or age; after "is" a colour is the subject's."""
@@ -152,18 +160,22 @@ class EnglishReader:
     def _place(self, token: Token) -> None:
         """Take a direction of motion or a side of the picture."""
         actor = self._actor()
-        moves = actor is not None and any(v.motion not in RESTING for v in actor.verbs)
         side = token.name("sides") or token.name("moves")
-        if token.is_any("moves") and actor is not None and (moves or not actor.verbs):
+        if token.is_any("moves") and actor is not None and _can_go(actor):
             dx, dy = MOVES[token.name("moves")]
-            actor.way = (actor.way[0] or dx, actor.way[1] or (dy if actor.way == (0, 0) else 0))
+            # Who goes left and up a hill goes left.
+            actor.way = (actor.way[0] or dx, actor.way[1]) if actor.way != (0, 0) else (dx, dy)
         elif side == "back":
-            self.in_back = True
-            if self.last is not None and self.last.link not in ("", "and"):
-                self.last.link = "back"
+            self._put_in_back()
         elif self.last is not None and side in ("left", "right", "center", "front"):
             self.last.side = side
         self.fresh = False
+
+    def _put_in_back(self) -> None:
+        """Put what follows into the background, and the last noun too where it hangs on another one."""
+        self.in_back = True
+        if self.last is not None and self.last.link not in ("", "and"):
+            self.last.link = "back"
 
     def _actor(self) -> Mention | None:
         """Whoever did the last verb: the last mention that has one, else the subject."""
@@ -238,15 +250,23 @@ class EnglishReader:
             self.phrase.attributes.verbs.append(verb)
             return
         self._end_phrase()
+        owner = self._doer(token, verb)
+        if owner is not None and not verb.quiet and not self._acted_before(owner):
+            give(owner, verb)
+        self.link, self.owner, self.verb = (verb.object or "verb"), owner, verb
+        self.fresh = self.auxiliary = False
+
+    def _doer(self, token: Token, verb: Verb) -> Mention | None:
+        """Whose verb it is; what an "and" joined becomes the subject where a verb of its own follows."""
         owner = doer(self.lexicon, token, verb, Moment(self.subject, self.last, self.fresh, self.auxiliary))
         if owner is not None and owner is not self.subject and owner.link == "and" and owner.kind is not Kind.PART:
             # It looked like a second object: "a man riding a horse and a woman walking".
             owner.owner, self.subject = None, owner
-        later = owner is not None and owner.sentence < self.sentence and owner.verbs
-        if owner is not None and not verb.quiet and not later:
-            give(owner, verb)
-        self.link, self.owner, self.verb = (verb.object or "verb"), owner, verb
-        self.fresh = self.auxiliary = False
+        return owner
+
+    def _acted_before(self, owner: Mention) -> bool:
+        """Whether an earlier sentence says what the mention does: that is what is drawn."""
+        return owner.sentence < self.sentence and bool(owner.verbs)
 
     def _describes(self, following: Token | None) -> bool:
         """Whether a participle stands before its noun: "a flying bird", "running horses"."""
@@ -297,22 +317,17 @@ class EnglishReader:
 
     def _color_without_noun(self, color: str) -> None:
         """Give a colour that no noun follows to the noun before it, or to the clothes: "two fencers in white"."""
+        if not color:
+            return
         person = self.owner if self.owner is not None and self.owner.kind is Kind.PERSON else None
-        if color and self.link == "in" and person is not None:
+        if self.link == "in" and person is not None:
             person.clothes = person.clothes or color
-        elif color and self.last is not None and self.last is self.subject:
+        elif self.last is not None and self.last is self.subject:
             self.last.color = self.last.color or color
 
     def _hang(self, mention: Mention) -> None:
         """Set the mention's link and owner from what stood before it."""
-        link, owner = self.link, self.owner
-        if link == "of" and owner is not None:
-            link, owner = self._through_of(mention, owner)
-        if link == "and" and mention.kind is Kind.PERSON and owner is not None and owner.kind is Kind.CLOTHES:
-            owner = None
-        if link == "and" and owner is not None and owner.link not in ("", "and"):
-            # The second of two nouns joined by "and" or a comma hangs on what the first hangs on.
-            link, owner = owner.link, owner.owner
+        link, owner = self._attachment(mention)
         if link in ("", "clause") or (link == "and" and owner is None):
             mention.link = "" if self.subject is None or link != "and" else "and"
             self.subject = mention if mention.kind is not Kind.PLACE else self.subject
@@ -321,6 +336,19 @@ class EnglishReader:
         if self.in_back and mention.link in ("", "and", "verb"):
             mention.link = "back"
         self.link, self.owner = "verb", mention
+
+    def _attachment(self, mention: Mention) -> tuple[str, Mention | None]:
+        """How the mention hangs on what: an "of" or an "and" may pass on the link of the noun before it."""
+        link, owner = self.link, self.owner
+        if link == "of" and owner is not None:
+            link, owner = self._through_of(mention, owner)
+        if link != "and" or owner is None:
+            return link, owner
+        if mention.kind is Kind.PERSON and owner.kind is Kind.CLOTHES:
+            # Nobody wears a person: "a woman in a red dress and a man".
+            return link, None
+        # The second of two nouns joined by "and" or a comma hangs on what the first hangs on.
+        return (link, owner) if owner.link in ("", "and") else (owner.link, owner.owner)
 
     def _through_of(self, mention: Mention, owner: Mention) -> tuple[str, Mention | None]:
         """What "a bowl of fruit" or "a view of the city" hangs on: the second noun takes the place of the first."""
@@ -333,3 +361,8 @@ class EnglishReader:
         if holds and owner in self.findings.mentions:
             self.findings.mentions.remove(owner)
         return ("prep", owner) if unknown and not holds else (owner.link, owner.owner)
+
+
+def _can_go(actor: Mention) -> bool:
+    """Whether a direction can be where it goes: it does nothing, or something other than to stand, sit or lie."""
+    return not actor.verbs or any(v.motion not in RESTING for v in actor.verbs)

@@ -47,12 +47,8 @@ def make_lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: s
     """Make a lead of a mention, without its relations to others. What is in `without` it neither holds nor has."""
     person = _person(lexicon, findings, mention)
     subject = _person_subject(mention) if person else lexicon.subjects[mention.name]
-    worn = _worn(findings, mention)
-    color = worn or ("" if person else mention.color or _named_color(lexicon, mention))
-    verbs = [v for v in mention.verbs if not v.quiet]
-    role = lexicon.roles.get(mention.name) if person else None
-    if role is not None and not verbs and role.activity in lexicon.verbs:
-        verbs = [lexicon.verbs[role.activity]]
+    color = _color(lexicon, findings, mention)
+    verbs = _deeds(lexicon, mention)
     held, action = _hands(lexicon, findings, mention, verbs) if person else ("", "")
     return Lead(
         subject,
@@ -67,6 +63,23 @@ def make_lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: s
         activity=_activity(lexicon, person, verbs),
         holds=None if held in without else lexicon.subjects.get(held),
     )
+
+
+def _color(lexicon: Lexicon, findings: Findings, mention: Mention) -> str:
+    """The colour that it is drawn in: of people that of their clothes, of a thing its own too."""
+    worn = _worn(findings, mention)
+    if worn or mention.kind is Kind.PERSON:
+        return worn
+    return mention.color or _named_color(lexicon, mention)
+
+
+def _deeds(lexicon: Lexicon, mention: Mention) -> list[Verb]:
+    """What it does that can be drawn: what is said, or else what such people do for a living, as a painter paints."""
+    verbs = [v for v in mention.verbs if not v.quiet]
+    role = lexicon.roles.get(mention.name) if mention.kind is Kind.PERSON else None
+    if not verbs and role is not None and role.activity in lexicon.verbs:
+        return [lexicon.verbs[role.activity]]
+    return verbs
 
 
 def _activity(lexicon: Lexicon, person: Person | None, verbs: list[Verb]) -> str:
@@ -123,19 +136,22 @@ def _worn(findings: Findings, mention: Mention) -> str:
 
 def _hands(lexicon: Lexicon, findings: Findings, mention: Mention, verbs: list[Verb]) -> tuple[str, str]:
     """What a person holds and what the hands do."""
-    action = next((v.action for v in verbs if v.action), "")
-    held = ""
-    for other in findings.mentions:
-        if other.kind is not Kind.THING or (other.owner is not mention and root(other) is not mention):
-            continue
-        if other.verb is not None and other.verb.object == "play" and other.name in INSTRUMENTS:
-            action = INSTRUMENTS[other.name]
-        if not held and is_held(lexicon, other):
-            held = other.name
-    prop = next((v.prop for v in verbs if v.action == action and v.prop and v.object != "ride"), "")
-    if not held and prop in lexicon.subjects:
-        held = prop
+    things = [m for m in findings.mentions if m.kind is Kind.THING and mention in (m.owner, root(m))]
+    action = _playing(things) or next((v.action for v in verbs if v.action), "")
+    held = next((m.name for m in things if is_held(lexicon, m)), "") or _prop(lexicon, verbs, action)
     return held, action or ("hold" if held or _has_object(findings, mention) else "")
+
+
+def _playing(things: list[Mention]) -> str:
+    """What the hands do with the instrument that is played, the last one of several."""
+    played = (m.name for m in reversed(things) if m.verb is not None and m.verb.object == "play")
+    return next((INSTRUMENTS[name] for name in played if name in INSTRUMENTS), "")
+
+
+def _prop(lexicon: Lexicon, verbs: list[Verb], action: str) -> str:
+    """What the hands need for the action, where it has a picture: who sweeps has a broom."""
+    prop = next((v.prop for v in verbs if v.action == action and v.prop and v.object != "ride"), "")
+    return prop if prop in lexicon.subjects else ""
 
 
 def _has_object(findings: Findings, mention: Mention) -> bool:

@@ -54,11 +54,14 @@ class Phrase:
         """Whether a word that may be a verb is a noun here: "a swing", but "she swings"."""
         if token.form == "ing":
             return self.attributes.opened and following is not None and following.text == "of"
-        if self.nouns and self.nouns[-1].plural and token.form == "base":
-            return False
         if self.nouns:
-            return token.form not in FINITE and (following is None or not following.is_any("determiner"))
+            return not self._is_done_by_noun(token, following)
         return self.introduced or not after_subject
+
+    def _is_done_by_noun(self, token: Token, following: Token | None) -> bool:
+        """Whether a word after a noun is what that does: "the dogs run", "the dog runs", "a dog eats the food"."""
+        agrees = token.form in FINITE or (token.form == "base" and self.nouns[-1].plural)
+        return agrees or (following is not None and following.is_any("determiner"))
 
     def mention(self, lexicon: Lexicon, sentence: int, *, nameable: bool) -> Mention | None:
         """What the phrase is about: its last noun, or whose part that is: "the cat's eyes".
@@ -67,18 +70,27 @@ class Phrase:
         """
         said = self.attributes
         if not self.nouns:
-            known = said.unknown and (said.opened or nameable)
-            return unknown_mention(said.unknown[-1], said, sentence) if known else None
-        described = next((t.name("colors") for t in self.nouns[:-1] if t.is_any("colors")), "")
-        said.color = said.color or described
+            return self._unknown(sentence, nameable=nameable)
+        said.color = said.color or self._told_before("colors")
         mention = make_mention(lexicon, self.nouns[-1], said, sentence)
         mention = self._owner(lexicon, mention, sentence) or mention
         if said.of_animal and mention.wearable:
             mention.kind = Kind.PART
-        before = next((t.name("places") for t in self.nouns[:-1] if t.is_any("places")), "")
+        before = self._told_before("places")
         if before and (not mention.place or mention.place in PLAIN_PLACES):
             mention.place = before
         return mention
+
+    def _unknown(self, sentence: int, *, nameable: bool) -> Mention | None:
+        """The noun without a picture that the phrase ends with; None where it is not a noun phrase at all."""
+        said = self.attributes
+        if said.unknown and (said.opened or nameable):
+            return unknown_mention(said.unknown[-1], said, sentence)
+        return None
+
+    def _told_before(self, table: str) -> str:
+        """What the nouns before the last one say of it: the colour of "orange juice", the place of "a temple garden"."""
+        return next((t.name(table) for t in self.nouns[:-1] if t.is_any(table)), "")
 
     def _owner(self, lexicon: Lexicon, part: Mention, sentence: int) -> Mention | None:
         """Whose part or garment the last noun is, where a noun before it says so."""

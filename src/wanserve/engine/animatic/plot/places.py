@@ -13,6 +13,15 @@ INSIDE = frozenset({"in", "on", "under", "prep"})
 NEAR = frozenset({"beside", "above", "in front of", "behind"})
 """The links of a noun that says near which place something is."""
 
+PLACE_SCORES = {
+    "in": 4.0, "on": 4.0, "prep": 4.0, "under": 3.2, "verb": 2.0,
+    "beside": 3.0, "above": 3.0, "in front of": 3.0, "behind": 3.0,
+}  # fmt: skip
+"""How likely a noun that is nothing but a place names that of the scene, by its link."""
+
+OTHER_PLACE_SCORE = 2.5
+"""The same for any other link."""
+
 ALIKE = {
     "meadow": ("meadow", "hills", "park", "garden", "village", "lake", "farm", "forest"),
     "table": ("table", "studio", "windowsill", "picnic", "counter", "desk", "shelf"),
@@ -78,36 +87,39 @@ def choose_place(findings: Findings, cast: Cast, weather: Weather) -> Place:
 
 def _score(mention: Mention, cast: Cast) -> float:
     """How likely this mention is the scene's place: 0 where it cannot be."""
-    taken = mention in cast.taken and not mention.hint
-    if not (mention.place or mention.hint) or taken or mention.link in NO_PLACE:
-        return 0
-    score = _base_score(mention)
-    if mention.kind is Kind.PLACE and mention.link == "" and mention.sentence == 0:
-        # A view: "a street in the fog".
-        score *= 1.6
     name = mention.place or mention.hint
+    taken = mention in cast.taken and not mention.hint
+    if not name or taken or mention.link in NO_PLACE:
+        return 0
+    score = _base_score(mention) * (1.6 if _is_view(mention) else 1.0) * _weight(name, mention, cast)
+    return score / (1 + 0.35 * abs(mention.sentence - cast.sentence))
+
+
+def _is_view(mention: Mention) -> bool:
+    """Whether the prompt shows the place itself: "a street in the fog"."""
+    return mention.kind is Kind.PLACE and mention.link == "" and mention.sentence == 0
+
+
+def _weight(name: str, mention: Mention, cast: Cast) -> float:
+    """How much a place counts by what it is: a sky, a city or a table is mostly only around or part of another place."""
     if name == "sky":
         high = mention.sentence == cast.sentence and mention.link in ("in", "above", "on")
-        score *= 0.5 if high else 0.12
-    elif name in GENERAL:
-        score *= 0.7
-    elif name == "table" and mention.link not in INSIDE:
-        score *= 0.2
-    return score / (1 + 0.35 * abs(mention.sentence - cast.sentence))
+        return 0.5 if high else 0.12
+    if name in GENERAL:
+        return 0.7
+    return 0.2 if name == "table" and mention.link not in INSIDE else 1.0
 
 
 def _base_score(mention: Mention) -> float:
     """How likely a noun of this kind and link names the place: most, "in the kitchen"; least, a hint in passing."""
-    inside, near = mention.link in INSIDE, mention.link in NEAR
+    inside = mention.link in INSIDE
     if mention.link in ("back", "of"):
         return 1.2
     if mention.kind is Kind.PART or not mention.place:
         return 1.5 if inside else 0.6
     if mention.kind is not Kind.PLACE:
-        return 2.0 if inside or near else 0.8
-    if mention.link in ("under", "verb"):
-        return 3.2 if inside else 2.0
-    return 4.0 if inside else (3.0 if near else 2.5)
+        return 2.0 if inside or mention.link in NEAR else 0.8
+    return PLACE_SCORES.get(mention.link, OTHER_PLACE_SCORE)
 
 
 def _home(findings: Findings, cast: Cast) -> str:
@@ -115,22 +127,38 @@ def _home(findings: Findings, cast: Cast) -> str:
     if not cast.asked:
         return ALIKE["meadow"][0]
     lead = cast.asked[0]
-    grounded = lead.subject.medium is Medium.AIR and lead.motion in (Motion.STAND, Motion.SIT)
-    home = "meadow" if grounded and lead.subject.home == "sky" else lead.subject.home
-    if home in HOUSES and findings.names.get("times") and findings.first("times") != "day" and not lead.person:
-        home = "meadow" if lead.subject.animate else home
-    if home in HOUSES and any(each.subject.home == "bathroom" for each in cast.asked):
-        home = "bathroom"
-    if cast.home:
-        home = cast.home
-    elif lead.person is not None:
-        home = _stage_of(cast) or home
+    stage = cast.home or (_stage_of(cast) if lead.person is not None else "")
+    home = stage or _subject_home(findings, cast)
     alike = ALIKE.get(home, (home,))
     names = " ".join(each.subject.name for each in cast.asked)
     return alike[zlib.crc32(f"{names} {lead.color} {lead.motion} {lead.action}".encode()) % len(alike)]
 
 
+def _subject_home(findings: Findings, cast: Cast) -> str:
+    """Where things and people of the first lead's kind mostly are: animals out of doors after sunset."""
+    lead = cast.asked[0]
+    home = lead.subject.home
+    if home == "sky" and _is_on_ground(lead):
+        home = "meadow"
+    if home in HOUSES and lead.person is None and lead.subject.animate and _is_dark(findings):
+        home = "meadow"
+    if home in HOUSES and any(each.subject.home == "bathroom" for each in cast.asked):
+        home = "bathroom"
+    return home
+
+
+def _is_on_ground(lead: Lead) -> bool:
+    """Whether something that flies is at rest: a bird that stands on the ground."""
+    return lead.subject.medium is Medium.AIR and lead.motion in (Motion.STAND, Motion.SIT)
+
+
+def _is_dark(findings: Findings) -> bool:
+    """Whether the prompt's time is not the day."""
+    return findings.first("times") not in ("", "day")
+
+
 def _stage_of(cast: Cast) -> str:
+    """Where people do what the first lead does; "" where it may be anywhere."""
     lead = cast.asked[0]
     if lead.motion in (Motion.SWIM, Motion.ROW):
         return "pool" if lead.motion is Motion.SWIM else "lake"
@@ -145,14 +173,25 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
     """The place that suits what swims or sails: a fish at the beach is under water, a boat in a meadow at sea."""
     if not cast.asked:
         return name
-    first = cast.asked[0]
-    if first.relation in (Relation.RIDING, Relation.IN, Relation.ON) and first.to is not None:
-        carrier = cast.asked[first.to]
-        first = carrier if carrier.subject.medium is Medium.FLOAT else first
+    first = _afloat(cast)
     if first.subject.rig is Rig.FISH and first.relation is not Relation.ON:
         return _for_fish(name, first, named)
     if first.subject.medium is Medium.FLOAT:
         return _for_boats(name, named)
+    return _for_swimmers(name, first)
+
+
+def _afloat(cast: Cast) -> Lead:
+    """The boat that the first lead is in, or else the first lead itself."""
+    first = cast.asked[0]
+    if first.relation in (Relation.RIDING, Relation.IN, Relation.ON) and first.to is not None:
+        carrier = cast.asked[first.to]
+        return carrier if carrier.subject.medium is Medium.FLOAT else first
+    return first
+
+
+def _for_swimmers(name: str, first: Lead) -> str:
+    """Under water for divers, in the water for who swims; the place itself for all others."""
     if first.person is not None and first.person.outfit == "diver" and name in SEAS:
         return "underwater"
     if first.motion is Motion.SWIM and name in LAND:

@@ -26,7 +26,7 @@ def read_scene(lexicon: Lexicon, prompt: str, negative: str = "") -> Scene:
     scene = Scene(
         cast.leads,
         place.name,
-        _time(findings, without, place.name),
+        _time(findings, cast, without, place.name),
         weather,
         Shot(findings.first("shots") or Shot.MEDIUM),
         _camera_move(findings),
@@ -36,6 +36,10 @@ def read_scene(lexicon: Lexicon, prompt: str, negative: str = "") -> Scene:
         notes=tuple(cast.notes),
     )
     return scene if cast.leads else _without_leads(scene, cast, place.named)
+
+
+NIGHTLY = frozenset({"fireworks", "sparkler"})
+"""What is seen by night."""
 
 
 def find(lexicon: Lexicon, prompt: str) -> Findings:
@@ -62,7 +66,7 @@ def _without_leads(scene: Scene, cast: Cast, place_named: bool) -> Scene:
     return replace(scene, leads=(STAND_IN,), stand_in="paper star", notes=(note, *scene.notes))
 
 
-def _time(findings: Findings, without: set[str], place: str) -> Time:
+def _time(findings: Findings, cast: Cast, without: set[str], place: str) -> Time:
     """The time of day. Words for daylight count less than those for night and sunset, which are said on purpose."""
     named = [name for _, name in findings.names.get("times", ()) if name not in without]
     if place == "space":
@@ -72,7 +76,8 @@ def _time(findings: Findings, without: set[str], place: str) -> Time:
         return Time(named[0] if named[0] != "day" and named.count("day") < 4 else special[0])
     if named:
         return Time(named[0])
-    return Time.NIGHT if findings.first("styles") == "neon" else Time.DAY
+    dark = findings.first("styles") == "neon" or any(lead.subject.name in NIGHTLY for lead in cast.leads)
+    return Time.NIGHT if dark else Time.DAY
 
 
 def _weather(findings: Findings, without: set[str]) -> Weather:

@@ -8,6 +8,8 @@ from wanserve.engine.animatic.words.lexicon import Lexicon
 
 MAX_LEADS = 4
 
+KITE = "kite"
+
 OWN_MOTION = {
     Rig.FISH: Motion.SWIM,
     Rig.BOAT: Motion.SWIM,
@@ -34,6 +36,12 @@ OBJECT_RELATIONS = {
     "hold": Relation.BESIDE,
 }
 """How a verb's object stands to its subject."""
+
+PURSUITS = {Relation.CHASING: Motion.RUN, Relation.FOLLOWING: Motion.WALK}
+"""What somebody does who is said to be after another one, and nothing else."""
+
+PERCHES = frozenset({Relation.ON, Relation.USING, Relation.IN, Relation.UNDER})
+"""How a bird stands to what it does not fly over."""
 
 SEATS = frozenset({"chair", "sofa", "bench", "armchair", "stool", "seat", "throne", "bed", "swing", "rocking horse"})
 
@@ -74,11 +82,21 @@ def relation_of(lexicon: Lexicon, mention: Mention) -> Relation:
     """How a mention stands to its owner; NONE where it is not drawn beside it."""
     if mention.wearable and mention.link in ("wear", "in", "with", "and"):
         return Relation.NONE
-    if is_held(lexicon, mention) or (mention.link in ("under", "in") and mention.name in LIGHTS):
+    if is_held(lexicon, mention) or _is_far_below(lexicon, mention) or (mention.link in ("under", "in") and mention.name in LIGHTS):
         return Relation.NONE
     if mention.link in OBJECT_RELATIONS:
         return OBJECT_RELATIONS[mention.link]
     return Relation(mention.link) if mention.link in set(Relation) else Relation.NONE
+
+
+def _is_far_below(lexicon: Lexicon, mention: Mention) -> bool:
+    """Whether it is what something large in the air is above: a balloon over a field of sunflowers."""
+    owner = root(mention)
+    if mention.link != "above" or owner is None or owner.name not in lexicon.subjects:
+        return False
+    above = lexicon.subjects[owner.name]
+    below = lexicon.subjects.get(mention.name)
+    return above.medium is Medium.AIR and below is not None and 3 * below.metres < above.metres
 
 
 def is_held(lexicon: Lexicon, mention: Mention) -> bool:
@@ -99,12 +117,16 @@ def related(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> list[L
             continue
         at = taken.index(owner)
         if not leads[at].relation:
-            for each in (at, *_joined(taken, at)):
-                if not leads[each].relation:
-                    leads[each] = _settled(replace(leads[each], relation=relation, to=index), leads[index])
+            for each in _unrelated(leads, (at, *_joined(taken, at))):
+                leads[each] = _settled(replace(leads[each], relation=relation, to=index), leads[index])
         elif relation in INVERSE:
             leads[index] = replace(leads[index], relation=INVERSE[relation], to=at)
     return leads
+
+
+def _unrelated(leads: list[Lead], among: tuple[int, ...]) -> list[int]:
+    """Those that have no relation yet."""
+    return [each for each in among if not leads[each].relation]
 
 
 def _joined(taken: list[Mention], at: int) -> list[int]:
@@ -129,43 +151,64 @@ def face_each_other(leads: list[Lead], taken: list[Mention]) -> None:
 
 
 def _settled(lead: Lead, other: Lead) -> Lead:
-    """The lead with the motion that its relation to another brings along: who chases runs, who is on a chair sits."""
-    seated = lead.relation is Relation.ON and other.subject.name in SEATS
-    if seated and lead.person is not None and lead.motion is Motion.STAND:
-        return replace(lead, motion=Motion.SIT)
-    if lead.relation in (Relation.CHASING, Relation.FOLLOWING) and lead.motion is Motion.STAND:
-        return replace(lead, motion=Motion.RUN if lead.relation is Relation.CHASING else Motion.WALK)
+    """The lead as its relation to another makes it do: who chases runs, who is on a chair sits."""
     if lead.relation is Relation.ABOVE and lead.subject.medium is Medium.GROUND and lead.motion in ON_FOOT:
         # Who crawls over a stone goes past it.
         return replace(lead, relation=Relation.IN_FRONT_OF)
-    resting = lead.relation in (Relation.ON, Relation.USING, Relation.IN, Relation.UNDER)
-    if resting and lead.motion is Motion.FLY and lead.subject.rig is Rig.BIRD:
-        return replace(lead, motion=Motion.STAND)
-    if lead.relation is Relation.RIDING and lead.person is not None:
-        return replace(
-            lead, motion=Motion.RIDE if lead.motion in (Motion.STAND, Motion.RUN, Motion.SIT) else lead.motion
-        )
-    return lead
+    return replace(lead, motion=_settled_motion(lead, other))
+
+
+def _settled_motion(lead: Lead, other: Lead) -> Motion:
+    """The motion that a lead's relation to another brings along, or else its own."""
+    if _is_seated(lead, other):
+        return Motion.SIT
+    if _perches(lead):
+        return Motion.STAND
+    if _mounts(lead):
+        return Motion.RIDE
+    return PURSUITS.get(lead.relation, lead.motion) if lead.motion is Motion.STAND else lead.motion
+
+
+def _is_seated(lead: Lead, other: Lead) -> bool:
+    """Whether a person who is on something sits on it, as on a chair."""
+    on_seat = lead.relation is Relation.ON and other.subject.name in SEATS
+    return on_seat and lead.person is not None and lead.motion is Motion.STAND
+
+
+def _perches(lead: Lead) -> bool:
+    """Whether a bird is at rest on, in or under something, although birds mostly fly."""
+    return lead.relation in PERCHES and lead.motion is Motion.FLY and lead.subject.rig is Rig.BIRD
+
+
+def _mounts(lead: Lead) -> bool:
+    """Whether a person rides: sits astride or in something that goes, and does nothing else there."""
+    rides = lead.relation is Relation.RIDING and lead.person is not None
+    return rides and lead.motion in (Motion.STAND, Motion.RUN, Motion.SIT)
 
 
 def with_vehicles(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> tuple[Lead, ...]:
     """The leads, and after them their kites, and what they ride that the verb alone names: "somebody is skateboarding"."""
     for at, mention in enumerate(taken):
-        held = leads[at].holds
-        if held is not None and held.name == "kite" and len(leads) < MAX_LEADS:
-            leads[at] = replace(leads[at], holds=None, action="pull")
-            leads.append(Lead(held, leads[at].count, motion=Motion.FLOAT))
-        prop = next((v.prop for v in mention.verbs if v.object == "ride" and v.prop), "")
-        prop = prop or next((VEHICLES_OF[v.activity] for v in mention.verbs if v.activity in VEHICLES_OF), "")
-        if (
-            not prop
-            or leads[at].relation
-            or leads[at].activity
-            or prop not in lexicon.subjects
-            or len(leads) >= MAX_LEADS
-        ):
+        _let_fly(leads, at)
+        vehicle = lexicon.subjects.get(_vehicle(mention))
+        free = not leads[at].relation and not leads[at].activity
+        if vehicle is None or not free or len(leads) >= MAX_LEADS:
             continue
-        vehicle = Lead(lexicon.subjects[prop], motion=OWN_MOTION.get(lexicon.subjects[prop].rig, Motion.RUN))
-        leads[at] = _settled(replace(leads[at], relation=Relation.RIDING, to=len(leads)), vehicle)
-        leads.append(vehicle)
+        ridden = Lead(vehicle, motion=OWN_MOTION.get(vehicle.rig, Motion.RUN))
+        leads[at] = _settled(replace(leads[at], relation=Relation.RIDING, to=len(leads)), ridden)
+        leads.append(ridden)
     return tuple(leads)
+
+
+def _let_fly(leads: list[Lead], at: int) -> None:
+    """Make a lead of the kite that this one holds, as it flies above."""
+    held = leads[at].holds
+    if held is not None and held.name == KITE and len(leads) < MAX_LEADS:
+        leads[at] = replace(leads[at], holds=None, action="pull")
+        leads.append(Lead(held, leads[at].count, motion=Motion.FLOAT))
+
+
+def _vehicle(mention: Mention) -> str:
+    """What it rides by the verb alone: who skateboards, a skateboard; "" where it rides nothing that a verb names."""
+    ridden = next((v.prop for v in mention.verbs if v.object == "ride" and v.prop), "")
+    return ridden or next((VEHICLES_OF[v.activity] for v in mention.verbs if v.activity in VEHICLES_OF), "")

@@ -36,7 +36,7 @@ class Country:
 
 TREE, FIR, PLANT = ("deciduous-tree", 0.4), ("evergreen-tree", 0.4), ("potted-plant", 0.16)
 COUNTRIES: Mapping[str, Country] = {
-    "park": Country((("fountain", 0.16), ("cityscape", 0.2)), (TREE, ("own:bench", 0.17), TREE, ("own:street-lamp", 0.42)), cover="path"),
+    "park": Country((("fountain", 0.16), ("own:skyline", 0.2)), (TREE, ("own:bench", 0.17), TREE, ("own:street-lamp", 0.42)), cover="path"),
     "garden": Country((("house-with-garden", 0.2),), (("sunflower", 0.26), ("hibiscus", 0.14), PLANT, ("rose", 0.15), ("tulip", 0.16), ("own:fence", 0.14)), cover="flowers", many=9, fence=True),
     "farm": Country((("own:barn", 0.24), ("own:windmill", 0.26)), (("own:hay-bale", 0.15), ("tractor", 0.22), ("sheaf-of-rice", 0.16)), cover="crops", fence=True, many=4),
     "village": Country((("house", 0.14), ("church", 0.2), ("house-with-garden", 0.14)), (("house", 0.4), TREE, ("house-with-garden", 0.42), ("own:fence", 0.13), ("hut", 0.34)), cover="path", many=5),

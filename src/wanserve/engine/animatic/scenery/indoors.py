@@ -12,6 +12,9 @@ from wanserve.engine.animatic.scenery.palette import Palette
 STILL_LIFE_FLOOR = 0.3
 """How far above the lower edge things stand on a table, in units of the frame."""
 
+LAMPS = frozenset({"couch-and-lamp", "own:lamp", "own:chandelier", "own:fireplace"})
+"""The pieces that give light."""
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -76,15 +79,9 @@ def _furnished(context: SceneryContext, look: Room, light: Color, floor: float) 
     """What stands along the wall and hangs between, in turn, with light from lamps and windows."""
     geo, rng = context.geometry, context.rng
     items: list[Item] = []
-    pieces = [*look.standing, *look.hung]
-    if not pieces:
+    if not look.standing and not look.hung:
         return items
-    order = [
-        p
-        for pair in zip(_turned(look.standing, rng.randrange(9)), _turned(look.hung, rng.randrange(9)), strict=False)
-        for p in pair
-    ]
-    order = order or list(pieces)
+    order = _in_turn(context, look)
     count = max(4, round(geo.period / (0.46 * geo.unit)))
     for i, x in enumerate(context.spread(count, 0.1)):
         name, size = order[i % len(order)]
@@ -97,9 +94,17 @@ def _furnished(context: SceneryContext, look: Room, light: Color, floor: float) 
         if name == "window":
             sun = rgb("#fffbe0") if context.time is Time.DAY else rgb("#9fb4ff")
             items.append(glow(x, foot - tall / 2, tall * 1.1, sun, 0.3))
-        if name in ("couch-and-lamp", "own:lamp", "own:chandelier", "own:fireplace"):
+        if name in LAMPS:
             items.append(glow(x, foot - tall * 0.7, tall * 0.9, rgb(look.lamp), 0.45))
     return items
+
+
+def _in_turn(context: SceneryContext, look: Room) -> list[tuple[str, float]]:
+    """The pieces in their order along the wall: one that stands, one that hangs, and so on, from a random one."""
+    standing = _turned(look.standing, context.rng.randrange(9))
+    hung = _turned(look.hung, context.rng.randrange(9))
+    pairs = [piece for pair in zip(standing, hung, strict=False) for piece in pair]
+    return pairs or [*look.standing, *look.hung]
 
 
 def _turned(pieces: tuple[tuple[str, float], ...], by: int) -> list[tuple[str, float]]:

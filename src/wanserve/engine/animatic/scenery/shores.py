@@ -68,62 +68,19 @@ def waterfall(context: SceneryContext, scenery: Scenery, colors: Palette) -> Non
     rock = rgb("#8a7f78").times(colors.stain).mixed(colors.sky[-1], 0.15)
     fall_x, half = 0.5 * geo.width, 0.13 * geo.unit
     for side in (-1, 1):
-        edge = fall_x + side * half
-        far = fall_x + side * 0.72 * geo.width
-        points = [
-            (edge, shore),
-            (edge + side * 0.02 * geo.unit, top + 0.05 * geo.unit),
-            (edge + side * 0.1 * geo.unit, top),
-        ]
-        steps = 5
-        for k in range(1, steps + 1):
-            x = edge + side * 0.1 * geo.unit + (far - edge) * k / steps
-            points.append((x, top + geo.unit * (0.05 * k + rng.uniform(-0.03, 0.03))))
-        points.append((far, shore))
-        strip.items.append(
-            FilledPath(
-                Path().polygon(points), vertical_gradient(top, shore, rock.mixed(WHITE, 0.16), rock.mixed(BLACK, 0.3))
-            )
-        )
-        cracks = Path()
-        for _ in range(9):
-            x, y = rng.uniform(min(edge, far), max(edge, far)), rng.uniform(top + 0.12 * geo.unit, shore)
-            cracks.polygon(
-                [
-                    (x, y),
-                    (x + 0.1 * geo.unit, y + 0.012 * geo.unit),
-                    (x + 0.09 * geo.unit, y + 0.02 * geo.unit),
-                    (x - 0.01 * geo.unit, y + 0.012 * geo.unit),
-                ]
-            )
-        strip.items.append(FilledPath(cracks, rock.mixed(BLACK, 0.35).alpha(0.5)))
+        near, far = fall_x + side * half, fall_x + side * 0.72 * geo.width
+        _cliff(context, strip, rock, (near, far), (top, shore), side)
         if context.has("trees"):
-            for k in range(4):
-                x = edge + side * geo.unit * (0.12 + 0.18 * k)
-                strip.items.insert(
-                    0,
-                    Sticker(
-                        "evergreen-tree",
-                        x,
-                        top + geo.unit * (0.06 + 0.05 * k),
-                        geo.unit * rng.uniform(0.14, 0.22),
-                        False,
-                        colors.stain,
-                    ),
-                )
+            _cliff_trees(context, strip, colors, near, top, side)
     foam = WHITE.times(colors.stain.mixed(WHITE, 0.4))
     water = rgb("#8fd0ee").times(colors.stain)
+    brink = top + 0.05 * geo.unit
     fall = Path().polygon(
-        [
-            (fall_x - half, top + 0.05 * geo.unit),
-            (fall_x + half, top + 0.05 * geo.unit),
-            (fall_x + half * 1.15, shore),
-            (fall_x - half * 1.15, shore),
-        ]
+        [(fall_x - half, brink), (fall_x + half, brink), (fall_x + half * 1.15, shore), (fall_x - half * 1.15, shore)]
     )
     strip.items.append(FilledPath(fall, vertical_gradient(top, shore, water.mixed(foam, 0.5), foam)))
     scenery.strips.append(strip)
-    scenery.swaying_shapes += _falling(context, fall_x, half, top + 0.05 * geo.unit, shore)
+    scenery.swaying_shapes += _falling(context, fall_x, half, brink, shore)
     _water(context, scenery, colors, shore, 0.4, mirrored=False)
     for _ in range(3):
         x = fall_x + half * rng.uniform(-1, 1)
@@ -133,6 +90,45 @@ def waterfall(context: SceneryContext, scenery: Scenery, colors: Palette) -> Non
         _afloat(context, scenery, colors)
         return
     _bank(context, scenery, colors)
+
+
+def _cliff(
+    context: SceneryContext,
+    strip: ScrollingStrip,
+    rock: Color,
+    x: tuple[float, float],
+    y: tuple[float, float],
+    side: int,
+) -> None:
+    """Add a cliff beside a waterfall: from the water to its far end in `x`, from its top to the shore in `y`."""
+    unit, rng = context.geometry.unit, context.rng
+    (near, far), (top, shore) = x, y
+    brow = near + side * 0.1 * unit
+    outline = [(near, shore), (near + side * 0.02 * unit, top + 0.05 * unit), (brow, top)]
+    steps = 5
+    for k in range(1, steps + 1):
+        at = brow + (far - near) * k / steps
+        outline.append((at, top + unit * (0.05 * k + rng.uniform(-0.03, 0.03))))
+    outline.append((far, shore))
+    fill = vertical_gradient(top, shore, rock.mixed(WHITE, 0.16), rock.mixed(BLACK, 0.3))
+    strip.items.append(FilledPath(Path().polygon(outline), fill))
+    cracks = Path()
+    for _ in range(9):
+        cx, cy = rng.uniform(min(near, far), max(near, far)), rng.uniform(top + 0.12 * unit, shore)
+        corners = ((0.0, 0.0), (0.1, 0.012), (0.09, 0.02), (-0.01, 0.012))
+        cracks.polygon([(cx + dx * unit, cy + dy * unit) for dx, dy in corners])
+    strip.items.append(FilledPath(cracks, rock.mixed(BLACK, 0.35).alpha(0.5)))
+
+
+def _cliff_trees(
+    context: SceneryContext, strip: ScrollingStrip, colors: Palette, near: float, top: float, side: int
+) -> None:
+    """Add evergreens behind the edge of a cliff whose end at the water is at x = `near`."""
+    unit = context.geometry.unit
+    for k in range(4):
+        x, foot = near + side * unit * (0.12 + 0.18 * k), top + unit * (0.06 + 0.05 * k)
+        tree = Sticker("evergreen-tree", x, foot, unit * context.rng.uniform(0.14, 0.22), False, colors.stain)
+        strip.items.insert(0, tree)
 
 
 def _falling(context: SceneryContext, x: float, half: float, top: float, bottom: float) -> list[SwayingShape]:
@@ -164,7 +160,7 @@ def harbour(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     far = ScrollingStrip(0.08, shore - 0.25 * geo.unit, shore + 2)
     if context.has("buildings"):
         for x in context.spread(3, 0.3):
-            name = rng.choice(("building-construction", "lighthouse", "cityscape", "house"))
+            name = rng.choice(("building-construction", "lighthouse", "own:skyline", "house"))
             far.items.append(
                 Sticker(
                     name,
@@ -223,7 +219,7 @@ def pool(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     things = ScrollingStrip(0.55, back - 0.34 * geo.unit, back + 0.06 * geo.unit)
     if context.has("furniture"):
         for i, x in enumerate(context.spread(5, 0.15)):
-            name, size = (("umbrella-on-ground", 0.22), ("palm-tree", 0.36), ("beach-with-umbrella", 0.2))[i % 3]
+            name, size = (("umbrella-on-ground", 0.22), ("palm-tree", 0.36), ("own:sandcastle", 0.13))[i % 3]
             things.items.append(
                 Sticker(name, x, back + 0.045 * geo.unit, size * geo.unit, context.rng.random() < 0.5, colors.stain)
             )

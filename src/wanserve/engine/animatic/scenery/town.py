@@ -1,7 +1,7 @@
 """Draws places that people built under the open sky: a street, a market, a stadium; and the sky above."""
 
-from wanserve.engine.animatic.color import BLACK, WHITE, rgb
-from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, glow, vertical_gradient
+from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
+from wanserve.engine.animatic.drawing import FilledPath, Item, Path, Sticker, glow, vertical_gradient
 from wanserve.engine.animatic.scene import Time
 from wanserve.engine.animatic.scenery.built import NEON, houses, lamps, pavement, skyline
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip
@@ -10,7 +10,21 @@ from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
 
 AWNINGS = ("#e0554f", "#3f8f6b", "#e2a33c", "#4a7fc1", "#b15fa8")
-FRUIT = ("tangerine", "red-apple", "watermelon", "carrot", "bread", "fish", "grapes", "tomato", "cheese-wedge", "ear-of-corn")
+CROWD = ("#f2f2f2", "#e5484d", "#3f8ae0", "#f4c430", "#2f3a4a")
+"""The colours of the clothes in the stands."""
+
+FRUIT = (
+    "tangerine",
+    "red-apple",
+    "watermelon",
+    "carrot",
+    "bread",
+    "fish",
+    "grapes",
+    "tomato",
+    "cheese-wedge",
+    "ear-of-corn",
+)
 
 
 def street(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
@@ -52,106 +66,84 @@ def market(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
 def _stall(
     context: SceneryContext, strip: ScrollingStrip, colors: Palette, x: float, foot: float, wide: float, awning: str
 ) -> None:
+    """Add a stall around x: two posts, a dark inside, a table with fruit, the awning, and its light after sunset."""
     geo, rng = context.geometry, context.rng
     half, top = wide / 2, foot - 0.4 * geo.unit
     wood = rgb("#a8744a").times(colors.stain)
-    strip.items.append(
-        FilledPath(
-            Path()
-            .rect(x - half * 0.94, top, 0.016 * geo.unit, foot - top)
-            .rect(x + half * 0.9, top, 0.016 * geo.unit, foot - top),
-            wood.mixed(BLACK, 0.2),
-        )
+    posts = (
+        Path()
+        .rect(x - half * 0.94, top, 0.016 * geo.unit, foot - top)
+        .rect(x + half * 0.9, top, 0.016 * geo.unit, foot - top)
     )
-    back = rgb("#4a3a34").times(colors.stain)
-    strip.items.append(
-        FilledPath(
-            Path().rect(x - half * 0.9, top + 0.06 * geo.unit, 1.8 * half, 0.2 * geo.unit),
-            back.mixed(colors.sky[-1], 0.15),
-        )
-    )
+    strip.items.append(FilledPath(posts, wood.mixed(BLACK, 0.2)))
+    inside = Path().rect(x - half * 0.9, top + 0.06 * geo.unit, 1.8 * half, 0.2 * geo.unit)
+    strip.items.append(FilledPath(inside, rgb("#4a3a34").times(colors.stain).mixed(colors.sky[-1], 0.15)))
     table = foot - 0.13 * geo.unit
     for k in range(5):
         px = x + (k - 2) * half * 0.36
         strip.items.append(
             Sticker(rng.choice(FRUIT), px, table + 0.01 * geo.unit, 0.075 * geo.unit, rng.random() < 0.5, colors.stain)
         )
+    front = Path().rect(x - half * 0.96, table, 1.92 * half, foot - table)
     strip.items.append(
-        FilledPath(
-            Path().rect(x - half * 0.96, table, 1.92 * half, foot - table),
-            vertical_gradient(table, foot, wood.mixed(WHITE, 0.15), wood.mixed(BLACK, 0.15)),
-        )
+        FilledPath(front, vertical_gradient(table, foot, wood.mixed(WHITE, 0.15), wood.mixed(BLACK, 0.15)))
     )
-    cloth, color = Path(), rgb(awning).times(colors.stain)
-    strip.items.append(
-        FilledPath(
-            Path().polygon(
-                [
-                    (x - half, top + 0.09 * geo.unit),
-                    (x - half * 0.86, top),
-                    (x + half * 0.86, top),
-                    (x + half, top + 0.09 * geo.unit),
-                ]
-            ),
-            WHITE.times(colors.stain),
-        )
-    )
-    for k in range(4):
-        a, b = -1 + 0.5 * k, -1 + 0.5 * k + 0.25
-        cloth.polygon(
-            [
-                (x + a * half, top + 0.09 * geo.unit),
-                (x + a * half * 0.86, top),
-                (x + b * half * 0.86, top),
-                (x + b * half, top + 0.09 * geo.unit),
-            ]
-        )
-    for k in range(8):
-        cloth.circle(x + (k - 3.5) * half / 4, top + 0.09 * geo.unit, half / 8)
-    strip.items.append(FilledPath(cloth, color))
+    strip.items += _awning(x, half, top, top + 0.09 * geo.unit, rgb(awning).times(colors.stain), colors)
     if context.time is not Time.DAY:
         strip.items.append(glow(x, top + 0.14 * geo.unit, 0.26 * geo.unit, rgb("#ffd98a"), 0.55))
 
 
+def _awning(x: float, half: float, top: float, low: float, color: Color, colors: Palette) -> list[Item]:
+    """A white awning with stripes of that colour and a scalloped lower edge."""
+    roof = Path().polygon([(x - half, low), (x - half * 0.86, top), (x + half * 0.86, top), (x + half, low)])
+    stripes = Path()
+    for k in range(4):
+        a, b = -1 + 0.5 * k, -1 + 0.5 * k + 0.25
+        stripes.polygon(
+            [(x + a * half, low), (x + a * half * 0.86, top), (x + b * half * 0.86, top), (x + b * half, low)]
+        )
+    for k in range(8):
+        stripes.circle(x + (k - 3.5) * half / 4, low, half / 8)
+    return [FilledPath(roof, WHITE.times(colors.stain)), FilledPath(stripes, color)]
+
+
 def stadium(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     """Stands full of people, floodlights, and a mown pitch with white lines."""
-    geo, rng = context.geometry, context.rng
+    geo = context.geometry
     clouds(context, scenery, colors, 3)
     foot = geo.ground - 0.07 * geo.unit
+    top = foot - 0.34 * geo.unit
+    scenery.strips.append(_stands(context, colors, top, foot))
+    _floodlights(context, scenery, colors, top)
+    _mow(context, ground(context, scenery, colors), colors, foot)
+
+
+def _stands(context: SceneryContext, colors: Palette, top: float, foot: float) -> ScrollingStrip:
+    """The stands of a stadium: rows of people, the edge of the roof above, boards in bright colours at their foot."""
+    geo, rng = context.geometry, context.rng
     strip = ScrollingStrip(0.35, foot - 0.4 * geo.unit, foot + 2, solid=foot)
     wall = rgb("#6d7f96").times(colors.stain)
-    top = foot - 0.34 * geo.unit
-    strip.items.append(
-        FilledPath(
-            Path().rect(0, top, geo.period, foot - top),
-            vertical_gradient(top, foot, wall.mixed(BLACK, 0.15), wall.mixed(WHITE, 0.12)),
-        )
-    )
-    if context.has("people"):
-        for color in ("#f2f2f2", "#e5484d", "#3f8ae0", "#f4c430", "#2f3a4a"):
-            crowd = Path()
-            for _ in range(110):
-                row = rng.randrange(7)
-                crowd.circle(rng.uniform(0, geo.period), top + (0.03 + 0.04 * row) * geo.unit, 0.011 * geo.unit)
-            strip.items.append(FilledPath(crowd, rgb(color).times(colors.stain)))
-    strip.items.append(
-        FilledPath(Path().rect(0, top - 0.03 * geo.unit, geo.period, 0.03 * geo.unit), wall.mixed(WHITE, 0.4))
-    )
-    strip.items.append(
-        FilledPath(
-            Path().rect(0, foot - 0.04 * geo.unit, geo.period, 0.045 * geo.unit), rgb("#e9edf2").times(colors.stain)
-        )
-    )
+    fill = vertical_gradient(top, foot, wall.mixed(BLACK, 0.15), wall.mixed(WHITE, 0.12))
+    strip.items.append(FilledPath(Path().rect(0, top, geo.period, foot - top), fill))
+    for color in CROWD if context.has("people") else ():
+        crowd = Path()
+        for _ in range(110):
+            row = rng.randrange(7)
+            crowd.circle(rng.uniform(0, geo.period), top + (0.03 + 0.04 * row) * geo.unit, 0.011 * geo.unit)
+        strip.items.append(FilledPath(crowd, rgb(color).times(colors.stain)))
+    roof = Path().rect(0, top - 0.03 * geo.unit, geo.period, 0.03 * geo.unit)
+    strip.items.append(FilledPath(roof, wall.mixed(WHITE, 0.4)))
+    boards = Path().rect(0, foot - 0.04 * geo.unit, geo.period, 0.045 * geo.unit)
+    strip.items.append(FilledPath(boards, rgb("#e9edf2").times(colors.stain)))
     for i, x in enumerate(context.spread(6, 0.1)):
-        strip.items.append(
-            FilledPath(
-                Path().rect(x - 0.09 * geo.unit, foot - 0.035 * geo.unit, 0.18 * geo.unit, 0.03 * geo.unit),
-                rgb(NEON[i % len(NEON)]).times(colors.stain),
-            )
-        )
-    scenery.strips.append(strip)
-    _floodlights(context, scenery, colors, top)
-    field = ground(context, scenery, colors)
+        board = Path().rect(x - 0.09 * geo.unit, foot - 0.035 * geo.unit, 0.18 * geo.unit, 0.03 * geo.unit)
+        strip.items.append(FilledPath(board, rgb(NEON[i % len(NEON)]).times(colors.stain)))
+    return strip
+
+
+def _mow(context: SceneryContext, field: ScrollingStrip, colors: Palette, foot: float) -> None:
+    """Make the ground a pitch: short grass in bands of two greens, with white lines, up to the foot of the stands."""
+    geo = context.geometry
     turf, paler = colors.near, colors.near.mixed(WHITE, 0.14)
     field.top = min(field.top, foot)
     field.items = [
