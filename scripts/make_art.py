@@ -8,22 +8,16 @@ stands for `words/own/bench.svg`, the inside of an SVG in a box of 128 units. Ru
 import argparse
 import json
 import lzma
-import math
 import re
-import struct
 import subprocess
 import tarfile
 import tempfile
-import zlib
-from collections import deque
 from pathlib import Path
 from typing import Any
 
-from wanserve.domain.generation import Generation
 from wanserve.engine.animatic.art import Art
 from wanserve.engine.animatic.canvas import Canvas, Painter
 from wanserve.engine.animatic.drawing import Affine
-from wanserve.engine.animatic.engine import AnimaticEngine
 
 PACKAGE = "@iconify-json/noto@1.2.9"
 HOME = Path(__file__).parent.parent / "src/wanserve/engine/animatic"
@@ -33,22 +27,6 @@ SCENERY = """
     one-oclock airplane-departure building-construction
     globe-showing-europe-africa herb four-leaf-clover seedling fish star
 """.split()
-SHEET = (
-    "a cat running under the full moon",
-    "a horse running at sunset",
-    "a rabbit jumping on the beach",
-    "a fox walking in the forest",
-    "a penguin in the snow, snow is falling",
-    "a robot walking in the city at night in the rain",
-    "a camel walking in the desert",
-    "an octopus and two fish underwater",
-    "two dogs running in a meadow",
-    "an astronaut floating in outer space",
-    "an eagle flying in the mountains",
-    "a birthday cake in the living room",
-)
-"""What the picture in `docs/animatic.md` shows."""
-
 OWN = "own:"
 """What the names of our own drawings begin with."""
 
@@ -99,43 +77,11 @@ def legs_apart(alpha: bytes, size: int, box: tuple[int, int, int, int]) -> float
     return round((best - left) / width, 3)
 
 
-def sheet(out: Path, width: int = 300, height: int = 168, columns: int = 3) -> None:
-    """Draw the twelve settings, one frame each, into one PNG."""
-    engine = AnimaticEngine()
-    engine.load("any")
-    lines = [bytearray() for _ in range(height * math.ceil(len(SHEET) / columns))]
-    for i, prompt in enumerate(SHEET):
-        asked = Generation("preview", prompt, "", width, height, 40, 30, 11 + i)
-        frame = bytes(deque(engine.generate(asked, lambda done: None).frames, maxlen=1)[0])
-        for y in range(height):
-            lines[i // columns * height + y] += frame[y * width * 4 : (y + 1) * width * 4]
-    out.write_bytes(png(lines))
-
-
-def png(lines: list[bytearray]) -> bytes:
-    """Rows of R, G, B, x as a PNG, each row stored as the difference from the one above."""
-    above = bytes(len(lines[0]) // 4 * 3)
-    rows = bytearray()
-    for line in lines:
-        here = bytes(b for i, b in enumerate(line) if i % 4 != 3)
-        rows += b"\x02" + bytes((b - a) & 255 for a, b in zip(above, here, strict=True))
-        above = here
-    head = struct.pack(">IIBBBBB", len(lines[0]) // 4, len(lines), 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(rows), 9)), (b"IEND", b""))
-    packed = (struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
-
-
 def main() -> None:
-    """Write `art.json.xz` beside the engine, or with `--sheet` the picture for the docs."""
+    """Write `art.json.xz` beside the engine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=HOME / "art.json.xz")
-    parser.add_argument("--sheet", type=Path, help="draw the contact sheet into this PNG instead")
-    options = parser.parse_args()
-    if options.sheet:
-        sheet(options.sheet)
-    else:
-        pack_art(options.out)
+    pack_art(parser.parse_args().out)
 
 
 def wanted() -> list[str]:

@@ -530,7 +530,10 @@ def test_a_worker_is_forgotten_after_its_last_heartbeat_unless_it_has_a_task(sto
 @pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
 def test_an_end_is_written_whatever_text_others_gave_for_it(store: TaskStore, text: str) -> None:
     """An upstream's prompt, a library's message or the name of a file may be no text that a database holds."""
-    ends = Failed(Failure("broken", text)), Succeeded(replace(VIDEO, notes=(text,), profile=text, actual_prompt=text))
+    ends = (
+        Failed(Failure("broken", text)),
+        Succeeded(replace(VIDEO, notes=(text,), profile=text, actual_prompt=text, scene=text)),
+    )
     for end in ends:
         new = unaccepted()
         assert failure(store.add(new, 10)) is None

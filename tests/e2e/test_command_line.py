@@ -58,6 +58,8 @@ def test_generate_goes_through_a_server_where_it_is_told_one(server: Server, tmp
     shown = json.loads(told("tasks", "show", str(UUID(made[1])), "--json", "--data-dir", str(server.data_dir)))
     assert (shown["negative_prompt"], shown["seed"], shown["width"]) == ("clouds", 3, 640)
     assert out.stat().st_size == shown["video"]["size_bytes"]
+    assert shown["video"]["scene"]["place"] == "beach"
+    assert [lead["name"] for lead in shown["video"]["scene"]["leads"]] == ["dog"]
 
 
 @pytest.mark.thorough
@@ -112,6 +114,9 @@ def test_generate_makes_a_video_of_each_prompt_and_says_which_failed(server: Ser
         assert [row["recipe"]["size"] for row in rows] == ["640x480"] * 3
         assert all(Path(row["file"]).read_bytes()[4:8] == b"ftyp" for row in rows)
         assert "a dog: " in done.stderr
+        # Only who makes the video knows the scene: a server is asked for it.
+        leads = [row["scene"] and [lead["name"] for lead in row["scene"]["leads"]] for row in rows]
+        assert leads == ([["cat"], ["dog"], ["bird"]] if "--engine" in where else [None] * 3)
     assert len({row["id"] for row in rows}) == 3
     (tmp_path / "out-02.mp4").unlink()
     (tmp_path / "out-02.mp4").mkdir()

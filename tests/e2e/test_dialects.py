@@ -108,7 +108,7 @@ def test_a_task_of_each_dialect_is_seen_through_all(server: Server, tmp_path: Pa
     assert {video_id(task_id) for task_id in ids} <= videos
 
 
-def test_the_pictures_of_a_video_are_a_webp_and_a_jpeg_and_ranges_are_served(server: Server) -> None:
+def test_the_pictures_of_a_video_are_a_webp_and_a_jpeg_its_scene_is_json_and_ranges_are_served(server: Server) -> None:
     view = View(server)
     task_id = task_of(view.create())
     content = f"{VIDEOS}/{video_id(task_id)}/content"
@@ -123,6 +123,10 @@ def test_the_pictures_of_a_video_are_a_webp_and_a_jpeg_and_ranges_are_served(ser
     assert (sheet.headers["content-type"], sheet.content[:3]) == ("image/jpeg", b"\xff\xd8\xff")
     part = view.ask("GET", content, headers={"Range": "bytes=4-7"})
     assert (part.status_code, part.content) == (206, b"ftyp")
+    scene = view.ask("GET", f"{content}?variant=scene")
+    assert (scene.status_code, scene.headers["content-type"]) == (200, "application/json")
+    assert [lead["name"] for lead in scene.json()["leads"]] == ["cat"]
+    assert View(server, key="").ask("GET", f"{content}?variant=scene").status_code == 401
     head = view.ask("HEAD", content)
     assert (head.status_code, head.content) == (200, b"")
     assert int(head.headers["content-length"]) == len(view.ask("GET", content).content)

@@ -115,6 +115,10 @@ def test_every_dialect_of_ours_goes_through_either_dialect_of_theirs(shared: Cha
     content = front.http.get(f"{front.url}/v1/videos/{video_id}/content", headers=bearer).content
     originals = [file.read_bytes() for up in (shared.a, shared.b) for file in up.data_dir.glob("blobs/videos/*/*.mp4")]
     assert content in originals, "the upstream's file is passed on as it is"
+    none = front.http.get(f"{front.url}/v1/videos/{video_id}/content?variant=scene", headers=bearer)
+    message = f"Video with id '{video_id}' is completed: it has no content."
+    assert (none.status_code, none.json()["error"]["code"]) == (404, "video_not_ready")
+    assert none.json()["error"]["message"] == message, "what it understood is the upstream's to know"
     got = len(shared.tasks_of(shared.a)) - had[0], len(shared.tasks_of(shared.b)) - had[1]
     assert sorted(got) == [1, 2]
     shown = shared.front.show(by_document)

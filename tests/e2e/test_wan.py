@@ -156,6 +156,7 @@ def test_a_request_becomes_a_video_that_tells_how_it_was_made(
         "notes": notes,
         "profile": "exact",
         "actual_prompt": None,
+        "scene": None,
     }
     (bill,) = [row for row in usage(server) if row["task_id"] == made.shown["id"]]
     assert (bill["engine"], bill["model"], bill["seconds"]) == ("wan", asked.model, asked.frames / 16)

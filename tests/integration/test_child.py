@@ -1,6 +1,7 @@
 """The child process from its parent's side: it loads, makes, stops when told, and ends with its pipe."""
 
 import errno
+import json
 import logging
 import os
 import signal
@@ -90,6 +91,9 @@ def test_it_stores_two_stills_and_the_scene_beside_each_video(child: Supervisor,
     stored = {path.name: path for path in (tmp_path / "blobs/videos/task").iterdir()}
     assert set(stored) == {"1.mp4", "1.webp", "1.jpg", "1.json"}
     assert stored["1.json"].read_text(encoding="utf-8") == done.video.scene
+    understood = json.loads(done.video.scene)
+    assert [lead["name"] for lead in understood["leads"]] == ["cat"]
+    assert understood["time"] == "night"
     for name, size in (("1.webp", (640, 480)), ("1.jpg", (1600, 1200))):
         with av.open(str(stored[name])) as container:
             stream = container.streams.video[0]
@@ -111,8 +115,8 @@ def test_the_mark_comes_on_what_the_engine_draws_and_on_the_stills(child: Superv
         assert again == [marked, plain]
 
 
-@pytest.mark.parametrize("variant", [Variant.THUMBNAIL, Variant.SPRITESHEET])
-def test_stills_that_cannot_be_written_are_told_and_leave_nothing(
+@pytest.mark.parametrize("variant", [Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.SCENE])
+def test_files_beside_the_video_that_cannot_be_written_are_told_and_leave_nothing(
     child: Supervisor, tmp_path: Path, variant: Variant
 ) -> None:
     in_the_way = tmp_path / "scratch" / unfinished_name("task", 1, variant)

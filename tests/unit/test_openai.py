@@ -305,6 +305,7 @@ def test_a_file_is_asked_for_by_the_vendors_names() -> None:
         ("", Variant.VIDEO),
         ("variant=thumbnail", Variant.THUMBNAIL),
         ("variant=spritesheet", Variant.SPRITESHEET),
+        ("variant=scene", Variant.SCENE),
     ):
         assert openai.read_content(request(path=path, query=query))[1] is variant
     with pytest.raises(InvalidRequest, match="variant"):

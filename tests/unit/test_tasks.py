@@ -588,6 +588,21 @@ def test_a_video_is_there_once_its_task_has_made_it(bench: Bench) -> None:
     assert bench.tasks.with_file("ann", task.id).video == VIDEO
 
 
+@pytest.mark.parametrize("scene", ["", '{"leads": []}'])
+def test_only_a_video_whose_engine_told_what_it_understood_has_that_file(bench: Bench, scene: str) -> None:
+    bench.submitted()
+    task = bench.claimed()
+    made = replace(VIDEO, scene=scene)
+    bench.tasks.succeed(task, made)
+    if scene:
+        assert bench.tasks.with_file("ann", task.id, Variant.SCENE).video == made
+        with pytest.raises(TaskNotFound):
+            bench.tasks.with_file("ben", task.id, Variant.SCENE)
+    else:
+        with pytest.raises(VideoNotReady):
+            bench.tasks.with_file("ann", task.id, Variant.SCENE)
+
+
 def test_progress_never_goes_back(bench: Bench) -> None:
     bench.submitted()
     first = bench.claimed()

@@ -317,6 +317,33 @@ def test_frames_of_another_size_are_scaled_smoothly(tmp_path: Path, generation: 
     assert len(steps) >= 2
 
 
+@pytest.mark.parametrize("watermark", [False, True])
+def test_frames_that_change_their_size_come_out_at_the_videos(
+    tmp_path: Path, generation: Generation, *, watermark: bool
+) -> None:
+    """A window that shrinks and grows: its left half stays black and its right half white, whatever its size."""
+    sizes = [(64, 48), (96, 72), (80, 60), (32, 24), (64, 48)]
+    asked = replace(generation, frames=len(sizes), watermark=watermark)
+    rows = {width: (bytes(4 * (width // 2)) + b"\xff" * 4 * (width // 2)) for width, _ in sizes}
+    frames = (memoryview(rows[w] * h).cast("B", (h, w, 4)) for w, h in sizes)
+    path = tmp_path / "clip.mp4"
+    mp4.write(path, Clip(frames, scaled=True), asked, {})
+    with av.open(str(path)) as container:
+        pictures = list(container.decode(video=0))
+    assert [(p.width, p.height) for p in pictures] == [(generation.width, generation.height)] * len(sizes)
+    for picture in pictures:
+        plane = picture.planes[0]
+        row = list(memoryview(plane)[10 * plane.line_size : 10 * plane.line_size + 64])
+        assert max(row[:28]) < 30
+        assert min(row[36:]) > 220
+
+
+def test_frames_of_another_size_are_refused_where_no_scaling_is_told(tmp_path: Path, generation: Generation) -> None:
+    frame = memoryview(bytes(96 * 72 * 4)).cast("B", (72, 96, 4))
+    with pytest.raises(MediaFailed, match="is 96x72 instead of 64x48"):
+        mp4.write(tmp_path / "clip.mp4", Clip(iter([frame])), replace(generation, frames=1), {})
+
+
 def test_scaled_frames_are_held_to_the_size_that_was_told(tmp_path: Path, generation: Generation, draw: Draw) -> None:
     with pytest.raises(MediaFailed, match=f"is {generation.width}x{generation.height} instead of 32x16"):
         mp4.write(tmp_path / "clip.mp4", Clip(draw(generation), size=(32, 16)), generation, {})

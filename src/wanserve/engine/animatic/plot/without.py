@@ -12,6 +12,11 @@ REMOVABLE = ("removals", "subjects", "roles", "weathers", "colors", "times")
 PASSED_OVER = ("determiner", "negations", "sizes", "ages")
 SEPARATORS = ("conjunction",)
 NOT_THINGS = ("body", "scenic", "camera", "styles")
+PICTURES = frozenset(
+    {"painting", "paintings", "picture", "pictures", "image", "images", "photo", "photos", "画", "画作"}
+)
+"""Words that mean the video itself in a negative prompt: "paintings" is a style, and no picture on the wall."""
+
 PEOPLE = "people"
 
 
@@ -38,7 +43,11 @@ def _items(lexicon: Lexicon, negative: str) -> Iterator[list[Token]]:
 def _names(item: list[Token]) -> set[str]:
     """The names of an item that is one thing, perhaps with its colour before it; otherwise none."""
     things = [t for t in item if not t.is_any("colors") or len(item) == 1]
-    if len(things) != 1 or (things[0].is_any(*NOT_THINGS) and not things[0].is_any("removals")):
+    if (
+        len(things) != 1
+        or things[0].text in PICTURES
+        or (things[0].is_any(*NOT_THINGS) and not things[0].is_any("removals"))
+    ):
         return set()
     names = {things[0].name(table) for table in REMOVABLE} - {""}
     return names | ({PEOPLE} if things[0].name("roles") == "person" else set())
