@@ -82,7 +82,11 @@ def relation_of(lexicon: Lexicon, mention: Mention) -> Relation:
     """How a mention stands to its owner; NONE where it is not drawn beside it."""
     if mention.wearable and mention.link in ("wear", "in", "with", "and"):
         return Relation.NONE
-    if is_held(lexicon, mention) or _is_far_below(lexicon, mention) or (mention.link in ("under", "in") and mention.name in LIGHTS):
+    if (
+        is_held(lexicon, mention)
+        or _is_far_below(lexicon, mention)
+        or (mention.link in ("under", "in") and mention.name in LIGHTS)
+    ):
         return Relation.NONE
     if mention.link in OBJECT_RELATIONS:
         return OBJECT_RELATIONS[mention.link]
