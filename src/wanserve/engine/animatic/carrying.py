@@ -9,7 +9,7 @@ from wanserve.engine.animatic.sizes import extent
 
 CARRIED = frozenset({Relation.ON, Relation.RIDING, Relation.IN, Relation.ABOVE, Relation.UNDER})
 
-STAND_ON_SEAT = {"chair": 0.5, "sofa": 0.45, "bench": 0.5, "bed": 0.5, "stool": 1.0, "horse": 0.62, "armchair": 0.45}
+STAND_ON_SEAT = {"chair": 0.5, "sofa": 0.36, "bench": 0.5, "bed": 0.5, "stool": 1.0, "horse": 0.62, "armchair": 0.38}
 """How high one sits or stands on this, as a fraction of its height; on anything else on top of it."""
 
 

@@ -242,7 +242,7 @@ class Lead:
             "size": self.size,
             "direction": _direction(self.way),
             "side": self.side,
-            "action": self.action or self.activity,
+            "action": self.action,
             "holds": self.holds.name if self.holds else "",
         }
         if self.person is not None:

@@ -7,7 +7,7 @@ of later sentences are background and stay out.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from wanserve.engine.animatic.plot.leads import COUNTS, make_lead
+from wanserve.engine.animatic.plot.leads import COUNTS, INSTRUMENTS, make_lead
 from wanserve.engine.animatic.plot.mentions import Findings, Kind, Mention
 from wanserve.engine.animatic.plot.relations import (
     MAX_LEADS,
@@ -54,6 +54,7 @@ def choose_leads(lexicon: Lexicon, findings: Findings, without: set[str]) -> Cas
     """Choose the leads of a scene."""
     cast = Cast(scenic=any(findings.names.get(t) for t in ("times", "weathers")))
     _become_people(findings)
+    _become_music(lexicon, findings)
     chosen = _chosen(lexicon, findings, cast)
     _learn_later(findings, chosen, cast)
     kept = [m for m in chosen if not _is_excluded(m, without)]
@@ -82,6 +83,16 @@ def _become_people(findings: Findings) -> None:
         nameless = mention.kind is Kind.UNKNOWN or (mention.kind is Kind.THING and mention.tail)
         if nameless and mention.link in ("", "and") and any(v.human for v in mention.verbs):
             mention.kind, mention.name, mention.color = Kind.PERSON, "person", ""
+
+
+def _become_music(lexicon: Lexicon, findings: Findings) -> None:
+    """Take the pulling of a bow for music: 拉小提琴."""
+    for mention in findings.mentions:
+        verb, owner = mention.verb, mention.owner
+        if verb is None or owner is None or mention.name not in INSTRUMENTS or verb.action not in ("pull", "push"):
+            continue
+        mention.link, mention.verb = "play", lexicon.verbs["music"]
+        owner.verbs = [mention.verb if v is verb else v for v in owner.verbs]
 
 
 def _chosen(lexicon: Lexicon, findings: Findings, cast: Cast) -> list[Mention]:
@@ -184,7 +195,7 @@ def _with_related(lexicon: Lexicon, mains: list[Mention], here: list[Mention]) -
             continue
         if any(_same(m, mention) for m in chosen) or relation_of(lexicon, mention) is Relation.NONE:
             continue
-        if mention.place and mention.link not in DRAWN_BESIDE:
+        if mention.place and mention.link not in DRAWN_BESIDE and (mention.place, mention.link) != ("table", "under"):
             continue
         chosen.append(mention)
     return chosen

@@ -151,10 +151,12 @@ class EnglishReader:
     def _describes_a_noun(self, token: Token, following: Token | None) -> bool:
         """Whether a style is only an adjective here: "a vintage car", "a black and white cat", "in a neon jacket"."""
         name = token.name("styles")
+        if following is not None and following.text in STYLE_NOUNS:
+            return False
         if name == "black and white" and (self.phrase.attributes.opened or self.link == "wear"):
             self.phrase.attributes.color = "black"
             return True
-        ends = following is None or following.ends_clause or following.text in STYLE_NOUNS
+        ends = following is None or following.ends_clause
         return self.link == "wear" or (name in ADJECTIVES_OF_STYLE and " " not in token.text and not ends)
 
     def _place(self, token: Token) -> None:
@@ -259,7 +261,8 @@ class EnglishReader:
     def _doer(self, token: Token, verb: Verb) -> Mention | None:
         """Whose verb it is; what an "and" joined becomes the subject where a verb of its own follows."""
         owner = doer(self.lexicon, token, verb, Moment(self.subject, self.last, self.fresh, self.auxiliary))
-        if owner is not None and owner is not self.subject and owner.link == "and" and owner.kind is not Kind.PART:
+        busy = self.subject is not None and bool(self.subject.verbs)
+        if busy and owner not in (None, self.subject) and owner.link == "and" and owner.kind is not Kind.PART:
             # It looked like a second object: "a man riding a horse and a woman walking".
             owner.owner, self.subject = None, owner
         return owner

@@ -15,7 +15,7 @@ AT_REST = frozenset({Motion.SIT, Motion.LIE, Motion.KNEEL, Motion.SQUAT})
 """What only the living do: a vase sits nowhere, it stands."""
 
 INSTRUMENTS = {
-    "guitar": "guitar", "banjo": "guitar", "violin": "violin", "cello": "violin", "piano": "piano",
+    "guitar": "guitar", "banjo": "guitar", "violin": "violin", "erhu": "violin", "cello": "violin", "piano": "piano",
     "keyboard": "type", "musical keyboard": "piano", "drum": "drums", "long drum": "drums", "flute": "flute",
     "trumpet": "trumpet", "saxophone": "trumpet", "harp": "guitar", "accordion": "piano", "maracas": "drums",
     "chess pawn": "talk", "joystick": "type", "video game": "type", "microphone": "talk",
@@ -50,6 +50,7 @@ def make_lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: s
     color = _color(lexicon, findings, mention)
     verbs = _deeds(lexicon, mention)
     held, action = _hands(lexicon, findings, mention, verbs) if person else ("", "")
+    activity = _activity(lexicon, person, verbs)
     return Lead(
         subject,
         min(MAX_COUNT, max(mention.count, COUNTS.get(mention.name, 1))),
@@ -59,8 +60,8 @@ def make_lead(lexicon: Lexicon, findings: Findings, mention: Mention, without: s
         _way(subject, mention, verbs),
         SIDES.get(mention.side, ""),
         person=person,
-        action=action,
-        activity=_activity(lexicon, person, verbs),
+        action=verbs[0].activity.removeprefix("person-") if activity else action,
+        activity=activity,
         holds=None if held in without else lexicon.subjects.get(held),
     )
 

@@ -39,7 +39,7 @@ ALIKE = {
     "kitchen": ("kitchen", "counter", "table", "windowsill"),
     "city": ("city", "street", "bridge", "harbour"),
     "forest": ("forest", "mountains", "river", "park"),
-    "sea": ("sea", "harbour", "beach"),
+    "sea": ("sea", "beach"),
     "sky": ("sky", "hills", "mountains", "sea", "lake"),
 }
 """Where a subject may also be whose home is the first of these, so that not all prompts end in one place."""
@@ -107,6 +107,8 @@ def _weight(name: str, mention: Mention, cast: Cast) -> float:
         return 0.5 if high else 0.12
     if name in GENERAL:
         return 0.7
+    if name == "table" and mention.link == "under":
+        return 0.0
     return 0.2 if name == "table" and mention.link not in INSIDE else 1.0
 
 
@@ -142,8 +144,10 @@ def _subject_home(findings: Findings, cast: Cast) -> str:
         home = "meadow"
     if home in HOUSES and lead.person is None and lead.subject.animate and _is_dark(findings):
         home = "meadow"
-    if home in HOUSES and any(each.subject.home == "bathroom" for each in cast.asked):
-        home = "bathroom"
+    if home in HOUSES:
+        # What grows does not grow in a house, and a toilet is in no kitchen.
+        homes = [each.subject.home for each in cast.asked]
+        home = next((h for h in homes if h in ("bathroom", "forest", "meadow", "park")), home)
     return home
 
 
@@ -177,7 +181,8 @@ def _suited(name: str, cast: Cast, named: bool) -> str:
     if first.subject.rig is Rig.FISH and first.relation is not Relation.ON:
         return _for_fish(name, first, named)
     if first.subject.medium is Medium.FLOAT:
-        return _for_boats(name, named)
+        bird = first.subject.animate and name in LAND
+        return (name if named else "lake") if bird else _for_boats(name, named)
     return _for_swimmers(name, first)
 
 
@@ -192,7 +197,8 @@ def _afloat(cast: Cast) -> Lead:
 
 def _for_swimmers(name: str, first: Lead) -> str:
     """Under water for divers, in the water for who swims; the place itself for all others."""
-    if first.person is not None and first.person.outfit == "diver" and name in SEAS:
+    dives = first.person is not None and first.person.outfit == "diver" and first.relation is not Relation.RIDING
+    if dives and not first.activity and name in SEAS:
         return "underwater"
     if first.motion is Motion.SWIM and name in LAND:
         return "sea" if name == "beach" else "lake"
