@@ -120,6 +120,9 @@ def _stand(
     return Stand(index, lead, members, width * (1 + 0.72 * (lead.count - 1)))
 
 
+ON_FEET = frozenset({Motion.STAND, Motion.WALK, Motion.RUN, Motion.SIT, Motion.DANCE})
+
+
 def _one_of(person: Person | None, nth: int) -> Person | None:
     """The person that the nth member of a couple is: a woman and a man by turns, in what each of them wears."""
     if person is None or person.who != "couple":
@@ -206,14 +209,20 @@ def _members(
             member,
             x=x,
             size=size,
-            row=_row(depth, member, geometry),
+            row=_row(depth, member, geometry, size),
             raised=_raised(member, scene, scenery, geometry, size),
         )
 
 
-def _row(depth: float, member: Actor, geometry: Geometry) -> float:
-    """How far in front of the ground line the feet are, in pixels: nothing in the air."""
-    return 0.0 if member.motion in (Motion.FLY, Motion.SWIM) else depth * geometry.frame
+def _row(depth: float, member: Actor, geometry: Geometry, size: float) -> float:
+    """How far in front of the ground line the feet are, in pixels: nothing in the air.
+
+    Who is too tall for a close-up has the feet below the picture, and not the head above it.
+    """
+    if member.motion in (Motion.FLY, Motion.SWIM):
+        return 0.0
+    cut = max(0.0, size - 0.93 * geometry.ground) if member.motion in ON_FEET else 0.0
+    return depth * geometry.frame + cut
 
 
 def _raised(member: Actor, scene: Scene, scenery: Scenery, geometry: Geometry, size: float) -> float:

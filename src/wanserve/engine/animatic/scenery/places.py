@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 
 from wanserve.engine.animatic.geometry import Geometry
-from wanserve.engine.animatic.scene import Medium, Motion, Scene, Weather
+from wanserve.engine.animatic.scene import VEHICLES, Lead, Medium, Motion, Scene, Weather
 from wanserve.engine.animatic.scenery import built, country, indoors, land, shores, space, town, water, ways, wild
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext
 from wanserve.engine.animatic.scenery.palette import Palette, overcast, palette
@@ -64,6 +64,9 @@ PAINTED = {
 """The places that have the colours of another one."""
 
 
+LEVEL = frozenset({*country.COUNTRIES, "meadow", "hills", "forest", "snow", "desert", "mountains", "city"})
+"""The places where a train brings its track along."""
+
 CLOSER = {
     "kitchen": "counter", "restaurant": "table", "room": "table", "office": "desk", "library": "desk",
     "workshop": "desk", "bedroom": "table",
@@ -95,6 +98,8 @@ def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scene
     scenery = Scenery(colors.light, colors.rim)
     paint_sky(context, scenery, colors)
     BUILDERS[place](context, scenery, colors)
+    if place in LEVEL and any(_runs_on_rails(lead) for lead in scene.leads):
+        ways.lay_track(context, next(s for s in scenery.strips if s.depth == 1), colors)
     if place in DUSTY_PLACES and weather in (Weather.CLEAR, Weather.WIND) and not context.afloat:
         scenery.dust = colors.near.mixed(colors.sky[-1], 0.35)
     if weather is Weather.FOG:
@@ -103,6 +108,10 @@ def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scene
     if "shadows" in without:
         scenery.shadow = 0.0
     return scenery
+
+
+def _runs_on_rails(lead: Lead) -> bool:
+    return lead.subject.home == "station" and lead.subject.rig in VEHICLES
 
 
 def _afloat(scene: Scene, place: str) -> bool:

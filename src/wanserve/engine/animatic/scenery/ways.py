@@ -63,7 +63,7 @@ def _barrier(context: SceneryContext, scenery: Scenery, colors: Palette, foot: f
 
 
 def railway(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Rails on sleepers and ballast, a platform's roof behind, hills."""
+    """A track, a platform's roof behind it, hills."""
     geo = context.geometry
     clouds(context, scenery, colors, 5)
     hills(context, scenery, colors, 0.1, 0.1, 0.05, colors.far)
@@ -71,7 +71,12 @@ def railway(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     trees_on(context, scenery, colors, line, ("evergreen-tree", "deciduous-tree"), 8, 0.13)
     if context.has("buildings"):
         _platform(context, scenery, colors)
-    strip = ground(context, scenery, colors)
+    lay_track(context, ground(context, scenery, colors), colors)
+
+
+def lay_track(context: SceneryContext, strip: ScrollingStrip, colors: Palette) -> None:
+    """Rails on sleepers and ballast, along a strip of ground."""
+    geo = context.geometry
     top = geo.ground - 0.045 * geo.unit
     stone = rgb("#a49a8e").times(colors.stain)
     strip.items.append(
