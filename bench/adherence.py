@@ -5,6 +5,8 @@ repository: they are read from the folder `shared/prompts` beside it, and left o
 """
 
 import json
+import statistics
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,7 +114,7 @@ def run(_: Path) -> Result:
     else:
         figures["vbench"] = f"left out: there is no folder {VBENCH.name} beside the repository"
     _score_own(reader, scores)
-    figures |= scores.percent()
+    figures |= scores.percent() | _reading_ms(reader)
     return Result("adherence", figures, [target for target in TARGETS if target.figure in figures])
 
 
@@ -132,7 +134,26 @@ TARGETS: Final = [
     Target("own_direction_on_frames", ">=", 90),
     Target("star_short", "<=", 4),
     Target("commonest_place_short", "<=", 4),
+    Target("reading_ms_en", "<=", 10),
+    Target("reading_ms_zh", "<=", 10),
 ]
+
+LENGTH: Final = 800
+"""Of how many characters the time of reading is told."""
+
+
+def _reading_ms(reader: Reader) -> dict[str, Figure]:
+    """The median time of reading 800 characters of our own prompts, in milliseconds."""
+    figures: dict[str, Figure] = {}
+    for language in ("en", "zh"):
+        text = " ".join(entry["prompt"] for entry in _own_prompts() if entry["language"] == language)
+        times = []
+        for start in range(0, 20 * LENGTH, LENGTH):
+            begun = time.perf_counter()
+            reader.scene(text[start : start + LENGTH])
+            times.append(time.perf_counter() - begun)
+        figures[f"reading_ms_{language}"] = round(1000 * statistics.median(times), 2)
+    return figures
 
 
 def _score_vbench(reader: Reader, scores: Scores) -> None:

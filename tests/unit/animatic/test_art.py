@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from wanserve.engine.animatic.canvas import Canvas, Layer, Painter
 from wanserve.engine.animatic.color import BLACK, WHITE, Color, rgb
 from wanserve.engine.animatic.drawing import Affine, FilledPath, Item, Path, Sticker, vertical_gradient
 from wanserve.engine.animatic.geometry import Geometry
+from wanserve.engine.animatic.plot.plot import read_scene
 from wanserve.engine.animatic.scene import Scene, Time
 from wanserve.engine.animatic.scenery.places import build_scenery
 from wanserve.engine.animatic.words.lexicon import Lexicon
@@ -58,6 +60,25 @@ def test_all_scenery_has_art(lexicon: Lexicon) -> None:
     }
     assert len({place for place, _ in stickers}) > 50
     assert [each for each in stickers if each[1] not in PACK] == []
+
+
+def test_small_things_are_seen_from_near_and_tall_pieces_keep_out_of_the_middle(lexicon: Lexicon) -> None:
+    def pictures(prompt: str) -> set[str]:
+        found = read_scene(lexicon, prompt)
+        return {item.art for item in _items(found, 1) if isinstance(item, Sticker)}
+
+    assert "own:stove" in pictures("a chef in the kitchen")
+    assert "own:stove" not in pictures("an apple in the kitchen")
+    for seed in range(20):
+        scenery = build_scenery(read_scene(lexicon, "a cat in the park"), Geometry(320, 180), random.Random(seed))
+        near = next(strip for strip in scenery.strips if strip.depth == 0.94)
+        assert [p.x for p in near.items if isinstance(p, Sticker) and abs(p.x - 160) < 60] == []
+
+
+@pytest.mark.parametrize("place", ["meadow", "forest", "snow", "farm"])
+def test_a_train_brings_its_track_along(lexicon: Lexicon, place: str) -> None:
+    train = replace(read_scene(lexicon, "a locomotive"), place=place)
+    assert len(list(_items(train, 1))) > len(list(_items(replace(train, leads=()), 1)))
 
 
 def _items(scene: Scene, seed: int) -> Iterator[Item]:

@@ -12,7 +12,7 @@ from wanserve.engine.animatic.color import WHITE
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.moving import cross, follow_speed
 from wanserve.engine.animatic.plot.plot import read_scene
-from wanserve.engine.animatic.scene import Motion
+from wanserve.engine.animatic.scene import Motion, Shot
 from wanserve.engine.animatic.scenery.elements import Scenery
 from wanserve.engine.animatic.sizes import extent
 from wanserve.engine.animatic.staging import stage
@@ -42,6 +42,23 @@ def test_one_of_a_herd_is_full_grown_and_all_differ() -> None:
 def test_a_group_is_staggered_and_several_leads_do_not_stand_in_a_line() -> None:
     assert len({a.row for a in staged("four sheep")}) >= 3
     assert len({a.row for a in staged("a cat, a dog and a fox")}) == 3
+
+
+def test_the_head_of_who_is_too_tall_for_a_close_up_is_in_the_picture() -> None:
+    geometry = Geometry(1280, 720, Shot.CLOSE_UP)
+    found = read_scene(LEXICON, "a chef stirs soup, close-up")
+    chef = stage(found, SCENERY, geometry, random.Random(1), PACK)[0]
+    assert chef.size > geometry.ground
+    assert geometry.ground + chef.row - chef.size > 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wear"),
+    [("a couple in evening gowns", ["gown", "suit"]), ("newlyweds dance", ["bride", "groom"])],
+)
+def test_a_couple_is_a_woman_and_a_man(prompt: str, wear: list[str]) -> None:
+    people = [a.person for a in staged(prompt)]
+    assert [(p.who, p.outfit) for p in people if p] == list(zip(("woman", "man"), wear, strict=True))
 
 
 def test_a_colour_goes_with_its_subject() -> None:

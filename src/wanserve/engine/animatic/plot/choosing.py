@@ -195,10 +195,15 @@ def _with_related(lexicon: Lexicon, mains: list[Mention], here: list[Mention]) -
             continue
         if any(_same(m, mention) for m in chosen) or relation_of(lexicon, mention) is Relation.NONE:
             continue
-        if mention.place and mention.link not in DRAWN_BESIDE and (mention.place, mention.link) != ("table", "under"):
-            continue
-        chosen.append(mention)
+        if not _is_only_place(mention):
+            chosen.append(mention)
     return chosen
+
+
+def _is_only_place(mention: Mention) -> bool:
+    """Whether a thing that is a place too only says where something is: "on the bridge", but not "under the table"."""
+    under = mention.place == "table" and mention.link == "under"
+    return bool(mention.place) and mention.link not in DRAWN_BESIDE and not under
 
 
 def _learn_later(findings: Findings, chosen: list[Mention], cast: Cast) -> None:

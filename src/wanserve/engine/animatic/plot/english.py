@@ -72,13 +72,11 @@ class EnglishReader:
         self._end_phrase()
 
     def _take(self, token: Token, following: Token | None) -> None:
-        goes_on = self.link == "and" and self.subject is not None and bool(self.subject.verbs) and token.form == "s"
-        after_subject = self.auxiliary or goes_on or (self.last is not None and self.fresh)
         if token.ends_clause:
             self._end_clause(begins=token.text in NEW_SENTENCE)
         elif token.is_any("determiner"):
             self._open_phrase(token)
-        elif self.phrase.takes(token, following, self.lexicon, after_subject=after_subject):
+        elif self.phrase.takes(token, following, self.lexicon, after_subject=self._expects_verb(token)):
             self._take_noun(token, following)
         elif token.is_any("verbs") and not self._is_unpictured_noun(token):
             self._take_verb(token, following)
@@ -86,6 +84,11 @@ class EnglishReader:
             self._take_link(token)
         elif not self._take_description(token, following):
             self._take_unknown(token)
+
+    def _expects_verb(self, token: Token) -> bool:
+        """Whether a verb may come now: after a noun and adverbs, or after an "and": "sits and watches"."""
+        goes_on = self.link == "and" and self.subject is not None and bool(self.subject.verbs) and token.form == "s"
+        return self.auxiliary or goes_on or (self.last is not None and self.fresh)
 
     def _is_unpictured_noun(self, token: Token) -> bool:
         """Whether a word that may be a verb is a noun without a picture here: "up a steep pass"."""
@@ -296,12 +299,20 @@ class EnglishReader:
         """End a clause; after a colon what follows begins anew."""
         self._end_phrase()
         self.fresh = self.auxiliary = False
+        if self._is_heading():
+            # "Pixel art illustration, a woman reads": what follows is the first noun of the sentence.
+            begins, self.last = True, None
         self.subject = None if begins else self.subject
         if self.subject is None:
             self.link, self.owner = "", None
         elif self.last is not None:
             keep = self.link == "wear" or self.last.link in KEPT_OVER_COMMAS
             self.link, self.owner = ("and" if not keep else self.link or self.last.link), self.last
+
+    def _is_heading(self) -> bool:
+        """Whether only the kind of picture was named so far."""
+        here = [m for m in self.findings.mentions if m.sentence == self.sentence]
+        return len(here) == 1 and here[0].name == "scenic" and not here[0].verbs and not here[0].place
 
     def _end_phrase(self) -> None:
         """End the noun phrase, if one is open, and hang it on what came before."""

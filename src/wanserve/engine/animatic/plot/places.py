@@ -57,6 +57,9 @@ NO_PLACE = frozenset({"like", "wear", "hold", "ride", "drive"})
 HOUSES = frozenset({"room", "bedroom", "kitchen", "library", "corridor", "restaurant"})
 """The homes that an animal leaves at night and at sunset: moon and sun are seen outside."""
 
+OPEN = frozenset({"park", "meadow", "sky", "street", "beach", "forest", "snow"})
+"""The homes of what is seldom seen in a hall."""
+
 GENERAL = frozenset({"city", "mountains", "sea", "village"})
 """Places in which another place may lie: a café in Paris."""
 
@@ -91,8 +94,8 @@ def _score(mention: Mention, cast: Cast) -> float:
     taken = mention in cast.taken and not mention.hint
     if not name or taken or mention.link in NO_PLACE:
         return 0
-    score = _base_score(mention) * (1.6 if _is_view(mention) else 1.0) * _weight(name, mention, cast)
-    return score / (1 + 0.35 * abs(mention.sentence - cast.sentence))
+    score = _base_score(mention) * _weight(name, mention, cast)
+    return 1.6 * score if _is_view(mention) else score / (1 + 0.35 * abs(mention.sentence - cast.sentence))
 
 
 def _is_view(mention: Mention) -> bool:
@@ -132,6 +135,8 @@ def _home(findings: Findings, cast: Cast) -> str:
     stage = cast.home or (_stage_of(cast) if lead.person is not None else "")
     home = stage or _subject_home(findings, cast)
     alike = ALIKE.get(home, (home,))
+    if any(each.subject.home in OPEN for each in cast.asked):
+        alike = tuple(place for place in alike if place != "gym") or alike
     names = " ".join(each.subject.name for each in cast.asked)
     return alike[zlib.crc32(f"{names} {lead.color} {lead.motion} {lead.action}".encode()) % len(alike)]
 

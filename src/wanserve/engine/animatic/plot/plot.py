@@ -71,11 +71,8 @@ def _time(findings: Findings, cast: Cast, without: set[str], place: str) -> Time
     named = [name for _, name in findings.names.get("times", ()) if name not in without]
     if place == "space":
         return Time.NIGHT
-    special = [name for name in named if name != "day"]
-    if named and special:
-        return Time(named[0] if named[0] != "day" and named.count("day") < 4 else special[0])
     if named:
-        return Time(named[0])
+        return Time(next((name for name in named if name != "day"), "day"))
     dark = findings.first("styles") == "neon" or any(lead.subject.name in NIGHTLY for lead in cast.leads)
     return Time.NIGHT if dark else Time.DAY
 

@@ -194,6 +194,7 @@ def with_vehicles(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> 
     """The leads, and after them their kites, and what they ride that the verb alone names: "somebody is skateboarding"."""
     for at, mention in enumerate(taken):
         _let_fly(leads, at)
+        _take_up(lexicon, leads, at, mention)
         vehicle = lexicon.subjects.get(_vehicle(mention))
         free = not leads[at].relation and not leads[at].activity
         if vehicle is None or not free or len(leads) >= MAX_LEADS:
@@ -210,6 +211,15 @@ def _let_fly(leads: list[Lead], at: int) -> None:
     if held is not None and held.name == KITE and len(leads) < MAX_LEADS:
         leads[at] = replace(leads[at], holds=None, action="pull")
         leads.append(Lead(held, leads[at].count, motion=Motion.FLOAT))
+
+
+def _take_up(lexicon: Lexicon, leads: list[Lead], at: int, mention: Mention) -> None:
+    """Make a lead of what an animal or a toy does with its hands, that only the verb names: a dog at the drums."""
+    prop = next((v.prop for v in mention.verbs if v.human and v.prop and v.object != "ride"), "")
+    used = lexicon.subjects.get(prop)
+    if used is not None and mention.kind is Kind.THING and not leads[at].relation and len(leads) < MAX_LEADS:
+        leads[at] = replace(leads[at], relation=Relation.USING, to=len(leads))
+        leads.append(Lead(used))
 
 
 def _vehicle(mention: Mention) -> str:

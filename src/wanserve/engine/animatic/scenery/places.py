@@ -88,8 +88,7 @@ def base_of(place: str) -> str:
 
 def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scenery:
     """Build the scenery of a scene. Other random numbers give other hills, stars and colours."""
-    place = CLOSER.get(scene.place, scene.place) if _is_small(scene) else scene.place
-    place = base_of(place)
+    place = _shown_place(scene)
     weather = Weather.CLEAR if place in WITHOUT_SKY else scene.weather
     without = scene.without | HIDDEN_BY_WEATHER.get(weather, set())
     context = SceneryContext(geometry, place, scene.time, rng, without, place not in WITHOUT_SKY, _afloat(scene, place))
@@ -98,8 +97,7 @@ def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scene
     scenery = Scenery(colors.light, colors.rim)
     paint_sky(context, scenery, colors)
     BUILDERS[place](context, scenery, colors)
-    if place in LEVEL and any(_runs_on_rails(lead) for lead in scene.leads):
-        ways.lay_track(context, next(s for s in scenery.strips if s.depth == 1), colors)
+    _lay_track(context, scenery, colors, scene)
     if place in DUSTY_PLACES and weather in (Weather.CLEAR, Weather.WIND) and not context.afloat:
         scenery.dust = colors.near.mixed(colors.sky[-1], 0.35)
     if weather is Weather.FOG:
@@ -108,6 +106,17 @@ def build_scenery(scene: Scene, geometry: Geometry, rng: random.Random) -> Scene
     if "shadows" in without:
         scenery.shadow = 0.0
     return scenery
+
+
+def _shown_place(scene: Scene) -> str:
+    """The place whose builder draws the scene: a surface where nothing but small things is shown."""
+    return base_of(CLOSER.get(scene.place, scene.place) if _is_small(scene) else scene.place)
+
+
+def _lay_track(context: SceneryContext, scenery: Scenery, colors: Palette, scene: Scene) -> None:
+    """Lay a track where a train runs through a place that has none."""
+    if context.place in LEVEL and any(_runs_on_rails(lead) for lead in scene.leads):
+        ways.lay_track(context, next(s for s in scenery.strips if s.depth == 1), colors)
 
 
 def _runs_on_rails(lead: Lead) -> bool:

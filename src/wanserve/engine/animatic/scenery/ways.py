@@ -64,7 +64,6 @@ def _barrier(context: SceneryContext, scenery: Scenery, colors: Palette, foot: f
 
 def railway(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     """A track, a platform's roof behind it, hills."""
-    geo = context.geometry
     clouds(context, scenery, colors, 5)
     hills(context, scenery, colors, 0.1, 0.1, 0.05, colors.far)
     line = hills(context, scenery, colors, 0.28, 0.01, 0.03, colors.middle)

@@ -364,7 +364,9 @@ def _subject(name: str, entry: Mapping[str, Any]) -> Subject:
 def _normalised(text: str) -> str:
     """Convert to lower case and half-width letters, hyphens to spaces, and an emoji to its name."""
     folded = unicodedata.normalize("NFKC", text).lower().replace("-", " ").replace("\u2019", "'").replace("·", "")
-    return "".join(f" {unicodedata.name(c, ' ').lower().removesuffix(' face')}, " if _is_emoji(c) else c for c in folded)
+    return "".join(
+        f" {unicodedata.name(c, ' ').lower().removesuffix(' face')}, " if _is_emoji(c) else c for c in folded
+    )
 
 
 def _is_emoji(char: str) -> bool:
