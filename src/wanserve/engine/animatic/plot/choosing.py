@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from wanserve.engine.animatic.plot.leads import COUNTS, INSTRUMENTS, make_lead
 from wanserve.engine.animatic.plot.mentions import Findings, Kind, Mention
 from wanserve.engine.animatic.plot.relations import (
+    LIGHTS,
     MAX_LEADS,
     face_each_other,
     related,
@@ -121,7 +122,10 @@ def _by_sentence(findings: Findings) -> Iterator[tuple[int, list[Mention]]]:
 
 def _mains(here: list[Mention]) -> list[Mention]:
     """What a sentence is about: its main mentions, each once."""
-    mains = _merged([m for m in here if m.main and not _is_place_only(m, here)] or _shown(here))
+    mains = [m for m in here if m.main and not _is_place_only(m, here)]
+    # "A bicycle stands by the road, the sun casts shadows."
+    mains = [m for m in mains if not (m.definite and m.name in LIGHTS)] or mains
+    mains = _merged(mains or _shown(here))
     return _of_first_clause(mains) if mains else []
 
 

@@ -14,6 +14,12 @@ from wanserve.engine.animatic.words.lexicon import Lexicon, Token
 
 FINITE = frozenset({"s", "ed"})
 POSSESSED = frozenset({Kind.PART, Kind.CLOTHES})
+DRESSED_UP = frozenset({
+    "student", "astronaut", "chef", "detective", "knight", "pirate", "king", "queen", "samurai", "ninja", "wizard",
+    "princess", "superhero", "warrior", "scientist", "teacher", "doctor", "cowboy",
+})  # fmt: skip
+"""The roles that animals have in stories: a panda student."""
+
 PLAIN_PLACES = frozenset({"park", "garden"})
 """Places whose words follow that of another one: a market square, a temple courtyard."""
 
@@ -72,7 +78,7 @@ class Phrase:
         if not self.nouns:
             return self._unknown(sentence, nameable=nameable)
         said.color = said.color or self._told_before("colors")
-        mention = make_mention(lexicon, self.nouns[-1], said, sentence)
+        mention = make_mention(lexicon, self._head(lexicon), said, sentence)
         mention = self._owner(lexicon, mention, sentence) or mention
         if said.of_animal and mention.wearable:
             mention.kind = Kind.PART
@@ -80,6 +86,12 @@ class Phrase:
         if before and (not mention.place or mention.place in PLAIN_PLACES):
             mention.place = before
         return mention
+
+    def _head(self, lexicon: Lexicon) -> Token:
+        """The noun that the phrase is about: the last one, but a panda that is dressed up is a panda."""
+        last = self.nouns[-1]
+        animals = (t for t in self.nouns[:-1] if t.is_any("subjects") and lexicon.subjects[t.name("subjects")].animate)
+        return next(animals, last) if last.name("roles") in DRESSED_UP else last
 
     def _unknown(self, sentence: int, *, nameable: bool) -> Mention | None:
         """The noun without a picture that the phrase ends with; None where it is not a noun phrase at all."""

@@ -82,15 +82,26 @@ def relation_of(lexicon: Lexicon, mention: Mention) -> Relation:
     """How a mention stands to its owner; NONE where it is not drawn beside it."""
     if mention.wearable and mention.link in ("wear", "in", "with", "and"):
         return Relation.NONE
-    if (
-        is_held(lexicon, mention)
-        or _is_far_below(lexicon, mention)
-        or (mention.link in ("under", "in") and mention.name in LIGHTS)
-    ):
+    if is_held(lexicon, mention) or _is_around(lexicon, mention):
         return Relation.NONE
     if mention.link in OBJECT_RELATIONS:
         return OBJECT_RELATIONS[mention.link]
     return Relation(mention.link) if mention.link in set(Relation) else Relation.NONE
+
+
+def _is_around(lexicon: Lexicon, mention: Mention) -> bool:
+    """Whether it is part of the surroundings or of its owner: what is far below, the sun, a pizza's toppings."""
+    shines = mention.name in LIGHTS and (mention.definite or mention.link in ("under", "in"))
+    return shines or _is_far_below(lexicon, mention) or _is_topping(lexicon, mention)
+
+
+def _is_topping(lexicon: Lexicon, mention: Mention) -> bool:
+    """Whether it is several small things that come with a small one: a pizza with mushrooms."""
+    owner = root(mention)
+    if owner is None or mention.link != "with" or mention.count < 2:
+        return False
+    both = [lexicon.subjects.get(m.name) for m in (owner, mention)]
+    return all(each is not None and each.small for each in both)
 
 
 def _is_far_below(lexicon: Lexicon, mention: Mention) -> bool:
