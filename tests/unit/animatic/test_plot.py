@@ -140,6 +140,9 @@ def test_a_motion_belongs_to_the_subject_before_it(prompt: str, said: list[tuple
         ("一个穿着红色裙子的女孩", "red"),
         ("a man wearing a black coat and a white hat", "black"),
         ("a black cat", "black"),
+        ("一只黑色的猫", "black"),
+        ("一个红绿灯", ""),
+        ("一个橙子", ""),
         ("a cat on a red sofa", ""),
     ],
 )
@@ -401,6 +404,7 @@ def test_clothes_are_read_by_their_longest_word() -> None:
         ("a cat and the moon", ["cat"]),
         ("a round pizza with mushrooms and onions", ["pizza"]),
         ("a panda student in a classroom", ["panda"]),
+        ("a cat works as a lifeguard at a pool", ["cat"]),
         ("a horse rider", ["jockey"]),
         ("🐱🚗", ["cat", "car"]),
         ("fireworks over the city", ["fireworks"]),

@@ -92,11 +92,21 @@ def _activity(lexicon: Lexicon, person: Person | None, verbs: list[Verb]) -> str
 
 
 def _named_color(lexicon: Lexicon, mention: Mention) -> str:
-    """The colour in the name itself: of a black cat, of a 白马."""
-    first, _, rest = mention.word.partition(" ")
-    if not rest and is_chinese(mention.word) and len(mention.word) > 1:
-        first, rest = mention.word[0], mention.word[1:]
-    return lexicon.words.get(first, {}).get("colors", "") if rest else ""
+    """The colour in the name itself: of a black cat, of a 白马.
+
+    What follows the colour must be a word, and no other colour: 红绿灯, a traffic light, is not red.
+    """
+    word = mention.word
+    first, _, rest = word.partition(" ")
+    splits = [(first, rest)]
+    if is_chinese(word):
+        splits = [(word[:end], word[end:].removeprefix("的")) for end in range(1, min(4, len(word)))]
+    named = [(_color_of(lexicon, color), rest) for color, rest in splits if rest in lexicon.words]
+    return next((color for color, rest in named if color and not _color_of(lexicon, rest[:1])), "")
+
+
+def _color_of(lexicon: Lexicon, word: str) -> str:
+    return lexicon.words.get(word, {}).get("colors", "")
 
 
 def _person(lexicon: Lexicon, findings: Findings, mention: Mention) -> Person | None:

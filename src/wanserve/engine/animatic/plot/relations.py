@@ -45,6 +45,9 @@ PERCHES = frozenset({Relation.ON, Relation.USING, Relation.IN, Relation.UNDER})
 
 SEATS = frozenset({"chair", "sofa", "bench", "armchair", "stool", "seat", "throne", "bed", "swing", "rocking horse"})
 
+PLAYED = frozenset({"guitar", "violin", "piano", "drums", "flute", "trumpet"})
+"""What hands do to an instrument."""
+
 LIGHTS = frozenset({"sun", "moon", "crescent moon", "star", "cloud", "rainbow"})
 """What everything is under, without being drawn beside it: "under the afternoon sun"."""
 
@@ -225,8 +228,8 @@ def _let_fly(leads: list[Lead], at: int) -> None:
 
 
 def _take_up(lexicon: Lexicon, leads: list[Lead], at: int, mention: Mention) -> None:
-    """Make a lead of what an animal or a toy does with its hands, that only the verb names: a dog at the drums."""
-    prop = next((v.prop for v in mention.verbs if v.human and v.prop and v.object != "ride"), "")
+    """Make a lead of the instrument of an animal or a toy that only the verb names: a dog at the drums."""
+    prop = next((v.prop for v in mention.verbs if v.human and v.action in PLAYED), "")
     used = lexicon.subjects.get(prop)
     if used is not None and mention.kind is Kind.THING and not leads[at].relation and len(leads) < MAX_LEADS:
         leads[at] = replace(leads[at], relation=Relation.USING, to=len(leads))
