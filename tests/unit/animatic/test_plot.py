@@ -109,7 +109,10 @@ def test_subjects_are_counted(prompt: str, counts: list[int]) -> None:
         ("a goldfish", [("tropical fish", "swim", "")]),
         ("a cat does not run", [("cat", "stand", "")]),
         ("a man wearing a blue suit walking from right to left", [("man", "walk", "left")]),
-        ("a rider pedals up a steep pass, from right to left", [("jockey", "ride", "left"), ("bicycle", "run", "")]),
+        (
+            "a rider pedals up a steep pass, from right to left",
+            [("jockey", "ride", "left"), ("bicycle", "run", "left")],
+        ),
         ("a yellow bulldozer pushes a heap of earth to the left", [("bulldozer", "run", "left")]),
         ("huskies run. The runners hiss, and they all move from right to left.", [("dog", "run", "left")]),
         ("a black cat walks. The cat stops, and goes on to the left.", [("black cat", "walk", "left")]),

@@ -80,6 +80,25 @@ def test_the_chaser_is_behind_the_chased_and_both_run(side: str, way: int) -> No
     assert {dog.motion, cat.motion} == {Motion.RUN}
 
 
+@pytest.mark.parametrize(("side", "way"), [("left", -1), ("right", 1)])
+@pytest.mark.parametrize(
+    "prompt", ["a girl rides a horse to the {}", "a boy is skateboarding to the {}", "a man in a boat sails to the {}"]
+)
+def test_who_is_carried_goes_where_it_is_told_and_so_does_the_carrier(prompt: str, side: str, way: int) -> None:
+    actors = staged(prompt.format(side))
+    assert {a.facing for a in actors} == {way}
+    assert [a.velocity * way > 0 for a in actors if a.base is None] == [True]
+
+
+@pytest.mark.parametrize(("verb", "ahead"), [("pushes", 1), ("pulls", -1)])
+@pytest.mark.parametrize(("side", "way"), [("left", -1), ("right", 1)])
+def test_what_is_pushed_or_pulled_goes_along(verb: str, ahead: int, side: str, way: int) -> None:
+    cart, woman = sorted(staged(f"a woman {verb} a shopping cart to the {side}"), key=lambda a: a.person is not None)
+    assert cart.velocity == woman.velocity
+    assert woman.velocity * way > 0
+    assert (cart.x - woman.x) * way * ahead > 0
+
+
 def test_those_who_meet_look_at_each_other() -> None:
     first, second = sorted(staged("a cat meeting a dog"), key=lambda a: a.x)
     assert (first.facing, second.facing) == (1, -1)

@@ -67,6 +67,8 @@ def turned_to_each_other(actors: list[Actor], scene: Scene) -> list[Actor]:
             continue
         if lead.relation in (Relation.CHASING, Relation.FOLLOWING):
             turned[other] = _along(turned[other], actor)
+        elif lead.relation in (Relation.PUSHING, Relation.PULLING):
+            turned = [_moved(a, actor) if a.lead == lead.to else a for a in turned]
         elif lead.relation in (Relation.MEETING, Relation.USING) or lead.action in ("hug", "kiss", "talk"):
             meets = lead.relation is Relation.MEETING
             way = 1 if turned[other].x > actor.x else -1
@@ -82,6 +84,12 @@ def _related_to(actor: Actor, actors: list[Actor], lead: Lead) -> int | None:
     if lead.to is None or actor.base is not None or lead.to == actor.lead:
         return None
     return next((k for k, a in enumerate(actors) if a.lead == lead.to), None)
+
+
+def _moved(other: Actor, mover: Actor) -> Actor:
+    """What is pushed or pulled: it goes as fast as who moves it, and its wheels turn."""
+    rolls = other.subject.rig in VEHICLES and other.motion is Motion.STAND
+    return replace(other, facing=mover.facing, velocity=mover.velocity, motion=Motion.RUN if rolls else other.motion)
 
 
 def _coming(other: Actor, way: int, first: Actor) -> Actor:

@@ -111,6 +111,7 @@ class Relation(StrEnum):
     FOLLOWING = "following"
     MEETING = "meeting"
     PUSHING = "pushing"
+    PULLING = "pulling"
     USING = "using"
 
 

@@ -144,6 +144,8 @@ def _in_order(stands: list[Stand], scene: Scene) -> list[Stand]:
         way = ways.get(lead.relation, 0)
         if lead.relation in (Relation.CHASING, Relation.FOLLOWING, Relation.PUSHING):
             way = -(lead.way[0] or other.lead.way[0] or each.members[0].facing)
+        if lead.relation is Relation.PULLING:
+            way = lead.way[0] or each.members[0].facing
         if way:
             ordered.remove(each)
             ordered.insert(ordered.index(other) + (1 if way > 0 else 0), each)

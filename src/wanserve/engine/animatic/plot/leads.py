@@ -208,7 +208,7 @@ def _possible(motion: Motion, subject: Subject, person: bool) -> Motion:
     if not subject.animate and motion in AT_REST:
         return Motion.STAND
     if subject.rig in VEHICLES and motion is Motion.WALK:
-        return Motion.RUN
+        return OWN_MOTION.get(subject.rig, Motion.RUN)
     instead = {
         Motion.KNEEL: Motion.SIT, Motion.SQUAT: Motion.SIT, Motion.CRAWL: Motion.WALK, Motion.ROW: Motion.SWIM,
         Motion.SKATE: Motion.RUN, Motion.RIDE: Motion.RUN,

@@ -28,6 +28,7 @@ OBJECT_RELATIONS = {
     "follow": Relation.FOLLOWING,
     "meet": Relation.MEETING,
     "push": Relation.PUSHING,
+    "pull": Relation.PULLING,
     "use": Relation.USING,
     "beside": Relation.BESIDE,
     "play": Relation.BESIDE,
@@ -137,9 +138,19 @@ def related(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> list[L
         if not leads[at].relation:
             for each in _unrelated(leads, (at, *_joined(taken, at))):
                 leads[each] = _settled(replace(leads[each], relation=relation, to=index), leads[index])
+                leads[index] = _carrying(leads[index], leads[each])
         elif relation in INVERSE:
             leads[index] = replace(leads[index], relation=INVERSE[relation], to=at)
     return leads
+
+
+def _carrying(carrier: Lead, carried: Lead) -> Lead:
+    """The carrier, which goes where those whom it carries are said to go."""
+    still = carrier.way == (0, 0) and carrier.subject.mobile and carried.way != (0, 0)
+    if not still or carried.relation not in (Relation.RIDING, Relation.ON, Relation.IN, Relation.ABOVE):
+        return carrier
+    moves = OWN_MOTION.get(carrier.subject.rig, Motion.RUN)
+    return replace(carrier, way=carried.way, motion=moves if carrier.motion is Motion.STAND else carrier.motion)
 
 
 def _unrelated(leads: list[Lead], among: tuple[int, ...]) -> list[int]:
@@ -180,7 +191,8 @@ def _settled_motion(lead: Lead, other: Lead) -> Motion:
     """The motion that a lead's relation to another brings along, or else its own."""
     if _is_seated(lead, other):
         return Motion.SIT
-    if _perches(lead):
+    if _perches(lead) or (lead.motion is Motion.SPIN and lead.relation in (Relation.ON, Relation.RIDING)):
+        # Who rolls along on a skateboard does not turn over.
         return Motion.STAND
     if _mounts(lead):
         return Motion.RIDE
@@ -215,7 +227,7 @@ def with_vehicles(lexicon: Lexicon, leads: list[Lead], taken: list[Mention]) -> 
             continue
         ridden = Lead(vehicle, motion=OWN_MOTION.get(vehicle.rig, Motion.RUN))
         leads[at] = _settled(replace(leads[at], relation=Relation.RIDING, to=len(leads)), ridden)
-        leads.append(ridden)
+        leads.append(_carrying(ridden, leads[at]))
     return tuple(leads)
 
 
