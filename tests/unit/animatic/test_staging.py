@@ -99,6 +99,18 @@ def test_what_is_pushed_or_pulled_goes_along(verb: str, ahead: int, side: str, w
     assert (cart.x - woman.x) * way * ahead > 0
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    ["a man gives a flower to a woman", "a man gives the woman a flower", "一个男人把花递给女人", "男人递给女人一朵花"],
+)
+def test_what_is_given_changes_hands(prompt: str) -> None:
+    man, woman = sorted(staged(prompt), key=lambda a: a.person.who if a.person else "")
+    assert [a.holds.name for a in (man, woman) if a.holds] == ["flower", "flower"]
+    assert man.held[1] == woman.held[0] == 0.5
+    assert man.facing == -woman.facing
+    assert (woman.x - man.x) * man.facing > 0
+
+
 def test_those_who_meet_look_at_each_other() -> None:
     first, second = sorted(staged("a cat meeting a dog"), key=lambda a: a.x)
     assert (first.facing, second.facing) == (1, -1)

@@ -29,6 +29,9 @@ OF_THE_BODY = STEPPING | {
 """The motions that a person's own joints show; of the pose they need only the place and the steps."""
 
 
+ALWAYS = (0.0, math.inf)
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """One subject in the clip: its height, its first x, and its offset in periodic motions (`phase`, 0 to 1).
@@ -59,6 +62,8 @@ class Actor:
     person: Person | None = None
     action: str = ""
     holds: Subject | None = None
+    held: tuple[float, float] = ALWAYS
+    """From when to when it has in the hand what it holds, as fractions of the clip."""
     art: str = ""
     look: int = 0
     """Which of many looks a person has: the seed of it."""

@@ -1,11 +1,15 @@
 """Puts what is carried on its carriers: riders on horses, cats on chairs, boys into boats. Pure."""
 
+import math
 from dataclasses import dataclass, replace
 
 from wanserve.engine.animatic.actor import Actor
 from wanserve.engine.animatic.art import ArtPack
 from wanserve.engine.animatic.scene import VEHICLES, Lead, Motion, Relation, Rig, Scene
 from wanserve.engine.animatic.sizes import extent
+
+HANDED = 0.5
+"""When a thing that is given changes hands, as a fraction of the clip."""
 
 CARRIED = frozenset({Relation.ON, Relation.RIDING, Relation.IN, Relation.ABOVE, Relation.UNDER})
 
@@ -90,6 +94,25 @@ def _fitted(member: Actor, tall: float, relation: Relation) -> Actor:
     if apart or member.size <= 0.9 * tall or member.subject.animate:
         return member
     return replace(member, size=max(0.5 * member.size, 0.9 * tall))
+
+
+def hand_over(actors: list[Actor], scene: Scene) -> list[Actor]:
+    """Let the first who gets something have it in the second half of the clip, and who gives it before."""
+    handed = list(actors)
+    for i, giver in enumerate(handed):
+        lead = scene.leads[giver.lead]
+        getter = next((k for k, a in enumerate(handed) if a.lead == lead.to), None)
+        if (
+            lead.relation is not Relation.GIVING
+            or giver.holds is None
+            or getter is None
+            or handed[getter].person is None
+        ):
+            continue
+        gets = handed[getter]
+        handed[i] = replace(giver, held=(-1.0, HANDED))
+        handed[getter] = replace(gets, holds=giver.holds, action=gets.action or "hold", held=(HANDED, math.inf))
+    return handed
 
 
 def _one_each(each: Stand, at: int, actors: list[Actor]) -> bool:

@@ -4,7 +4,7 @@ import math
 import random
 from typing import Protocol
 
-from wanserve.engine.animatic.actor import Actor, MotionContext, Pose
+from wanserve.engine.animatic.actor import ALWAYS, Actor, MotionContext, Pose
 from wanserve.engine.animatic.art import Art, ArtPack
 from wanserve.engine.animatic.canvas import Canvas
 from wanserve.engine.animatic.color import BLACK, rgb
@@ -21,6 +21,10 @@ SEEN_FROM_THE_SIDE = frozenset(
 
 
 ALOFT = frozenset({Motion.FLY, Motion.JUMP, Motion.FALL, Motion.FLOAT})
+
+
+HANDING = 0.06
+"""How long a thing takes from hand to hand, as a fraction of the clip."""
 
 
 class Drawn(Protocol):
@@ -41,7 +45,7 @@ class PersonPuppet:
         look = choose_look(actor.person.who, actor.person.outfit, rng, clothes, hair)
         held = pack[actor.holds.art] if actor.holds and actor.holds.art in pack else None
         held_height = min(0.7, actor.holds.metres / 1.5) if actor.holds else 0.0
-        side = actor.motion in SEEN_FROM_THE_SIDE
+        side = actor.motion in SEEN_FROM_THE_SIDE or actor.held != ALWAYS
         self.actor = actor
         self.person = Person(
             canvas, look, actor.size, actor.motion.value, actor.action, "side" if side else "front", actor.facing,
@@ -52,6 +56,10 @@ class PersonPuppet:
     def draw(self, pose: Pose, context: MotionContext, t: float) -> None:
         """Move all parts to the pose."""
         self.person.draw(pose, context.ground + self.actor.row, t)
+        begins, ends = self.actor.held
+        if (begins, ends) != ALWAYS:
+            share = t / context.seconds
+            self.person.fade_held(min(share - begins, ends - share) / HANDING + 0.5)
 
 
 def draw_cast(

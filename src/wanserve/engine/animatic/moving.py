@@ -57,6 +57,10 @@ def cross(actors: list[Actor], follow: float, seconds: float, width: int) -> lis
     return crossing
 
 
+FACING = frozenset({Relation.MEETING, Relation.USING, Relation.GIVING})
+"""The relations in which the first turns to the other."""
+
+
 def turned_to_each_other(actors: list[Actor], scene: Scene) -> list[Actor]:
     """Turn those to each other that meet or talk, and all that chase or follow into one direction."""
     turned = list(actors)
@@ -69,14 +73,17 @@ def turned_to_each_other(actors: list[Actor], scene: Scene) -> list[Actor]:
             turned[other] = _along(turned[other], actor)
         elif lead.relation in (Relation.PUSHING, Relation.PULLING):
             turned = [_moved(a, actor) if a.lead == lead.to else a for a in turned]
-        elif lead.relation in (Relation.MEETING, Relation.USING) or lead.action in ("hug", "kiss", "talk"):
-            meets = lead.relation is Relation.MEETING
-            way = 1 if turned[other].x > actor.x else -1
-            until = 0.6 if meets else actor.until
-            turned[i] = replace(actor, facing=way, velocity=abs(actor.velocity) * way, until=until)
-            if meets or turned[other].subject.animate:
-                turned[other] = _coming(turned[other], -way, turned[i])
+        elif lead.relation in FACING or lead.action in ("hug", "kiss", "talk"):
+            turned[i], turned[other] = _face_to_face(actor, turned[other], meets=lead.relation is Relation.MEETING)
     return turned
+
+
+def _face_to_face(first: Actor, other: Actor, *, meets: bool) -> tuple[Actor, Actor]:
+    """Two that look at each other; those who meet walk up to each other."""
+    way = 1 if other.x > first.x else -1
+    until = 0.6 if meets else first.until
+    first = replace(first, facing=way, velocity=abs(first.velocity) * way, until=until)
+    return first, _coming(other, -way, first) if meets or other.subject.animate else other
 
 
 def _related_to(actor: Actor, actors: list[Actor], lead: Lead) -> int | None:

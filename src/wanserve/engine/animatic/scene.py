@@ -112,6 +112,7 @@ class Relation(StrEnum):
     MEETING = "meeting"
     PUSHING = "pushing"
     PULLING = "pulling"
+    GIVING = "giving"
     USING = "using"
 
 

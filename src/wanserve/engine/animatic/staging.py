@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from wanserve.engine.animatic.actor import Actor
 from wanserve.engine.animatic.art import ArtPack
-from wanserve.engine.animatic.carrying import Stand, carriers_of, carry
+from wanserve.engine.animatic.carrying import Stand, carriers_of, carry, hand_over
 from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.moving import in_motion, turned_to_each_other
 from wanserve.engine.animatic.scene import (
@@ -64,7 +64,7 @@ def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random
         placed[each.index] = len(actors)
         actors += _members(each, row, len(ordered), scene, scenery, geometry, rng, pack)
     carry(stands, carriers, placed, actors, pack)
-    return turned_to_each_other(in_motion(actors, scene, geometry), scene)
+    return turned_to_each_other(in_motion(hand_over(actors, scene), scene, geometry), scene)
 
 
 DRESSED_ALIKE = (("bride", "groom"), ("gown", "suit"), ("dress", "shirt"))
@@ -136,21 +136,24 @@ def _in_order(stands: list[Stand], scene: Scene) -> list[Stand]:
     """The stands from left to right: as the prompt says, else in its order."""
     ordered = list(stands)
     for each in stands:
-        lead = each.lead
-        other = next((s for s in stands if s.index == lead.to), None)
+        other = next((s for s in stands if s.index == each.lead.to), None)
         if other is None:
             continue
-        ways = {Relation.LEFT_OF: -1, Relation.RIGHT_OF: 1}
-        way = ways.get(lead.relation, 0)
-        if lead.relation in (Relation.CHASING, Relation.FOLLOWING, Relation.PUSHING):
-            way = -(lead.way[0] or other.lead.way[0] or each.members[0].facing)
-        if lead.relation is Relation.PULLING:
-            way = lead.way[0] or each.members[0].facing
+        way = _side_of(each, other)
         if way:
             ordered.remove(each)
             ordered.insert(ordered.index(other) + (1 if way > 0 else 0), each)
     rank = {"left": -1, "right": 1}
     return sorted(ordered, key=lambda s: rank.get(s.lead.side, 0))
+
+
+def _side_of(each: Stand, other: Stand) -> int:
+    """On which side of the other this one stands: -1 left, 1 right, 0 where that is open."""
+    relation = each.lead.relation
+    ahead = each.lead.way[0] or other.lead.way[0] or each.members[0].facing
+    if relation in (Relation.CHASING, Relation.FOLLOWING, Relation.PUSHING):
+        return -ahead
+    return {Relation.LEFT_OF: -1, Relation.RIGHT_OF: 1, Relation.PULLING: ahead}.get(relation, 0)
 
 
 def _fit(stands: list[Stand], geometry: Geometry) -> float:

@@ -99,6 +99,7 @@ class Person:
         self.reach = extent(stance)[0]
         self.sprites: list[Sprite] = []
         self.mouths: tuple[Part, Part]
+        self.held: Part | None = None
         self.lap = trunks.lap_length(self.trunk, sits=self._knees_first(bent=True))
         self._add_body(held, light)
 
@@ -114,6 +115,12 @@ class Person:
         smile.show(j.mouth < 0.12)
         opened.show(j.mouth >= 0.12)
         self._draw_shadow(pose, ground, moment.figure)
+
+    def fade_held(self, alpha: float) -> None:
+        """Set the opacity of what is in the hand."""
+        if self.held is not None:
+            # ThorVG never shows a picture whose opacity was 0 at first.
+            self.held.fade(max(alpha, 1 / 255))
 
     def _body(self, pose: Pose) -> Affine:
         """The transform from the figure's units to the screen."""
@@ -256,7 +263,7 @@ class Person:
 
     def _add_held(self, held: Art, light: Light) -> None:
         fit = held.fit()
-        part = self.canvas.add_art(held.lit(light, mirrored=False))
+        self.held = part = self.canvas.add_art(held.lit(light, mirrored=False))
         self.sprites.append(Sprite(part, lambda m: fit.then(self._grip(m.figure))))
 
     def _grip(self, figure: Figure) -> Affine:

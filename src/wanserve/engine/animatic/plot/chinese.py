@@ -10,6 +10,7 @@ from wanserve.engine.animatic.plot.chinese_clauses import (
     AT,
     EXISTS,
     MEASURE_WORDS,
+    OBJECT,
     OF,
     POSTPOSITIONS,
     flavor_follows,
@@ -130,6 +131,8 @@ class ChineseReader:
         elif token.is_any("conjunction"):
             if self.last is not None:
                 self.link, self.owner, self.verb = "and", self.last, None
+        elif token.text in OBJECT and not self.open:
+            self._hold_next()
         elif token.text in MEASURE_WORDS:
             self.open = True
         elif token.is_any("determiner"):
@@ -139,6 +142,11 @@ class ChineseReader:
         else:
             return False
         return True
+
+    def _hold_next(self) -> None:
+        """Take a 把: the next noun is what the subject handles."""
+        if self.subject is not None:
+            self.link, self.owner, self.verb = "hold", self.subject, None
 
     def _take_attribute(self, token: Token) -> None:
         """Take a number, colour, size or age, or a word that is not known."""

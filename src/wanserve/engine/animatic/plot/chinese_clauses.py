@@ -10,6 +10,9 @@ from wanserve.engine.animatic.words.lexicon import Token
 OF = "的"
 """The particle between a description and the noun that it describes."""
 
+OBJECT = frozenset({"把", "将"})
+"""What stands before an object that comes before its verb."""
+
 AT = frozenset({"在", "于", "位于", "正在", "沿着", "沿", "从"})
 """The words after which a location comes."""
 

@@ -7,6 +7,7 @@ of later sentences are background and stay out.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from wanserve.engine.animatic.plot.giving import hand_over
 from wanserve.engine.animatic.plot.leads import COUNTS, INSTRUMENTS, make_lead
 from wanserve.engine.animatic.plot.mentions import Findings, Kind, Mention
 from wanserve.engine.animatic.plot.relations import (
@@ -27,6 +28,7 @@ STAND_IN = Lead(Subject("paper star", "star", Rig.FLOAT, 1.0, "meadow", Medium.A
 DRAWN_BESIDE = frozenset({"left of", "right of", "with", "beside"})
 """The links of a thing that is a place too, by which it is drawn beside its owner: "on the bridge" is only the place."""
 
+SEXES = frozenset({"man", "woman", "boy", "girl"})
 GENERIC_PEOPLE = frozenset({"person", "man", "woman", "people", "figure", "boy", "girl", "child"})
 
 
@@ -56,6 +58,7 @@ def choose_leads(lexicon: Lexicon, findings: Findings, without: set[str]) -> Cas
     cast = Cast(scenic=any(findings.names.get(t) for t in ("times", "weathers")))
     _become_people(findings)
     _become_music(lexicon, findings)
+    hand_over(findings)
     chosen = _chosen(lexicon, findings, cast)
     _learn_later(findings, chosen, cast)
     kept = [m for m in chosen if not _is_excluded(m, without)]
@@ -182,7 +185,8 @@ def _is_another(first: Mention, again: Mention) -> bool:
 
 def _may_be_renamed(first: Mention, again: Mention) -> bool:
     """Whether two different nouns can name one person: "a chef … the man", "a couple … the dancers"."""
-    return again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE or first.name in COUNTS
+    two = first.name != again.name and {first.name, again.name} <= SEXES
+    return not two and (again.name in GENERIC_PEOPLE or first.name in GENERIC_PEOPLE or first.name in COUNTS)
 
 
 def _same_kind(first: Mention, again: Mention) -> bool:

@@ -29,6 +29,7 @@ OBJECT_RELATIONS = {
     "meet": Relation.MEETING,
     "push": Relation.PUSHING,
     "pull": Relation.PULLING,
+    "give": Relation.GIVING,
     "use": Relation.USING,
     "beside": Relation.BESIDE,
     "play": Relation.BESIDE,
