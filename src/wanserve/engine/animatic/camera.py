@@ -17,6 +17,9 @@ TILT = 0.2
 ZOOM = 1.3
 """How much closer the camera comes in a zoom."""
 
+LARGEST = 2_300_000
+"""How many pixels the canvas of a zoom has at most, unless the video has more: its layers take most of the memory."""
+
 SHAKE = 0.02
 """How far a shaking camera moves, as a fraction of the frame's height."""
 
@@ -53,7 +56,8 @@ class Camera:
     def canvas(self) -> tuple[int, int]:
         """The width and height of the canvas that the camera's move needs."""
         if self.move in ZOOMS:
-            return _even(self.width * ZOOM), _even(self.height * ZOOM)
+            larger = min(ZOOM, max(1.0, math.sqrt(LARGEST / (self.width * self.height))))
+            return _even(self.width * larger), _even(self.height * larger)
         if self.move in TILTS:
             return self.width, self.height + _even(self.height * TILT)
         if self.move is CameraMove.SHAKE:

@@ -8,6 +8,7 @@ from wanserve.domain.ports import Clip, Report
 from wanserve.engine.animatic.art import ArtPack, load_pack
 from wanserve.engine.animatic.canvas import Painter
 from wanserve.engine.animatic.clip_renderer import ClipRenderer
+from wanserve.engine.animatic.memory import give_back
 from wanserve.engine.animatic.plot.plot import read_scene
 from wanserve.engine.animatic.scene import Scene
 from wanserve.engine.animatic.words.lexicon import Lexicon, load_lexicon
@@ -45,6 +46,7 @@ class AnimaticEngine:
 
         Raises SetupError before `load`.
         """
+        give_back()
         if self._painter is None or self._pack is None:
             raise SetupError("the animatic engine was asked to draw before it was loaded")
         renderer = ClipRenderer(self._painter, self._pack, scene, generation, hidden)
