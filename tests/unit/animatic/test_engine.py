@@ -1,6 +1,7 @@
 """The engine as the worker uses it: the frames' shape and content, and the same bytes for the same seed."""
 
 import ast
+import gc
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +19,7 @@ from wanserve.domain.ports import Engine
 from wanserve.domain.progress import Progress, Stage
 from wanserve.engine import animatic
 from wanserve.engine.animatic.engine import AnimaticEngine
+from wanserve.engine.animatic.people.person import Person
 from wanserve.engine.animatic.scenery.places import BUILDERS
 from wanserve.engine.animatic.words.lexicon import load_lexicon
 
@@ -50,6 +52,20 @@ def test_frames_have_the_asked_shape_and_number(engine: AnimaticEngine, size: tu
         assert (frame.shape, frame.format, frame.c_contiguous) == ((height, width, 4), "B", True)
         count += 1
     assert count == 5
+
+
+def test_a_clip_is_freed_before_the_next_one_is_drawn(engine: AnimaticEngine) -> None:
+    """People are drawn of parts that refer to each other: without the collector's help they would stay."""
+
+    def people() -> int:
+        return sum(isinstance(each, Person) for each in gc.get_objects())
+
+    for _ in engine.generate(asked("three girls walking"), lambda done: None).frames:
+        pass
+    assert people() > 0
+    clip = engine.generate(asked("a cat"), lambda done: None)
+    assert people() == 0
+    list(clip.frames)
 
 
 def test_progress_is_reported_at_each_frame_and_at_the_end(engine: AnimaticEngine) -> None:

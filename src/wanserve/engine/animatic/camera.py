@@ -17,7 +17,7 @@ TILT = 0.2
 ZOOM = 1.3
 """How much closer the camera comes in a zoom."""
 
-LARGEST = 2_300_000
+LARGEST = 2_000_000
 """How many pixels the canvas of a zoom has at most, unless the video has more: its layers take most of the memory."""
 
 SHAKE = 0.02
