@@ -27,6 +27,14 @@ from wanserve.worker.supervisor import Supervisor
 
 CLIP = Generation("wan2.2-t2v-plus", "A kitten running in the moonlight", "", 1920, 1080, frames=150, fps=30, seed=7)
 SMALL = replace(CLIP, width=640, height=480)
+VARIED = (
+    "a cat, zoom in",
+    "three girls walking on the street at night in the rain",
+    "a lighthouse in the mountains, the camera zooms out",
+    "a panda eats bamboo in the forest, tilt up",
+)
+"""What the child makes too before its memory is read: clips whose layers are of other sizes."""
+
 ROUNDS = 3
 END_SECONDS = 120.0
 KEPT = 15
@@ -42,6 +50,8 @@ def run(folder: Path) -> Result:
         _finished(child)
         large = [_make(child, CLIP, attempt) for attempt in range(1, ROUNDS + 1)]
         small = [_make(child, SMALL, attempt) for attempt in range(ROUNDS + 1, 2 * ROUNDS + 1)]
+        for number, prompt in enumerate(VARIED, 2 * ROUNDS + 1):
+            _make(child, replace(CLIP, prompt=prompt, frames=45), number)
         assert child.pid, "the child is there until it is closed"
         peak = memory_mb(child.pid, "VmHWM")
     finally:

@@ -56,8 +56,8 @@ def write(
     """Encode the clip's frames, taken one by one, into an MP4 file at `path`. An existing file is replaced.
 
     The clip must have exactly `generation.frames` frames of the generation's size, or of `clip.size`, or of any size
-    where `clip.scaled` is set, which are scaled to it. Each frame gets the watermark where `generation.watermark` is set. Of `tags`, those named in `TAGS` are
-    written. Raises MediaFailed where the number or size of the frames is wrong, or the file cannot be written. What the
+    where `clip.scaled` is set, which are scaled to it. Each frame gets the watermark where `generation.watermark` is
+    set. Of `tags`, those named in `TAGS` are written. Raises MediaFailed where the number or size of the frames is wrong, or the file cannot be written. What the
     iterator raises passes through unchanged. After any error there is no file at `path`.
     """
     with media_errors(f"cannot write {path.name}"):
@@ -199,13 +199,9 @@ class _Encoder:
     def _copy_frame(self, frame: Frame, channels: int) -> VideoFrame:
         """Copy the frame into FFmpeg's memory, the same memory for every frame of that size and format."""
         height, width, _ = frame.shape or ()
-        picture = self._picture
-        if picture is None or (picture.width, picture.height, picture.format.name) != (
-            width,
-            height,
-            _PIXELS[channels],
-        ):
-            picture = self._picture = VideoFrame(width, height, _PIXELS[channels])
+        asked, picture = (width, height, _PIXELS[channels]), self._picture
+        if picture is None or (picture.width, picture.height, picture.format.name) != asked:
+            picture = self._picture = VideoFrame(*asked)
         plane = picture.planes[0]
         source, target = frame.cast("B"), memoryview(plane)
         row_bytes, line_bytes = width * channels, plane.line_size

@@ -46,7 +46,6 @@ class AnimaticEngine:
 
         Raises SetupError before `load`.
         """
-        give_back()
         if self._painter is None or self._pack is None:
             raise SetupError("the animatic engine was asked to draw before it was loaded")
         renderer = ClipRenderer(self._painter, self._pack, scene, generation, hidden)
@@ -54,4 +53,5 @@ class AnimaticEngine:
         return Clip(renderer.frames(report), scene.notes, scaled=renderer.scaled, scene=told)
 
     def clean_up(self) -> None:
-        """See Engine. Nothing remains of a clip after its frames."""
+        """See Engine."""
+        give_back()

@@ -64,7 +64,8 @@ FACING = frozenset({Relation.MEETING, Relation.USING, Relation.GIVING})
 def turned_to_each_other(actors: list[Actor], scene: Scene) -> list[Actor]:
     """Turn those to each other that meet or talk, and all that chase or follow into one direction."""
     turned = list(actors)
-    for i, actor in enumerate(turned):
+    for i in range(len(turned)):
+        actor = turned[i]
         lead = scene.leads[actor.lead]
         other = _related_to(actor, turned, lead)
         if other is None:

@@ -7,7 +7,7 @@ from wanserve.engine.animatic.color import BLACK, WHITE, rgb
 from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, glow, vertical_gradient
 from wanserve.engine.animatic.scene import Time
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip
-from wanserve.engine.animatic.scenery.land import flowers, front_grass, grass, ground, hills, trees_on
+from wanserve.engine.animatic.scenery.land import floor, flowers, front_grass, grass, ground, hills, trees_on
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
 from wanserve.engine.animatic.scenery.wild import peaks
@@ -189,12 +189,7 @@ def _paving(context: SceneryContext, strip: ScrollingStrip, colors: Palette) -> 
     geo = context.geometry
     top = geo.ground - 0.06 * geo.unit
     stone = rgb("#cfc6b8").times(colors.stain)
-    strip.items.append(
-        FilledPath(
-            Path().rect(0, top, geo.period, geo.height - top),
-            vertical_gradient(top, geo.height, stone.mixed(WHITE, 0.15), stone.mixed(BLACK, 0.14)),
-        )
-    )
+    strip.items.append(floor(geo, top, stone.mixed(WHITE, 0.15), stone.mixed(BLACK, 0.14)))
     joints, y, tall, row = Path(), top, 0.03 * geo.unit, 0
     count = max(6, round(geo.period / (0.2 * geo.unit)))
     while y < geo.height:
@@ -210,12 +205,7 @@ def _asphalt(context: SceneryContext, strip: ScrollingStrip, colors: Palette) ->
     geo = context.geometry
     top = geo.ground - 0.065 * geo.unit
     tar = rgb("#6d7480").times(colors.stain)
-    strip.items.append(
-        FilledPath(
-            Path().rect(0, top, geo.period, geo.height - top),
-            vertical_gradient(top, geo.height, tar.mixed(WHITE, 0.1), tar.mixed(BLACK, 0.2)),
-        )
-    )
+    strip.items.append(floor(geo, top, tar.mixed(WHITE, 0.1), tar.mixed(BLACK, 0.2)))
     strip.items.append(
         FilledPath(
             Path().rect(0, geo.ground + 0.06 * geo.unit, geo.period, 0.014 * geo.unit),

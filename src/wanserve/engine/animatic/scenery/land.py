@@ -2,6 +2,7 @@
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color
 from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, vertical_gradient
+from wanserve.engine.animatic.geometry import Geometry
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip, height_at, tuft
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
@@ -21,6 +22,12 @@ def hills(
     strip.items.append(FilledPath(Path().ridge(line, geo.height), vertical_gradient(top, geo.ground, color, shade)))
     scenery.strips.append(strip)
     return line
+
+
+def floor(geometry: Geometry, top: float, far: Color, near: Color) -> FilledPath:
+    """Level ground from y = `top` down, from the colour far away to the one near by."""
+    path = Path().rect(0, top, geometry.period, geometry.height - top)
+    return FilledPath(path, vertical_gradient(top, geometry.height, far, near))
 
 
 def ground(context: SceneryContext, scenery: Scenery, colors: Palette) -> ScrollingStrip:

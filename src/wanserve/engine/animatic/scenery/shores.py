@@ -10,7 +10,7 @@ from wanserve.engine.animatic.scenery.elements import (
     ScrollingStrip,
     SwayingShape,
 )
-from wanserve.engine.animatic.scenery.land import flowers, front_grass, grass, ground, hills, trees_on
+from wanserve.engine.animatic.scenery.land import floor, flowers, front_grass, grass, ground, hills, trees_on
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
 from wanserve.engine.animatic.scenery.wild import peaks
@@ -186,12 +186,7 @@ def harbour(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     top = geo.ground - 0.06 * geo.unit
     stone = rgb("#b8afa2").times(colors.stain)
     quay = ScrollingStrip(1.0, top, float(geo.height), solid=top)
-    quay.items.append(
-        FilledPath(
-            Path().rect(0, top, geo.period, geo.height - top),
-            vertical_gradient(top, geo.height, stone.mixed(WHITE, 0.15), stone.mixed(BLACK, 0.15)),
-        )
-    )
+    quay.items.append(floor(geo, top, stone.mixed(WHITE, 0.15), stone.mixed(BLACK, 0.15)))
     joints = Path().rect(0, top, geo.period, 0.014 * geo.unit)
     for x in context.spread(max(6, round(geo.period / (0.22 * geo.unit))), 0.0):
         joints.rect(x, top, 0.004 * geo.unit, geo.height - top)
@@ -231,12 +226,7 @@ def pool(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     top = geo.ground - 0.055 * geo.unit
     edge = ScrollingStrip(1.0, top, float(geo.height), solid=top)
     tile = rgb("#f1ece2").times(colors.stain)
-    edge.items.append(
-        FilledPath(
-            Path().rect(0, top, geo.period, geo.height - top),
-            vertical_gradient(top, geo.height, tile, tile.mixed(BLACK, 0.12)),
-        )
-    )
+    edge.items.append(floor(geo, top, tile, tile.mixed(BLACK, 0.12)))
     joints = Path()
     count = max(8, round(geo.period / (0.13 * geo.unit)))
     for i in range(count):

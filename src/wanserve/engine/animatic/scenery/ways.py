@@ -4,7 +4,7 @@ from wanserve.engine.animatic.color import BLACK, WHITE, rgb
 from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, vertical_gradient
 from wanserve.engine.animatic.scenery.built import skyline
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip
-from wanserve.engine.animatic.scenery.land import grass, ground, hills, trees_on
+from wanserve.engine.animatic.scenery.land import floor, grass, ground, hills, trees_on
 from wanserve.engine.animatic.scenery.palette import Palette
 from wanserve.engine.animatic.scenery.sky import clouds
 
@@ -20,12 +20,7 @@ def road(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     grass(context, strip, colors, 40)
     top = geo.ground - 0.045 * geo.unit
     tar = rgb("#62697a").times(colors.stain)
-    strip.items.append(
-        FilledPath(
-            Path().rect(0, top, geo.period, geo.height - top),
-            vertical_gradient(top, geo.height, tar.mixed(WHITE, 0.12), tar.mixed(BLACK, 0.2)),
-        )
-    )
+    strip.items.append(floor(geo, top, tar.mixed(WHITE, 0.12), tar.mixed(BLACK, 0.2)))
     edge = Path().rect(0, top, geo.period, 0.008 * geo.unit)
     count = max(6, round(geo.period / (0.26 * geo.unit)))
     dash, y = geo.period / count, geo.ground + 0.055 * geo.unit
@@ -78,12 +73,7 @@ def lay_track(context: SceneryContext, strip: ScrollingStrip, colors: Palette) -
     geo = context.geometry
     top = geo.ground - 0.045 * geo.unit
     stone = rgb("#a49a8e").times(colors.stain)
-    strip.items.append(
-        FilledPath(
-            Path().rect(0, top, geo.period, geo.height - top),
-            vertical_gradient(top, geo.height, stone.mixed(WHITE, 0.08), stone.mixed(BLACK, 0.2)),
-        )
-    )
+    strip.items.append(floor(geo, top, stone.mixed(WHITE, 0.08), stone.mixed(BLACK, 0.2)))
     pebbles = Path()
     for x in context.spread(150, 0.5):
         pebbles.circle(x, context.rng.uniform(top, geo.height), 0.005 * geo.unit)
@@ -172,12 +162,7 @@ def bridge(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     top = geo.ground - 0.07 * geo.unit
     deck = ScrollingStrip(1.0, top, float(geo.height), solid=top)
     tar = rgb("#6a6f7c").times(colors.stain)
-    deck.items.append(
-        FilledPath(
-            Path().rect(0, top, geo.period, geo.height - top),
-            vertical_gradient(top, geo.height, tar.mixed(WHITE, 0.18), tar.mixed(BLACK, 0.12)),
-        )
-    )
+    deck.items.append(floor(geo, top, tar.mixed(WHITE, 0.18), tar.mixed(BLACK, 0.12)))
     deck.items.append(FilledPath(Path().rect(0, top, geo.period, 0.02 * geo.unit), tar.mixed(WHITE, 0.4)))
     dashes = Path()
     count = max(6, round(geo.period / (0.28 * geo.unit)))
