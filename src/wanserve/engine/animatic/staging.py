@@ -23,7 +23,6 @@ from wanserve.engine.animatic.scene import (
     Relation,
     Rig,
     Scene,
-    Shot,
 )
 from wanserve.engine.animatic.scenery.elements import Scenery
 from wanserve.engine.animatic.sizes import extent
@@ -42,7 +41,6 @@ TALLEST = 40.0
 """Metres: what is taller, a mountain or a planet, is far away."""
 
 FULL_WIDTH = 0.86
-PORTRAIT_SHOTS = frozenset({Shot.CLOSE_UP})
 
 
 def stage(scene: Scene, scenery: Scenery, geometry: Geometry, rng: random.Random, pack: ArtPack) -> list[Actor]:

@@ -9,9 +9,6 @@ from wanserve.engine.animatic.scene import Time
 from wanserve.engine.animatic.scenery.elements import Scenery, SceneryContext, ScrollingStrip
 from wanserve.engine.animatic.scenery.palette import Palette
 
-STILL_LIFE_FLOOR = 0.3
-"""How far above the lower edge things stand on a table, in units of the frame."""
-
 LAMPS = frozenset({"couch-and-lamp", "own:lamp", "own:chandelier", "own:fireplace"})
 """The pieces that give light."""
 

@@ -1,4 +1,4 @@
-"""Draws open country: the meadow, and the hills at night and at sunset."""
+"""Draws open country, the meadow and the hills, and what other places take from it."""
 
 from wanserve.engine.animatic.color import BLACK, WHITE, Color
 from wanserve.engine.animatic.drawing import FilledPath, Path, Sticker, vertical_gradient
@@ -119,19 +119,8 @@ def meadow(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
     front_grass(context, scenery, colors)
 
 
-def night_hills(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Dark hills under the moon."""
-    clouds(context, scenery, colors, 3, 0.004)
-    hills(context, scenery, colors, 0.1, 0.12, 0.06, colors.far)
-    line = hills(context, scenery, colors, 0.26, 0.03, 0.04, colors.middle)
-    trees_on(context, scenery, colors, line, ("evergreen-tree", "deciduous-tree"), 9, 0.13)
-    strip = ground(context, scenery, colors)
-    grass(context, strip, colors)
-    front_grass(context, scenery, colors)
-
-
-def sunset_hills(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
-    """Hills against the low sun."""
+def rolling_hills(context: SceneryContext, scenery: Scenery, colors: Palette) -> None:
+    """Hills with a few trees on them."""
     clouds(context, scenery, colors, 7, 0.004)
     hills(context, scenery, colors, 0.1, 0.09, 0.05, colors.far)
     line = hills(context, scenery, colors, 0.28, 0.02, 0.035, colors.middle)

@@ -13,7 +13,7 @@ from wanserve.engine.animatic.weather import fog
 
 SceneryBuilder = Callable[[SceneryContext, Scenery, Palette], None]
 BUILDERS: Mapping[str, SceneryBuilder] = {
-    "hills": land.sunset_hills,
+    "hills": land.rolling_hills,
     "beach": water.beach,
     "forest": wild.forest,
     "snow": wild.snow,

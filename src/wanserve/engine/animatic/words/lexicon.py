@@ -81,11 +81,6 @@ class Token:
         return is_chinese(self.text)
 
     @property
-    def ends_sentence(self) -> bool:
-        """Whether it is a mark that ends a sentence."""
-        return self.text in SENTENCE_ENDS
-
-    @property
     def ends_clause(self) -> bool:
         """Whether it is a comma or the like, or ends a sentence."""
         return self.text in CLAUSE_ENDS or self.text in SENTENCE_ENDS
