@@ -33,7 +33,7 @@ def test_links_lead_straight_to_the_bucket_and_a_delete_empties_it(bucket: s3.Bu
         video = server.http.get(link)
         assert (video.content[4:8], video.headers["content-type"]) == (b"ftyp", "video/mp4")
         assert video.headers["content-disposition"] == f'inline; filename="{task_id}.mp4"'
-        assert bucket.keys() == sorted(f"of/ours/{key}" for key in (OWNER, *files_of(task_id, 1)))
+        assert bucket.keys() == sorted(f"of/ours/{key}" for key in (OWNER, *files_of(task_id, 1, scene=True)))
         for method in ("GET", "HEAD"):
             sent = content(server, task_id, method)
             assert (sent.status_code, sent.headers["cache-control"]) == (302, "no-store")

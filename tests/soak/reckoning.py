@@ -35,6 +35,7 @@ class Row:
     state: str
     attempt: int
     video: str | None
+    scene: str | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Installation:
 
     def rows(self) -> dict[str, Row]:
         """Every task by its id."""
-        asked = "SELECT id, account, state, attempt, video_key FROM tasks"
+        asked = "SELECT id, account, state, attempt, video_key, scene FROM tasks"
         return {fields[0]: Row(*fields) for fields in self.select(asked)}
 
     def live(self) -> int:
@@ -126,8 +127,12 @@ def files_under(folder: Path) -> list[str]:
 
 
 def _wanted(made: Iterable[Row]) -> list[str]:
-    """The keys of the videos, and beside each those of its thumbnail and its sheet."""
-    return [str(Path(str(task.video)).with_suffix(ending)) for task in made for ending in (".mp4", ".webp", ".jpg")]
+    """The keys of the videos, and beside each those of its thumbnail, its sheet and the scene, where it has one."""
+    return [
+        str(Path(str(task.video)).with_suffix(ending))
+        for task in made
+        for ending in (".mp4", ".webp", ".jpg", *((".json",) if task.scene else ()))
+    ]
 
 
 def _differences(what: str, found: Iterable[str], wanted: Iterable[str]) -> Iterator[str]:

@@ -36,9 +36,9 @@ def until(what: str, met: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def files_of(task_id: object, attempt: object) -> set[str]:
-    """The keys of what an attempt stores: the video, its thumbnail and its sheet."""
-    return {f"videos/{task_id}/{attempt}.{ending}" for ending in ("mp4", "webp", "jpg")}
+def files_of(task_id: object, attempt: object, scene: object = None) -> set[str]:
+    """The keys of what an attempt stores: the video, its thumbnail, its sheet and the scene, where the task has one."""
+    return {f"videos/{task_id}/{attempt}.{ending}" for ending in ("mp4", "webp", "jpg", *(("json",) if scene else ()))}
 
 
 def process_state(pid: int) -> str:
@@ -256,16 +256,16 @@ class Rig:
         assert sorted(task for task in billed if task in task_ids) == sorted(task_ids)
         stored = self.files()
         for task_id in task_ids:
-            assert set(stored) >= files_of(task_id, self.row("attempt", task_id))
+            assert set(stored) >= files_of(task_id, self.row("attempt", task_id), self.row("scene", task_id))
 
     def assert_swept(self) -> None:
         """After one more start: the files of each video that is billed, and no other; no scratch, one child at most."""
         self.restart("--no-worker")
-        made = self.rows("SELECT id, attempt FROM tasks WHERE state = 'SUCCEEDED'")
-        kept = sorted(key for task, attempt in made for key in files_of(task, attempt))
+        made = self.rows("SELECT id, attempt, scene FROM tasks WHERE state = 'SUCCEEDED'")
+        kept = sorted(key for task in made for key in files_of(*task))
         # What belongs to nobody goes with the second look.
         until("the sweep of what belongs to no task", lambda: self.files() == kept)
-        assert sorted(self.rows("SELECT task_id FROM ledger")) == sorted((task,) for task, _ in made)
+        assert sorted(self.rows("SELECT task_id FROM ledger")) == sorted((task,) for task, *_ in made)
         until("an empty scratch folder", lambda: list((self.data_dir / "scratch").iterdir()) == [])
         assert self.children() == []
 
