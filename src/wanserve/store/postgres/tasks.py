@@ -18,6 +18,7 @@ from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.listing import Listing
+from wanserve.store.postgres import search_statements
 from wanserve.store.postgres import statements as sql
 from wanserve.store.postgres.database import UNSTORABLE, PostgresDatabase, is_storable
 from wanserve.store.postgres.listener import Connection
@@ -94,7 +95,7 @@ class PostgresTasks:
         if account is not None:
             rows = self._listing(account, search).page()
         else:
-            rows = self._database.read(sql.search_tasks(search, None), search_values(search, None))
+            rows = self._database.read(search_statements.search_tasks(search, None), search_values(search, None))
         return [read_task(row) for row in rows]
 
     def count(self, account: str, search: Search) -> int:
@@ -273,7 +274,7 @@ class PostgresTasks:
         return {"now_ms": None if self._clock is None else self._clock()}
 
     def _listing(self, account: str, search: Search) -> Listing:
-        return Listing(self._database.read, sql, search_values, account, search)
+        return Listing(self._database.read, search_statements, search_values, account, search)
 
 
 def search_values(search: Search, account: str | None) -> dict[str, object]:

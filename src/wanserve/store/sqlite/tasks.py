@@ -26,6 +26,7 @@ from wanserve.store.rows import (
     usage_row,
     worker_row,
 )
+from wanserve.store.sqlite import search_statements
 from wanserve.store.sqlite import statements as sql
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.submits import add_all
@@ -84,7 +85,7 @@ class SqliteTasks:
         if account is not None:
             rows = self._listing(account, search).page()
         else:
-            rows = self._database.read(sql.search_tasks(search, None), search_values(search, None))
+            rows = self._database.read(search_statements.search_tasks(search, None), search_values(search, None))
         return [read_task(row) for row in rows]
 
     def count(self, account: str, search: Search) -> int:
@@ -235,7 +236,7 @@ class SqliteTasks:
         return add_all(connection, submits, self._clock())
 
     def _listing(self, account: str, search: Search) -> Listing:
-        return Listing(self._database.read, sql, search_values, account, search)
+        return Listing(self._database.read, search_statements, search_values, account, search)
 
 
 def search_values(search: Search, account: str | None) -> dict[str, Value]:
