@@ -110,7 +110,7 @@ def truncate(url: str) -> None:
     """Empty every table of the schema."""
     with connect(url) as connection:
         tables = "accounts, keys, tasks, ledger, lane_counts, period_counts, idempotency_keys, counted_submits, workers, probe"
-        tables += ", secrets, rate_buckets, refused_submits, stage_times, webhook_endpoints, webhook_secrets, webhook_deliveries"
+        tables += ", secrets, rate_buckets, refused_submits, stage_times, webhook_endpoints, webhook_secrets, webhook_deliveries, sessions"
         connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
         connection.execute("ALTER SEQUENCE turns RESTART")
 

@@ -63,6 +63,11 @@ class Keys:
         self.store.set_limits(account, limits)
         return replace(known, limits=limits)
 
+    def set_owner(self, account: str, *, owner: bool) -> None:
+        """Say whether the account is the server's owner, whose web page shows every account. Raises InvalidRequest."""
+        if not self.store.set_owner(account, owner=owner):
+            raise InvalidRequest("account", f"there is no account {account}")
+
     def all(self) -> list[Key]:
         """Every key, oldest first."""
         return self.store.all_keys()

@@ -85,3 +85,21 @@ def test_limits_are_the_accounts_and_come_with_each_of_its_keys(keys: KeyStore) 
     found = keys.find_keys([HASH])[0]
     assert found is not None
     assert found.limits == Limits()
+
+
+def test_the_owner_is_an_account_and_each_of_its_keys_says_so(keys: KeyStore) -> None:
+    for name, account, sha256 in (("one", "ann", HASH), ("two", "ann", OTHER), ("three", "ben", "ef" * 32)):
+        keys.add_key(name, account, sha256, None)
+    limits = Limits(max_queued=3)
+    assert keys.set_limits("ann", limits)
+    assert [account.owner for account in keys.accounts()] == [False, False]
+    for owner in (True, False):
+        assert keys.set_owner("ann", owner=owner)
+        assert keys.set_owner("ann", owner=owner)
+        assert [(each.name, each.limits, each.owner) for each in keys.accounts()] == [
+            ("ann", limits, owner),
+            ("ben", Limits(), False),
+        ]
+        assert [key.owner for key in keys.all_keys()] == [owner, owner, False]
+        assert [key.owner for key in keys.find_keys([HASH, OTHER, "ef" * 32]) if key] == [owner, owner, False]
+        assert not keys.set_owner("nobody", owner=owner)

@@ -99,7 +99,7 @@ def test_beyond_its_running_limit_an_account_waits_and_others_go_on(tmp_path: Pa
     ("arguments", "says"),
     [
         ([], "the following arguments are required: NAME"),
-        (["nobody"], "give at least one limit"),
+        (["nobody"], "give at least one limit, or --owner or --no-owner"),
         (["nobody", "--max-queued", "many"], "must be a whole number or default, and 'many' is neither"),
         (["nobody", "--max-queued", "1.5"], "must be a whole number or default, and '1.5' is neither"),
         (["nobody", "--submit-rps", "fast"], "must be a number or default, and 'fast' is neither"),
@@ -119,6 +119,8 @@ def test_wrong_usage_is_exit_status_2_and_makes_nothing(tmp_path: Path, argument
     ("arguments", "says"),
     [
         (["nobody", "--max-queued", "5"], "account: there is no account nobody"),
+        (["nobody", "--owner"], "account: there is no account nobody"),
+        (["ann", "--owner", "--max-queued", "0"], "max_queued: must be more than 0 and at most 1000000"),
         (["ann", "--max-queued", "0"], "max_queued: must be more than 0 and at most 1000000"),
         (["ann", "--max-running", "-3"], "max_running: must be more than 0 and at most 1000000"),
         (["ann", "--submit-rps", "nan"], "submit_rps: must be more than 0 and at most 1000000"),
@@ -133,7 +135,7 @@ def test_a_wrong_limit_is_one_clear_line_and_changes_nothing(
     done = wanserve("accounts", "set", *arguments, *data)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"wanserve: {says}\n")
     (row,) = json.loads(wanserve("accounts", "list", "--json", *data).stdout)
-    assert set(row.values()) == {"ann", row["created"], None}
+    assert set(row.values()) == {"ann", row["created"], None, False}
 
 
 @pytest.mark.thorough
@@ -142,15 +144,19 @@ def test_the_accounts_are_listed_with_what_is_their_own(tmp_path: Path) -> None:
     assert wanserve("accounts", "list", *data).stdout == "none\n"
     for name in ("ann", "ben"):
         assert wanserve("keys", "create", name, "--account", name, *data).returncode == 0
-    wanserve("accounts", "set", "ben", "--submit-rps", "0.5", "--max-queued", "7", *data)
+    wanserve("accounts", "set", "ben", "--submit-rps", "0.5", "--max-queued", "7", "--owner", *data)
     ann, ben = json.loads(wanserve("accounts", "list", "--json", *data).stdout)
     assert (ann["name"], ben["name"]) == ("ann", "ben")
     limits = ("submit_rps", "query_rps", "max_queued", "max_running")
     assert [ann[limit] for limit in limits] == [None] * 4
     assert [ben[limit] for limit in limits] == [0.5, None, 7, None]
+    assert (ann["owner"], ben["owner"]) == (False, True)
     listed = wanserve("accounts", "list", *data).stdout.splitlines()
-    assert re.split(r" {2,}", listed[0].strip()) == ["name", "created", *limits]
+    assert re.split(r" {2,}", listed[0].strip()) == ["name", "created", *limits, "owner"]
     assert [re.split(r" {2,}", line.strip())[2:] for line in listed[1:]] == [
-        ["default"] * 4,
-        ["0.5", "default", "7", "default"],
+        [*["default"] * 4, "no"],
+        ["0.5", "default", "7", "default", "yes"],
     ]
+    assert wanserve("accounts", "set", "ben", "--no-owner", *data).returncode == 0
+    _, ben = json.loads(wanserve("accounts", "list", "--json", *data).stdout)
+    assert (ben["owner"], ben["max_queued"]) == (False, 7)

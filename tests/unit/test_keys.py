@@ -121,3 +121,16 @@ def test_a_limit_must_be_one_and_a_wrong_one_changes_nothing(field: str, wrong: 
 def test_an_account_that_is_not_there_is_told() -> None:
     with pytest.raises(InvalidRequest, match="account: there is no account ann"):
         new_keys().limit("ann", lambda limits: limits)
+    for owner in (True, False):
+        with pytest.raises(InvalidRequest, match="account: there is no account ann"):
+            new_keys().set_owner("ann", owner=owner)
+
+
+def test_an_account_becomes_the_servers_owner_and_is_so_no_more() -> None:
+    keys = new_keys()
+    secret = keys.create("one", "ann")
+    assert not keys.owner(secret).owner
+    keys.set_owner("ann", owner=True)
+    assert keys.owner(secret).owner
+    keys.set_owner("ann", owner=False)
+    assert not keys.owner(secret).owner

@@ -84,6 +84,7 @@ KEYS = st.builds(
     models=st.none() | st.frozensets(NAME, max_size=3),
     revoked_ms=st.none() | TIME,
     limits=LIMITS,
+    owner=st.booleans(),
 )
 USAGES = st.builds(
     Usage,
@@ -127,9 +128,9 @@ def test_every_value_is_of_a_type_that_a_database_takes(task: Task) -> None:
 def test_a_key_is_read_as_it_was_written(key: Key) -> None:
     limits = key.limits
     row = (key.name, key.account, key.sha256, key.created_ms, rows.models_text(key.models), key.revoked_ms)
-    found = rows.read_key((*row, limits.submit_rps, limits.query_rps, limits.max_queued, limits.max_running))
-    assert found == key
-    assert len(row) + 4 == len(columns(rows.KEY_COLUMNS))
+    account = (limits.submit_rps, limits.query_rps, limits.max_queued, limits.max_running, int(key.owner))
+    assert rows.read_key((*row, *account)) == key
+    assert len(row) + len(account) == len(columns(rows.KEY_COLUMNS))
 
 
 @given(USAGES)

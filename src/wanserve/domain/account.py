@@ -15,18 +15,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account and its limits."""
+    """An account and its limits. `owner`: it is the server's owner, and its web page shows every account."""
 
     name: str
     created_ms: int
     limits: Limits = Limits()
+    owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """An API key of one account. Only the SHA-256 of its text is stored, as 64 hex digits.
 
-    `models` are the models that it may use, or None for all; `revoked_ms` is when it was revoked, or None.
+    `models` are the models that it may use, or None for all; `revoked_ms` is when it was revoked, or None. `limits` and
+    `owner` are those of its account.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Key:
     models: frozenset[str] | None = None
     revoked_ms: int | None = None
     limits: Limits = Limits()
+    owner: bool = False
 
     def may_use(self, model: str) -> bool:
         """Whether this key may use the model."""

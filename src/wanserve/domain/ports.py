@@ -306,7 +306,7 @@ class KeyStore(Protocol):
     """Accounts and their keys. A write is seen by the next read, in every process. The store owns the clock."""
 
     def find_keys(self, hashes: Sequence[str]) -> list[Key | None]:
-        """For each SHA-256 the key that has it, revoked or not, with its account's limits; or None."""
+        """For each SHA-256 the key that has it, revoked or not, with its account's limits and owner flag; or None."""
 
     def add_key(self, name: str, account: str, sha256: str, models: Collection[str] | None) -> None:
         """Store a key, and its account where that is new. Raises InvalidRequest where the name is taken."""
@@ -325,3 +325,6 @@ class KeyStore(Protocol):
 
     def set_limits(self, account: str, limits: Limits) -> bool:
         """Write the account's limits. False where there is no such account."""
+
+    def set_owner(self, account: str, *, owner: bool) -> bool:
+        """Write whether the account is the server's owner. False where there is no such account."""

@@ -15,11 +15,12 @@ class MemoryKeys:
         self._clock = clock
         self._keys: dict[str, Key] = {}
         self._limits: dict[str, Limits] = {}
+        self._owners: set[str] = set()
 
     def find_keys(self, hashes: Sequence[str]) -> list[Key | None]:
         """See KeyStore."""
         found = [self._keys.get(sha256) for sha256 in hashes]
-        return [key and replace(key, limits=self._limits.get(key.account, key.limits)) for key in found]
+        return [key and self._with_account(key) for key in found]
 
     def add_key(self, name: str, account: str, sha256: str, models: Collection[str] | None) -> None:
         """See KeyStore."""
@@ -45,21 +46,36 @@ class MemoryKeys:
 
     def all_keys(self) -> list[Key]:
         """See KeyStore."""
-        limited = (replace(key, limits=self._limits.get(key.account, key.limits)) for key in self._keys.values())
-        return sorted(limited, key=lambda key: (key.created_ms, key.name))
+        return sorted(map(self._with_account, self._keys.values()), key=lambda key: (key.created_ms, key.name))
 
     def accounts(self) -> list[Account]:
         """See KeyStore."""
-        oldest = {key.account: key.created_ms for key in reversed(self.all_keys())}
-        found = [Account(name, created_ms, self._limits.get(name, Limits())) for name, created_ms in oldest.items()]
+        oldest = {key.account: key for key in reversed(self.all_keys())}
+        found = [Account(name, key.created_ms, key.limits, key.owner) for name, key in oldest.items()]
         return sorted(found, key=lambda account: (account.created_ms, account.name))
 
     def set_limits(self, account: str, limits: Limits) -> bool:
         """See KeyStore."""
-        known = any(key.account == account for key in self._keys.values())
+        known = self._has(account)
         if known:
             self._limits[account] = limits
         return known
+
+    def set_owner(self, account: str, *, owner: bool) -> bool:
+        """See KeyStore."""
+        if owner and self._has(account):
+            self._owners.add(account)
+        elif not owner:
+            self._owners.discard(account)
+        return self._has(account)
+
+    def _has(self, account: str) -> bool:
+        return any(key.account == account for key in self._keys.values())
+
+    def _with_account(self, key: Key) -> Key:
+        """The key with what comes from its account."""
+        limits = self._limits.get(key.account, key.limits)
+        return replace(key, limits=limits, owner=key.account in self._owners)
 
     def _named(self, name: str) -> Key | None:
         return next((key for key in self._keys.values() if key.name == name), None)

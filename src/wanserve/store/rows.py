@@ -145,7 +145,8 @@ def _read_notes(notes: str) -> tuple[str, ...]:
 
 KEY_COLUMNS: Final = (
     "keys.name, keys.account, keys.sha256, keys.created_ms, keys.models, keys.revoked_ms,"
-    " accounts.submit_rps, accounts.query_rps, accounts.max_queued, accounts.max_running"
+    " accounts.submit_rps, accounts.query_rps, accounts.max_queued, accounts.max_running,"
+    " accounts.owner"
 )
 
 
@@ -156,18 +157,18 @@ def models_text(models: Collection[str] | None) -> str | None:
 
 def read_key(row: Fetched) -> Key:
     """The key whose KEY_COLUMNS are in `row`."""
-    name, account, sha256, created_ms, models, revoked_ms, *limits = row
+    name, account, sha256, created_ms, models, revoked_ms, *limits, owner = row
     allowed = None if models is None else frozenset(json.loads(models))
-    return Key(name, account, sha256, created_ms, allowed, revoked_ms, Limits(*limits))
+    return Key(name, account, sha256, created_ms, allowed, revoked_ms, Limits(*limits), bool(owner))
 
 
-ACCOUNT_COLUMNS: Final = "id, created_ms, submit_rps, query_rps, max_queued, max_running"
+ACCOUNT_COLUMNS: Final = "id, created_ms, submit_rps, query_rps, max_queued, max_running, owner"
 
 
 def read_account(row: Fetched) -> Account:
     """The account whose ACCOUNT_COLUMNS are in `row`."""
-    name, created_ms, *limits = row
-    return Account(name, created_ms, Limits(*limits))
+    name, created_ms, *limits, owner = row
+    return Account(name, created_ms, Limits(*limits), bool(owner))
 
 
 USAGE_COLUMNS: Final = "task_id, account, model, width, height, seconds, engine, ended_ms"

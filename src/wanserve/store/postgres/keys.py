@@ -55,5 +55,9 @@ class PostgresKeys:
         """See KeyStore."""
         return self._database.change(sql.LIMIT_ACCOUNT, (*astuple(limits), account)) == 1
 
+    def set_owner(self, account: str, *, owner: bool) -> bool:
+        """See KeyStore."""
+        return self._database.change(sql.SET_OWNER, (owner, account)) == 1
+
     def _now_ms(self) -> int | None:
         return None if self._clock is None else self._clock()

@@ -316,6 +316,7 @@ ALL_ACCOUNTS: Final = f'SELECT {ACCOUNT_COLUMNS} FROM accounts ORDER BY created_
 LIMIT_ACCOUNT: Final = """
     UPDATE accounts SET (submit_rps, query_rps, max_queued, max_running) = (%s, %s, %s, %s) WHERE id = %s
 """
+SET_OWNER: Final = "UPDATE accounts SET owner = %s WHERE id = %s"
 ADD_ACCOUNT: Final = """
     INSERT INTO accounts (id, created_ms) VALUES (%s, wanserve_now_ms(%s)) ON CONFLICT (id) DO NOTHING
 """

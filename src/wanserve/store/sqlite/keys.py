@@ -60,5 +60,9 @@ class SqliteKeys:
         """See KeyStore."""
         return self._changed(sql.LIMIT_ACCOUNT, (*astuple(limits), account))
 
+    def set_owner(self, account: str, *, owner: bool) -> bool:
+        """See KeyStore."""
+        return self._changed(sql.SET_OWNER, (owner, account))
+
     def _changed(self, statement: str, values: Row) -> bool:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)

@@ -257,6 +257,7 @@ ALL_ACCOUNTS: Final = f"SELECT {ACCOUNT_COLUMNS} FROM accounts ORDER BY created_
 LIMIT_ACCOUNT: Final = (
     "UPDATE accounts SET (submit_rps, query_rps, max_queued, max_running) = (?, ?, ?, ?) WHERE id = ?"
 )
+SET_OWNER: Final = "UPDATE accounts SET owner = ? WHERE id = ?"
 ADD_ACCOUNT: Final = "INSERT OR IGNORE INTO accounts (id, created_ms) VALUES (?, ?)"
 ADD_KEY: Final = "INSERT INTO keys (sha256, name, account, created_ms, models, revoked_ms) VALUES (?, ?, ?, ?, ?, NULL)"
 RESTRICT_KEY: Final = "UPDATE keys SET models = ? WHERE name = ?"
