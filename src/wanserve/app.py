@@ -241,7 +241,7 @@ def _fleet(
         row = WorkerRow(worker.id, installation, platform.node(), name, seen, availability.engine, availability.cards)
         members.append(FleetMember(worker, row))
     stopping = threading.Event()
-    retention = RetentionSweeper(core.tasks, blobs, stopping)
+    retention = RetentionSweeper(core.tasks, core.sessions, blobs, stopping)
     orphans = OrphanSweeper(core.tasks, blobs, stopping)
     scratch = ScratchSweeper(core.tasks, settings.scratch_dir)
     files = [*own_sweeps, retention.sweep, orphans.sweep, scratch.sweep]

@@ -24,11 +24,13 @@ from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
 from wanserve.machine.data_dir_lock import lock_data_dir, lock_file, lock_for_migration
 from wanserve.machine.link_secret import FileLinkSecret
 from wanserve.models.catalogue import Catalogue, Served
+from wanserve.sessions import Sessions
 from wanserve.settings import POSTGRES_URLS, Settings
 from wanserve.store.opened import OpenedStores
 from wanserve.store.sqlite.backup import back_up
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
+from wanserve.store.sqlite.sessions import SqliteSessions
 from wanserve.store.sqlite.tasks import SqliteTasks
 from wanserve.store.sqlite.times import SqliteTimes
 from wanserve.store.sqlite.webhooks import SqliteWebhooks
@@ -57,6 +59,7 @@ class Core:
 
     tasks: Tasks
     keys: Keys
+    sessions: Sessions
     times: TimesStore
     webhooks: Webhooks
     catalogue: Catalogue
@@ -100,8 +103,9 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
     )
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     tasks, keys = SqliteTasks(database, now_ms), SqliteKeys(database, now_ms)
-    times, webhooks = SqliteTimes(database, now_ms), SqliteWebhooks(database, now_ms)
-    stores = OpenedStores(tasks, keys, times, webhooks, link_secret, database.id(), database.close)
+    sessions, times = SqliteSessions(database, now_ms), SqliteTimes(database, now_ms)
+    webhooks = SqliteWebhooks(database, now_ms)
+    stores = OpenedStores(tasks, keys, sessions, times, webhooks, link_secret, database.id(), database.close)
     return _core(settings, stores, served)
 
 
@@ -129,6 +133,7 @@ def _core(settings: Settings, stores: OpenedStores, served: Served) -> Core:
     return Core(
         tasks,
         keys,
+        Sessions(stores.sessions, keys, new_token, time.monotonic),
         stores.times,
         Webhooks(stores.webhooks, allow_private=settings.webhooks_private),
         catalogue,
@@ -193,6 +198,11 @@ class Uuids:
             self._digits.extend(others)
         variant = "89ab"[int(digits[16], 16) & 3]
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def new_token() -> str:
+    """The text of a fresh token of a session or a sign-in link: 256 random bits."""
+    return secrets.token_urlsafe(32)
 
 
 def new_seed() -> int:

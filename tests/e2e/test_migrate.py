@@ -7,12 +7,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from tests import postgres
 from tests.e2e.server import POLL, SUBMIT, running, wanserve
 from tests.samples import VIDEO, unaccepted
+from wanserve.core import open_core
 from wanserve.domain.task import Succeeded
 from wanserve.machine.clocks import now_ms
+from wanserve.settings import Settings
 from wanserve.store.postgres.database import PostgresDatabase
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.tasks import SqliteTasks
@@ -37,7 +40,9 @@ def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
         link = str(server.wait(made, "SUCCEEDED")["video_url"]).removeprefix(server.url)
         told = server.poll(made)
         second = wanserve("keys", "create", "two", "--account", "ann", "--data-dir", str(data_dir)).stdout.strip()
-        wanserve("accounts", "set", "ann", "--max-queued", "7", "--data-dir", str(data_dir))
+        wanserve("accounts", "set", "ann", "--max-queued", "7", "--owner", "--data-dir", str(data_dir))
+        with closing(open_core(Settings(data_dir=data_dir))) as core:
+            session = core.sessions.begin(key)
         wanserve("keys", "revoke", "two", "--data-dir", str(data_dir))
         assert wanserve("webhooks", "add", "https://a.invalid/", "--data-dir", str(data_dir)).returncode == 0
         hooks = wanserve("webhooks", "list", "--json", "--data-dir", str(data_dir)).stdout
@@ -65,7 +70,10 @@ def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
         later = server.submit()
         server.wait(later, "SUCCEEDED")
         beside = ("--data-dir", str(data_dir))
-        assert '"max_queued": 7' in wanserve("accounts", "list", "--json", *beside, database_url=url).stdout
+        accounts = json.loads(wanserve("accounts", "list", "--json", *beside, database_url=url).stdout)
+        assert {"name": "ann", "max_queued": 7, "owner": True}.items() <= accounts[-1].items()
+        with closing(open_core(Settings(data_dir=data_dir, database_url=SecretStr(url)))) as core:
+            assert core.sessions.owner(session).name == "default", "who was signed in still is"
         assert wanserve("webhooks", "list", "--json", *beside, database_url=url).stdout == hooks
         billed = json.loads(wanserve("usage", "--json", *beside, database_url=url).stdout)
         assert billed[:1] == json.loads(usage)

@@ -18,9 +18,13 @@ from wanserve.domain.rules import VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, Settlement, State, Task, Variant, Video
 from wanserve.domain.worker import WorkerRow
+from wanserve.keys import Keys
 from wanserve.machine.clocks import RetentionClock
 from wanserve.metrics import Metrics
+from wanserve.sessions import SESSION_SECONDS, Sessions
 from wanserve.store.memory import MemoryTasks
+from wanserve.store.memory_keys import MemoryKeys
+from wanserve.store.memory_sessions import MemorySessions
 from wanserve.tasks import SLICE, Policy, Tasks
 from wanserve.worker.sweepers import (
     KEYS_AT_ONCE,
@@ -44,6 +48,9 @@ class Scene:
         self.store = MemoryTasks(lambda: self.now)
         policy = Policy(lease_seconds=1, retention_ms=60_000)
         self.tasks = Tasks(self.store, lambda: MODELS, lambda: next(ids), lambda: 7, policy)
+        keys = MemoryKeys(lambda: self.now)
+        sessions = MemorySessions(keys, lambda: self.now)
+        self.sessions = Sessions(sessions, Keys(keys, (), lambda: "sk"), lambda: str(next(ids)), lambda: 0.0)
         self.scratch, self.files = folder / "scratch", folder / "blobs"
         self.scratch.mkdir()
         self.files.mkdir()
@@ -59,7 +66,7 @@ class Scene:
         self.tasks, self.blobs = tasks or self.tasks, blobs or self.blobs
         self.leases = LeaseSweeper(self.tasks, Metrics())
         stopping = threading.Event()
-        retention = RetentionSweeper(self.tasks, self.blobs, stopping, lambda: self.uptime_s)
+        retention = RetentionSweeper(self.tasks, self.sessions, self.blobs, stopping, lambda: self.uptime_s)
         orphans = OrphanSweeper(self.tasks, self.blobs, stopping, keys_at_once)
         scratch = ScratchSweeper(self.tasks, self.scratch)
         self.sweepers = Sweepers(self.leases, [retention.sweep, orphans.sweep, scratch.sweep], stopping)
@@ -365,6 +372,16 @@ def test_the_retention_is_swept_in_slices_between_which_others_write(scene: Scen
     scene.now += 60_001
     scene.sweep()
     assert sizes == [SLICE, SLICE // 2, 0]
+
+
+def test_sessions_that_have_expired_are_swept(scene: Scene) -> None:
+    scene.sessions.store.add("00", "key", SESSION_SECONDS)
+    scene.sessions.store.add("01", "key", SESSION_SECONDS + 1)
+    scene.now = SESSION_SECONDS * 1000
+    scene.sweep()
+    assert scene.sessions.store.forget_expired(10) == 0
+    scene.now += 1000
+    assert scene.sessions.store.forget_expired(10) == 1
 
 
 def test_folders_that_are_gone_stop_no_sweep(scene: Scene) -> None:

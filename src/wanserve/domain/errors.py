@@ -5,6 +5,8 @@ WanserveError
 │   └── SizeNotMade       400  the model makes no videos of this size
 ├── MissingKey            401  no credential was sent
 ├── InvalidKey            401  the credential is unknown or revoked
+├── NotSignedIn           401  the browser has no valid session; only the web page meets this
+├── SignInLinkInvalid     403  the sign-in link is unknown, used or expired; only the web page meets this
 ├── ModelDenied           403  the key may not use this model
 ├── ModelNotFound         404  there is no such model
 ├── TaskNotFound          404  unknown, another account's, or past its retention
@@ -88,6 +90,20 @@ class InvalidKey(WanserveError):
 
     code = "invalid_key"
     status = 401
+
+
+class NotSignedIn(WanserveError):
+    """The browser has no session, it has expired, or its key was revoked. Clients of the API never get this."""
+
+    code = "not_signed_in"
+    status = 401
+
+
+class SignInLinkInvalid(WanserveError):
+    """The sign-in link is unknown, was used, has expired, or its key was revoked. Clients of the API never get this."""
+
+    code = "sign_in_link_invalid"
+    status = 403
 
 
 class ModelDenied(WanserveError):

@@ -328,3 +328,25 @@ class KeyStore(Protocol):
 
     def set_owner(self, account: str, *, owner: bool) -> bool:
         """Write whether the account is the server's owner. False where there is no such account."""
+
+
+class SessionStore(Protocol):
+    """The sessions of browsers, each of one key. Tokens are known by their SHA-256 only. The store owns the clock.
+
+    May be used from any thread. A write is seen by the next read, in every process. Raises StoreUnavailable.
+    """
+
+    def add(self, sha256: str, key_sha256: str, seconds: float) -> None:
+        """Store a session of the key, valid for so many seconds. One that is there already stays as it is."""
+
+    def find(self, sha256: str) -> Key | None:
+        """The key of the session, revoked or not, with its account's limits and owner flag.
+
+        None where the session is unknown or has expired.
+        """
+
+    def remove(self, sha256: str) -> None:
+        """Remove the session; removing it twice is not an error."""
+
+    def forget_expired(self, limit: int) -> int:
+        """Delete at most `limit` sessions that have expired, the oldest first. Returns how many it deleted."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from wanserve.domain.blobs import LinkSecret
 from wanserve.domain.idempotency import RefusedSubmits
-from wanserve.domain.ports import KeyStore, Refusals, TaskStore, TimesStore, TokenStore
+from wanserve.domain.ports import KeyStore, Refusals, SessionStore, TaskStore, TimesStore, TokenStore
 from wanserve.domain.webhook_store import WebhookStore
 
 
@@ -19,6 +19,7 @@ class OpenedStores:
 
     tasks: TaskStore
     keys: KeyStore
+    sessions: SessionStore
     times: TimesStore
     webhooks: WebhookStore
     link_secret: LinkSecret

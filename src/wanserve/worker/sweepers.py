@@ -18,6 +18,7 @@ from wanserve.domain.errors import WanserveError
 from wanserve.domain.files import files_of
 from wanserve.domain.task import Task
 from wanserve.metrics import Metrics
+from wanserve.sessions import Sessions
 from wanserve.tasks import Tasks
 
 T = TypeVar("T")
@@ -80,12 +81,13 @@ class LeaseSweeper:
 
 @dataclass(slots=True)
 class RetentionSweeper:
-    """Deletes the tasks that are past their retention with their files, and old idempotency keys.
+    """Deletes the tasks that are past their retention with their files, old idempotency keys, and expired sessions.
 
     `stopping` ends a long sweep early.
     """
 
     tasks: Tasks
+    sessions: Sessions
     blobs: BlobStore
     stopping: threading.Event
     monotonic_s: Callable[[], float] = time.monotonic
@@ -97,7 +99,8 @@ class RetentionSweeper:
         if not self.tasks.store.leads():
             self._reading = None
             return
-        for sweep in (self._sweep_old, self.tasks.forget_old_keys, self.tasks.forget_lost_workers):
+        rows = self.tasks.forget_old_keys, self.tasks.forget_lost_workers, self.sessions.forget_expired
+        for sweep in (self._sweep_old, *rows):
             if not self.stopping.is_set():
                 _logged(sweep)
 

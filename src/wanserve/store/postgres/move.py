@@ -20,6 +20,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 TABLES: Final = {
     "accounts": "rowid",
     "keys": "rowid",
+    "sessions": "sha256",
     "tasks": "seq",
     "ledger": "rowid",
     "lane_counts": "account, model, state",

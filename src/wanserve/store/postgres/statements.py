@@ -327,6 +327,24 @@ ADD_KEY: Final = """
 RESTRICT_KEY: Final = "UPDATE keys SET models = %s WHERE name = %s"
 REVOKE_KEY: Final = "UPDATE keys SET revoked_ms = coalesce(revoked_ms, wanserve_now_ms(%s)) WHERE name = %s"
 
+ADD_SESSION: Final = """
+    INSERT INTO sessions (sha256, key_sha256, created_ms, expires_ms)
+    SELECT %(sha256)s, %(key_sha256)s, now_ms, now_ms + %(valid_ms)s FROM wanserve_now_ms(%(now_ms)s) AS now_ms
+    ON CONFLICT (sha256) DO NOTHING
+"""
+# The key is looked up with the session, so that it is as it is now: with what changed since the session began.
+FIND_SESSION: Final = f"""
+    SELECT {KEY_COLUMNS}
+    FROM sessions JOIN keys ON keys.sha256 = sessions.key_sha256 JOIN accounts ON accounts.id = keys.account
+    WHERE sessions.sha256 = %(sha256)s AND sessions.expires_ms > wanserve_now_ms(%(now_ms)s)
+"""
+REMOVE_SESSION: Final = "DELETE FROM sessions WHERE sha256 = %s"
+FORGET_SESSIONS: Final = """
+    DELETE FROM sessions WHERE sha256 IN (
+        SELECT sha256 FROM sessions WHERE expires_ms <= wanserve_now_ms(%(now_ms)s) ORDER BY expires_ms LIMIT %(limit)s
+    )
+"""
+
 DATABASE_ID: Final = "SELECT id FROM database_id"
 TAKE_DATABASE_ID: Final = "UPDATE database_id SET id = %s"
 

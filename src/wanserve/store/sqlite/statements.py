@@ -262,3 +262,19 @@ ADD_ACCOUNT: Final = "INSERT OR IGNORE INTO accounts (id, created_ms) VALUES (?,
 ADD_KEY: Final = "INSERT INTO keys (sha256, name, account, created_ms, models, revoked_ms) VALUES (?, ?, ?, ?, ?, NULL)"
 RESTRICT_KEY: Final = "UPDATE keys SET models = ? WHERE name = ?"
 REVOKE_KEY: Final = "UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?) WHERE name = ?"
+
+ADD_SESSION: Final = """
+    INSERT INTO sessions (sha256, key_sha256, created_ms, expires_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+# The key is looked up with the session, so that it is as it is now: with what changed since the session began.
+FIND_SESSION: Final = f"""
+    SELECT {KEY_COLUMNS}
+    FROM sessions JOIN keys ON keys.sha256 = sessions.key_sha256 JOIN accounts ON accounts.id = keys.account
+    WHERE sessions.sha256 = ? AND sessions.expires_ms > ?
+"""
+REMOVE_SESSION: Final = "DELETE FROM sessions WHERE sha256 = ?"
+FORGET_SESSIONS: Final = """
+    DELETE FROM sessions WHERE sha256 IN (
+        SELECT sha256 FROM sessions WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?
+    )
+"""
