@@ -1,4 +1,4 @@
-"""The use case of what is to come of a task: its stage, its place in line, and the seconds that are left."""
+"""The use case of what is to come of a task, also before it is submitted: stage, place in line, and seconds left."""
 
 import heapq
 from collections import defaultdict
@@ -61,6 +61,10 @@ class Outlooks:
         places = self.store.places(waiting) if waiting else {}
         return [self._of(task, places.get(task.id)) for task in tasks]
 
+    def before(self, account: str, model: str, width: int, height: int, frames: int) -> Outlook:
+        """What would be to come of a task of this size if the account submitted it now."""
+        return self._waiting(Kind(model, width, height, frames, ANY), self.store.next_place(account, model))
+
     def _of(self, task: Task, place: int | None) -> Outlook | None:
         match task.state:
             case State.RUNNING:
@@ -68,18 +72,17 @@ class Outlooks:
                 seconds_left = None if left_ms is None else left_ms / 1000
                 return Outlook(task.stage or Stage.TEXT, task.step, task.steps, seconds_left=seconds_left)
             case State.PENDING:
-                return self._waiting(task, place)
+                return self._waiting(kind_of(task.generation, ANY), place)
             case _:
                 return None
 
-    def _waiting(self, task: Task, place: int | None) -> Outlook:
-        model = task.generation.model
-        site = self._site()
+    def _waiting(self, kind: Kind, place: int | None) -> Outlook:
+        model, site = kind.model, self._site()
         workers = [row for row in site.workers if model in row.models]
         # Whoever runs a task has loaded its model, also where its row does not say so yet.
         idle = not site.running.get(model)
         loads = place == 1 and idle and bool(workers) and not any(row.health.loaded for row in workers)
-        typical = typical_s(site.times.get(kind_of(task.generation, ANY), ()))
+        typical = typical_s(site.times.get(kind, ()))
         left_s = None
         if place is not None and typical is not None and workers:
             left_s = self._starts_in_s(site.running.get(model, ()), place, len(workers), typical) + typical

@@ -92,12 +92,14 @@ class TaskStoreContract(RuleBasedStateMachine):
         self.tick()
         new = unaccepted(account, model)
         waiting = [other for other in self.of(State.PENDING, account) if other.generation.model == model]
+        place = self.store.next_place(account, model)
         added = self.store.add(new, MAX_QUEUED)
         if len(waiting) >= MAX_QUEUED:
             assert isinstance(failure(added), QueueFull)
         else:
             assert added.result(10) == new.accepted(self.now)
             self.accepted(new.accepted(self.now))
+            assert self.store.places([new.id]) == {new.id: place}
 
     @rule(
         account=st.sampled_from(ACCOUNTS),
@@ -488,6 +490,23 @@ def test_an_account_at_its_running_limit_waits_and_does_not_hold_up_others(store
     assert claimed(1) is None
     assert claimed(2) == anns[1].id
     assert claimed(None) == anns[2].id
+
+
+def test_the_place_before_a_submit_is_the_one_after_it(store: TaskStore) -> None:
+    def submit(account: str, model: str = "small") -> int:
+        new, place = unaccepted(account, model), store.next_place(account, model)
+        assert failure(store.add(new, 10)) is None
+        assert store.places([new.id]) == {new.id: place}
+        return place
+
+    assert [submit("ann") for _ in range(3)] == [1, 2, 3]
+    assert [submit("ben") for _ in range(2)] == [2, 4]
+    assert submit("cyd", "large") == 1, "those of another model are not before it"
+    assert [submit("cyd") for _ in range(4)] == [3, 6, 8, 9], "of each other account at most as many as of its own"
+    assert store.claim("worker", ["small"], 60, None) is not None
+    assert store.next_place("dan", "small") == 4, "what runs waits no more"
+    assert store.next_place("dan", "unknown") == 1
+    assert store.next_place("dan", "\ud800") == 1
 
 
 def test_a_wait_ends_at_a_wake_and_never_misses_one(store: TaskStore) -> None:

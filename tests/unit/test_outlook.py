@@ -107,6 +107,37 @@ def test_accounts_take_turns(site: Site) -> None:
     assert site.outlook(others[-1]).place == 6
 
 
+def test_before_a_submit_the_outlook_is_the_one_after_it(site: Site) -> None:
+    def submit(account: str) -> Outlook:
+        made = new_generation(MODEL)
+        before = site.outlooks.before(account, MODEL, made.width, made.height, made.frames)
+        assert site.outlook(site.submit(account)) == before
+        return before
+
+    assert submit("ann") == Outlook(Stage.WAITING, place=1), "there is no worker, and nothing was made"
+    site.worker(health=WorkerHealth(loaded=False, problem="the engine is not loaded yet"))
+    site.took(10.0)
+    site.now_s += CACHE_SECONDS
+    assert submit("ben") == Outlook(Stage.WAITING, place=2, seconds_left=20.0)
+    assert submit("ann") == Outlook(Stage.WAITING, place=3, seconds_left=30.0)
+    running = site.claim()
+    assert site.store.renew(running, 60, replace(heartbeat(), left_s=4.0))
+    site.now_s += CACHE_SECONDS
+    assert submit("cyd") == Outlook(Stage.WAITING, place=3, seconds_left=34.0)
+
+
+def test_before_a_submit_it_is_told_that_its_model_loads(site: Site) -> None:
+    site.worker(health=WorkerHealth(loaded=False, problem="the engine is not loaded yet"))
+    site.took(10.0)
+    size = (64, 64, 6)
+    assert site.outlooks.before("ann", MODEL, *size) == Outlook(Stage.LOADING, place=1, seconds_left=10.0)
+    assert site.outlooks.before("ann", MODEL, 832, 480, 81) == Outlook(Stage.LOADING, place=1), (
+        "nothing like it was made"
+    )
+    site.submit("ben")
+    assert site.outlooks.before("ann", MODEL, *size) == Outlook(Stage.WAITING, place=2, seconds_left=20.0)
+
+
 def test_the_next_task_is_told_that_its_model_loads(site: Site) -> None:
     site.worker(health=WorkerHealth(loaded=False, problem="the engine is not loaded yet"))
     first, second = site.submit(), site.submit()

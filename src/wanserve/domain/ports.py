@@ -221,6 +221,9 @@ class TaskStore(Protocol):
         itself: the accounts take turns.
         """
 
+    def next_place(self, account: str, model: str) -> int:
+        """The place in line that a task would get if the account submitted it now, whether or not its queue has room."""
+
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
     ) -> Task | None:

@@ -1,8 +1,8 @@
 """The task table in memory: the same contract as the SQL stores, for tests."""
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -107,20 +107,27 @@ class MemoryTasks:
         """See TaskStore."""
         return {task_id: place for task_id in task_ids if (place := self._place(task_id)) is not None}
 
+    def next_place(self, account: str, model: str) -> int:
+        """See TaskStore."""
+        with self._lock:
+            lanes = self._lanes(model)
+        return _place_in_line(lanes, account, len(lanes[account]) + 1)
+
     def _place(self, task_id: str) -> int | None:
         with self._lock:
             task = self._tasks.get(task_id)
             if task is None or task.state is not State.PENDING:
                 return None
-            waiting = [each for each in self._tasks.values() if each.state is State.PENDING]
-            lanes = Counter(each.account for each in waiting if each.generation.model == task.generation.model)
-            lane = [
-                each.id
-                for each in waiting
-                if (each.account, each.generation.model) == (task.account, task.generation.model)
-            ]
-            own = lane.index(task_id) + 1
-            return own + sum(min(count, own) for account, count in lanes.items() if account != task.account)
+            lanes = self._lanes(task.generation.model)
+        return _place_in_line(lanes, task.account, lanes[task.account].index(task_id) + 1)
+
+    def _lanes(self, model: str) -> defaultdict[str, list[str]]:
+        """The ids of the tasks that wait for the model, by account."""
+        lanes: defaultdict[str, list[str]] = defaultdict(list)
+        for task in self._tasks.values():
+            if task.state is State.PENDING and task.generation.model == model:
+                lanes[task.account].append(task.id)
+        return lanes
 
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
@@ -360,6 +367,11 @@ class MemoryTasks:
     def _may_run(self, task: Task, max_running: int | None) -> bool:
         running = self._count(State.RUNNING, task.account, task.generation.model)
         return max_running is None or running < max_running
+
+
+def _place_in_line(lanes: Mapping[str, Sequence[str]], account: str, own: int) -> int:
+    """The place in line of the task that has the place `own` among those of its account."""
+    return own + sum(min(len(lane), own) for other, lane in lanes.items() if other != account)
 
 
 def _fits(task: Task, search: Search) -> bool:

@@ -132,6 +132,19 @@ PLACES: Final = """
     FROM own
 """
 
+# The same for a task that the account has not submitted yet.
+NEXT_PLACE: Final = """
+    WITH own AS (
+        SELECT 1 + coalesce(sum(tasks), 0) AS place FROM lane_counts
+        WHERE account = %(account)s AND model = %(model)s AND state = 'PENDING'
+    )
+    SELECT (own.place + coalesce((
+        SELECT sum(least(other.tasks, own.place)) FROM accounts JOIN lane_counts AS other ON other.account = accounts.id
+        WHERE waiting > 0 AND accounts.id <> %(account)s AND other.model = %(model)s AND other.state = 'PENDING'
+    ), 0))::bigint
+    FROM own
+"""
+
 CLAIM_TASK: Final = f"""
     SELECT busy, {_of("(claimed)", TASK_COLUMNS)}
     FROM claim_task(%(worker_id)s, %(models)s::text[], %(lease_ms)s, %(max_running)s, %(now_ms)s)

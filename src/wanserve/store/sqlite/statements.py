@@ -128,6 +128,18 @@ PLACES: Final = """
     FROM own
 """
 
+# The same for a task that the account has not submitted yet.
+NEXT_PLACE: Final = f"""
+    WITH own AS (SELECT 1 + {_lane_count("PENDING", ":account", ":model")} AS place)
+    SELECT own.place + coalesce((
+        SELECT sum(min(lane.tasks, own.place))
+        FROM accounts AS other INDEXED BY accounts_turn JOIN lane_counts AS lane
+            ON lane.account = other.id AND lane.model = :model AND lane.state = 'PENDING'
+        WHERE other.waiting > 0 AND other.id <> :account
+    ), 0)
+    FROM own
+"""
+
 # Claims the next task. The accounts are read in the order of their turns, until one has a task that may run: so neither a
 # long queue nor many accounts make a claim slow.
 CLAIM_TASK: Final = f"""

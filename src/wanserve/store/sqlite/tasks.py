@@ -101,6 +101,12 @@ class SqliteTasks:
         """See TaskStore."""
         return dict(self._database.read(sql.PLACES, (json.dumps(list(task_ids)),)))
 
+    def next_place(self, account: str, model: str) -> int:
+        """See TaskStore."""
+        rows = self._database.read(sql.NEXT_PLACE, {"account": account, "model": model})
+        # None where no model can have the name: then nobody waits for it.
+        return rows[0][0] if rows else 1
+
     def claim(
         self, worker_id: str, models: Collection[str], lease_seconds: float, max_running: int | None
     ) -> Task | None:
