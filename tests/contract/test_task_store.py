@@ -57,6 +57,7 @@ searches = st.builds(
     Search,
     states=st.sets(st.sampled_from(State)),
     model=st.none() | st.sampled_from(MODELS),
+    text=st.sampled_from((None, None, "", "KITTEN", "dog")),
     since_ms=TIMES,
     until_ms=TIMES,
     ended_since_ms=TIMES,
@@ -414,6 +415,8 @@ def fits(task: Task, account: str | None, search: Search) -> bool:
     if account not in (None, task.account) or task.state not in search.states:
         return False
     if search.model is not None and task.generation.model != search.model:
+        return False
+    if search.text == "dog":  # Every prompt here is of a kitten.
         return False
     if search.since_ms is not None and search.since_ms > task.submitted_ms:
         return False

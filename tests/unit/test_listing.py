@@ -106,3 +106,20 @@ def test_a_search_for_one_task_is_counted_by_its_row() -> None:
     # The counts of the periods do not know ids.
     table = Table([(0, State.PENDING)])
     assert listing(table, replace(Search(), task_id="t")).total() == 1
+
+
+def test_a_search_for_a_text_is_counted_and_paged_by_its_rows() -> None:
+    # The counts of the periods do not know prompts.
+    table = Table([(each * PERIOD_MS, State.PENDING) for each in range(3)])
+    counted: list[str] = []
+
+    def read(statement: str, values: Values) -> list[Fetched]:
+        counted.append(statement.split(maxsplit=1)[0])
+        return table.read(statement, values)
+
+    for text, statements in (("cat", ["count", "page"]), ("", ["periods", "periods", "page"])):
+        search = Search([State.PENDING], text=text, limit=1)
+        asked = Listing(read, table, lambda _search, _account: {}, "default", search)
+        assert (asked.total(), asked.page()) == (3, [(2 * PERIOD_MS, State.PENDING)])
+        assert counted == statements
+        counted.clear()

@@ -59,8 +59,8 @@ class Listing:
         """The rows of the page, in its order."""
         search = self.search
         plain = search.skip == 0 and search.model is None and set(search.states) == set(State)
-        if plain or search.after is not None or search.task_id is not None:
-            # The index leads to the beginning of the page.
+        if plain or search.after is not None or not self._is_counted():
+            # The index leads to the beginning of the page, or there are no counts that would.
             return self._rows(search)
         return self._page_by_periods()
 
@@ -87,9 +87,13 @@ class Listing:
 
     def total(self) -> int:
         """The number of tasks on all pages. `after` is ignored."""
-        if self.search.task_id is not None:
+        if not self._is_counted():
             return self._count(self.search)
         return sum(period.tasks if period.exact else self._count(self._within(period)) for period in self._periods())
+
+    def _is_counted(self) -> bool:
+        """Whether the counts of the periods say how many tasks the search finds. They know no ids and no prompts."""
+        return self.search.task_id is None and not self.search.text
 
     def _periods(self) -> Iterator[_Period]:
         search = self.search

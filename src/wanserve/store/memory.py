@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from string import ascii_lowercase, ascii_uppercase
 
 from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
@@ -379,7 +380,16 @@ def _fits(task: Task, search: Search) -> bool:
         task.state in search.states
         and search.model in (None, task.generation.model)
         and search.task_id in (None, task.id)
+        and _lower(search.text or "") in _lower(task.generation.prompt)
         and (search.since_ms is None or task.submitted_ms >= search.since_ms)
         and (search.until_ms is None or task.submitted_ms < search.until_ms)
         and (search.ended_since_ms is None or task.ended_ms is None or task.ended_ms >= search.ended_since_ms)
     )
+
+
+def _lower(text: str) -> str:
+    """The text with its ASCII letters in lower case, and no others, as the databases do it."""
+    return text.translate(_LOWER)
+
+
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)

@@ -13,6 +13,8 @@ def _found(search: Search, account: str | None) -> str:
         "account = :account": account,
         "id = :task_id": search.task_id,
         "model = :model": search.model,
+        # Only ASCII letters have a lower case here, as in every store. No character of the text is a wildcard.
+        "instr(lower(prompt), lower(:text)) > 0": search.text or None,
         "submitted_ms >= :since_ms": search.since_ms,
         "submitted_ms < :until_ms": search.until_ms,
         "(ended_ms IS NULL OR ended_ms >= :ended_since_ms)": search.ended_since_ms,
