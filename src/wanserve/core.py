@@ -17,6 +17,7 @@ from typing import Final
 from wanserve.domain.blobs import LinkSecret
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import SetupError
+from wanserve.domain.overview import OverviewStore
 from wanserve.domain.ports import TimesStore, TokenStore
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
@@ -30,6 +31,7 @@ from wanserve.store.opened import OpenedStores
 from wanserve.store.sqlite.backup import back_up
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
+from wanserve.store.sqlite.overview import SqliteOverview
 from wanserve.store.sqlite.sessions import SqliteSessions
 from wanserve.store.sqlite.tasks import SqliteTasks
 from wanserve.store.sqlite.times import SqliteTimes
@@ -62,6 +64,7 @@ class Core:
     sessions: Sessions
     times: TimesStore
     webhooks: Webhooks
+    overview: OverviewStore
     catalogue: Catalogue
     reads_block: bool
     link_secret: LinkSecret
@@ -104,8 +107,8 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
     link_secret = FileLinkSecret(settings.data_dir / "link-secret")
     tasks, keys = SqliteTasks(database, now_ms), SqliteKeys(database, now_ms)
     sessions, times = SqliteSessions(database, now_ms), SqliteTimes(database, now_ms)
-    webhooks = SqliteWebhooks(database, now_ms)
-    stores = OpenedStores(tasks, keys, sessions, times, webhooks, link_secret, database.id(), database.close)
+    webhooks, overview = SqliteWebhooks(database, now_ms), SqliteOverview(database, now_ms)
+    stores = OpenedStores(tasks, keys, sessions, times, webhooks, overview, link_secret, database.id(), database.close)
     return _core(settings, stores, served)
 
 
@@ -136,6 +139,7 @@ def _core(settings: Settings, stores: OpenedStores, served: Served) -> Core:
         Sessions(stores.sessions, keys, new_token, time.monotonic),
         stores.times,
         Webhooks(stores.webhooks, allow_private=settings.webhooks_private),
+        stores.overview,
         catalogue,
         stores.reads_block,
         stores.link_secret,

@@ -25,7 +25,10 @@ from wanserve.domain.task import UNFINISHED, Failed, Failure, NewTask, Settlemen
 from wanserve.store.memory import MemoryTasks
 from wanserve.store.migrations import read_migrations
 from wanserve.store.postgres.database import PostgresDatabase
+from wanserve.store.postgres.keys import PostgresKeys
 from wanserve.store.postgres.migrate import VERSION, migrate
+from wanserve.store.postgres.overview import PostgresOverview
+from wanserve.store.postgres.sessions import PostgresSessions
 from wanserve.store.postgres.tasks import PostgresTasks
 
 MODELS = ("small", "large")
@@ -431,6 +434,22 @@ def test_times_are_the_servers(url: str, store: PostgresTasks) -> None:
     assert ended is not None
     assert ended.ended_ms is not None
     assert ended.ended_ms >= claimed.started_ms
+
+
+def test_sessions_and_the_overview_go_by_the_servers_clock(database: PostgresDatabase, store: PostgresTasks) -> None:
+    PostgresKeys(database).add_key("one", "ann", "ab" * 32, None)
+    sessions, overview = PostgresSessions(database), PostgresOverview(database)
+    sessions.add("valid", "ab" * 32, 3600)
+    sessions.add("expired", "ab" * 32, -1)
+    assert [sessions.find(name) is not None for name in ("valid", "expired")] == [True, False]
+    assert [sessions.forget_expired(10) for _ in range(2)] == [1, 0]
+    added(store, "ann")
+    claimed = store.claim("worker", MODELS, 60, None)
+    assert claimed is not None
+    assert store.settle(claimed, Succeeded(VIDEO))
+    # Two periods, because one may have begun since.
+    assert [(ended.state, ended.count) for ended in overview.ended_by_hour(2)] == [(State.SUCCEEDED, 1)]
+    assert [(used.account, used.videos) for used in overview.usage_by_day(2)] == [("ann", 1)]
 
 
 def test_a_store_that_is_closed_refuses_submits(database: PostgresDatabase) -> None:

@@ -17,7 +17,10 @@ from wanserve.domain.idempotency import KeyedSubmit
 from wanserve.domain.search import Search
 from wanserve.domain.task import State, Task
 from wanserve.machine.clocks import now_ms
+from wanserve.store import overview_statements
+from wanserve.store.rows import Value
 from wanserve.store.sqlite import database as database_module
+from wanserve.store.sqlite import statements
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.keys import SqliteKeys
 from wanserve.store.sqlite.migrate import migrate, migrations
@@ -196,6 +199,24 @@ def test_an_accounts_own_limits_stand_before_the_servers(database: Database) -> 
     assert [type(error) for error in errors] == [type(None), type(None), QueueFull]
     assert store.claim("worker", ["wan2.2-t2v-plus"], 10, None)
     assert store.claim("worker", ["wan2.2-t2v-plus"], 10, None) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (overview_statements.ENDED_BY_HOUR, {"since_ms": 1}),
+        (overview_statements.USAGE_BY_DAY, {"since_ms": 1}),
+        (statements.NEXT_PLACE, {"account": "ann", "model": "small"}),
+        (statements.FIND_SESSION, ("ab", 1)),
+    ],
+)
+def test_what_a_page_asks_for_is_found_by_an_index(
+    database: Database, statement: str, values: dict[str, Value] | tuple[Value, ...]
+) -> None:
+    """The tables of tasks and sessions are long, and that of the ledger keeps every row."""
+    plan = [step for *_, step in database.read(f"EXPLAIN QUERY PLAN {statement}", values)]
+    for table in ("tasks", "ledger", "lane_counts", "keys", "sessions"):
+        assert not [step for step in plan if step.startswith(f"SCAN {table}")], plan
 
 
 def schema(database: sqlite3.Connection) -> list[tuple[str, str]]:

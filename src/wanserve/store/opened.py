@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from wanserve.domain.blobs import LinkSecret
 from wanserve.domain.idempotency import RefusedSubmits
+from wanserve.domain.overview import OverviewStore
 from wanserve.domain.ports import KeyStore, Refusals, SessionStore, TaskStore, TimesStore, TokenStore
 from wanserve.domain.webhook_store import WebhookStore
 
@@ -22,6 +23,7 @@ class OpenedStores:
     sessions: SessionStore
     times: TimesStore
     webhooks: WebhookStore
+    overview: OverviewStore
     link_secret: LinkSecret
     database_id: str
     close: Callable[[], None]

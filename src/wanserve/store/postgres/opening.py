@@ -4,6 +4,7 @@ from wanserve.store.opened import OpenedStores
 from wanserve.store.postgres.database import PostgresDatabase
 from wanserve.store.postgres.keys import PostgresKeys
 from wanserve.store.postgres.move import move
+from wanserve.store.postgres.overview import PostgresOverview
 from wanserve.store.postgres.sessions import PostgresSessions
 from wanserve.store.postgres.shared import PostgresLinkSecret, PostgresRefusals, PostgresTokens
 from wanserve.store.postgres.tasks import PostgresTasks
@@ -29,6 +30,7 @@ def open_postgres(url: str, *, owner: bool, sweeps: bool) -> OpenedStores:
         PostgresSessions(database),
         PostgresTimes(database),
         PostgresWebhooks(database),
+        PostgresOverview(database),
         PostgresLinkSecret(database),
         database.id(),
         close,

@@ -1,16 +1,11 @@
 """The webhooks in a PostgreSQL database."""
 
-import re
-from functools import lru_cache
-from typing import Final
-
 from wanserve.domain.ports import Clock
 from wanserve.store.postgres.database import PostgresDatabase
 from wanserve.store.postgres.listener import Connection
+from wanserve.store.postgres.parameters import for_psycopg
 from wanserve.store.rows import Fetched
 from wanserve.store.webhooks import SqlWebhooks, Step
-
-_PARAMETER: Final = re.compile(r"(?<!:):([a-z_]+)")
 
 
 class PostgresWebhooks(SqlWebhooks):
@@ -27,7 +22,7 @@ class PostgresWebhooks(SqlWebhooks):
     def read(self, step: Step) -> list[Fetched]:
         """See SqlWebhooks."""
         statement, values = step
-        return self._database.read(_for_psycopg(statement), values)
+        return self._database.read(for_psycopg(statement), values)
 
     def write(self, *steps: Step) -> list[list[Fetched]]:
         """See SqlWebhooks."""
@@ -35,14 +30,8 @@ class PostgresWebhooks(SqlWebhooks):
         def run(connection: Connection) -> list[list[Fetched]]:
             rows = []
             for statement, values in steps:
-                done = connection.execute(_for_psycopg(statement), values)
+                done = connection.execute(for_psycopg(statement), values)
                 rows.append(done.fetchall() if done.description else [])
             return rows
 
         return self._database.transact(run)
-
-
-@lru_cache
-def _for_psycopg(statement: str) -> str:
-    """The statement with its parameters as psycopg names them."""
-    return _PARAMETER.sub(r"%(\1)s", statement)
