@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,12 @@ def test_the_hooks_run_what_make_check_runs() -> None:
     hooks = re.findall(r"entry: \.venv/bin/(.*)", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     assert sorted(checks) == sorted(hook.removesuffix(" --force-exclude") for hook in hooks)
     assert len(checks) == 4
+
+
+def test_the_built_package_has_the_migrations_of_every_database() -> None:
+    """An editable install has them whatever the list says, so that no other test would notice."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    packed = {file for pattern in tools["setuptools"]["package-data"]["wanserve"] for file in SOURCE.glob(pattern)}
+    steps = set(SOURCE.glob("store/*/migrations/*.sql"))
+    assert {step.parts[-3] for step in steps} == {"sqlite", "postgres"}
+    assert steps <= packed
