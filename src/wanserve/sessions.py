@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wanserve.domain.account import Key
-from wanserve.domain.errors import NotSignedIn, SignInLinkInvalid, WanserveError
+from wanserve.domain.errors import NotSignedIn, SignInLinkInvalid, StoreUnavailable
 from wanserve.domain.ports import SessionStore
 from wanserve.keys import Keys, fingerprint
 
@@ -87,7 +87,7 @@ class Sessions:
             (key,) = self.keys.store.find_keys([offered.key_sha256])
             if key is not None and key.revoked_ms is None:
                 return self._begin(key.sha256)
-        except WanserveError:
+        except StoreUnavailable:
             self._links[sha256] = offered
             raise
         raise SignInLinkInvalid("the key of this sign-in link was revoked")

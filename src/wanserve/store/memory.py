@@ -338,7 +338,8 @@ class MemoryTasks:
         if search.after is not None:
             ids = [task.id for task in order]
             order = order[ids.index(search.after) + 1 :] if search.after in ids else []
-        return [task for task in order if account in (None, task.account) and _fits(task, search)]
+        found = [task for task in order if account in (None, task.account) and _fits(task, search)]
+        return [task for task in found if _lower(search.text or "") in _lower(task.generation.prompt)]
 
     def _held(self, task: Task) -> Task | None:
         held = self._tasks.get(task.id)
@@ -376,11 +377,11 @@ def _place_in_line(lanes: Mapping[str, Sequence[str]], account: str, own: int) -
 
 
 def _fits(task: Task, search: Search) -> bool:
+    """Whether the search finds the task, as far as its text does not decide."""
     return (
         task.state in search.states
         and search.model in (None, task.generation.model)
         and search.task_id in (None, task.id)
-        and _lower(search.text or "") in _lower(task.generation.prompt)
         and (search.since_ms is None or task.submitted_ms >= search.since_ms)
         and (search.until_ms is None or task.submitted_ms < search.until_ms)
         and (search.ended_since_ms is None or task.ended_ms is None or task.ended_ms >= search.ended_since_ms)
