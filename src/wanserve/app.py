@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from wanserve import __version__
-from wanserve.blobs.keys import OWNER
 from wanserve.blobs.links import LinkSigner
-from wanserve.blobs.target import BlobTarget, DiskTarget, S3Target, open_blobs, open_bucket
+from wanserve.blobs.target import DiskTarget, S3Target, open_blobs, open_bucket
 from wanserve.core import Core, Uuids
 from wanserve.domain.blobs import BlobStore
 from wanserve.domain.catalogue import ModelCard
-from wanserve.domain.errors import BlobUnavailable, SetupError
+from wanserve.domain.errors import SetupError
 from wanserve.domain.ports import Clock
 from wanserve.domain.task import Task
 from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
@@ -50,8 +50,11 @@ from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
 from wanserve.models.upstream import Upstream
 from wanserve.outlook import Outlooks
+from wanserve.overview import Overview
 from wanserve.prompts.chat import ChatEndpoint
-from wanserve.settings import FILE_URL, Settings
+from wanserve.settings import Settings
+from wanserve.storage import blob_target, room_of
+from wanserve.studio.routes import open_studio
 from wanserve.traces import Traces, open_traces
 from wanserve.webhooks.deliverer import Deliverer
 from wanserve.webhooks.sender import Sender
@@ -89,39 +92,6 @@ class Parts:
     idle_s: int
     stopping: threading.Event
     """To be set once the process is to stop."""
-
-
-def blob_target(settings: Settings) -> BlobTarget:
-    """Where the settings say that finished files are."""
-    if settings.blob_url is None or settings.blob_url.startswith(FILE_URL):
-        return DiskTarget(settings.blobs_dir)
-    bucket, _, prefix = settings.blob_url.removeprefix("s3://").strip("/").partition("/")
-    return S3Target(bucket, prefix)
-
-
-def check_blobs(target: BlobTarget) -> None:
-    """Use a bucket once as serving will, before any task is taken. Raises SetupError with what the bucket said."""
-    if isinstance(target, S3Target):
-        open_bucket(target).check()
-
-
-def require_own_blobs(settings: Settings, core: Core) -> None:
-    """Raise SetupError where the files belong to another database: each of the two would delete those of the other.
-
-    A data directory's own files are not looked at, as nobody shares them.
-    """
-    if settings.blob_url is None:
-        return
-    try:
-        owner = open_blobs(blob_target(settings)).owner(core.database_id)
-    except BlobUnavailable as error:
-        raise SetupError(f"blob_url (WANSERVE_BLOB_URL): {error}") from error
-    if owner != core.database_id:
-        raise SetupError(
-            f"blob_url (WANSERVE_BLOB_URL): the files at {settings.blob_url} belong to another database, and two would"
-            f" delete each other's: name another place, such as {settings.blob_url.rstrip('/')}/NAME. Where the other"
-            f" database is gone for good, delete {OWNER} there"
-        )
 
 
 def child_config(settings: Settings, availability: Availability) -> ChildConfig:
@@ -378,6 +348,23 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     # The heartbeats of the own workers are up to some seconds old in the table.
     workers = fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS)
     ops = _ops(core, availability, metrics, workers, stopping)
-    signed_files = SignedFileEndpoint(signer, sender, _clock(core), core.tasks, runners.read)
-    app = application(endpoints, [signed_files.route(), *ops.routes()], dialects, Uuids(), metrics.answers, origin)
+    routes: list[BaseRoute] = [SignedFileEndpoint(signer, sender, _clock(core), core.tasks, runners.read).route()]
+    if settings.studio == "on":
+        # A page loads nothing of another host, so what is in a bucket comes through this server.
+        run = InThreads() if blob_target(settings).remote else on_event_loop
+        routes += open_studio(
+            tasks=core.tasks,
+            sessions=core.sessions,
+            outlooks=Outlooks(core.tasks.store, core.times, time.monotonic),
+            rate_limiter=rate_limiter,
+            body_budget=body_budget,
+            runners=runners,
+            streams=streams,
+            files=FileSender(blobs, run),
+            links=links,
+            origin=origin,
+            overview=Overview(core.tasks, core.overview, partial(room_of, settings)),
+        ).routes()
+    routes += ops.routes(home=settings.studio == "off")
+    app = application(endpoints, routes, dialects, Uuids(), metrics.answers, origin)
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import ipaddress
 import logging
 import socket
 import sys
@@ -9,18 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
-from wanserve.app import Parts, blob_target, build, build_worker, check_blobs, require_own_blobs
+from wanserve.app import Parts, build, build_worker
 from wanserve.core import Core, make_folders, open_core
 from wanserve.domain.errors import InvalidRequest, SetupError
 from wanserve.fleet import Fleet
 from wanserve.http.listener import ConnectionTimeouts, bind_socket, serve_app, start_listening
-from wanserve.keys import Keys
+from wanserve.keys import Keys, fingerprint
 from wanserve.machine.data_dir_lock import lock_data_dir
 from wanserve.machine.stop_signals import StopSignals, handle_signals
 from wanserve.models.availability import Availability, find_availability
 from wanserve.models.catalogue import Served
+from wanserve.sessions import LINK_SECONDS, Sessions
 from wanserve.settings import Settings
+from wanserve.storage import blob_target, check_blobs, require_own_blobs
 from wanserve.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -38,7 +42,8 @@ def serve(settings: Settings, *, with_worker: bool = True) -> None:
     with closing(bind_socket(settings.host, settings.port)) as bound, opened(settings, owner=True) as parts:
         core, availability = parts
         built = build(settings, core, availability, with_worker=with_worker)
-        _run_until_stopped(settings, built, bound, partial(make_first_key, core.keys))
+        sessions = core.sessions if settings.studio == "on" else None
+        _run_until_stopped(settings, built, bound, partial(make_first_key, core.keys, sessions))
 
 
 def work(settings: Settings) -> None:
@@ -106,8 +111,11 @@ def tell_unserved(availability: Availability, tasks: Tasks) -> None:
                 )
 
 
-def make_first_key(keys: Keys, url: str) -> None:
-    """Create a key where there is none, and print it once, on stderr, with a command that uses it."""
+def make_first_key(keys: Keys, sessions: Sessions | None, url: str) -> None:
+    """Create a key where there is none, and print it once, on stderr, with a command that uses it.
+
+    With `sessions`, also a link that signs a browser of this machine in.
+    """
     if keys.all():
         return
     try:
@@ -115,12 +123,24 @@ def make_first_key(keys: Keys, url: str) -> None:
     except InvalidRequest:
         # Another server on the same database has just made it.
         return
+    near = loopback_url(url)
+    link = f"{near}/sign-in?link={sessions.offer_link(fingerprint(secret))}" if sessions and near else None
+    opens = f"Open the studio, once, within {LINK_SECONDS // 60} minutes: {link}\n" if link else ""
     print(
-        f"The key of account {FIRST_KEY}, shown only now: {secret}\n"
+        f"The key of account {FIRST_KEY}, shown only now: {secret}\n{opens}"
         f"A first video: WANSERVE_URL={url} WANSERVE_KEY={secret} wanserve generate 'Two birds over the sea'",
         file=sys.stderr,
         flush=True,
     )
+
+
+def loopback_url(url: str) -> str | None:
+    """The URL under which this machine itself reaches the server; None where it listens at another address only."""
+    parts = urlsplit(url)
+    address = ipaddress.ip_address(parts.hostname or "")
+    if address.is_unspecified:
+        return f"http://{'[::1]' if address.version == 6 else '127.0.0.1'}:{parts.port}"
+    return url if address.is_loopback else None
 
 
 async def _run(parts: Parts, bound: socket.socket, drain_s: float) -> None:

@@ -136,6 +136,7 @@ class Settings(BaseModel):
     default_model: str = DEFAULT_MODEL
     webhooks_private: bool = False
     webhook_format: Literal["standard", "cloudevents"] = "standard"
+    studio: Literal["on", "off"] = "on"
     traces_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: LogFormat = "auto"

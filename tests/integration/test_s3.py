@@ -17,11 +17,11 @@ import httpx
 import pytest
 
 from tests import needs, s3
-from wanserve.app import check_blobs
 from wanserve.blobs.s3 import PAGE_KEYS, PART_BYTES, S3Blobs
 from wanserve.blobs.target import S3Target, open_bucket
 from wanserve.domain.blobs import LINK_SECONDS_MAX, Download, LinkMethod
 from wanserve.domain.errors import BlobNotFound, RemoteUnavailable, SetupError
+from wanserve.storage import check_blobs
 
 KEY = "videos/task-1/1.mp4"
 CONTENT = bytes(range(256)) * 8

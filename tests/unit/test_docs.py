@@ -20,7 +20,7 @@ from wanserve.worker.upstream_pool import PAUSES_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-INTERNAL = {"canceled", "setup", "not_signed_in", "sign_in_link_invalid"}
+INTERNAL = {"canceled", "setup", "not_signed_in", "sign_in_link_invalid", "foreign_request"}
 """Error codes that no client of today's API can meet."""
 
 

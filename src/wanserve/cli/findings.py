@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from wanserve import __version__
-from wanserve.app import blob_target, check_blobs
 from wanserve.cli.standalone import standalone
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
@@ -29,6 +28,7 @@ from wanserve.models.availability import (
     wan_availability,
 )
 from wanserve.settings import Settings
+from wanserve.storage import blob_target, check_blobs
 
 DISK_BYTES: Final = 1_000_000_000
 """Room for some hundred clips at 1080p, and for the database."""

@@ -11,13 +11,15 @@ class Search:
     """Which tasks, newest first unless `oldest_first`. None stands for any.
 
     `since_ms` and `until_ms` bound the time of the submit, the latter exclusively; `ended_since_ms` leaves out what
-    ended before. `text` is to be in the prompt, ASCII letters in either case; "" is in every prompt. `after` is the id of the task behind which to begin; of the rest, `skip` are left out and at most
-    `limit` are given. `counted` asks for the number of tasks on all pages too.
+    ended before. `text` is to be in the prompt, ASCII letters in either case; "" is in every prompt. `after` is the id
+    of the task behind which to begin; of the rest, `skip` are left out and at most `limit` are given. `counted` asks for
+    the number of tasks on all pages too.
     """
 
     states: Collection[State] = tuple(State)
     model: str | None = None
     task_id: str | None = None
+    seed: int | None = None
     text: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None

@@ -48,15 +48,21 @@ class VideoLinks:
         """The absolute link to the task's video, valid until its retention ends; None where there is no video."""
         return None if task.video is None else self._link(task, self.origin.base(scope))
 
+    async def shared_url(self, task: Task, scope: Scope, until_ms: int) -> str | None:
+        """The same link, valid until then at most."""
+        return self._link(task, self.origin.base(scope), until_ms)
+
     def told_url(self, task: Task) -> str | None:
         """The same link where there is no request, as in webhooks; None also where no public URL is set."""
         base = self.origin.public_url
         return None if base is None else self._link(task, base.rstrip("/"))
 
-    def _link(self, task: Task, base: str) -> str | None:
+    def _link(self, task: Task, base: str, until_ms: int | None = None) -> str | None:
         if task.video is None or task.ended_ms is None:
             return None
-        query = self.signer.query(task.video.key, (task.ended_ms + self.retention_ms) // 1000)
+        kept_until_ms = task.ended_ms + self.retention_ms
+        expires_ms = kept_until_ms if until_ms is None else min(until_ms, kept_until_ms)
+        query = self.signer.query(task.video.key, expires_ms // 1000)
         return f"{base}{PATH}{task.video.key}?{query}"
 
 
@@ -115,6 +121,11 @@ class BucketFiles:
         It is valid until the retention ends, or for the seven days that S3 allows. Raises BlobUnavailable.
         """
         return None if task.video is None else await self._link(task, task.video.key, "GET", LINK_SECONDS_MAX)
+
+    async def shared_url(self, task: Task, scope: Scope, until_ms: int) -> str | None:
+        """The same link, valid until then at most."""
+        seconds = min(LINK_SECONDS_MAX, (until_ms - self.clock()) // 1000)
+        return None if task.video is None else await self._link(task, task.video.key, "GET", seconds)
 
     def told_url(self, task: Task) -> str | None:
         """The same link where there is no request, as in webhooks. It may block. Raises BlobUnavailable."""

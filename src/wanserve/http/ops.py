@@ -87,14 +87,13 @@ class Ops:
     _page: tuple[float, bytes] | None = field(default=None, init=False)
     _page_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
-    def routes(self) -> list[BaseRoute]:
-        """All routes of this module, for GET and HEAD."""
+    def routes(self, *, home: bool = True) -> list[BaseRoute]:
+        """All routes of this module, for GET and HEAD; without `home` that of the root is somebody else's."""
         documents: dict[str, Callable[..., object]] = {
             **{path: partial(page, self) for path, (page, _) in PAGES.items() if path != METRICS},
-            "/": self.home,
             "/docs/static/{name}": StaticFile(),
         }
-        return [*self.own_routes(), *_routes(documents)]
+        return [*self.own_routes(), *_routes(documents | ({"/": self.home} if home else {}))]
 
     def own_routes(self) -> list[BaseRoute]:
         """The routes that tell of this process: its health and its metrics."""

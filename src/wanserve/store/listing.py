@@ -92,8 +92,8 @@ class Listing:
         return sum(period.tasks if period.exact else self._count(self._within(period)) for period in self._periods())
 
     def _is_counted(self) -> bool:
-        """Whether the counts of the periods say how many tasks the search finds. They know no ids and no prompts."""
-        return self.search.task_id is None and not self.search.text
+        """Whether the counts of the periods say how many tasks the search finds. They know no ids, seeds and prompts."""
+        return self.search.task_id is None and self.search.seed is None and not self.search.text
 
     def _periods(self) -> Iterator[_Period]:
         search = self.search

@@ -381,6 +381,7 @@ def _fits(task: Task, search: Search) -> bool:
     return (
         task.state in search.states
         and search.model in (None, task.generation.model)
+        and search.seed in (None, task.generation.seed)
         and search.task_id in (None, task.id)
         and (search.since_ms is None or task.submitted_ms >= search.since_ms)
         and (search.until_ms is None or task.submitted_ms < search.until_ms)

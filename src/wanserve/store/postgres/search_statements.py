@@ -13,6 +13,7 @@ def _found(search: Search, account: str | None) -> str:
         "account = %(account)s": account,
         "id = %(task_id)s": search.task_id,
         "model = %(model)s": search.model,
+        "seed = %(seed)s": search.seed,
         # With "C" only ASCII letters have a lower case, as in every store. No character of the text is a wildcard.
         'position(lower(%(text)s::text COLLATE "C") IN lower(prompt COLLATE "C")) > 0': search.text or None,
         "submitted_ms >= %(since_ms)s": search.since_ms,

@@ -13,6 +13,7 @@ def _found(search: Search, account: str | None) -> str:
         "account = :account": account,
         "id = :task_id": search.task_id,
         "model = :model": search.model,
+        "seed = :seed": search.seed,
         # Only ASCII letters have a lower case here, as in every store. No character of the text is a wildcard.
         "instr(lower(prompt), lower(:text)) > 0": search.text or None,
         "submitted_ms >= :since_ms": search.since_ms,

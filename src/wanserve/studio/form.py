@@ -1,0 +1,144 @@
+"""The form that asks for videos: its fields from the model cards, and the requests that are made of what was filled in."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from starlette.datastructures import QueryParams
+
+from wanserve.domain.catalogue import ModelCard, Size
+from wanserve.domain.errors import InvalidRequest
+from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX, VideoRequest
+from wanserve.domain.task import Task
+
+TAKES_MAX: Final = 4
+"""How many videos of one prompt are asked for at most with one click."""
+
+ONCE: Final = re.compile(r"[0-9a-f-]{1,64}")
+
+LIMITS: Final[Mapping[str, int]] = {
+    "prompt": PROMPT_CHARACTERS,
+    "negative_prompt": NEGATIVE_PROMPT_CHARACTERS,
+    "seed": SEED_MAX,
+    "takes": TAKES_MAX,
+}
+"""The numbers in the hints of the fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What stands in the form. "" in `seed`: any. `once` is sent with it, so that sending it twice makes nothing twice."""
+
+    once: str
+    prompt: str = ""
+    negative_prompt: str = ""
+    model: str = ""
+    size: str = ""
+    seconds: str = ""
+    seed: str = ""
+    takes: str = "1"
+    watermark: bool = False
+    prompt_extend: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One size of a model, with the sides of a rectangle of the same shape, at most 1 long."""
+
+    name: str
+    size: Size
+
+    @property
+    def shape(self) -> tuple[float, float]:
+        """Width and height of the rectangle."""
+        longer = max(self.size)
+        return self.size[0] / longer, self.size[1] / longer
+
+
+def read_filled(form: QueryParams) -> Filled:
+    """What was filled in; nothing is checked. A box that is not ticked is not sent."""
+    return Filled(
+        once=form.get("once", ""),
+        prompt=form.get("prompt", ""),
+        negative_prompt=form.get("negative_prompt", ""),
+        model=form.get("model", ""),
+        size=form.get("size", ""),
+        seconds=form.get("seconds", ""),
+        seed=form.get("seed", "").strip(),
+        takes=form.get("takes", "1"),
+        watermark="watermark" in form,
+        prompt_extend="prompt_extend" in form,
+    )
+
+
+def filled_from(task: Task, once: str, *, same_seed: bool) -> Filled:
+    """The form with the settings of a task."""
+    made = task.generation
+    return Filled(
+        once=once,
+        prompt=made.prompt,
+        negative_prompt=made.negative_prompt,
+        model=made.model,
+        size=f"{made.width}*{made.height}",
+        seconds=str(round(made.seconds)),
+        seed=str(made.seed) if same_seed else "",
+        watermark=made.watermark,
+        prompt_extend=made.prompt_extend,
+    )
+
+
+def fitted(filled: Filled, cards: Mapping[str, ModelCard], default_model: str) -> Filled:
+    """The form with choices that the model has: its defaults in place of those that it has not."""
+    card = cards.get(filled.model) or cards.get(default_model) or next(iter(cards.values()), None)
+    if card is None:
+        return filled
+    sizes, lengths = [choice.name for choice in choices(card)], list(map(str, card.lengths))
+    return replace(
+        filled,
+        model=card.name,
+        size=filled.size if filled.size in sizes else f"{card.default_size[0]}*{card.default_size[1]}",
+        seconds=filled.seconds if filled.seconds in lengths else lengths[0],
+    )
+
+
+def choices(card: ModelCard) -> list[Choice]:
+    """The sizes of a model, widest shapes first."""
+    sizes = sorted(card.sizes, key=lambda size: (-size[0] / size[1], -size[0]))
+    return [Choice(f"{width}*{height}", (width, height)) for width, height in sizes]
+
+
+def read_requests(filled: Filled) -> Iterator[VideoRequest]:
+    """The request of each take. Where a seed is given, each further take has the next one. Raises InvalidRequest."""
+    takes, seed = _number("takes", filled.takes), _number("seed", filled.seed) if filled.seed else None
+    if not 1 <= takes <= TAKES_MAX:
+        raise InvalidRequest("takes", f"must be 1 to {TAKES_MAX}")
+    request = VideoRequest(
+        model=filled.model or None,
+        prompt=filled.prompt,
+        negative_prompt=filled.negative_prompt,
+        size=_size(filled.size) if filled.size else None,
+        seconds=_number("seconds", filled.seconds) if filled.seconds else None,
+        watermark=filled.watermark,
+        prompt_extend=filled.prompt_extend,
+    )
+    for take in range(takes):
+        yield replace(request, seed=None if seed is None else seed + take)
+
+
+def once_of(filled: Filled, take: int) -> str | None:
+    """The idempotency key of a take; None where the form did not come from a page of ours."""
+    return f"studio-{filled.once}-{take}" if ONCE.fullmatch(filled.once) else None
+
+
+def _number(field: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 12:
+        raise InvalidRequest(field, "must be a whole number")
+    return int(text)
+
+
+def _size(text: str) -> Size:
+    match = re.fullmatch(r"(\d{1,5})[*x](\d{1,5})", text, re.ASCII)
+    if match is None:
+        raise InvalidRequest("size", "must be width*height, such as 1280*720")
+    return int(match[1]), int(match[2])

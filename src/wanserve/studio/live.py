@@ -1,0 +1,97 @@
+"""What the pages of the studio are told while tasks run: the same JSON in the stream of events and in a poll."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from wanserve.domain.task import Task
+from wanserve.http.dialects.base import DialectRequest, Docs, Events, JsonObject
+from wanserve.http.events import Streams
+from wanserve.outlook import Outlook
+from wanserve.studio.endpoint import FindKey
+from wanserve.studio.language import Language
+from wanserve.studio.rendering import Pages
+from wanserve.studio.visit import Visit
+
+KEPT_STATUSES: Final = 1000
+"""How many rendered states are kept: all open pages of an account are told the same."""
+
+DELETED: Final = "DELETED"
+"""In place of a state, for a task that is gone."""
+
+
+def status_of(pages: Pages, language: Language, task: Task, outlook: Outlook | None) -> JsonObject:
+    """How far a task is: its id, its state, and the HTML that shows it."""
+    return {"id": task.id, "state": task.state, "html": pages.status(language, task, outlook)}
+
+
+def gone(task_id: str) -> JsonObject:
+    """The same of a task that was deleted."""
+    return {"id": task_id, "state": DELETED}
+
+
+def operations(pages: Pages) -> dict[Language, Events]:
+    """The stream of all tasks of an account, in each language."""
+
+    @lru_cache(KEPT_STATUSES)
+    def rendered(
+        language: Language, task_id: str, changes: int, outlook: Outlook | None, task: _Uncompared
+    ) -> JsonObject:
+        return status_of(pages, language, task.task, outlook)
+
+    def write(language: Language, task: Task, outlook: Outlook | None) -> JsonObject:
+        if outlook is not None and outlook.seconds_left is not None:
+            # What is shown is rounded too; so all pages that are told within a second share one rendering.
+            outlook = replace(outlook, seconds_left=float(round(outlook.seconds_left)))
+        return rendered(language, task.id, task.changes, outlook, _Uncompared(task))
+
+    return {
+        language: Events(
+            method="GET",
+            path="/studio/events",
+            read=_all_tasks,
+            write=partial(write, language),
+            write_preview=_preview,
+            write_deleted=gone,
+            docs=Docs(operation_id="studio_events", summary="What happens to the tasks on the studio's pages"),
+        )
+        for language in Language
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Uncompared:
+    """A task, for a cache that compares its id and its number of changes instead."""
+
+    task: Task = field(compare=False)
+
+
+def _all_tasks(request: DialectRequest) -> None:
+    """None for its task: the stream is of all."""
+
+
+def _preview(task: Task) -> JsonObject:
+    # The picture is in the HTML of the event that follows.
+    return {"id": task.id}
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Sends the stream."""
+
+    streams: Streams
+    operations: Mapping[Language, Events]
+    find_key: FindKey
+
+    async def stream(self, visit: Visit) -> ASGIApp:
+        """The stream of the account's tasks, until the browser goes away or the session is over."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            operation, last_event_id = self.operations[visit.language], visit.headers.get("last-event-id")
+            still_valid = partial(self.find_key, visit.session)
+            await self.streams.serve(operation, visit.signed_in, None, last_event_id, still_valid, receive, send)
+
+        return answer

@@ -1,0 +1,76 @@
+"""The code that makes the same video: for curl, Python and JavaScript, against this server's own URL."""
+
+import json
+import shlex
+from pprint import pformat
+from typing import Final
+
+from wanserve.domain.generation import Generation
+
+KEY: Final = "YOUR_KEY"
+"""In place of the key, which no page shows."""
+
+
+def snippets(made: Generation, base: str) -> dict[str, str]:
+    """The code by the name of its language, in OpenAI's dialect, which is the best known and takes every setting."""
+    body = request_body(made)
+    text = json.dumps(body, ensure_ascii=False, indent=2)
+    return {
+        "curl": _CURL.format(url=shlex.quote(f"{base}/v1/videos"), key=KEY, body=shlex.quote(text)),
+        "Python": _PYTHON.format(
+            url=f"{base}/v1/videos", key=KEY, body=pformat(body, width=100, sort_dicts=False).replace("\n", "\n    ")
+        ),
+        "JavaScript": _JAVASCRIPT.format(url=f"{base}/v1/videos", key=KEY, body=text.replace("\n", "\n  ")),
+    }
+
+
+def request_body(made: Generation) -> dict[str, object]:
+    """The request that makes this video again, with its seed."""
+    negative = {"negative_prompt": made.negative_prompt} if made.negative_prompt else {}
+    return {
+        "model": made.model,
+        "prompt": made.prompt,
+        **negative,
+        "size": f"{made.width}x{made.height}",
+        "seconds": str(round(made.seconds)),
+        "seed": made.seed,
+        "prompt_extend": made.prompt_extend,
+        "watermark": made.watermark,
+    }
+
+
+_CURL: Final = """curl -X POST {url} \\
+  -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+  -d {body}"""
+
+_PYTHON: Final = """import time
+
+import requests
+
+videos = "{url}"
+key = {{"Authorization": "Bearer {key}"}}
+video = requests.post(
+    videos,
+    headers=key,
+    json={body},
+).json()
+while video["status"] in ("queued", "in_progress"):
+    time.sleep(1)
+    video = requests.get(f"{{videos}}/{{video['id']}}", headers=key).json()
+with open("video.mp4", "wb") as file:
+    file.write(requests.get(f"{{videos}}/{{video['id']}}/content", headers=key).content)"""
+
+_JAVASCRIPT: Final = """import {{ writeFile }} from "node:fs/promises";
+
+const videos = "{url}";
+const headers = {{ Authorization: "Bearer {key}", "Content-Type": "application/json" }};
+const ask = async (path, more) => (await fetch(videos + path, {{ headers, ...more }}));
+let video = await (await ask("", {{
+  method: "POST",
+  body: JSON.stringify({body}),
+}})).json();
+while (["queued", "in_progress"].includes(video.status)) {{
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  video = await (await ask(`/${{video.id}}`)).json();
+}}
+await writeFile("video.mp4", await (await ask(`/${{video.id}}/content`)).bytes());"""

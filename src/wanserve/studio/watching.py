@@ -1,0 +1,158 @@
+"""The page of one video, its files, and what can be done with it: cancel, delete, share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from wanserve.domain.errors import InvalidRequest, TaskNotFound, VideoNotReady
+from wanserve.domain.generation import Generation
+from wanserve.domain.task import UNFINISHED, Task, Variant
+from wanserve.http.files import BucketFiles, FileSender, VideoLinks
+from wanserve.http.origin import Origin
+from wanserve.http.responses import send_json
+from wanserve.http.runners import Runners
+from wanserve.outlook import Outlook
+from wanserve.studio.endpoint import see
+from wanserve.studio.live import gone, status_of
+from wanserve.studio.rendering import HEADERS, Pages
+from wanserve.studio.snippets import snippets
+from wanserve.studio.understood import understood
+from wanserve.studio.visit import Visit
+from wanserve.tasks import Tasks
+
+FILES: Final = {
+    "video.mp4": Variant.VIDEO,
+    "thumbnail.webp": Variant.THUMBNAIL,
+    "sheet.jpg": Variant.SPRITESHEET,
+    "preview.png": Variant.PREVIEW,
+}
+"""The files of a task, by their names in paths."""
+
+TASKS_AT_ONCE: Final = 100
+"""How many tasks one request for their states may name."""
+
+SHARE_HOURS: Final = (1, 24, 168)
+"""For how long a link may be shared, in hours; at most as long as the video is kept."""
+
+COMPARED_MAX: Final = 4
+"""How many videos are compared at most."""
+
+CARD: Final = "card"
+PARTS: Final = {CARD: "_card.html", "panel": "_panel.html"}
+"""How a task is shown on the wall, and where it is watched: by the name in the query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Shows tasks, and does what is asked with one of them."""
+
+    tasks: Tasks
+    runners: Runners
+    pages: Pages
+    files: FileSender
+    links: VideoLinks | BucketFiles
+    origin: Origin
+
+    async def video(self, visit: Visit) -> Response:
+        """The page of one video."""
+        task = await self.runners.task((visit.account, visit.query.get("id", "")))
+        return self.pages.page(
+            "video.html",
+            visit,
+            task=task,
+            outlook=await self._outlook(task),
+            base=self.origin.base(visit.scope),
+            snippets=snippets(task.generation, self.origin.base(visit.scope)),
+            share_hours=SHARE_HOURS,
+            understood=understood(task),
+        )
+
+    async def compare(self, visit: Visit) -> Response:
+        """The page on which videos play in step."""
+        asked = list(dict.fromkeys(visit.query.getlist("id")))
+        if not 2 <= len(asked) <= COMPARED_MAX:
+            raise InvalidRequest("id", f"must be given for 2 to {COMPARED_MAX} videos")
+        tasks = [await self.runners.task((visit.account, task_id)) for task_id in asked]
+        for task in tasks:
+            if task.video is None:
+                raise VideoNotReady(task.id, task.state)
+        return self.pages.page("compare.html", visit, tasks=tasks, differing=_differing(tasks))
+
+    async def share(self, visit: Visit) -> Response:
+        """A link to the video that works without a session until it expires."""
+        hours = visit.form.get("hours", "")
+        if hours not in map(str, SHARE_HOURS):
+            raise InvalidRequest("hours", f"must be one of {', '.join(map(str, SHARE_HOURS))}")
+        task = await self.runners.task((visit.account, _id(visit)))
+        until_ms = self.tasks.store.now_ms() + int(hours) * 3_600_000
+        if (link := await self.links.shared_url(task, visit.scope, until_ms)) is None:
+            raise VideoNotReady(task.id, task.state)
+        base = self.origin.base(visit.scope)
+        return self.pages.page("_shared.html", visit, link=link, base=base, until_ms=until_ms)
+
+    async def part(self, visit: Visit) -> Response:
+        """One task as it is shown on the wall, or where it is watched."""
+        template = PARTS.get(visit.query.get("as", CARD))
+        if template is None:
+            raise InvalidRequest("as", f"must be one of {', '.join(PARTS)}")
+        task = await self.runners.task((visit.account, visit.query.get("id", "")))
+        return self.pages.page(template, visit, task=task, outlook=await self._outlook(task))
+
+    async def states(self, visit: Visit) -> ASGIApp:
+        """The states of some tasks, for browsers whose stream is interrupted."""
+        asked = [(visit.account, task_id) for task_id in visit.query.getlist("id")[:TASKS_AT_ONCE]]
+        found = [
+            task for task in await self.runners.read(partial(self.tasks.get_many, asked)) if isinstance(task, Task)
+        ]
+        there = {task.id for task in found}
+        told = [status_of(self.pages, visit.language, task, await self._outlook(task)) for task in found]
+        body = {"tasks": [*told, *(gone(task_id) for _, task_id in asked if task_id not in there)]}
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await send_json(send, 200, body)
+
+        return answer
+
+    async def cancel(self, visit: Visit) -> Response:
+        """Cancel the task, and show it as it then is."""
+        task = await self.runners.write(partial(self.tasks.cancel, visit.account, _id(visit)))
+        if not visit.partial:
+            return see(visit, f"video?id={task.id}")
+        return self.pages.page(PARTS.get(visit.form.get("as", ""), PARTS[CARD]), visit, task=task, outlook=None)
+
+    async def delete(self, visit: Visit) -> Response:
+        """Delete the task; its page is gone then."""
+        await self.runners.write(partial(self.tasks.delete, visit.account, _id(visit)))
+        if not visit.partial:
+            return see(visit, "")
+        # A card leaves the wall; a page of its own leads back.
+        return Response(headers={**HEADERS, **({} if visit.form.get("as") == CARD else {"hx-redirect": "./"})})
+
+    async def file(self, visit: Visit) -> ASGIApp:
+        """A file of a task, wherever it is stored: a page loads nothing of another host."""
+        variant = FILES.get(visit.scope["path_params"]["name"])
+        if variant is None:
+            raise TaskNotFound(visit.path)
+        task = await self.runners.read(partial(self.tasks.with_file, visit.account, _id(visit), variant))
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.files.send(task, variant, scope, send)
+
+        return answer
+
+    async def _outlook(self, task: Task) -> Outlook | None:
+        return await self.runners.outlook(task) if task.state in UNFINISHED else None
+
+
+def _id(visit: Visit) -> str:
+    return str(visit.scope["path_params"]["task_id"])
+
+
+def _differing(tasks: Sequence[Task]) -> list[str]:
+    """The settings in which the videos differ, by the names of the fields of Generation."""
+    names = [each.name for each in fields(Generation)]
+    return [name for name in names if len({getattr(task.generation, name) for task in tasks}) > 1]
