@@ -12,8 +12,9 @@ from wanserve.domain.account import Key
 from wanserve.domain.errors import NotSignedIn, WanserveError
 from wanserve.http.body import BodyBudget, BodyReader
 from wanserve.http.dialects.base import require_uncompressed
+from wanserve.http.middleware import UnexpectedError
 from wanserve.http.rates import RateLimiter, RequestKind
-from wanserve.http.routing import BODY_READ, DIALECT
+from wanserve.http.routing import BODY_READ, DIALECT, REQUEST_ID
 from wanserve.studio.rendering import HEADERS, Pages
 from wanserve.studio.visit import Visit, read_form, read_visit, require_own_page
 
@@ -55,7 +56,7 @@ class StudioEndpoint:
     counted: bool = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. An unexpected error is left to ErrorMiddleware."""
+        """Answer one request with a page, also where that fails."""
         scope[DIALECT] = STUDIO
         visit = read_visit(scope)
         try:
@@ -70,6 +71,9 @@ class StudioEndpoint:
             if error.status >= 500:
                 log.error("%s %s: %s: %s", visit.method, visit.path, error.code, error)
             answer = self._error_page(visit, error)
+        except Exception:
+            log.exception("%s %s (request %s)", visit.method, visit.path, scope.get(REQUEST_ID))
+            answer = self._error_page(visit, UnexpectedError("an unexpected error"))
         # What a file raises while it is sent has no page, as no person reads it.
         await answer(scope, receive, send)
 

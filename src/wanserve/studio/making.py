@@ -20,7 +20,7 @@ from wanserve.http.runners import Runners
 from wanserve.outlook import Outlook, Outlooks
 from wanserve.studio.endpoint import see
 from wanserve.studio.form import LIMITS, Filled, choices, filled_from, fitted, once_of, read_filled, read_requests
-from wanserve.studio.rendering import Pages
+from wanserve.studio.rendering import HEADERS, Pages
 from wanserve.studio.visit import Visit
 from wanserve.studio.wall import Wall
 from wanserve.tasks import Tasks
@@ -64,16 +64,28 @@ class Making:
                 made.append(task)
         except WanserveError as error:
             refusal = error
-        if refusal is None:
-            if not visit.partial:
-                return see(visit, "")
-            filled = replace(filled, once=str(uuid.uuid4()))
+        if refusal is None and not visit.partial:
+            return see(visit, "")
+        if made:
+            # What is still wanted is another submit; where something was refused, only the rest is.
+            rest = filled.takes if refusal is None else str(int(filled.takes) - len(made))
+            filled = replace(filled, once=str(uuid.uuid4()), takes=rest)
         form = await self._form(visit, filled, refusal)
         status = 200 if refusal is None else refusal.status
         if not visit.partial:
             return await self._whole(visit, form, status)
         cards = [(task, await self.wall.outlook(task)) for task in reversed(made)]
         return self.pages.page("_made.html", visit, status, **form, cards=cards)
+
+    async def again(self, visit: Visit) -> Response:
+        """Submit the settings of a task once more, with its seed or with another one, and show the new task."""
+        task = await self.runners.task((visit.account, str(visit.scope["path_params"]["task_id"])))
+        once = visit.form.get("once", "")
+        filled = filled_from(task, once, same_seed=visit.form.get("seed") == "same")
+        async for made in self._submitted(visit.signed_in, filled):
+            task = made
+        place = f"video?id={task.id}"
+        return Response(headers={**HEADERS, "hx-redirect": place}) if visit.partial else see(visit, place)
 
     async def _whole(self, visit: Visit, form: Mapping[str, object], status: int = 200) -> Response:
         page, shown = await self.wall.page(visit), await self._shown(visit.account)

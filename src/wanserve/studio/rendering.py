@@ -14,6 +14,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 import wanserve
+from wanserve.domain.errors import InvalidRequest, WanserveError
 from wanserve.domain.progress import Stage
 from wanserve.domain.task import Task
 from wanserve.outlook import Outlook
@@ -84,6 +85,19 @@ def outlook_text(text: Texts, outlook: Outlook | None) -> str:
     return " · ".join(parts)
 
 
+def error_text(text: Texts, error: WanserveError) -> str:
+    """What went wrong, for people: the studio's own words for it where it has them, else the error's."""
+    name = f"problem.{error.code}"
+    if text.has(name):
+        return text(name)
+    return str(error) if text.language is Language.EN else text("problem.other", error=error)
+
+
+def problem_text(text: Texts, error: InvalidRequest, field: str) -> str:
+    """What is wrong with a field. The rules themselves are in English; in other languages the field has one text."""
+    return error.problem if text.language is Language.EN else text(f"problem.{field}")
+
+
 def bytes_text(size: int) -> str:
     """A size for people, in decimal units."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
@@ -101,6 +115,16 @@ def _text(context: Context, name: str, /, **values: object) -> str:
 @pass_context
 def _outlook(context: Context, outlook: Outlook | None) -> str:
     return outlook_text(context["texts"], outlook)
+
+
+@pass_context
+def _told(context: Context, error: WanserveError) -> str:
+    return error_text(context["texts"], error)
+
+
+@pass_context
+def _problem(context: Context, error: InvalidRequest, field: str) -> str:
+    return problem_text(context["texts"], error, field)
 
 
 @pass_context
@@ -124,7 +148,7 @@ def _environment() -> Environment:
         "bytes_text": bytes_text,
         "version": wanserve.__version__,
     }
-    environment.filters |= {"outlook": _outlook, "duration": _duration}
+    environment.filters |= {"outlook": _outlook, "duration": _duration, "told": _told, "problem": _problem}
     return environment
 
 

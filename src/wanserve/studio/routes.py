@@ -75,6 +75,7 @@ class Studio:
             self._get("/studio/task", watching.part),
             self._get("/studio/states", watching.states),
             self._get("/studio/events", self.live.stream),
+            self._post(f"{task}/again", making.again),
             self._post(f"{task}/cancel", watching.cancel),
             self._post(f"{task}/delete", watching.delete),
             self._post(f"{task}/share", watching.share),

@@ -13,7 +13,7 @@ from wanserve.sessions import SESSION_SECONDS, Sessions
 from wanserve.studio.endpoint import see
 from wanserve.studio.language import Language
 from wanserve.studio.rendering import Pages
-from wanserve.studio.visit import LANGUAGE_COOKIE, SESSION_COOKIE, THEME_COOKIE, THEMES, Visit
+from wanserve.studio.visit import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Visit, session_cookie
 
 FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 """The headers of proxies: whoever comes through one may be on any machine."""
@@ -55,7 +55,7 @@ class SigningIn:
         """End the session: its cookie is worth nothing afterwards, wherever it was copied."""
         await self.runners.write(partial(self.sessions.end, visit.session))
         answer = see(visit, "sign-in")
-        _set_cookie(answer, visit, SESSION_COOKIE, "", 0)
+        _set_cookie(answer, visit, session_cookie(visit.headers), "", 0)
         return answer
 
     async def prefer(self, visit: Visit) -> Response:
@@ -74,7 +74,7 @@ class SigningIn:
 
     def _signed_in(self, visit: Visit, session: str) -> Response:
         answer = see(visit, "")
-        _set_cookie(answer, visit, SESSION_COOKIE, session, SESSION_SECONDS)
+        _set_cookie(answer, visit, session_cookie(visit.headers), session, SESSION_SECONDS)
         return answer
 
 

@@ -1,5 +1,6 @@
 """One request of a browser as the studio sees it: who asks, in which language, and with which fields."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,6 +18,8 @@ from wanserve.http.body import EMPTY_QUERY, MAX_QUERY_PARAMETERS, read_query
 from wanserve.studio.language import Language, wanted_language
 
 SESSION_COOKIE: Final = "wanserve_session"
+"""The beginning of the session cookie's name: cookies do not tell ports apart, so the port is its end."""
+
 LANGUAGE_COOKIE: Final = "wanserve_language"
 THEME_COOKIE: Final = "wanserve_theme"
 THEMES: Final = ("light", "dark")
@@ -71,6 +74,12 @@ class Visit:
         return sha256(f"form {self.session}".encode()).hexdigest()[:32] if self.session else ""
 
 
+def session_cookie(headers: Headers) -> str:
+    """The name of the session cookie: two servers on one machine have one each."""
+    port = re.search(r":(\d+)$", headers.get("host", ""))
+    return f"{SESSION_COOKIE}_{port[1]}" if port else SESSION_COOKIE
+
+
 def read_visit(scope: Scope) -> Visit:
     """The request, without its session and its form. Raises InvalidRequest for a query that is too long."""
     headers = Headers(scope=scope)
@@ -84,7 +93,7 @@ def read_visit(scope: Scope) -> Visit:
         wanted_language(cookies.get(LANGUAGE_COOKIE), headers.get("accept-language", "")),
         cookies.get(THEME_COOKIE) if cookies.get(THEME_COOKIE) in THEMES else None,
         scope,
-        cookies.get(SESSION_COOKIE) or None,
+        cookies.get(session_cookie(headers)) or None,
     )
 
 

@@ -1,5 +1,6 @@
 """The page of one video, its files, and what can be done with it: cancel, delete, share."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -68,6 +69,7 @@ class Watching:
             base=self.origin.base(visit.scope),
             snippets=snippets(task.generation, self.origin.base(visit.scope)),
             share_hours=SHARE_HOURS,
+            once=str(uuid.uuid4()),
             understood=understood(task),
         )
 

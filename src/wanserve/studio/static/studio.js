@@ -188,6 +188,18 @@
     });
   }
 
+  // What changes by itself is asked for again, but not by pages that nobody sees.
+  const REFRESH_MS = 8000;
+  setInterval(() => {
+    if (!document.hidden) for (const part of all("[data-refresh]")) htmx.trigger(part, "refresh", {}, false);
+  }, REFRESH_MS);
+
+  // The filters of the wall are in the address, so that it can be kept and loaded again.
+  document.addEventListener("htmx:after:swap", (event) => {
+    const filters = event.target.closest?.(".filters");
+    if (filters) history.replaceState(null, "", `./?${new URLSearchParams(new FormData(filters))}`);
+  });
+
   // Errors that have no place on the page.
   const toast = document.getElementById("toast");
   const say = (text) => {
@@ -228,7 +240,7 @@
       }
     }
     const wall = document.getElementById("wall");
-    if (!parts.length && wall && UNFINISHED.includes(state) && !asked.has(id) && !wall.dataset.filtered) {
+    if (!parts.length && wall && UNFINISHED.includes(state) && !asked.has(id) && !wall.querySelector("[data-filtered]")) {
       // It was submitted elsewhere: by a program, or on another page.
       asked.add(id);
       htmx.ajax("GET", `studio/task?as=card&id=${encodeURIComponent(id)}`, { target: "#wall", swap: "afterbegin" });
