@@ -232,6 +232,10 @@ class Tasks:
         """Write the heartbeat of an attempt; False: stop, the task was canceled or another attempt has it."""
         return self.store.renew(task, self.policy.lease_seconds, heartbeat)
 
+    def note_freed(self, task: Task) -> bool:
+        """Note that the worker of a canceled attempt has stopped, so that its device is free; False where it was not canceled."""
+        return self.store.note_freed(task)
+
     def succeed(self, task: Task, video: Video) -> bool:
         """End the attempt with its video, and bill it; False where it came too late and nothing was written."""
         return self.store.settle(task, Succeeded(video))

@@ -537,6 +537,30 @@ def test_who_runs_a_task_is_told_of_its_cancel_and_its_deletion(store: TaskStore
             assert not other.is_set()
 
 
+def test_of_a_canceled_attempt_it_is_known_when_its_worker_has_stopped(store: TaskStore) -> None:
+    waits, runs = unaccepted(), unaccepted()
+    for new in (waits, runs):
+        assert failure(store.add(new, 10)) is None
+    attempt = store.claim("worker", [waits.generation.model], 60, None)
+    assert attempt is not None
+    other = runs if attempt.id == waits.id else waits
+    assert not store.note_freed(attempt), "it runs"
+    for new in (waits, runs):
+        assert store.cancel("ann", new.id, UNFINISHED)
+    canceled = store.get("ann", attempt.id)
+    assert canceled is not None
+    assert canceled.device_busy
+    assert not store.note_freed(replace(attempt, attempt=attempt.attempt + 1)), "another attempt"
+    assert store.note_freed(attempt)
+    assert not store.note_freed(attempt), "it is known already"
+    freed, untouched = store.get("ann", attempt.id), store.get("ann", other.id)
+    assert freed == canceled.freed()
+    assert untouched is not None
+    assert not untouched.device_busy
+    assert store.remove("ann", attempt.id)
+    assert not store.note_freed(attempt), "it is gone"
+
+
 def test_a_worker_is_forgotten_after_its_last_heartbeat_unless_it_has_a_task(store: TaskStore) -> None:
     for name in ("idle", "busy"):
         store.save_worker(WorkerRow(name, "here", "host", "cpu", (), "animatic"))

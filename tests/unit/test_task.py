@@ -91,6 +91,19 @@ def test_there_is_no_usage_without_a_video() -> None:
         new_task().usage()
 
 
+def test_a_device_is_busy_with_a_canceled_task_until_its_worker_has_stopped() -> None:
+    assert not new_task().canceled(2000).device_busy, "nobody had it"
+    running = new_task().claimed("worker", 2000, 3000)
+    assert not running.device_busy, "it was not canceled"
+    canceled = running.canceled(2500)
+    assert canceled.device_busy
+    freed = canceled.freed()
+    assert not freed.device_busy
+    assert freed.changes == canceled.changes + 1
+    with pytest.raises(WrongState, match="was not canceled"):
+        running.freed()
+
+
 def test_a_clock_that_is_set_back_lets_nothing_end_before_it_began() -> None:
     running = new_task(submitted_ms=9000).claimed("worker", 2000, 3000)
     assert running.started_ms == 9000

@@ -271,6 +271,8 @@ def test_a_canceled_attempt_stops_its_child_and_changes_nothing(answer: Event) -
     stage.child.played[:] = [cancel, None, answer]
     canceled, good = stage.ended(task_id, stage.submitted())
     assert (canceled.state, good.state) == (State.CANCELED, State.SUCCEEDED)
+    assert canceled.started_ms is not None
+    assert not canceled.device_busy, "its worker, which served another task since, has noted that it stopped"
     assert [type(order) for order in stage.child.commands] == [Generate, Cancel, Generate]
     assert [row.task_id for row in stage.tasks.usage(None)] == [good.id]
 

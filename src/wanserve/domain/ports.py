@@ -250,6 +250,12 @@ class TaskStore(Protocol):
     def cancel(self, account: str, task_id: str, states: Collection[State]) -> Task | None:
         """Cancel the task if it is in one of these states. Returns the canceled task, or None."""
 
+    def note_freed(self, task: Task) -> bool:
+        """Note that the worker of the canceled attempt `task.attempt` has stopped, by removing it from the task.
+
+        False where the task is not canceled, has had another attempt, or is gone.
+        """
+
     def remove(self, account: str, task_id: str) -> bool:
         """Delete the task, whatever its state; its ledger row stays. False where this account has no such task."""
 

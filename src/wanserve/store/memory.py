@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from string import ascii_lowercase, ascii_uppercase
 
 from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
@@ -15,6 +14,7 @@ from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, NewTask, Settlement, State, Task, Usage
 from wanserve.domain.worker import WorkerRow
+from wanserve.store.memory_search import fits, has_text
 from wanserve.store.refusals import key_of_a_forgotten_task, key_of_another_request
 from wanserve.store.wakeup import Wakeup
 from wanserve.store.watches import Watches
@@ -181,6 +181,15 @@ class MemoryTasks:
         self._wakeup.wake()
         return canceled
 
+    def note_freed(self, task: Task) -> bool:
+        """See TaskStore."""
+        with self._lock:
+            held = self._tasks.get(task.id)
+            if held is None or held.attempt != task.attempt or not held.device_busy:
+                return False
+            self._tasks[task.id] = held.freed()
+        return True
+
     def remove(self, account: str, task_id: str) -> bool:
         """See TaskStore."""
         with self._lock:
@@ -338,8 +347,8 @@ class MemoryTasks:
         if search.after is not None:
             ids = [task.id for task in order]
             order = order[ids.index(search.after) + 1 :] if search.after in ids else []
-        found = [task for task in order if account in (None, task.account) and _fits(task, search)]
-        return [task for task in found if _lower(search.text or "") in _lower(task.generation.prompt)]
+        found = [task for task in order if account in (None, task.account) and fits(task, search)]
+        return [task for task in found if has_text(task, search.text)]
 
     def _held(self, task: Task) -> Task | None:
         held = self._tasks.get(task.id)
@@ -374,24 +383,3 @@ class MemoryTasks:
 def _place_in_line(lanes: Mapping[str, Sequence[str]], account: str, own: int) -> int:
     """The place in line of the task that has the place `own` among those of its account."""
     return own + sum(min(len(lane), own) for other, lane in lanes.items() if other != account)
-
-
-def _fits(task: Task, search: Search) -> bool:
-    """Whether the search finds the task, as far as its text does not decide."""
-    return (
-        task.state in search.states
-        and search.model in (None, task.generation.model)
-        and search.seed in (None, task.generation.seed)
-        and search.task_id in (None, task.id)
-        and (search.since_ms is None or task.submitted_ms >= search.since_ms)
-        and (search.until_ms is None or task.submitted_ms < search.until_ms)
-        and (search.ended_since_ms is None or task.ended_ms is None or task.ended_ms >= search.ended_since_ms)
-    )
-
-
-def _lower(text: str) -> str:
-    """The text with its ASCII letters in lower case, and no others, as the databases do it."""
-    return text.translate(_LOWER)
-
-
-_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)

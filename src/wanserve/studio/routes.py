@@ -73,6 +73,7 @@ class Studio:
             self._post("/studio/make", making.make),
             self._get("/studio/wall", making.wall.part),
             self._get("/studio/task", watching.part),
+            self._get("/studio/status", watching.status),
             self._get("/studio/states", watching.states),
             self._get("/studio/events", self.live.stream),
             self._post(f"{task}/again", making.again),

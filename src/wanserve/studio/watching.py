@@ -104,6 +104,11 @@ class Watching:
         task = await self.runners.task((visit.account, visit.query.get("id", "")))
         return self.pages.page(template, visit, task=task, outlook=await self._outlook(task))
 
+    async def status(self, visit: Visit) -> Response:
+        """How far a task is, as a part of its card or its page."""
+        task = await self.runners.task((visit.account, visit.query.get("id", "")))
+        return self.pages.page("_status.html", visit, task=task, outlook=await self._outlook(task))
+
     async def states(self, visit: Visit) -> ASGIApp:
         """The states of some tasks, for browsers whose stream is interrupted."""
         asked = [(visit.account, task_id) for task_id in visit.query.getlist("id")[:TASKS_AT_ONCE]]

@@ -127,6 +127,7 @@ class Attempt:
         if not self._renew(Heartbeat(lease.progress, self._watch.left_s(now))):
             log.info("attempt %d stops: canceled, or its lease was lost", self.task.attempt)
             self._stop_child()
+            self._note_freed()
             return Outcome.CANCELED
         return None
 
@@ -209,6 +210,13 @@ class Attempt:
             if isinstance(event, Crashed | Done):
                 return
         self.child.kill()
+
+    def _note_freed(self) -> None:
+        """Tell whoever canceled the task that the device is free."""
+        try:
+            self.tasks.note_freed(self.task)
+        except StoreUnavailable as error:
+            log.error("that the device is free again was not written: %s", error)
 
     def _is_superseded(self) -> bool:
         """Whether the task goes on without this attempt: it was neither canceled nor deleted."""

@@ -225,6 +225,12 @@ CANCEL_TASK: Final = f"""
     SELECT {TASK_COLUMNS} FROM canceled LEFT JOIN told ON TRUE
 """
 
+# The worker of a canceled attempt has stopped. A later attempt, or another end, changes no row.
+FREE_TASK: Final = """
+    UPDATE tasks SET worker_id = NULL, changes = changes + 1
+    WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = 'CANCELED' AND worker_id IS NOT NULL
+"""
+
 REMOVE_TASK: Final = f"""
     WITH removed AS (
         DELETE FROM tasks WHERE id = %(task_id)s AND account = %(account)s RETURNING id, worker_id

@@ -199,6 +199,10 @@ class PostgresTasks:
         self._listener.wakeup.wake()
         return canceled
 
+    def note_freed(self, task: Task) -> bool:
+        """See TaskStore."""
+        return self._database.change(sql.FREE_TASK, {"task_id": task.id, "attempt": task.attempt}) == 1
+
     def remove(self, account: str, task_id: str) -> bool:
         """See TaskStore."""
         removed = self._database.read(sql.REMOVE_TASK, {"task_id": task_id, "account": account}) == [(1,)]

@@ -209,6 +209,12 @@ CANCEL_TASK: Final = f"""
     RETURNING {TASK_COLUMNS}
 """
 
+# The worker of a canceled attempt has stopped. A later attempt, or another end, changes no row.
+FREE_TASK: Final = """
+    UPDATE tasks SET worker_id = NULL, changes = changes + 1
+    WHERE id = ? AND attempt = ? AND state = 'CANCELED' AND worker_id IS NOT NULL
+"""
+
 # The next heartbeat of a worker that runs the task changes no row, and the worker stops.
 REMOVE_TASK: Final = "DELETE FROM tasks WHERE id = ? AND account = ?"
 

@@ -161,6 +161,10 @@ class SqliteTasks:
         self._watches.tell(task_id)
         return None if row is None else read_task(row)
 
+    def note_freed(self, task: Task) -> bool:
+        """See TaskStore."""
+        return self._changed(sql.FREE_TASK, (task.id, task.attempt))
+
     def remove(self, account: str, task_id: str) -> bool:
         """See TaskStore."""
         removed = self._changed(sql.REMOVE_TASK, (task_id, account))
