@@ -1,4 +1,4 @@
-"""The contract of TaskStore where tasks are searched for a text of their prompts."""
+"""The contract of TaskStore where tasks are searched for a text of their prompts, or for their seed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -89,3 +89,15 @@ def test_a_page_of_a_text_goes_on_behind_a_task_that_does_not_have_it(store: Tas
     assert [task.id for task in store.search("ann", replace(search, after=ids[1]))] == [ids[2]]
     assert [task.id for task in store.search("ann", replace(search, after=ids[0], limit=1))] == [ids[2]]
     assert store.count("ann", replace(search, after=ids[1])) == 2
+
+
+def test_tasks_are_searched_for_their_seed(store: TaskStore) -> None:
+    ids = []
+    for seed in (0, 7, 7, 2**31 - 1):
+        new = unaccepted("ann", "small")
+        store.add(replace(new, generation=replace(new.generation, seed=seed)), 10).result(10)
+        ids.append(new.id)
+    for seed, found in ((0, ids[:1]), (7, ids[1:3]), (2**31 - 1, ids[3:]), (8, [])):
+        search = Search(seed=seed, oldest_first=True)
+        assert [task.id for task in store.search("ann", search)] == found
+        assert store.count("ann", search) == len(found)
