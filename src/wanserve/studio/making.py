@@ -80,8 +80,8 @@ class Making:
     async def again(self, visit: Visit) -> Response:
         """Submit the settings of a task once more, with its seed or with another one, and show the new task."""
         task = await self.runners.task((visit.account, str(visit.scope["path_params"]["task_id"])))
-        once = visit.form.get("once", "")
-        filled = filled_from(task, once, same_seed=visit.form.get("seed") == "same")
+        # Without an idempotency key: who goes back to the page and asks again wants another one.
+        filled = filled_from(task, "", same_seed=visit.form.get("seed") == "same")
         async for made in self._submitted(visit.signed_in, filled):
             task = made
         place = f"video?id={task.id}"

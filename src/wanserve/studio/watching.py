@@ -1,6 +1,5 @@
 """The page of one video, its files, and what can be done with it: cancel, delete, share."""
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -9,9 +8,10 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wanserve.domain.errors import InvalidRequest, TaskNotFound, VideoNotReady
+from wanserve.domain.errors import InvalidRequest, VideoNotReady
 from wanserve.domain.generation import Generation
 from wanserve.domain.task import UNFINISHED, Task, Variant
+from wanserve.http.dialects.base import EndpointNotFound
 from wanserve.http.files import BucketFiles, FileSender, VideoLinks
 from wanserve.http.origin import Origin
 from wanserve.http.responses import send_json
@@ -69,7 +69,6 @@ class Watching:
             base=self.origin.base(visit.scope),
             snippets=snippets(task.generation, self.origin.base(visit.scope)),
             share_hours=SHARE_HOURS,
-            once=str(uuid.uuid4()),
             understood=understood(task),
         )
 
@@ -143,7 +142,7 @@ class Watching:
         """A file of a task, wherever it is stored: a page loads nothing of another host."""
         variant = FILES.get(visit.scope["path_params"]["name"])
         if variant is None:
-            raise TaskNotFound(visit.path)
+            raise EndpointNotFound(f"there is no {visit.path}")
         task = await self.runners.read(partial(self.tasks.with_file, visit.account, _id(visit), variant))
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
