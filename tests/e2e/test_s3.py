@@ -1,5 +1,7 @@
 """A server whose videos are in a bucket: links straight to it or through the server, deletes, and a store that is down."""
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,3 +163,30 @@ def test_another_databases_files_are_left_alone(bucket: s3.Bucket, tmp_path: Pat
     assert f"name another place, such as {place}/NAME" in line
     with running(tmp_path / "theirs", "--no-worker", blob_url=f"{place}/theirs"):
         pass
+
+
+def test_the_studio_shows_what_is_in_the_bucket_without_leading_there(bucket: s3.Bucket, tmp_path: Path) -> None:
+    with running(tmp_path / "data", blob_url=bucket.url) as server:
+        task_id = server.submit()
+        server.wait(task_id, "SUCCEEDED")
+        with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as browser:
+            assert browser.post("/sign-in", data={"key": server.key}).status_code == 303
+            # A page may load nothing of another host, so no answer leads to one.
+            for name, begin in (("video.mp4", b"ftyp"), ("thumbnail.webp", b"RIFF"), ("sheet.jpg", b"\xff\xd8")):
+                file = browser.get(f"/studio/tasks/{task_id}/{name}")
+                assert (file.status_code, begin in file.content[:16]) == (200, True)
+            part = browser.get(f"/studio/tasks/{task_id}/video.mp4", headers={"Range": "bytes=4-7"})
+            assert (part.status_code, part.content) == (206, b"ftyp")
+            page = browser.get(f"/video?id={task_id}").text
+            token = re.search(r'name="csrf_token" value="(\w+)"', page)
+            assert token
+            shared = browser.post(
+                f"/studio/tasks/{task_id}/share",
+                data={"hours": "1", "csrf_token": token[1]},
+                headers={"hx-request": "true"},
+            )
+            # Whoever gets the link has no session, and comes straight to the bucket.
+            link = re.search(r'value="(http[^"]+)"', shared.text)
+            assert link
+            assert html.unescape(link[1]).startswith(f"{bucket.server.endpoint}/{bucket.name}/videos/{task_id}/1.mp4?")
+            assert server.http.get(html.unescape(link[1])).content[4:8] == b"ftyp"
