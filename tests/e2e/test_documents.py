@@ -113,10 +113,15 @@ def test_the_documents_own_example_is_accepted(server: Server) -> None:
     wanserve("tasks", "cancel", answer.json()["output"]["task_id"], "--data-dir", str(server.data_dir))
 
 
-def test_the_root_leads_to_the_documents(server: Server) -> None:
+def test_the_root_leads_to_the_studio_or_without_it_to_the_documents(server: Server, tmp_path: Path) -> None:
     answer = server.http.get(server.url + "/")
-    assert answer.status_code == 307
-    assert answer.headers["location"] == "docs"
+    assert (answer.status_code, answer.headers["location"]) == (303, "sign-in")
+    assert server.http.get(server.url + "/sign-in").status_code == 200
+    with running(tmp_path / "data", "--no-worker", studio="off") as without:
+        answer = without.http.get(without.url + "/")
+        assert (answer.status_code, answer.headers["location"]) == (307, "docs")
+        assert without.http.get(without.url + "/sign-in").status_code == 404
+        assert "sign-in" not in without.log.read_text()
 
 
 def test_the_page_is_drawn_in_a_browser_without_any_other_network(server: Server, tmp_path: Path) -> None:

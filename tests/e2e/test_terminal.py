@@ -58,11 +58,13 @@ def test_a_first_start_ends_with_the_key_a_command_and_the_address(tmp_path: Pat
     data = ("--data-dir", str(tmp_path / "data"))
     with on_terminal("serve", "--port", "0", "--no-worker", *data) as server:
         server.until("listening at http://127.0.0.1:")
-        key, command, address, *_ = server.shown.partition("The key of account default")[2].splitlines()
+        key, link, command, address, *_ = server.shown.partition("The key of account default")[2].splitlines()
         secret = key.rpartition(" ")[2]
         assert re.fullmatch(r"sk-[0-9a-f]{48}", secret)
         assert re.fullmatch(r"\d\d:\d\d:\d\d info {5}listening at http://127\.0\.0\.1:\d+", address)
         url = address.rpartition(" ")[2]
+        opens = r"Open the studio, once, within 15 minutes: " + re.escape(url) + r"/sign-in\?link=[\w-]{43}"
+        assert re.fullmatch(opens, link)
         assert command.startswith(f"A first video: WANSERVE_URL={url} WANSERVE_KEY={secret} wanserve generate ")
     assert "{" not in server.shown
     assert "\x1b[32m" in "".join(server.parts)
