@@ -10,7 +10,7 @@ from typing import Any
 
 from tests import needs
 from tests.e2e.faults.harness import rig
-from tests.e2e.server import POLL, SUBMIT, Server, wanserve
+from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
 
 
 def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Server) -> None:
