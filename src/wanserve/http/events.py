@@ -98,13 +98,15 @@ class Streams:
         still_valid: Callable[[], Awaitable[object]],
         receive: Receive,
         send: Send,
+        wanted: Callable[[Task], bool] | None = None,
     ) -> None:
         """Send events until the task has ended, the client goes away or is too slow, or the key is not valid any more.
 
-        `still_valid` raises WanserveError once it is not. Raises TaskNotFound before anything is sent.
+        `still_valid` raises WanserveError once it is not. With `wanted` the events of other tasks are left out, except
+        those of deleted ones. Raises TaskNotFound before anything is sent.
         """
         with self.feed.watch(key.account, task_id) as watch:
-            stream = _Stream(self, operation, key.account, watch, send)
+            stream = _Stream(self, operation, key.account, watch, send, wanted)
             first = await self._first(key.account, task_id, last_event_id)
             try:
                 await stream.begin(first)
@@ -162,6 +164,7 @@ class _Stream:
     account: str
     watch: Watch
     send: Send
+    wanted: Callable[[Task], bool] | None = None
     over: bool = False
     shown: dict[str, int] = field(default_factory=dict)
     """The step of the preview that was told last, by task."""
@@ -207,6 +210,8 @@ class _Stream:
         number = None if self.watch.task_id is not None else self.streams.tasks.store.now_ms()
         events = []
         for task_id, task in news.items():
+            if self.wanted is not None and task is not None and not self.wanted(task):
+                continue
             shown = self.shown.pop(task_id, 0)
             events.append(await self.streams.event(self.operation, task_id, task, number, shown))
             if task is not None and task.state is State.RUNNING:

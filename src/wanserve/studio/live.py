@@ -24,8 +24,9 @@ DELETED: Final = "DELETED"
 
 
 def status_of(pages: Pages, language: Language, task: Task, outlook: Outlook | None) -> JsonObject:
-    """How far a task is: its id, its state, and the HTML that shows it."""
-    return {"id": task.id, "state": task.state, "html": pages.status(language, task, outlook)}
+    """How far a task is: its id and state, when it was submitted, and the HTML that shows it."""
+    html = pages.status(language, task, outlook)
+    return {"id": task.id, "state": task.state, "submitted_ms": task.submitted_ms, "html": html}
 
 
 def gone(task_id: str) -> JsonObject:
@@ -78,6 +79,11 @@ def _preview(task: Task) -> JsonObject:
     return {"id": task.id}
 
 
+def _time(text: str) -> int:
+    """A time in milliseconds since 1970; 0 where it is none, so that nothing is left out."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """Sends the stream."""
@@ -87,11 +93,21 @@ class Live:
     find_key: FindKey
 
     async def stream(self, visit: Visit) -> ASGIApp:
-        """The stream of the account's tasks, until the browser goes away or the session is over."""
+        """The stream of the tasks on a page, until the browser goes away or the session is over.
+
+        The page names those that it shows, and the time when it was made: it is also told of tasks that came later.
+        In a long queue each claim changes the place of every task, and most of them are on no page.
+        """
+        shown, since_ms = set(visit.query.getlist("id")), _time(visit.query.get("since", ""))
+
+        def wanted(task: Task) -> bool:
+            return task.id in shown or task.submitted_ms >= since_ms
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             operation, last_event_id = self.operations[visit.language], visit.headers.get("last-event-id")
             still_valid = partial(self.find_key, visit.session)
-            await self.streams.serve(operation, visit.signed_in, None, last_event_id, still_valid, receive, send)
+            await self.streams.serve(
+                operation, visit.signed_in, None, last_event_id, still_valid, receive, send, wanted
+            )
 
         return answer

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 
 import wanserve
 from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.domain.ports import Clock
 from wanserve.domain.progress import Stage
 from wanserve.domain.task import Task
 from wanserve.outlook import Outlook
@@ -174,6 +175,8 @@ class Pages:
         return self.environment.get_template("_status.html").render(task=task, outlook=outlook, **known)
 
 
-def open_pages() -> Pages:
-    """Read the texts and make the templates ready."""
-    return Pages(_environment(), read_texts())
+def open_pages(now_ms: Clock) -> Pages:
+    """Read the texts and make the templates ready. `now_ms` is the clock of the tasks."""
+    environment = _environment()
+    environment.globals["now_ms"] = now_ms
+    return Pages(environment, read_texts())

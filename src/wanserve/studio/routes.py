@@ -106,7 +106,7 @@ def open_studio(
     overview: Overview,
 ) -> Studio:
     """Build the studio on the use cases."""
-    pages = open_pages()
+    pages = open_pages(tasks.store.now_ms)
 
     async def find_key(token: str | None) -> Key:
         return await runners.read(partial(sessions.owner, token))

@@ -218,14 +218,17 @@
   });
 
   // Live states: a stream, and a poll while the stream is interrupted.
-  const { events, states } = document.body.dataset;
+  const { events, states, since } = document.body.dataset;
   if (!events) return;
-  const POLL_MS = 3000, UNFINISHED = ["PENDING", "RUNNING"];
+  const POLL_MS = 3000, MOST = 80, UNFINISHED = ["PENDING", "RUNNING"];
   const offline = document.querySelector("[data-offline]"), announce = document.getElementById("announce");
-  const asked = new Set();
+  const asked = new Set(), shown = new Set();
   let source = null, timer = null;
 
-  const show = ({ id, state, html }) => {
+  const unfinished = () => all("[data-task]").filter((part) => UNFINISHED.includes(part.dataset.state)).map((part) => part.dataset.task);
+  const query = (more = []) => new URLSearchParams([...more, ...[...new Set(unfinished())].slice(0, MOST).map((id) => ["id", id])]);
+
+  const show = ({ id, state, html, submitted_ms: submitted }) => {
     if (!state) return;
     const parts = all(`[data-task="${CSS.escape(id)}"]`);
     for (const status of all(`[data-status="${CSS.escape(id)}"]`))
@@ -240,7 +243,7 @@
       }
     }
     const wall = document.getElementById("wall");
-    if (!parts.length && wall && UNFINISHED.includes(state) && !asked.has(id) && !wall.querySelector("[data-filtered]")) {
+    if (!parts.length && wall && UNFINISHED.includes(state) && submitted >= since && !asked.has(id) && !wall.querySelector("[data-filtered]")) {
       // It was submitted elsewhere: by a program, or on another page.
       asked.add(id);
       htmx.ajax("GET", `studio/task?as=card&id=${encodeURIComponent(id)}`, { target: "#wall", swap: "afterbegin" });
@@ -248,9 +251,8 @@
   };
 
   const poll = async () => {
-    const ids = new Set(all("[data-task]").filter((part) => UNFINISHED.includes(part.dataset.state)).map((part) => part.dataset.task));
     try {
-      const answer = await fetch(`${states}?${[...ids].map((id) => `id=${encodeURIComponent(id)}`).join("&")}`);
+      const answer = await fetch(`${states}?${query()}`);
       if (answer.redirected || answer.status === 401) return location.reload();
       if (!answer.ok) throw new Error(answer.statusText);
       offline.hidden = true;
@@ -263,7 +265,8 @@
 
   const open = () => {
     source?.close();
-    source = new EventSource(events);
+    for (const id of unfinished()) shown.add(id);
+    source = new EventSource(`${events}?${query([["since", since]])}`);
     source.onopen = () => {
       clearInterval(timer);
       timer = null;
@@ -286,6 +289,10 @@
       poll();
     }
   };
+  // Older tasks that were loaded since: those that came later are told of anyway.
+  document.addEventListener("htmx:after:settle", (event) => {
+    if (source && event.target.closest?.("#wall") && unfinished().some((id) => !shown.has(id))) open();
+  });
   document.addEventListener("visibilitychange", wake);
   addEventListener("online", wake);
   addEventListener("pagehide", () => source?.close());
