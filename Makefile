@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install wan demo serve gallery test test-rest test-all coverage clients soak fuzz check openapi bench clean
+.PHONY: install wan demo serve gallery test test-rest test-all coverage clients soak fuzz check openapi bench studio-pictures clean
 
 install: .venv/installed
 
@@ -73,6 +73,10 @@ openapi: .venv/installed
 
 bench: .venv/installed-dev
 	$(BIN)/python -m bench
+
+# After a change of what the studio looks like: docs/img/studio*.png. Needs Chromium, and fonts for Chinese.
+studio-pictures: .venv/installed-dev
+	$(BIN)/python scripts/studio_pictures.py
 
 clean:
 	rm -rf .venv .venv-clients tests/clients/node/node_modules build dist src/*.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -17,6 +17,7 @@ from bench import (
     memory,
     polls,
     start,
+    studio,
     submits,
     table,
     told,
@@ -47,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "clip": clip.run,
         "adherence": adherence.run,
         "install": install.run,
+        "studio-page": studio.page,
+        "studio-streams": studio.streams,
+        "studio-browser": studio.browser,
         "wan": wan.run,
         "memory": partial(memory.run, polls=arguments.polls),
     }

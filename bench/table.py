@@ -87,8 +87,8 @@ def long_table(folder: Path) -> dict[str, float]:
         _, key = owner(core, "bench")
         finished_task(core, key)
         now_ms = core.tasks.store.now_ms()
-        _insert(core, _spread(core, LONG_FINISHED, now_ms))
-        _insert(core, (_queued(core, number, now_ms) for number in range(LONG_WAITING)))
+        insert(core, spread(core, LONG_FINISHED, now_ms))
+        insert(core, (_queued(core, number, now_ms) for number in range(LONG_WAITING)))
         metrics = Metrics()
         metrics.add_task_table(core.tasks.store.state_counts)
         policy = replace(core.tasks, policy=replace(core.tasks.policy, max_queued=1_000_000))
@@ -116,7 +116,7 @@ def _cpu_ms(ask: Callable[[], object]) -> float:
     return round((time.process_time() - start) * 1000, 2)
 
 
-def _spread(core: Core, count: int, now_ms: int) -> Iterator[Task]:
+def spread(core: Core, count: int, now_ms: int) -> Iterator[Task]:
     """Finished tasks of the last day, the oldest first; one in 10,000 has FAILED."""
     for index, made in enumerate(islice(_finished(core), count)):
         submitted_ms = now_ms - DAY_MS + index * DAY_MS // count
@@ -139,9 +139,9 @@ def new_generation(core: Core) -> Generation:
     return check(REQUEST, core.tasks.catalogue(), lambda: 7)
 
 
-def _insert(core: Core, tasks: Iterator[Task]) -> None:
+def insert(core: Core, tasks: Iterator[Task]) -> None:
     """Add these tasks as they are, and count them all."""
-    rows = [(*new_row(task), *life_row(task)) for task in tasks]
+    rows = [(*new_row(task), *life_row(task), task.changes) for task in tasks]
 
     def insert(connection: sqlite3.Connection) -> None:
         connection.executemany(INSERT, rows)
@@ -153,7 +153,7 @@ def _insert(core: Core, tasks: Iterator[Task]) -> None:
 
 def fill(core: Core) -> None:
     """Add the finished tasks, which came first, and the waiting ones."""
-    _insert(core, chain(islice(_finished(core), FINISHED), islice(_waiting(core), WAITING)))
+    insert(core, chain(islice(_finished(core), FINISHED), islice(_waiting(core), WAITING)))
 
 
 def claim_us(core: Core) -> float:
