@@ -129,6 +129,12 @@ def read_requests(filled: Filled) -> Iterator[VideoRequest]:
         yield replace(request, seed=None if seed is None else seed + take)
 
 
+def rest_of(filled: Filled, made: int) -> Filled:
+    """The form for the takes that are left after `made` of them, with their seeds."""
+    seed = str(int(filled.seed) + made) if filled.seed else ""
+    return replace(filled, takes=str(int(filled.takes) - made), seed=seed)
+
+
 def once_of(filled: Filled, take: int) -> str | None:
     """The idempotency key of a take; None where the form did not come from a page of ours."""
     return f"studio-{filled.once}-{take}" if ONCE.fullmatch(filled.once) else None
