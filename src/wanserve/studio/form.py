@@ -113,6 +113,9 @@ def read_requests(filled: Filled) -> Iterator[VideoRequest]:
     takes, seed = _number("takes", filled.takes), _number("seed", filled.seed) if filled.seed else None
     if not 1 <= takes <= TAKES_MAX:
         raise InvalidRequest("takes", f"must be 1 to {TAKES_MAX}")
+    if seed is not None and seed + takes - 1 > SEED_MAX:
+        # Here, before the first take is submitted: what is refused makes nothing.
+        raise InvalidRequest("seed", f"must be 0 to {SEED_MAX - takes + 1}")
     request = VideoRequest(
         model=filled.model or None,
         prompt=filled.prompt,
@@ -124,6 +127,12 @@ def read_requests(filled: Filled) -> Iterator[VideoRequest]:
     )
     for take in range(takes):
         yield replace(request, seed=None if seed is None else seed + take)
+
+
+def rest_of(filled: Filled, made: int) -> Filled:
+    """The form for the takes that are left after `made` of them, with their seeds."""
+    seed = str(int(filled.seed) + made) if filled.seed else ""
+    return replace(filled, takes=str(int(filled.takes) - made), seed=seed)
 
 
 def once_of(filled: Filled, take: int) -> str | None:

@@ -19,7 +19,17 @@ from wanserve.http.rates import RateLimiter, RequestKind
 from wanserve.http.runners import Runners
 from wanserve.outlook import Outlook, Outlooks
 from wanserve.studio.endpoint import see
-from wanserve.studio.form import LIMITS, Filled, choices, filled_from, fitted, once_of, read_filled, read_requests
+from wanserve.studio.form import (
+    LIMITS,
+    Filled,
+    choices,
+    filled_from,
+    fitted,
+    once_of,
+    read_filled,
+    read_requests,
+    rest_of,
+)
 from wanserve.studio.rendering import HEADERS, Pages
 from wanserve.studio.visit import Visit
 from wanserve.studio.wall import Wall
@@ -68,8 +78,8 @@ class Making:
             return see(visit, "")
         if made:
             # What is still wanted is another submit; where something was refused, only the rest is.
-            rest = filled.takes if refusal is None else str(int(filled.takes) - len(made))
-            filled = replace(filled, once=str(uuid.uuid4()), takes=rest)
+            rest = filled if refusal is None else rest_of(filled, len(made))
+            filled = replace(rest, once=str(uuid.uuid4()))
         form = await self._form(visit, filled, refusal)
         status = 200 if refusal is None else refusal.status
         if not visit.partial:

@@ -101,4 +101,4 @@ def _by_tls(visit: Visit) -> bool:
 
 def _is_own_page(place: str) -> bool:
     """Whether this is a page of the studio, relative to its root."""
-    return place.partition("?")[0] in ("", "video", "compare", "owner", "sign-in")
+    return place.partition("?")[0] in ("", "video", "compare", "server", "sign-in")

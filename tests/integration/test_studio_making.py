@@ -1,0 +1,422 @@
+"""What the forms of the studio do: ask for videos, search them, compare, share, cancel and delete them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.integration.studio_site import MODEL, ONCE, VIDEO_BYTES, Browser, Site, serving, told
+from wanserve.domain.generation import Generation
+from wanserve.domain.progress import Heartbeat, Progress, Stage
+from wanserve.domain.rules import SEED_MAX
+from wanserve.domain.search import Search
+from wanserve.domain.task import State, Task
+from wanserve.overview import Overview, Running
+from wanserve.studio.rendering import asset
+from wanserve.studio.wall import PAGE
+
+CARD = re.compile(r'<li class="card" id="card-([^"]+)"')
+LIMIT_BYTES = 100_000
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with serving(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ann(site: Site) -> Browser:
+    return site.signed_in("ann")
+
+
+def tasks(site: Site, account: str = "ann") -> list[Task]:
+    """All tasks of an account, oldest first."""
+    return list(site.core.tasks.search(account, Search(oldest_first=True)).tasks)
+
+
+def test_one_click_with_a_prompt_makes_a_video_with_the_defaults(site: Site, ann: Browser) -> None:
+    answer = ann.make("a cat\r\nin the rain")
+    assert (answer.status_code, answer.headers["location"]) == (303, "../")
+    (task,) = tasks(site)
+    assert (task.account, task.generation.prompt, task.generation.model) == (
+        "ann",
+        "a cat\nin the rain",
+        "wanx2.1-t2v-turbo",
+    )
+    page = ann.page("/")
+    assert f'data-status="{task.id}"' in page
+    assert CARD.findall(page) == [task.id]
+
+
+def test_every_field_of_the_form_reaches_the_task(site: Site, ann: Browser) -> None:
+    sent = {
+        "negative_prompt": "a dog", "model": MODEL, "size": "832*480", "seconds": "4", "seed": "77", "watermark": "on", "takes": "2",
+    }  # fmt: skip
+    assert ann.make("a cat", **sent).status_code == 303
+    first, second = (task.generation for task in tasks(site))
+    assert first == Generation(MODEL, "a cat", "a dog", 832, 480, 120, 30, 77, prompt_extend=False, watermark=True)
+    assert second == replace(first, seed=78)
+
+
+def test_htmx_gets_the_form_with_a_new_id_the_panel_and_the_cards(site: Site, ann: Browser) -> None:
+    once = ONCE.search(ann.page("/"))
+    assert once
+    answer = ann.post("/studio/make", {"once": once[1], "prompt": "a cat", "takes": "2"}, hx_request="true")
+    assert answer.status_code == 200
+    newer = ONCE.search(answer.text)
+    assert newer, "the form comes back"
+    assert newer[1] != once[1]
+    assert CARD.findall(answer.text) == [task.id for task in reversed(tasks(site))]
+    assert "<html" not in answer.text
+    assert 'class="panel"' in answer.text
+
+
+def test_the_same_form_sent_twice_makes_nothing_twice(site: Site, ann: Browser) -> None:
+    once = ONCE.search(ann.page("/"))
+    assert once
+    form = {"once": once[1], "prompt": "a cat", "takes": "3"}
+    for headers in ({}, {}, {"hx_request": "true"}):
+        assert ann.post("/studio/make", form, **headers).status_code in (200, 303)
+        assert len(tasks(site)) == 3
+    other = ann.post("/studio/make", form | {"prompt": "a dog"}, hx_request="true")
+    assert other.status_code >= 400
+    assert len(tasks(site)) == 3
+    assert ann.make("a cat").status_code == 303
+    assert len(tasks(site)) == 4, "a form that was loaded again is another one"
+
+
+def test_the_ids_of_two_accounts_forms_do_not_meet(site: Site, ann: Browser) -> None:
+    bob, form = site.signed_in("bob"), {"once": "0b7a", "prompt": "a cat", "takes": "1"}
+    for browser in (ann, bob):
+        assert browser.post("/studio/make", form).status_code == 303
+    assert [len(tasks(site, account)) for account in ("ann", "bob")] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("prompt", "  "),
+        ("seed", "x"),
+        ("seed", str(SEED_MAX + 1)),
+        ("size", "1*1"),
+        ("size", "x"),
+        ("seconds", "60"),
+        ("takes", "5"),
+        ("model", "wan9"),
+        ("negative_prompt", "a\0b"),
+    ],
+)
+@pytest.mark.parametrize("partial", [{}, {"hx_request": "true"}], ids=["whole", "part"])
+def test_what_is_refused_is_told_at_its_field_and_makes_nothing(
+    site: Site, ann: Browser, field: str, text: str, partial: dict[str, str]
+) -> None:
+    before = site.kept()
+    form = {"once": "0b7a", "prompt": "a very long story", "model": MODEL, "seed": "77", field: text}
+    answer = ann.post("/studio/make", form, **partial)
+    assert answer.status_code == 400
+    assert site.kept() == before
+    assert f'id="{field}-error"' in answer.text
+    told = re.search(
+        rf'(<(?:input|textarea|select|fieldset)[^>]*aria-describedby="[^"]*{field}-error"[^>]*>)', answer.text
+    )
+    assert told, "the field names its error"
+    assert 'aria-invalid="true"' in told[1]
+    assert (">a very long story<" in answer.text) is (field != "prompt"), "what was typed stays"
+    assert ('<details class="more" id="more" open>' in answer.text) is (field != "prompt"), "the error can be seen"
+    assert ("<html" in answer.text) is not bool(partial)
+
+
+def test_takes_that_go_over_the_highest_seed_make_none(site: Site, ann: Browser) -> None:
+    assert ann.make("a cat", seed=str(SEED_MAX), takes="2").status_code == 400
+    assert tasks(site) == []
+    assert ann.make("a cat", seed=str(SEED_MAX), takes="1").status_code == 303
+
+
+def test_an_account_may_submit_so_often_a_second(tmp_path: Path) -> None:
+    with serving(tmp_path, submit_rps=1) as site:
+        ann = site.signed_in("ann")
+        refused = ann.make("a cat", takes="4")
+        assert refused.status_code == 429
+        assert told("problem.rate_limited") in refused.text
+        assert len(tasks(site)) < 4
+
+
+def test_an_account_may_look_so_often_a_second(tmp_path: Path) -> None:
+    with serving(tmp_path, query_rps=0.001) as site:
+        ann = site.signed_in("ann")
+        task = site.video("ann")
+        answers = [ann.get("/") for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 429]
+        assert told("error.title") in answers[1].text
+        # A wall shows many pictures at a time.
+        assert ann.get(f"/studio/tasks/{task.id}/thumbnail.webp").status_code == 200
+        assert site.browser().get("/sign-in").status_code == 200
+
+
+def test_after_a_full_queue_the_form_asks_for_the_rest_with_the_seeds_that_are_left(tmp_path: Path) -> None:
+    with serving(tmp_path, max_queued=2) as site:
+        ann = site.signed_in("ann")
+        full = ann.make("a cat", takes="4", seed="7")
+        assert full.status_code == 429
+        assert re.findall(r'name="takes" value="(\d)" checked', full.text) == ["2"]
+        for task in tasks(site):
+            site.core.tasks.cancel("ann", task.id)
+        once = ONCE.search(full.text)
+        seed = re.search(r'name="seed"[^>]* value="(\d+)"', full.text)
+        assert once
+        assert seed
+        assert ann.make("a cat", once=once[1], takes="2", seed=seed[1]).status_code == 303
+        assert [task.generation.seed for task in tasks(site)] == [7, 8, 9, 10]
+
+
+def test_a_full_queue_is_told_in_the_form(tmp_path: Path) -> None:
+    with serving(tmp_path, max_queued=2) as site:
+        ann = site.signed_in("ann")
+        full = ann.make("a cat", takes="3")
+        assert full.status_code == 429
+        assert 'role="alert"' in full.text
+        assert ">a cat<" in full.text
+        assert len(tasks(site)) == 2
+
+
+def test_a_form_that_takes_over_a_task_has_all_its_settings(site: Site, ann: Browser) -> None:
+    task = site.video("ann", "a red cat", seed=77)
+    again = ann.page(f"/?from={task.id}")
+    assert ">a red cat</textarea>" in again
+    assert '<input id="seed" name="seed" inputmode="numeric" autocomplete="off" value=""' in again
+    assert 'value="640*480" checked' in again
+    assert 'value="77"' in ann.page(f"/?from={task.id}&same_seed=1")
+    assert "a red cat</textarea>" not in ann.page("/?from=none"), "one that is gone fills nothing"
+
+
+def test_what_a_file_tells_brings_the_newest_video_like_it_back(site: Site, ann: Browser) -> None:
+    site.video("ann", "an older prompt", seed=77)
+    site.video("ann", "a newer prompt", seed=77)
+    file = "restore=1&model=wan2.2-t2v-plus&size=640*480&seconds=5"
+    whole = ann.page(f"/?{file}&seed=77")
+    assert ">a newer prompt</textarea>" in whole
+    assert told("restore.whole") in whole
+    bare = ann.page(f"/?{file}&seed=78")
+    assert told("restore.without_prompt") in bare
+    assert 'value="78"' in bare
+    assert "newer prompt</textarea>" not in bare
+    for odd in ("restore=1", "restore=1&seed=x&size=y&seconds=z&model=none", "restore=1&takes=9"):
+        assert told("restore.without_prompt") in ann.page(f"/?{odd}")
+
+
+def test_the_wall_is_searched_by_state_model_and_text(site: Site, ann: Browser) -> None:
+    made, failed = site.video("ann", "a red cat"), site.failed("ann", "a red dog")
+    waiting = site.submit("ann", "a blue cat", "wanx2.1-t2v-turbo")
+    for query, found in (
+        ("", [waiting, failed, made]),
+        ("state=all&of=&text=", [waiting, failed, made]),
+        ("state=unfinished", [waiting]),
+        ("state=finished", [made]),
+        ("state=failed", [failed]),
+        ("state=nonsense", [waiting, failed, made]),
+        (f"of={MODEL}", [failed, made]),
+        ("text=CAT", [waiting, made]),
+        (f"state=finished&of={MODEL}&text=red", [made]),
+        ("text=%25", []),
+        ("text=a%00b", []),
+        ("of=none", []),
+    ):
+        ids = [task.id for task in found]
+        # The address itself shows the same as the part, for browsers without scripts.
+        page = ann.page(f"/?{query}")
+        assert CARD.findall(page) == CARD.findall(ann.page(f"/studio/wall?{query}")) == ids, query
+        assert (told("wall.nothing") in page) is (not ids)
+    assert 'value="finished" selected' in ann.page("/?state=finished")
+
+
+def test_the_wall_comes_page_by_page(site: Site, ann: Browser) -> None:
+    made = [site.submit("ann", f"cat {number}").id for number in range(2 * PAGE + 1)]
+    seen: list[str] = []
+    path = "/studio/wall?text=cat"
+    for size in (PAGE, PAGE, 1):
+        page = ann.page(path)
+        cards = CARD.findall(page)
+        assert len(cards) == size
+        seen += cards
+        further = re.search(r'href="\./\?([^"]+)" hx-get="studio/wall\?([^"]+)"', page)
+        if further is None:
+            break
+        assert further[1] == further[2]
+        assert CARD.findall(ann.page(f"/?{unescape(further[1])}")) != cards
+        path = f"/studio/wall?{unescape(further[2])}"
+    assert seen == made[::-1]
+
+
+@pytest.mark.parametrize("partial", [{}, {"hx_request": "true"}], ids=["whole", "part"])
+def test_again_makes_the_same_video_or_one_with_another_seed_each_time(
+    site: Site, ann: Browser, partial: dict[str, str]
+) -> None:
+    task = site.video("ann", "a red cat", seed=77)
+    for seed in ("same", "same", "other", ""):
+        answer = ann.post(f"/studio/tasks/{task.id}/again", {"seed": seed}, **partial)
+        newest = tasks(site)[-1]
+        place = answer.headers["hx-redirect"] if partial else answer.headers["location"]
+        assert place == ("" if partial else "../../../") + f"video?id={newest.id}"
+        assert newest.state is State.PENDING
+        assert replace(newest.generation, seed=77) == task.generation
+        assert (newest.generation.seed == 77) is (seed == "same")
+    assert len(tasks(site)) == 5
+
+
+def test_canceling_shows_the_task_as_it_is_then(site: Site, ann: Browser) -> None:
+    whole, part = site.submit("ann"), site.submit("ann")
+    answer = ann.post(f"/studio/tasks/{whole.id}/cancel")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"../../../video?id={whole.id}")
+    for shown in ("card", "panel"):
+        said = ann.post(f"/studio/tasks/{part.id}/cancel", {"as": shown}, hx_request="true")
+        if shown == "card":
+            assert said.status_code == 200
+            assert told("status.never_ran") in said.text
+        else:
+            assert said.status_code == 409, "it has ended"
+    assert {task.state for task in tasks(site)} == {State.CANCELED}
+
+
+def test_canceling_what_runs_says_that_the_device_is_free_soon(site: Site, ann: Browser) -> None:
+    site.submit("ann")
+    running = site.run()
+    said = ann.post(f"/studio/tasks/{running.id}/cancel", {"as": "panel"}, hx_request="true")
+    assert told("status.stops") in said.text
+    assert not site.core.tasks.renew(running, Heartbeat(Progress(0.5, Stage.DENOISE)))
+
+
+def test_deleting_leads_away_from_a_page_that_is_gone(site: Site, ann: Browser) -> None:
+    whole, card, page = site.video(), site.video(), site.video()
+    answer = ann.post(f"/studio/tasks/{whole.id}/delete")
+    assert (answer.status_code, answer.headers["location"]) == (303, "../../../")
+    on_wall = ann.post(f"/studio/tasks/{card.id}/delete", {"as": "card"}, hx_request="true")
+    assert (on_wall.status_code, on_wall.text, on_wall.headers.get("hx-redirect")) == (200, "", None)
+    of_page = ann.post(f"/studio/tasks/{page.id}/delete", hx_request="true")
+    assert of_page.headers["hx-redirect"] == "./"
+    assert tasks(site) == []
+    assert ann.post(f"/studio/tasks/{page.id}/delete").status_code == 404
+
+
+def shared(ann: Browser, task: Task, hours: str = "1") -> str:
+    answer = ann.post(f"/studio/tasks/{task.id}/share", {"hours": hours}, hx_request="true")
+    assert answer.status_code == 200, answer.text
+    link = re.search(r'value="(http[^"]+)"', answer.text)
+    assert link
+    return unescape(link[1])
+
+
+def test_a_shared_link_needs_no_session_and_cannot_be_changed(site: Site, ann: Browser) -> None:
+    task, other = site.video(), site.video()
+    link, stranger = shared(ann, task), site.browser()
+    assert link.startswith(f"{site.url}/files/")
+    assert stranger.get(link).content == VIDEO_BYTES
+    assert "no-store" not in stranger.get(link).headers.get("cache-control", "")
+    for wrong in (
+        link.replace(task.id, other.id),
+        link + "0",
+        re.sub(r"expires=\d+", "expires=9999999999", link),
+        link.partition("?")[0],
+    ):
+        assert stranger.get(wrong).status_code == 403
+    ann.post(f"/studio/tasks/{task.id}/delete")
+    assert stranger.get(link).status_code == 404
+
+
+@pytest.mark.parametrize(("hours", "at_most"), [("1", 3600), ("24", 24 * 3600), ("168", 24 * 3600)])
+def test_a_shared_link_is_valid_as_long_as_was_chosen_and_no_longer_than_the_video(
+    site: Site, ann: Browser, hours: str, at_most: int
+) -> None:
+    task = site.video()
+    expires = re.search(r"expires=(\d+)", urlsplit(shared(ann, task, hours)).query)
+    assert expires
+    valid_s = int(expires[1]) - site.core.tasks.store.now_ms() / 1000
+    assert at_most - 120 < valid_s <= at_most
+
+
+@pytest.mark.parametrize("hours", ["", "0", "2", "x", "-1", "1e3"])
+def test_no_other_time_can_be_chosen(site: Site, ann: Browser, hours: str) -> None:
+    assert ann.post(f"/studio/tasks/{site.video().id}/share", {"hours": hours}).status_code == 400
+
+
+def test_what_has_no_video_cannot_be_shared_or_compared(site: Site, ann: Browser) -> None:
+    made, waiting = site.video(), site.submit()
+    assert ann.post(f"/studio/tasks/{waiting.id}/share", {"hours": "1"}).status_code == 404
+    assert ann.get(f"/compare?id={made.id}&id={waiting.id}").status_code == 404
+    assert ann.get(f"/studio/tasks/{waiting.id}/video.mp4").status_code == 404
+
+
+def test_two_to_four_videos_are_compared_by_what_differs(site: Site, ann: Browser) -> None:
+    made = [site.video("ann", f"cat {number % 2}", seed=number) for number in range(5)]
+    for count in (2, 4):
+        page = ann.page("/compare?" + "&".join(f"id={task.id}" for task in made[:count]))
+        assert page.count("<video ") == count
+        assert re.findall(r'<th scope="row">([^<]+)', page) == [told("setting.prompt"), told("setting.seed")]
+    for ids in (made[:1], made, [made[0], made[0]]):
+        assert ann.get("/compare?" + "&".join(f"id={task.id}" for task in ids)).status_code == 400
+    alike = [site.video("ann", "a cat", seed=1) for _ in range(2)]
+    assert told("compare.same") in ann.page("/compare?" + "&".join(f"id={task.id}" for task in alike))
+
+
+def test_the_form_for_another_model_keeps_what_that_has(ann: Browser) -> None:
+    part = ann.page("/studio/form?prompt=a+cat&model=wanx2.1-t2v-plus&size=640*480&seconds=4&seed=7&takes=3&once=0b7a")
+    assert ">a cat</textarea>" in part
+    assert 'value="1280*720" checked' in part, "it makes no 640*480"
+    assert 'value="4" checked' in part
+    assert 'name="takes" value="3" checked' in part
+    assert "<option selected>wanx2.1-t2v-plus</option>" in part
+    assert "640×480" not in part
+
+
+@pytest.mark.parametrize(
+    "query", ["", "model=wan9&size=x&seconds=y", "seed=x&takes=x", "model=wan2.2-t2v-plus&seconds=4"]
+)
+def test_the_estimate_is_a_line_whatever_stands_in_the_form(ann: Browser, query: str) -> None:
+    assert ann.page(f"/studio/estimate?{query}").strip() == told("estimate.unknown")
+
+
+def test_the_owners_page_tells_of_all_accounts_and_nothing_of_prompts(site: Site, ann: Browser) -> None:
+    site.core.keys.set_owner("ann", owner=True)
+    bob = site.signed_in("bob")
+    site.video("bob", "a secret prompt")
+    site.failed("bob", "a secret prompt")
+    site.submit("bob", "a secret prompt")
+    running = site.run()
+    site.submit("bob", "a secret prompt")
+    site.core.tasks.renew(running, Heartbeat(Progress(0.5, Stage.DENOISE, 3, 50)))
+    for headers in ({}, {"hx_request": "true"}):
+        page = ann.page("/server", **headers)
+        assert "secret" not in page
+        assert "bob" in page
+        assert ("<html" in page) is (not headers)
+    assert 'href="server"' in ann.page("/")
+    assert 'href="server"' not in bob.page("/")
+    assert bob.get("/server").status_code == 404
+
+
+def test_the_overview_has_no_place_for_a_prompt(site: Site) -> None:
+    site.submit("bob", "a secret prompt")
+    running = site.run()
+    now = Overview(site.core.tasks, site.core.overview, lambda: None).now()
+    assert now.running == {"worker": Running("bob", MODEL, running.stage, 0, 0, 0.0)}
+    assert "secret" not in repr(now)
+    assert "prompt" not in {field.name for field in fields(Running)}
+    assert [(lane.account, lane.waiting, lane.running) for lane in now.lanes] == [("bob", 0, 1)]
+
+
+def test_a_page_is_light_before_its_pictures(site: Site, ann: Browser) -> None:
+    """Uncompressed: HTML, style sheet and scripts."""
+    loaded = sum(
+        len(ann.get(f"/{asset(name)}").content) for name in ("studio.css", "studio.js", "htmx.min.js", "icon.svg")
+    )
+    first_visit = ann.get("/")
+    made = [site.video("ann", "a cat and its friends, running in the moonlight along a quiet beach") for _ in range(4)]
+    pages = [site.browser().get("/sign-in"), first_visit, ann.get("/"), ann.get(f"/video?id={made[0].id}")]
+    pages.append(ann.get("/compare?" + "&".join(f"id={task.id}" for task in made)))
+    for page in pages:
+        assert page.status_code == 200
+        assert loaded + len(page.content) < LIMIT_BYTES, page.url
