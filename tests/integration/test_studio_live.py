@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.e2e.sse import Told, events
-from tests.integration.studio_site import Browser, Site, serving, told
+from tests.integration.studio_site import Browser, Site, serving
+from tests.integration.studio_site import told as text_of
 from wanserve.domain.task import Task
 
 
@@ -39,14 +40,19 @@ def test_a_page_is_told_of_its_tasks_and_of_newer_ones_and_not_of_the_rest_of_th
         while site.core.tasks.store.now_ms() < since_ms:
             pass
         newer = site.submit("queue")
+        told = [first]
+
+        def until(task: Task, state: str) -> None:
+            while (told[-1].data["id"], told[-1].data["state"]) != (task.id, state):
+                told.append(next(told_of))
+
+        until(newer, "PENDING")
         for task in queue:
             site.core.tasks.cancel("queue", task.id)
+        until(shown, "CANCELED")
         site.core.tasks.delete("queue", newer.id)
-        states = {shown.id: first.data["state"]}
-        while states != {shown.id: "CANCELED", newer.id: "DELETED"}:
-            each = next(told_of).data
-            assert each["id"] in (shown.id, newer.id)
-            states[each["id"]] = each["state"]
+        until(newer, "DELETED")
+        assert {each.data["id"] for each in told} == {shown.id, newer.id}
 
 
 def test_the_html_of_an_event_is_that_of_the_page_and_of_a_poll_in_the_language_of_the_visitor(site: Site) -> None:
@@ -55,7 +61,7 @@ def test_the_html_of_an_event_is_that_of_the_page_and_of_a_poll_in_the_language_
     task = site.submit("words")
     with stream(browser, task, since_ms=task.submitted_ms) as told_of:
         html = next(told_of).data["html"]
-    assert told("state.PENDING", "zh") in html
+    assert text_of("state.PENDING", "zh") in html
     assert browser.get(f"/studio/states?id={task.id}").json()["tasks"][0]["html"] == html
     assert html.strip() in browser.page(f"/video?id={task.id}")
 
