@@ -376,7 +376,21 @@ def test_the_form_for_another_model_keeps_what_that_has(ann: Browser) -> None:
     "query", ["", "model=wan9&size=x&seconds=y", "seed=x&takes=x", "model=wan2.2-t2v-plus&seconds=4"]
 )
 def test_the_estimate_is_a_line_whatever_stands_in_the_form(ann: Browser, query: str) -> None:
-    assert ann.page(f"/studio/estimate?{query}").strip() == told("estimate.unknown")
+    line = ann.page(f"/studio/estimate?{query}").strip()
+    assert line.partition(told("estimate.comma"))[0] == told("estimate.unknown")
+    assert "\n" not in line
+
+
+def test_the_estimate_says_the_place_in_line(site: Site) -> None:
+    browser = site.signed_in("line")
+    query = f"/studio/estimate?model={MODEL}"
+    waiting = [browser.page(query)]
+    for _ in range(2):
+        site.submit("line")
+        waiting.append(browser.page(query))
+    assert told("estimate.next") in waiting[0] or told("estimate.loading") in waiting[0]
+    assert told("estimate.place", n=2) in waiting[1]
+    assert told("estimate.place", n=3) in waiting[2]
 
 
 def test_the_owners_page_tells_of_all_accounts_and_nothing_of_prompts(site: Site, ann: Browser) -> None:
