@@ -104,6 +104,25 @@ def test_a_cancel_at_one_machine_frees_the_worker_of_another_at_once(machines: M
     assert sum("attempt 1 stops: canceled" in worker.log.read_text() for worker in machines.workers) == 1
 
 
+def test_whoever_signs_in_to_the_studio_of_one_server_is_signed_in_at_all(
+    tmp_path: Path, shared: dict[str, str]
+) -> None:
+    with ExitStack() as stack:
+        one, other = (stack.enter_context(running(tmp_path / f"api-{n}", "--no-worker", **shared)) for n in range(2))
+        task_id = other.submit("a cat in the studio", key=one.key)
+        # As behind a load balancer: a browser sees one address.
+        host = {"host": "studio.example"}
+        answer = one.http.post(f"{one.url}/sign-in", data={"key": one.key}, headers=host)
+        (cookie,) = answer.headers.get_list("set-cookie")
+        session = {**host, "cookie": cookie.partition(";")[0]}
+        for server in (one, other):
+            page = server.http.get(f"{server.url}/", headers=session)
+            assert (page.status_code, "a cat in the studio" in page.text, task_id in page.text) == (200, True, True)
+        token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+        assert one.http.post(f"{one.url}/sign-out", data={"csrf_token": token}, headers=session).status_code == 303
+        assert other.http.get(f"{other.url}/", headers=session).headers["location"] == "sign-in"
+
+
 @pytest.mark.parametrize("links", ["direct", "proxy"])
 def test_over_a_bucket_every_server_has_every_video(
     tmp_path: Path, shared: dict[str, str], monkeypatch: pytest.MonkeyPatch, links: str
