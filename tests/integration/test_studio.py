@@ -1,6 +1,7 @@
 """What holds for every route of the studio: who gets in, what it comes with, and that it shows nobody another's tasks."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -90,6 +91,23 @@ def test_without_a_session_a_part_of_a_page_leads_the_whole_page_there(site: Sit
     method = "GET" if route in GETS else "POST"
     answer = site.browser().http.request(method, path_of(route), headers={"hx-request": "true"})
     assert (answer.status_code, answer.headers["hx-redirect"], answer.text) == (401, "sign-in", "")
+
+
+@pytest.mark.parametrize("prefix", ["", "/some/prefix"])
+@pytest.mark.parametrize("route", POSTS, ids=of_page)
+def test_a_page_that_answers_a_form_loads_its_files_and_leads_on_under_any_prefix(
+    ann: Browser, route: Route, prefix: str
+) -> None:
+    """The paths of forms lie deeper than the pages, and without scripts their answers are whole pages."""
+    answer = ann.http.post(path_of(route), data=FIELDS)
+    place = f"https://our.example{prefix}{path_of(route)}"
+    base = re.search(r'<base href="([^"]+)">', answer.text)
+    place = urljoin(place, base[1]) if base else place
+    assert "<html" in answer.text
+    links = re.findall(r'(?:href|src|action)="([^"#][^"]*)"', answer.text)
+    assert f"https://our.example{prefix}/{asset('studio.css')}" in {urljoin(place, link) for link in links}
+    assert f"https://our.example{prefix}/" in {urljoin(place, link) for link in links}
+    assert answer.text.index("<base") < answer.text.index("href=") + len('href="') if base else True
 
 
 def assert_changes_nothing(

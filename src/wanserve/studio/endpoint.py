@@ -114,5 +114,4 @@ def to_sign_in(visit: Visit) -> Response:
 
 def see(visit: Visit, place: str) -> Response:
     """Lead the browser to another page of the studio, given relative to the root, under whatever prefix that is."""
-    depth = visit.path.count("/") - 1
-    return RedirectResponse("../" * depth + place or "./", 303, HEADERS)
+    return RedirectResponse(visit.to_root + place or "./", 303, HEADERS)

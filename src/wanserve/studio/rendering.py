@@ -27,7 +27,7 @@ STATIC_FOLDER: Final = FOLDER / "static"
 
 SECURITY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob:; connect-src 'self';"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
 )
 """What a page may load and do: nothing of another host, and no script or style that stands in the page itself."""
 

@@ -69,6 +69,11 @@ class Visit:
         return "hx-request" in self.headers
 
     @property
+    def to_root(self) -> str:
+        """The way from the path of this request to the root of the studio, under whatever prefix that is."""
+        return "../" * (self.path.count("/") - 1)
+
+    @property
     def csrf_token(self) -> str:
         """What each form and each request of htmx sends back: other sites' pages cannot read it."""
         return sha256(f"form {self.session}".encode()).hexdigest()[:32] if self.session else ""

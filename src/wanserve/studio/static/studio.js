@@ -222,10 +222,11 @@
   if (!events) return;
   const POLL_MS = 3000, MOST = 80, UNFINISHED = ["PENDING", "RUNNING"];
   const offline = document.querySelector("[data-offline]"), announce = document.getElementById("announce");
-  const asked = new Set(), shown = new Set();
+  const asked = new Set(), shown = new Set(), known = new WeakSet();
   let source = null, timer = null;
 
-  const unfinished = () => all("[data-task]").filter((part) => UNFINISHED.includes(part.dataset.state)).map((part) => part.dataset.task);
+  const living = () => all("[data-task]").filter((part) => UNFINISHED.includes(part.dataset.state));
+  const unfinished = () => living().map((part) => part.dataset.task);
   const query = (more = []) => new URLSearchParams([...more, ...[...new Set(unfinished())].slice(0, MOST).map((id) => ["id", id])]);
 
   const show = ({ id, state, html, submitted_ms: submitted }) => {
@@ -265,12 +266,17 @@
 
   const open = () => {
     source?.close();
-    for (const id of unfinished()) shown.add(id);
+    for (const part of living()) {
+      known.add(part);
+      shown.add(part.dataset.task);
+    }
     source = new EventSource(`${events}?${query([["since", since]])}`);
     source.onopen = () => {
       clearInterval(timer);
       timer = null;
       offline.hidden = true;
+      // What ended since the page was made, or since its part was: the stream tells only of what comes from now on.
+      if (unfinished().length) poll();
     };
     source.onerror = () => { timer ??= setInterval(poll, POLL_MS); };
     for (const name of ["progress", "completed", "failed", "canceled", "deleted"])
@@ -289,9 +295,12 @@
       poll();
     }
   };
-  // Older tasks that were loaded since: those that came later are told of anyway.
-  document.addEventListener("htmx:after:settle", (event) => {
-    if (source && event.target.closest?.("#wall") && unfinished().some((id) => !shown.has(id))) open();
+  // What came to the page since: older tasks of which it is not told yet, and new ones that may have ended meanwhile.
+  document.addEventListener("htmx:after:settle", () => {
+    const news = living().filter((part) => !known.has(part));
+    for (const part of news) known.add(part);
+    if (source && news.some((part) => !shown.has(part.dataset.task))) open();
+    else if (news.length) poll();
   });
   document.addEventListener("visibilitychange", wake);
   addEventListener("online", wake);
