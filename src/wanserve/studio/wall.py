@@ -18,6 +18,9 @@ from wanserve.tasks import Tasks
 PAGE: Final = 24
 """How many videos one page of the wall has."""
 
+FIRST_PAGE: Final = 12
+"""How many of them come with the whole page, which is to be there at once. The next ones follow as they are scrolled to."""
+
 TEXT_CHARACTERS: Final = 200
 
 STATES: Final[Mapping[str, Collection[State]]] = {
@@ -71,17 +74,17 @@ class Wall:
 
     async def part(self, visit: Visit) -> Response:
         """A page of the wall, for htmx."""
-        return self.pages.page("_wall.html", visit, wall=await self.page(visit), models=await self.models(visit))
+        return self.pages.page("_wall.html", visit, wall=await self.page(visit, PAGE))
 
-    async def page(self, visit: Visit) -> WallPage:
-        """The page that the visit asks for."""
+    async def page(self, visit: Visit, limit: int = FIRST_PAGE) -> WallPage:
+        """The page that the visit asks for, with at most so many videos."""
         filters = read_filters(visit)
         search = Search(
             STATES[filters.state],
             model=filters.model or None,
             text=filters.text or None,
             after=visit.query.get("after") or None,
-            limit=PAGE,
+            limit=limit,
         )
         found: Found = await self.runners.list(partial(self.tasks.search, visit.account, search))
         cards = [(task, await self.outlook(task)) for task in found.tasks]
