@@ -4,6 +4,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,14 +58,21 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """A server with a public URL, and one nginx before it."""
+    with nginx_before(tmp_path_factory.mktemp("nginx")) as made:
+        yield made
+
+
+@contextmanager
+def nginx_before(folder: Path, *, public_url: bool = True) -> Iterator[Proxy]:
+    """A server, with or without a public URL, and one nginx before it."""
     nginx, openssl = needs.program("nginx"), needs.program("openssl")
-    folder = tmp_path_factory.mktemp("nginx")
     plain, tls = free_port(), free_port()
     certificate = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     keys = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     subprocess.run([openssl, *certificate, *names, *keys], check=True, capture_output=True)
-    with running(folder / "data", public_url=f"https://127.0.0.1:{tls}/wan") as server:
+    settings = {"public_url": f"https://127.0.0.1:{tls}/wan"} if public_url else {}
+    with running(folder / "data", **settings) as server:
         file = folder / "nginx.conf"
         file.write_text(CONFIGURATION.format(folder=folder, plain=plain, tls=tls, url=server.url))
         process = subprocess.Popen([nginx, "-c", str(file), "-p", str(folder)], stderr=subprocess.DEVNULL)
