@@ -95,7 +95,8 @@ class Live:
     async def stream(self, visit: Visit) -> ASGIApp:
         """The stream of the tasks on a page, until the browser goes away or the session is over.
 
-        The page names those that it shows, and the time when it was made: it is also told of tasks that came later.
+        The page names those that it shows, and the time when it was made: it is also told of tasks that came later. A
+        page that opens another stream names the last event of the one before, as a browser does that connects again.
         In a long queue each claim changes the place of every task, and most of them are on no page.
         """
         shown, since_ms = set(visit.query.getlist("id")), _time(visit.query.get("since", ""))
@@ -104,7 +105,10 @@ class Live:
             return task.id in shown or task.submitted_ms >= since_ms
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            operation, last_event_id = self.operations[visit.language], visit.headers.get("last-event-id")
+            operation, last_event_id = (
+                self.operations[visit.language],
+                visit.headers.get("last-event-id") or visit.query.get("last"),
+            )
             still_valid = partial(self.find_key, visit.session)
             await self.streams.serve(
                 operation, visit.signed_in, None, last_event_id, still_valid, receive, send, wanted

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from pprint import pformat
 from typing import Final
 
 from wanserve.domain.generation import Generation
@@ -17,9 +16,7 @@ def snippets(made: Generation, base: str) -> dict[str, str]:
     text = json.dumps(body, ensure_ascii=False, indent=2)
     return {
         "curl": _CURL.format(url=shlex.quote(f"{base}/v1/videos"), key=KEY, body=shlex.quote(text)),
-        "Python": _PYTHON.format(
-            url=f"{base}/v1/videos", key=KEY, body=pformat(body, width=100, sort_dicts=False).replace("\n", "\n    ")
-        ),
+        "Python": _PYTHON.format(url=f"{base}/v1/videos", key=KEY, body=_python(body)),
         "JavaScript": _JAVASCRIPT.format(url=f"{base}/v1/videos", key=KEY, body=text.replace("\n", "\n  ")),
     }
 
@@ -37,6 +34,14 @@ def request_body(made: Generation) -> dict[str, object]:
         "prompt_extend": made.prompt_extend,
         "watermark": made.watermark,
     }
+
+
+def _python(body: dict[str, object]) -> str:
+    """The body as a literal of Python, a field a line."""
+    values = {
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value for name, value in body.items()
+    }
+    return "\n".join(["{", *(f'        "{name}": {value},' for name, value in values.items()), "    }"])
 
 
 _CURL: Final = """curl -X POST {url} \\

@@ -93,7 +93,8 @@ class Watching:
         if (link := await self.links.shared_url(task, visit.scope, until_ms)) is None:
             raise VideoNotReady(task.id, task.state)
         base = self.origin.base(visit.scope)
-        return self.pages.page("_shared.html", visit, link=link, base=base, until_ms=until_ms)
+        template = "_shared.html" if visit.partial else "shared.html"
+        return self.pages.page(template, visit, link=link, base=base, until_ms=until_ms)
 
     async def part(self, visit: Visit) -> Response:
         """One task as it is shown on the wall, or where it is watched."""
@@ -158,7 +159,10 @@ def _id(visit: Visit) -> str:
     return str(visit.scope["path_params"]["task_id"])
 
 
-def _differing(tasks: Sequence[Task]) -> list[str]:
-    """The settings in which the videos differ, by the names of the fields of Generation."""
-    names = [each.name for each in fields(Generation)]
-    return [name for name in names if len({getattr(task.generation, name) for task in tasks}) > 1]
+def _differing(tasks: Sequence[Task]) -> dict[str, list[object]]:
+    """The settings in which the videos differ, by their names, with the value of each video."""
+    made = [task.generation for task in tasks]
+    names = [each.name for each in fields(Generation) if each.name not in ("width", "height")]
+    values: dict[str, list[object]] = {name: [getattr(each, name) for each in made] for name in names}
+    values["size"] = [f"{each.width}\N{MULTIPLICATION SIGN}{each.height}" for each in made]
+    return {name: each for name, each in values.items() if len(set(each)) > 1}

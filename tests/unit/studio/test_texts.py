@@ -30,7 +30,10 @@ UNDERSTOOD = ("lead", *WORLD, "camera", "without", "unknown")
 FAMILIES = {
     "state.*": [f"state.{state}" for state in State],
     "stage.*": [f"stage.{stage}" for stage in Stage],
-    "setting.*": [f"setting.{field.name}" for field in fields(Generation)],
+    "setting.*": [
+        "setting.size",
+        *(f"setting.{field.name}" for field in fields(Generation) if field.name not in ("width", "height")),
+    ],
     "restore.*": ["restore.whole", "restore.without_prompt"],
     "share.hours_*": [f"share.hours_{hours}" for hours in SHARE_HOURS],
     "server.*_time": ["server.ended_time", "server.used_time"],

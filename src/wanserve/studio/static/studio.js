@@ -5,7 +5,8 @@
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   // Times: the server writes UTC.
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  const { lang } = document.documentElement, own = navigator.languages.find((each) => each.split("-")[0] === lang.split("-")[0]);
+  const clock = new Intl.DateTimeFormat(own ?? lang, { dateStyle: "medium", timeStyle: "short" });
   const localise = (root) => {
     for (const time of all("time:not([title])", root)) {
       time.title = time.textContent;
@@ -223,7 +224,7 @@
   const POLL_MS = 3000, MOST = 80, UNFINISHED = ["PENDING", "RUNNING"];
   const offline = document.querySelector("[data-offline]"), announce = document.getElementById("announce");
   const asked = new Set(), shown = new Set(), known = new WeakSet();
-  let source = null, timer = null;
+  let source = null, timer = null, last = since;
 
   const living = () => all("[data-task]").filter((part) => UNFINISHED.includes(part.dataset.state));
   const unfinished = () => living().map((part) => part.dataset.task);
@@ -244,9 +245,10 @@
       }
     }
     const wall = document.getElementById("wall");
-    if (!parts.length && wall && UNFINISHED.includes(state) && submitted >= since && !asked.has(id) && !wall.querySelector("[data-filtered]")) {
+    if (!parts.length && wall && state !== "DELETED" && submitted >= since && !asked.has(id) && !wall.querySelector("[data-filtered]")) {
       // It was submitted elsewhere: by a program, or on another page.
       asked.add(id);
+      wall.querySelector(".empty")?.remove();
       htmx.ajax("GET", `studio/task?as=card&id=${encodeURIComponent(id)}`, { target: "#wall", swap: "afterbegin" });
     }
   };
@@ -270,7 +272,7 @@
       known.add(part);
       shown.add(part.dataset.task);
     }
-    source = new EventSource(`${events}?${query([["since", since]])}`);
+    source = new EventSource(`${events}?${query([["since", since], ["last", last]])}`);
     source.onopen = () => {
       clearInterval(timer);
       timer = null;
@@ -280,7 +282,10 @@
     };
     source.onerror = () => { timer ??= setInterval(poll, POLL_MS); };
     for (const name of ["progress", "completed", "failed", "canceled", "deleted"])
-      source.addEventListener(`video.${name}`, (event) => show(JSON.parse(event.data)));
+      source.addEventListener(`video.${name}`, (event) => {
+        last = event.lastEventId;
+        show(JSON.parse(event.data));
+      });
   };
 
   // A hidden page needs no stream: browsers allow a server six connections, over all its pages.
