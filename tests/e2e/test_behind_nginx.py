@@ -71,8 +71,7 @@ def nginx_before(folder: Path, *, public_url: bool = True) -> Iterator[Proxy]:
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     keys = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     subprocess.run([openssl, *certificate, *names, *keys], check=True, capture_output=True)
-    settings = {"public_url": f"https://127.0.0.1:{tls}/wan"} if public_url else {}
-    with running(folder / "data", **settings) as server:
+    with running(folder / "data", public_url=f"https://127.0.0.1:{tls}/wan" if public_url else "") as server:
         file = folder / "nginx.conf"
         file.write_text(CONFIGURATION.format(folder=folder, plain=plain, tls=tls, url=server.url))
         process = subprocess.Popen([nginx, "-c", str(file), "-p", str(folder)], stderr=subprocess.DEVNULL)

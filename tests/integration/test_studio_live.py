@@ -25,7 +25,7 @@ def stream(browser: Browser, *shown: Task, since_ms: int, last: str | None = Non
     """The events of a page that was made at that time and shows these tasks."""
     query = [("since", str(since_ms)), *(("id", task.id) for task in shown)]
     headers = {} if last is None else {"last-event-id": last}
-    with browser.http.stream("GET", "/studio/events", params=httpx.QueryParams(query), headers=headers) as answer:
+    with browser.http.stream("GET", "/studio/events", params=httpx.QueryParams(tuple(query)), headers=headers) as answer:
         assert answer.status_code == 200
         yield events(answer)
 

@@ -88,7 +88,7 @@ def test_videos_are_compared_in_step(shared_rig: Rig, videos: list[str], visitor
 
 def frames_of(page: Page) -> set[int]:
     """The frames that the compared videos show."""
-    return set(page.evaluate("[...document.querySelectorAll('video')].map(v => Math.floor(v.currentTime * 30 + 0.01))"))
+    return set(page.evaluate("[...document.querySelectorAll('video')].map(v => Math.floor(v.currentTime * 30))"))
 
 
 def test_one_video_or_five_cannot_be_compared(visitor: Visitor, videos: list[str], shared_rig: Rig) -> None:

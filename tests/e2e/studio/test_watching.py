@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import CDPSession, Route, expect
 
 from tests.e2e.faults.harness import Rig
@@ -171,11 +172,17 @@ def test_a_task_that_ends_before_the_stream_begins_is_shown_as_ended(own_rig: Ri
     expect(page.locator(f"#card-{task_id}")).to_have_attribute("data-state", "SUCCEEDED")
 
 
-def test_an_open_page_whose_key_is_revoked_leads_to_where_one_signs_in(own_rig: Rig, visit: Visit) -> None:
+@pytest.mark.parametrize("place", ["", "video?id={}"], ids=["first page", "video"])
+def test_an_open_page_whose_key_is_revoked_leads_to_where_one_signs_in(own_rig: Rig, visit: Visit, place: str) -> None:
     key = own_rig.new_key("ann")
+    made = own_rig.accept("grey", key)
+    own_rig.assert_made_once(made)
     open_page, acting = (visit(own_rig.server.url, key) for _ in range(2))
     for visitor in (open_page, acting):
         visitor.allow("401")
+        # The stream connects again, and is led to where one signs in.
+        visitor.allow("MIME type")
+    open_page.go(place.format(made))
     own_rig.command("keys", "revoke", "ann")
     # One that does something, and one that is only looked at.
     acting.page.locator("#prompt").fill("a cat")
@@ -183,7 +190,7 @@ def test_an_open_page_whose_key_is_revoked_leads_to_where_one_signs_in(own_rig: 
     for visitor in (acting, open_page):
         expect(visitor.page).to_have_url(f"{own_rig.server.url}/sign-in")
         expect(visitor.page.locator("#key")).to_be_visible()
-    assert own_rig.rows("SELECT id FROM tasks") == []
+    assert own_rig.rows("SELECT id FROM tasks") == [(made,)]
 
 
 def test_a_page_in_the_background_is_told_what_it_missed_when_it_is_seen_again(own_rig: Rig, visit: Visit) -> None:
