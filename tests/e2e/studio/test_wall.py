@@ -15,7 +15,7 @@ from wanserve.core import open_core
 from wanserve.domain.account import Key
 from wanserve.domain.rules import VideoRequest
 from wanserve.settings import Settings
-from wanserve.studio.wall import PAGE
+from wanserve.studio.wall import FIRST_PAGE, PAGE
 
 TASKS = 1000
 PLUS, TURBO = "wan2.2-t2v-plus", "wanx2.1-t2v-turbo"
@@ -45,11 +45,12 @@ def cards(page: Page) -> Locator:
 
 def test_a_thousand_videos_come_page_after_page_as_one_scrolls(crowded: Server, visit: Visit) -> None:
     page = visit(crowded.url, crowded.key).page
-    expect(cards(page)).to_have_count(PAGE)
+    expect(cards(page)).to_have_count(FIRST_PAGE)
     expect(cards(page).first).to_contain_text(f"cat number {TASKS - 1}")
-    for number in range(2, 6):
+    for number in range(1, 5):
+        wanted = FIRST_PAGE + number * PAGE
         page.locator("#wall > li").last.scroll_into_view_if_needed()
-        page.wait_for_function("count => document.querySelectorAll('#wall > .card').length >= count", arg=number * PAGE)
+        page.wait_for_function("count => document.querySelectorAll('#wall > .card').length >= count", arg=wanted)
     shown = [re.search(r"cat number (\d+)", text) for text in cards(page).locator(".prompt").all_inner_texts()]
     numbers = [int(match[1]) for match in shown if match]
     assert numbers == list(range(TASKS - 1, TASKS - 1 - len(numbers), -1)), "each once, newest first"
@@ -86,7 +87,7 @@ def test_the_wall_is_filtered_and_its_address_tells_how(crowded: Server, visit: 
     expect(page.locator("#filter-state")).to_have_value("failed")
     expect(page.locator("#filter-model")).to_have_value(TURBO)
     choose(text="", state="all", model="")
-    expect(cards(page)).to_have_count(PAGE)
+    expect(cards(page)).to_have_count(PAGE if scripts else FIRST_PAGE)
 
 
 def test_a_filtered_wall_takes_in_nothing_that_does_not_fit(shared_rig: Rig, videos: list[str], visit: Visit) -> None:
