@@ -62,7 +62,7 @@ NEEDED_LIBRARIES = {
         "integration/test_shared_stores.py",
     ),
     "playwright": ("e2e/studio",),
-    "axe_playwright_python": ("e2e/studio/test_axe.py",),
+    "axe_playwright_python": ("e2e/studio",),
     "opentelemetry": ("e2e/test_traces.py",),
     "ray": ("e2e/test_ray.py",),
     "standardwebhooks": ("integration/test_standard_webhooks.py",),

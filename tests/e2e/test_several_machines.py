@@ -108,7 +108,9 @@ def test_whoever_signs_in_to_the_studio_of_one_server_is_signed_in_at_all(
     tmp_path: Path, shared: dict[str, str]
 ) -> None:
     with ExitStack() as stack:
-        one, other = (stack.enter_context(running(tmp_path / f"api-{n}", "--no-worker", **shared)) for n in range(2))
+        one, other = (
+            stack.enter_context(running(tmp_path / f"api-{n}", "--no-worker", ready=True, **shared)) for n in range(2)
+        )
         task_id = other.submit("a cat in the studio", key=one.key)
         # As behind a load balancer: a browser sees one address.
         host = {"host": "studio.example"}
