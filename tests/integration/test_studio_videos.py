@@ -169,3 +169,20 @@ def test_the_overview_has_no_place_for_a_prompt(site: Site) -> None:
     assert "secret" not in repr(now)
     assert "prompt" not in {field.name for field in fields(Running)}
     assert [(lane.account, lane.waiting, lane.running) for lane in now.lanes] == [("bob", 0, 1)]
+
+
+@pytest.mark.parametrize("public", [None, "https://video.example/wan"])
+def test_code_and_links_begin_with_the_public_url_or_else_as_the_browser_sees_the_server(
+    tmp_path: Path, public: str | None
+) -> None:
+    with serving(tmp_path, public_url=public) as site:
+        ann, task = site.signed_in(), site.video()
+        base = public or site.url
+        page = ann.page(f"/video?id={task.id}")
+        shared = ann.post(f"/studio/tasks/{task.id}/share", {"hours": "1"}, hx_request="true").text
+        assert f"curl -X POST {base}/v1/videos" in page
+        assert f'value="{base}/files/videos/{task.id}/1.mp4?expires=' in shared
+        # The script replaces what the server could only guess, and nothing that its owner has set.
+        for text in (page, shared):
+            assert (f'data-base="{site.url}"' in text) is (public is None)
+            assert ("data-base" in text) is (public is None)

@@ -99,10 +99,8 @@ class StudioEndpoint:
             body.release()
 
     def _error_page(self, visit: Visit, error: WanserveError) -> Response:
-        # A client error of the API may have no status of its own, such as those of an engine.
-        status = error.status if error.status >= 400 else 500
         template = "_error.html" if visit.partial else "error.html"
-        return self.access.pages.page(template, visit, status, error=error)
+        return self.access.pages.page(template, visit, error.status, error=error)
 
 
 def to_sign_in(visit: Visit) -> Response:

@@ -105,10 +105,8 @@ class Live:
             return task.id in shown or task.submitted_ms >= since_ms
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            operation, last_event_id = (
-                self.operations[visit.language],
-                visit.headers.get("last-event-id") or visit.query.get("last"),
-            )
+            operation = self.operations[visit.language]
+            last_event_id = visit.headers.get("last-event-id") or visit.query.get("last")
             still_valid = partial(self.find_key, visit.session)
             await self.streams.serve(
                 operation, visit.signed_in, None, last_event_id, still_valid, receive, send, wanted

@@ -66,7 +66,7 @@ class Watching:
             visit,
             task=task,
             outlook=await self._outlook(task),
-            base=self.origin.base(visit.scope),
+            guessed_base=self._guessed_base(visit),
             snippets=snippets(task.generation, self.origin.base(visit.scope)),
             share_hours=SHARE_HOURS,
             understood=understood(task),
@@ -92,9 +92,8 @@ class Watching:
         until_ms = self.tasks.store.now_ms() + int(hours) * 3_600_000
         if (link := await self.links.shared_url(task, visit.scope, until_ms)) is None:
             raise VideoNotReady(task.id, task.state)
-        base = self.origin.base(visit.scope)
         template = "_shared.html" if visit.partial else "shared.html"
-        return self.pages.page(template, visit, link=link, base=base, until_ms=until_ms)
+        return self.pages.page(template, visit, link=link, guessed_base=self._guessed_base(visit), until_ms=until_ms)
 
     async def part(self, visit: Visit) -> Response:
         """One task as it is shown on the wall, or where it is watched."""
@@ -150,6 +149,10 @@ class Watching:
             await self.files.send(task, variant, scope, send)
 
         return answer
+
+    def _guessed_base(self, visit: Visit) -> str:
+        """How links on the page begin where no public URL is set, and the browser knows better; else ""."""
+        return "" if self.origin.public_url else self.origin.base(visit.scope)
 
     async def _outlook(self, task: Task) -> Outlook | None:
         return await self.runners.outlook(task) if task.state in UNFINISHED else None
