@@ -130,10 +130,12 @@ def test_http_1_0_is_spoken_as_well(proxy: Proxy, base: str) -> None:
 def test_the_documents_work_wherever_they_are_mounted(proxy: Proxy, where: str) -> None:
     base = f"{proxy.plain}/some/wan" if where == "plain" else f"{proxy.tls}/wan"
     home = proxy.http.get(f"{base}/")
-    assert home.status_code == 307
+    assert home.status_code == 303
     # As a browser resolves it.
-    page = home.url.join(home.headers["location"])
-    assert str(page) == f"{base}/docs"
+    sign_in = home.url.join(home.headers["location"])
+    assert str(sign_in) == f"{base}/sign-in"
+    assert 'href="docs"' in proxy.http.get(sign_in).text
+    page = sign_in.join("docs")
     text = proxy.http.get(page).text
     for link in ("docs/static/swagger-ui.css", "docs/static/swagger-ui-bundle.js", "openapi.json"):
         assert f'"{link}"' in text

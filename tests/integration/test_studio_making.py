@@ -14,7 +14,7 @@ from wanserve.domain.rules import SEED_MAX
 from wanserve.domain.search import Search
 from wanserve.domain.task import Task
 from wanserve.studio.rendering import asset
-from wanserve.studio.wall import PAGE
+from wanserve.studio.wall import FIRST_PAGE, PAGE
 
 CARD = re.compile(r'<li class="card" id="card-([^"]+)"')
 LIMIT_BYTES = 100_000
@@ -286,9 +286,10 @@ def test_a_page_is_light_before_its_pictures(site: Site, ann: Browser) -> None:
         len(ann.get(f"/{asset(name)}").content) for name in ("studio.css", "studio.js", "htmx.min.js", "icon.svg")
     )
     first_visit = ann.get("/")
-    made = [site.video("ann", "a cat and its friends, running in the moonlight along a quiet beach") for _ in range(4)]
+    prompt = "a cat and its friends, running in the moonlight along a quiet beach"
+    made = [site.video("ann", prompt) for _ in range(FIRST_PAGE + 1)]
     pages = [site.browser().get("/sign-in"), first_visit, ann.get("/"), ann.get(f"/video?id={made[0].id}")]
-    pages.append(ann.get("/compare?" + "&".join(f"id={task.id}" for task in made)))
+    pages.append(ann.get("/compare?" + "&".join(f"id={task.id}" for task in made[:4])))
     for page in pages:
         assert page.status_code == 200
         assert loaded + len(page.content) < LIMIT_BYTES, page.url
