@@ -336,3 +336,11 @@ def test_a_method_that_a_page_does_not_have_is_refused(site: Site, ann: Browser)
         # The API's first dialect writes what no page has an answer for.
         assert refused.status_code == 404
         assert set(refused.headers["allow"].split(", ")) >= (route.methods or set())
+
+
+def test_the_skip_link_of_a_page_that_lies_deeper_stays_on_it(site: Site) -> None:
+    ann = site.signed_in("deeper")
+    page = ann.get("/studio/tasks/none/video.mp4").text
+    assert '<base href="../../../">' in page
+    assert '<a class="skip" href="studio/tasks/none/video.mp4#content">' in page
+    assert '<a class="skip" href="#content">' in ann.page("/")

@@ -82,10 +82,13 @@ def from_this_machine(visit: Visit) -> bool:
     """Whether the browser runs on the server's own machine, as far as the connection and its headers tell."""
     client = visit.scope.get("client")
     try:
-        near = client is not None and ipaddress.ip_address(client[0]).is_loopback
+        address = ipaddress.ip_address(client[0] if client else "")
     except ValueError:
         return False
-    return near and not any(name in visit.headers for name in FORWARDED)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        # How a server that listens for both sees a client of IPv4.
+        address = address.ipv4_mapped
+    return address.is_loopback and not any(name in visit.headers for name in FORWARDED)
 
 
 def _set_cookie(answer: Response, visit: Visit, name: str, value: str, seconds: int) -> None:

@@ -139,7 +139,7 @@ def test_what_is_no_form_is_refused(content: bytes) -> None:
     assert refused.value.field == "body"
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
 def test_a_browser_of_this_machine_is_near(address: str) -> None:
     assert from_this_machine(read_visit(scope(client=(address, 5))))
 
