@@ -149,7 +149,7 @@ def test_generate_reads_prompts_of_standard_input(tmp_path: Path) -> None:
 @pytest.mark.thorough
 def test_the_command_that_a_first_start_ends_with_makes_a_video(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
-        key, command, *_ = server.log.read_text().partition("The key of account")[2].splitlines()
+        key, _, command, *_ = server.log.read_text().partition("The key of account")[2].splitlines()
         assert key.endswith(server.key)
         where = environment() | {"PATH": f"{Path(WANSERVE).parent}:{os.environ['PATH']}"}
         shell = command.removeprefix("A first video: ")

@@ -523,11 +523,12 @@ def test_an_attempt_that_was_superseded_leaves_the_task_to_the_other(tmp_path: P
     assert upstream.asked("cancel") == []
 
 
-@pytest.mark.parametrize("reply", [says(500), says(404), drops, hangs])
+# Only the one that hangs is waited for; a busy machine may take its time to send any of them.
+@pytest.mark.parametrize(("reply", "seconds"), [(says(500), 60.0), (says(404), 60.0), (drops, 60.0), (hangs, 3.0)])
 def test_a_cancel_ends_whatever_the_upstream_answers(
-    tmp_path: Path, upstream: StubUpstream, reply: Reply, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, upstream: StubUpstream, reply: Reply, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "CANCEL_SECONDS", 0.3)
+    monkeypatch.setattr(engine_module, "CANCEL_SECONDS", seconds)
     upstream.script["poll"] = [is_now("in_progress")] * 10_000
     upstream.script["cancel"] = [reply]
     with pytest.raises(Canceled):

@@ -87,3 +87,9 @@ def test_the_studio_can_be_left_out(tmp_path: Path) -> None:
                 answer = site.browser().http.request(method, route.path.format(task_id="x", name="x", version="x"))
                 assert answer.status_code == 404, route.path
         assert site.browser().get(f"/{asset('studio.js')}").status_code == 404
+
+
+def test_browsers_that_ask_for_an_icon_on_their_own_get_it(site: Site) -> None:
+    icon = site.browser().get("/favicon.ico")
+    assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
+    assert icon.headers["cache-control"] == "public, max-age=86400"

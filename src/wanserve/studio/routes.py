@@ -42,6 +42,7 @@ STATIC_TYPES: Final = {
 """The media types of the static files, by name."""
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
+FOR_A_DAY: Final = "public, max-age=86400"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class Studio:
             self._post(f"{task}/share", watching.share),
             ExactRoute(f"{task}/{{name}}", StudioEndpoint(watching.file, self.access, counted=False), ["GET", "HEAD"]),
             ExactRoute("/studio/static/{version}/{name}", StaticFile(), ["GET", "HEAD"]),
+            # Browsers ask for it on their own, also beside what is no page.
+            ExactRoute("/favicon.ico", StaticFile("icon.svg"), ["GET", "HEAD"]),
         ]
 
     def _get(self, path: str, handle: Handler, *, public: bool = False) -> ExactRoute:
@@ -122,17 +125,21 @@ def open_studio(
     )
 
 
+@dataclass(frozen=True, slots=True)
 class StaticFile:
-    """The ASGI application of the static files."""
+    """The ASGI application of the static files, or of one whose path does not name it."""
+
+    only: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send one of STATIC_TYPES. Raises EndpointNotFound, and what `send_file` raises."""
-        name, version = scope["path_params"]["name"], scope["path_params"]["version"]
+        asked = scope["path_params"]
+        name, version = self.only or asked["name"], asked.get("version")
         media_type = STATIC_TYPES.get(name)
         if media_type is None:
             raise EndpointNotFound(f"there is no {scope['path']}")
         # A page of another version of the server asks for the path of its own; a cache must not keep this file there.
-        keep = FOR_EVER if version == asset_version() else "no-store"
+        keep = {asset_version(): FOR_EVER, None: FOR_A_DAY}.get(version, "no-store")
         headers = [("cache-control", keep), ("x-content-type-options", "nosniff")]
         with open_file(STATIC_FOLDER / name) as file:
             await send_file(file, f'"{asset_version()}-{name}"', media_type, scope, send, headers)
