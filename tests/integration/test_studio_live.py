@@ -84,3 +84,23 @@ def test_a_time_that_is_none_leaves_nothing_out(site: Site, since: str) -> None:
     browser, task = site.signed_in(account), site.submit(account)
     with browser.http.stream("GET", "/studio/events", params={"since": since}) as answer:
         assert next(events(answer)).data["id"] == task.id
+
+
+def test_an_end_is_told_once_although_the_worker_notes_later_that_it_has_stopped(site: Site) -> None:
+    browser = site.signed_in("ends")
+    task, other = site.submit("ends"), site.submit("ends")
+    while (running := site.run()).id != task.id:
+        pass
+    with stream(browser, task, other, since_ms=0) as told_of:
+        site.core.tasks.cancel("ends", task.id)
+        states = [next(told_of).data]
+        while states[-1]["state"] != "CANCELED":
+            states.append(next(told_of).data)
+        assert text_of("status.stops") in states[-1]["html"]
+        assert site.core.tasks.note_freed(running)
+        site.core.tasks.cancel("ends", other.id)
+        after = [next(told_of).data]
+        while after[-1]["state"] != "CANCELED":
+            after.append(next(told_of).data)
+        assert {each["id"] for each in after} == {other.id}
+    assert text_of("status.freed") in browser.page(f"/studio/status?id={task.id}")

@@ -35,8 +35,9 @@ class Clip:
     A frame may share its memory with the next one: use it before taking another. Where `size` is given, the frames
     are of that width and height, and are scaled to the generation's as they are encoded; where `scaled` is set, each
     frame may have another size, of the generation's shape. `notes` are plain sentences for the user about what was
-    drawn otherwise than asked; the last of them may come with the last frame. `how` is what the file's metadata says of how it was made, without anything of the prompt. `scene` is what was understood of
-    the prompt, as a JSON object; "" where the engine does not tell.
+    drawn otherwise than asked; the last of them may come with the last frame. `how` is what the file's metadata says of
+    how it was made, without anything of the prompt. `scene` is what was understood of the prompt, as a JSON object; ""
+    where the engine does not tell.
     """
 
     frames: Iterator[Frame]

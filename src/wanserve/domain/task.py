@@ -159,8 +159,8 @@ class Task:
     the attempt that came furthest. `stage`, `step` and `steps` are those of the running attempt at its last heartbeat
     (see Progress), `ends_ms` is when it then expected to end, and `preview` the step of its newest preview. `changes`
     counts what happened to the task. `worker_id` is the worker of the newest attempt, which holds the task until
-    `lease_until_ms`; once it has stopped for a cancel it is None. `remixed_from` is the id of the task whose settings this one took over. `webhook_url` is told of
-    its end.
+    `lease_until_ms`; once it has stopped for a cancel it is None. `remixed_from` is the id of the task whose settings
+    this one took over. `webhook_url` is told of its end.
     """
 
     id: str
@@ -236,14 +236,16 @@ class Task:
 
     @property
     def device_busy(self) -> bool:
-        """Whether the task was canceled and the worker of its attempt has not stopped yet, as far as is known."""
-        return self.state is State.CANCELED and self.worker_id is not None
+        """Whether the task was canceled while it ran, and its worker has not stopped yet, as far as is known."""
+        # One that waits again after a lost attempt still names that attempt's worker, and has not started.
+        return self.state is State.CANCELED and self.started_ms is not None and self.worker_id is not None
 
     def freed(self) -> "Task":
         """The canceled task, whose worker has stopped. Raises WrongState for any other."""
         if self.state is not State.CANCELED:
             raise WrongState(f"task {self.id} is {self.state} and was not canceled")
-        return replace(self, worker_id=None, changes=self.changes + 1)
+        # Not counted as a change: streams tell of an end once.
+        return replace(self, worker_id=None)
 
     def ended_before(self, time_ms: int) -> bool:
         """Whether it ended before this time. False while it has not ended."""

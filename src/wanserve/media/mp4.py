@@ -57,8 +57,9 @@ def write(
 
     The clip must have exactly `generation.frames` frames of the generation's size, or of `clip.size`, or of any size
     where `clip.scaled` is set, which are scaled to it. Each frame gets the watermark where `generation.watermark` is
-    set. Of `tags`, those named in `TAGS` are written. Raises MediaFailed where the number or size of the frames is wrong, or the file cannot be written. What the
-    iterator raises passes through unchanged. After any error there is no file at `path`.
+    set. Of `tags`, those named in `TAGS` are written. Raises MediaFailed where the number or size of the frames is
+    wrong, or the file cannot be written. What the iterator raises passes through unchanged. After any error there is no
+    file at `path`.
     """
     with media_errors(f"cannot write {path.name}"):
         file = _UnbufferedFile(path, "wb")

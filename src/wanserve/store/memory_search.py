@@ -8,12 +8,11 @@ from wanserve.domain.task import Task
 
 def fits(task: Task, search: Search) -> bool:
     """Whether the search finds the task, as far as its text does not decide."""
+    exact = (search.model, task.generation.model), (search.seed, task.generation.seed), (search.task_id, task.id)
+    if task.state not in search.states or any(asked not in (None, value) for asked, value in exact):
+        return False
     return (
-        task.state in search.states
-        and search.model in (None, task.generation.model)
-        and search.seed in (None, task.generation.seed)
-        and search.task_id in (None, task.id)
-        and (search.since_ms is None or task.submitted_ms >= search.since_ms)
+        (search.since_ms is None or task.submitted_ms >= search.since_ms)
         and (search.until_ms is None or task.submitted_ms < search.until_ms)
         and (search.ended_since_ms is None or task.ended_ms is None or task.ended_ms >= search.ended_since_ms)
     )

@@ -7,9 +7,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wanserve.domain.task import Task
+from wanserve.domain.task import UNFINISHED, Task
 from wanserve.http.dialects.base import DialectRequest, Docs, Events, JsonObject
 from wanserve.http.events import Streams
+from wanserve.http.runners import Runners
 from wanserve.outlook import Outlook
 from wanserve.studio.endpoint import FindKey
 from wanserve.studio.language import Language
@@ -21,6 +22,11 @@ KEPT_STATUSES: Final = 1000
 
 DELETED: Final = "DELETED"
 """In place of a state, for a task that is gone."""
+
+
+async def outlook_of(runners: Runners, task: Task) -> Outlook | None:
+    """What is to come of a task; None where it has ended, which takes no look at the table."""
+    return await runners.outlook(task) if task.state in UNFINISHED else None
 
 
 def status_of(pages: Pages, language: Language, task: Task, outlook: Outlook | None) -> JsonObject:

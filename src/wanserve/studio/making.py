@@ -30,6 +30,7 @@ from wanserve.studio.form import (
     read_requests,
     rest_of,
 )
+from wanserve.studio.live import outlook_of
 from wanserve.studio.rendering import HEADERS, Pages
 from wanserve.studio.visit import Visit
 from wanserve.studio.wall import Wall
@@ -84,12 +85,12 @@ class Making:
         status = 200 if refusal is None else refusal.status
         if not visit.partial:
             return await self._whole(visit, form, status)
-        cards = [(task, await self.wall.outlook(task)) for task in reversed(made)]
+        cards = [(task, await outlook_of(self.runners, task)) for task in reversed(made)]
         return self.pages.page("_made.html", visit, status, **form, cards=cards)
 
     async def again(self, visit: Visit) -> Response:
         """Submit the settings of a task once more, with its seed or with another one, and show the new task."""
-        task = await self.runners.task((visit.account, str(visit.scope["path_params"]["task_id"])))
+        task = await self.runners.task((visit.account, visit.task_id))
         # Without an idempotency key: who goes back to the page and asks again wants another one.
         filled = filled_from(task, "", same_seed=visit.form.get("seed") == "same")
         async for made in self._submitted(visit.signed_in, filled):
@@ -99,7 +100,7 @@ class Making:
 
     async def _whole(self, visit: Visit, form: Mapping[str, object], status: int = 200) -> Response:
         page, shown = await self.wall.page(visit), await self._shown(visit.account)
-        outlook = await self.wall.outlook(shown) if shown else None
+        outlook = await outlook_of(self.runners, shown) if shown else None
         models = await self.wall.models(visit)
         return self.pages.page(
             "home.html", visit, status, **form, wall=page, models=models, shown=shown, outlook=outlook

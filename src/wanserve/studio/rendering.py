@@ -25,6 +25,9 @@ from wanserve.studio.visit import Visit
 FOLDER: Final = Path(__file__).parent
 STATIC_FOLDER: Final = FOLDER / "static"
 
+STOPPING_MS: Final = 600_000
+"""How long a page says that a device stops: a child that does not is killed long before, and a lost worker tells nothing."""
+
 SECURITY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob:; connect-src 'self';"
     " form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
@@ -147,6 +150,7 @@ def _environment() -> Environment:
         "asset": asset,
         "when": when,
         "bytes_text": bytes_text,
+        "stopping_ms": STOPPING_MS,
         "version": wanserve.__version__,
     }
     environment.filters |= {"outlook": _outlook, "duration": _duration, "told": _told, "problem": _problem}

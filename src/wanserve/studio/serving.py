@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from wanserve.domain.overview import DAY_MS, HOUR_MS, EndedHour, UsedDay
+from wanserve.domain.overview import DAY_MS, HOUR_MS, EndedHour, UsedDay, day_text
 from wanserve.domain.task import State
 from wanserve.http.dialects.base import EndpointNotFound
 from wanserve.http.runners import Runners
@@ -126,13 +126,9 @@ def used_chart(used: Sequence[UsedDay], now_ms: int) -> Chart:
     seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
     for each in used:
         seconds[each.day, each.account if each.account in shown else OTHERS] += each.seconds
-    days = [_day((now_ms // DAY_MS - back) * DAY_MS) for back in reversed(range(DAYS))]
+    days = [day_text(now_ms // DAY_MS - back) for back in reversed(range(DAYS))]
     return Chart(parts, [Bar(day, [round(seconds[day, part]) for part in parts]) for day in days])
 
 
 def _hour(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%H:00")
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

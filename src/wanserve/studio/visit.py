@@ -64,6 +64,11 @@ class Visit:
         return self.key
 
     @property
+    def task_id(self) -> str:
+        """The id of the task in the path. Only for paths that have one."""
+        return str(self.scope["path_params"]["task_id"])
+
+    @property
     def partial(self) -> bool:
         """Whether htmx asks, for a part of a page."""
         return "hx-request" in self.headers

@@ -11,6 +11,7 @@ from wanserve.domain.search import Found, Search
 from wanserve.domain.task import UNFINISHED, State, Task
 from wanserve.http.runners import Runners
 from wanserve.outlook import Outlook
+from wanserve.studio.live import outlook_of
 from wanserve.studio.rendering import Pages
 from wanserve.studio.visit import Visit
 from wanserve.tasks import Tasks
@@ -87,14 +88,10 @@ class Wall:
             limit=limit,
         )
         found: Found = await self.runners.list(partial(self.tasks.search, visit.account, search))
-        cards = [(task, await self.outlook(task)) for task in found.tasks]
+        cards = [(task, await outlook_of(self.runners, task)) for task in found.tasks]
         return WallPage(filters, cards, found.tasks[-1].id if found.more else None)
 
     async def models(self, visit: Visit) -> list[str]:
         """The models by which one can filter."""
         served = await self.runners.read(self.tasks.catalogue)
         return [name for name in served if visit.signed_in.may_use(name)]
-
-    async def outlook(self, task: Task) -> Outlook | None:
-        """What is to come of a task; None where it has ended."""
-        return await self.runners.outlook(task) if task.state in UNFINISHED else None

@@ -10,15 +10,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wanserve.domain.errors import InvalidRequest, VideoNotReady
 from wanserve.domain.generation import Generation
-from wanserve.domain.task import UNFINISHED, Task, Variant
+from wanserve.domain.task import Task, Variant
 from wanserve.http.dialects.base import EndpointNotFound
 from wanserve.http.files import BucketFiles, FileSender, VideoLinks
 from wanserve.http.origin import Origin
 from wanserve.http.responses import send_json
 from wanserve.http.runners import Runners
-from wanserve.outlook import Outlook
 from wanserve.studio.endpoint import see
-from wanserve.studio.live import gone, status_of
+from wanserve.studio.live import gone, outlook_of, status_of
 from wanserve.studio.rendering import HEADERS, Pages
 from wanserve.studio.snippets import snippets
 from wanserve.studio.understood import understood
@@ -65,7 +64,7 @@ class Watching:
             "video.html",
             visit,
             task=task,
-            outlook=await self._outlook(task),
+            outlook=await outlook_of(self.runners, task),
             guessed_base=self._guessed_base(visit),
             snippets=snippets(task.generation, self.origin.base(visit.scope)),
             share_hours=SHARE_HOURS,
@@ -88,7 +87,7 @@ class Watching:
         hours = visit.form.get("hours", "")
         if hours not in map(str, SHARE_HOURS):
             raise InvalidRequest("hours", f"must be one of {', '.join(map(str, SHARE_HOURS))}")
-        task = await self.runners.task((visit.account, _id(visit)))
+        task = await self.runners.task((visit.account, visit.task_id))
         until_ms = self.tasks.store.now_ms() + int(hours) * 3_600_000
         if (link := await self.links.shared_url(task, visit.scope, until_ms)) is None:
             raise VideoNotReady(task.id, task.state)
@@ -101,12 +100,12 @@ class Watching:
         if template is None:
             raise InvalidRequest("as", f"must be one of {', '.join(PARTS)}")
         task = await self.runners.task((visit.account, visit.query.get("id", "")))
-        return self.pages.page(template, visit, task=task, outlook=await self._outlook(task))
+        return self.pages.page(template, visit, task=task, outlook=await outlook_of(self.runners, task))
 
     async def status(self, visit: Visit) -> Response:
         """How far a task is, as a part of its card or its page."""
         task = await self.runners.task((visit.account, visit.query.get("id", "")))
-        return self.pages.page("_status.html", visit, task=task, outlook=await self._outlook(task))
+        return self.pages.page("_status.html", visit, task=task, outlook=await outlook_of(self.runners, task))
 
     async def states(self, visit: Visit) -> ASGIApp:
         """The states of some tasks, for browsers whose stream is interrupted."""
@@ -115,7 +114,7 @@ class Watching:
             task for task in await self.runners.read(partial(self.tasks.get_many, asked)) if isinstance(task, Task)
         ]
         there = {task.id for task in found}
-        told = [status_of(self.pages, visit.language, task, await self._outlook(task)) for task in found]
+        told = [status_of(self.pages, visit.language, task, await outlook_of(self.runners, task)) for task in found]
         body = {"tasks": [*told, *(gone(task_id) for _, task_id in asked if task_id not in there)]}
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,14 +124,14 @@ class Watching:
 
     async def cancel(self, visit: Visit) -> Response:
         """Cancel the task, and show it as it then is."""
-        task = await self.runners.write(partial(self.tasks.cancel, visit.account, _id(visit)))
+        task = await self.runners.write(partial(self.tasks.cancel, visit.account, visit.task_id))
         if not visit.partial:
             return see(visit, f"video?id={task.id}")
         return self.pages.page(PARTS.get(visit.form.get("as", ""), PARTS[CARD]), visit, task=task, outlook=None)
 
     async def delete(self, visit: Visit) -> Response:
         """Delete the task; its page is gone then."""
-        await self.runners.write(partial(self.tasks.delete, visit.account, _id(visit)))
+        await self.runners.write(partial(self.tasks.delete, visit.account, visit.task_id))
         if not visit.partial:
             return see(visit, "")
         # A card leaves the wall; a page of its own leads back.
@@ -143,7 +142,7 @@ class Watching:
         variant = FILES.get(visit.scope["path_params"]["name"])
         if variant is None:
             raise EndpointNotFound(f"there is no {visit.path}")
-        task = await self.runners.read(partial(self.tasks.with_file, visit.account, _id(visit), variant))
+        task = await self.runners.read(partial(self.tasks.with_file, visit.account, visit.task_id, variant))
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             await self.files.send(task, variant, scope, send)
@@ -153,13 +152,6 @@ class Watching:
     def _guessed_base(self, visit: Visit) -> str:
         """How links on the page begin where no public URL is set, and the browser knows better; else ""."""
         return "" if self.origin.public_url else self.origin.base(visit.scope)
-
-    async def _outlook(self, task: Task) -> Outlook | None:
-        return await self.runners.outlook(task) if task.state in UNFINISHED else None
-
-
-def _id(visit: Visit) -> str:
-    return str(visit.scope["path_params"]["task_id"])
 
 
 def _differing(tasks: Sequence[Task]) -> dict[str, list[object]]:

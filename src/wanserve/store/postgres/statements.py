@@ -225,10 +225,11 @@ CANCEL_TASK: Final = f"""
     SELECT {TASK_COLUMNS} FROM canceled LEFT JOIN told ON TRUE
 """
 
-# The worker of a canceled attempt has stopped. A later attempt, or another end, changes no row.
+# The worker of a canceled attempt has stopped. A later attempt, or another end, changes no row. It is not counted as a
+# change of the task: streams tell of an end once.
 FREE_TASK: Final = """
-    UPDATE tasks SET worker_id = NULL, changes = changes + 1
-    WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = 'CANCELED' AND worker_id IS NOT NULL
+    UPDATE tasks SET worker_id = NULL WHERE id = %(task_id)s AND attempt = %(attempt)s AND state = 'CANCELED'
+        AND started_ms IS NOT NULL AND worker_id IS NOT NULL
 """
 
 REMOVE_TASK: Final = f"""

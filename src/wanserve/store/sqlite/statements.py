@@ -209,10 +209,11 @@ CANCEL_TASK: Final = f"""
     RETURNING {TASK_COLUMNS}
 """
 
-# The worker of a canceled attempt has stopped. A later attempt, or another end, changes no row.
+# The worker of a canceled attempt has stopped. A later attempt, or another end, changes no row. It is not counted as a
+# change of the task: streams tell of an end once.
 FREE_TASK: Final = """
-    UPDATE tasks SET worker_id = NULL, changes = changes + 1
-    WHERE id = ? AND attempt = ? AND state = 'CANCELED' AND worker_id IS NOT NULL
+    UPDATE tasks SET worker_id = NULL WHERE id = ? AND attempt = ? AND state = 'CANCELED'
+        AND started_ms IS NOT NULL AND worker_id IS NOT NULL
 """
 
 # The next heartbeat of a worker that runs the task changes no row, and the worker stops.
