@@ -78,6 +78,11 @@ def outlook_headers(outlook: Outlook) -> list[tuple[str, str]]:
     return headers
 
 
+def any_task(task: Task) -> bool:
+    """Whether a stream tells of the task: it tells of all."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Streams:
     """Sends event streams. `stopping` ends them, as clients resume at the next server."""
@@ -98,7 +103,7 @@ class Streams:
         still_valid: Callable[[], Awaitable[object]],
         receive: Receive,
         send: Send,
-        wanted: Callable[[Task], bool] | None = None,
+        wanted: Callable[[Task], bool] = any_task,
     ) -> None:
         """Send events until the task has ended, the client goes away or is too slow, or the key is not valid any more.
 
@@ -164,7 +169,7 @@ class _Stream:
     account: str
     watch: Watch
     send: Send
-    wanted: Callable[[Task], bool] | None = None
+    wanted: Callable[[Task], bool] = any_task
     over: bool = False
     shown: dict[str, int] = field(default_factory=dict)
     """The step of the preview that was told last, by task."""
@@ -210,7 +215,7 @@ class _Stream:
         number = None if self.watch.task_id is not None else self.streams.tasks.store.now_ms()
         events = []
         for task_id, task in news.items():
-            if self.wanted is not None and task is not None and not self.wanted(task):
+            if task is not None and not self.wanted(task):
                 continue
             shown = self.shown.pop(task_id, 0)
             events.append(await self.streams.event(self.operation, task_id, task, number, shown))
