@@ -9,15 +9,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.checkpoints import change_json, tensors_of, write_shapes, write_tensors
 from tests.integration.hub import REVISION, Hub, serving
 from wanserve.domain.errors import SetupError
+from wanserve.models.architecture import text_encoder_tensors, transformer_tensors
 from wanserve.models.bf16 import CHUNK_BYTES, converted_size, to_bf16
 from wanserve.models.download import explain
-from wanserve.models.weights import Tensor, check_weights, find_weights, read_header
+from wanserve.models.locations import find_weights
+from wanserve.models.tensor_files import Tensor, read_header
+from wanserve.models.weights import check_weights
 
 ASSETS = Path(__file__).parents[1] / "assets"
 TINY, TINY_22, OWN = "Wan-AI/Tiny-Diffusers", "Wan-AI/Tiny22-Diffusers", "our/Tiny-Diffusers"
@@ -79,27 +82,21 @@ def files(folder: Path) -> list[str]:
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
-def rewrite(file: Path, names: dict[str, str], grown: dict[str, int] | None = None) -> None:
-    """Rename tensors. A tensor in `grown` is replaced by this many bytes of zeros."""
-    content, tensors = file.read_bytes(), read_header(file)
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    data = b""
-    for name, tensor in tensors.items():
-        numbers = content[tensor.begin : tensor.end]
-        shape = list(tensor.shape)
-        if size := (grown or {}).get(name):
-            numbers, shape = bytes(size), [size // 4]
-        for new in names.get(name, name).split():
-            header[new] = {"dtype": tensor.dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(numbers)]}
-            data += numbers
-    text = json.dumps(header).encode()
-    file.write_bytes(len(text).to_bytes(8, "little") + text + data)
+def rename(file: Path, names: dict[str, str]) -> None:
+    """Rename tensors, each to one or several names."""
+    write_tensors(
+        file, {new: tensor for name, tensor in tensors_of(file).items() for new in names.get(name, name).split()}
+    )
 
 
 def make_large(hub: Hub) -> int:
     """Make the transformer of `OWN` larger than one chunk. Returns its size in bytes."""
     file = hub.repositories[OWN] / TRANSFORMER
-    rewrite(file, {}, {"blocks.0.ffn.net.0.proj.bias": 3 * CHUNK})
+    config = file.with_name("config.json")
+    # Each of the feed-forward's numbers has some 400 bytes in the two blocks.
+    change_json(config, ffn_dim=3 * CHUNK // 400)
+    write_shapes(file, transformer_tensors(json.loads(config.read_text("utf-8"))), "F32")
+    assert file.stat().st_size > 2 * CHUNK
     return file.stat().st_size
 
 
@@ -293,7 +290,7 @@ def test_the_converted_text_encoder_loads_with_the_same_numbers_whatever_its_emb
     pairs: list[str] = []
     for names in ("shared.weight", "encoder.embed_tokens.weight", "shared.weight encoder.embed_tokens.weight"):
         shutil.copy(ASSETS / "tiny-wan" / ENCODER, file)
-        rewrite(file, {"shared.weight": names})
+        rename(file, {"shared.weight": names})
         assert pull(OWN) == ""
         ready = pull.folder.rename(pull.models / str(len(pairs))) / "text_encoder"
         assert json.loads((ready / "config.json").read_text())["dtype"] == "bfloat16"
@@ -312,14 +309,16 @@ def ignore(_: int) -> None:
 
 def test_a_text_encoder_is_cut_into_files_of_a_given_size_and_other_formats_stay(tmp_path: Path) -> None:
     part = Path(shutil.copytree(ASSETS / "tiny-wan" / "text_encoder", tmp_path / "part"))
-    rewrite(part / "model.safetensors", {}, {"encoder.final_layer_norm.weight": 2 * CHUNK_BYTES + 4})
+    change_json(part / "config.json", vocab_size=2 * CHUNK_BYTES // 128 + 1)
+    shapes = text_encoder_tensors(json.loads((part / "config.json").read_text("utf-8")))
+    write_shapes(part / "model.safetensors", shapes, "F32")
     whole = read_header(part / "model.safetensors")
     written: list[int] = []
     to_bf16(part, tmp_path / "ready", written.append, shard_bytes=20_000)
     assert sum(written) == converted_size(part)
     shards = sorted((tmp_path / "ready").glob("*.safetensors"))
-    assert len(shards) == 5
-    assert shards[-1].name == "model-00005-of-00005.safetensors"
+    assert len(shards) == 4
+    assert shards[-1].name == "model-00004-of-00004.safetensors"
     found: dict[str, Tensor] = {}
     for shard in shards:
         tensors = read_header(shard)

@@ -13,9 +13,11 @@ from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import has_gpu
 from wanserve.models.framing import framing_for
+from wanserve.models.locations import find_weights, remedy
 from wanserve.models.sampling import WAN_MODELS, SamplingSettings, TransformerShape, WanModelCard
+from wanserve.models.tensor_files import is_file
 from wanserve.models.upstream import Dialect, Upstream
-from wanserve.models.weights import check_weights, find_weights
+from wanserve.models.weights import Checkpoint, check_weights
 from wanserve.settings import ModelSettings, Settings
 
 LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
@@ -111,7 +113,10 @@ def pull_weights(settings: Settings, model: str, hub_id: str | None = None) -> i
 def model_for_weights(folder: Path) -> str:
     """The model that these weights belong to, by their shape and their number of experts. Raises SetupError."""
     experts = 2 if (folder / "transformer_2").is_dir() else 1
-    shape = check_weights(folder, experts).shape
+    try:
+        shape = check_weights(folder, experts).shape
+    except SetupError as error:
+        raise SetupError(f"{error}; {remedy(folder, 'NAME')}") from None
     candidates = [card for card in WAN_MODELS.values() if card.sampling.experts == experts]
     return next((card.name for card in candidates if card.sampling.shape == shape), candidates[0].name)
 
@@ -220,13 +225,24 @@ def _find_weights(card: WanModelCard, models_dir: Path) -> tuple[Path | None, Tr
     try:
         folder = find_weights(sampling.weights, sampling.experts, models_dir, card.name, process_environment())
         if folder is not None:
-            return folder, check_weights(folder, sampling.experts).shape, None
+            found = check_weights(folder, sampling.experts)
+            return folder, found.shape, _missing_gguf(found)
     except SetupError as error:
-        return folder, sampling.shape, str(error)
+        helps = f"; {remedy(folder, card.name)}" if folder else ""
+        return folder, sampling.shape, f"{error}{helps}"
+    if is_file(path := Path(sampling.weights).expanduser()):
+        return None, sampling.shape, f"{path} is a file and not a folder; {remedy(path, card.name)}"
     if sampling.weights.startswith(("/", "~", ".")):
         return None, sampling.shape, f"there is no folder {sampling.weights}, where its weights should be"
     problem = f"the weights {sampling.weights} are not on this machine: run `wanserve models pull {card.name}`"
     return None, sampling.shape, problem
+
+
+def _missing_gguf(found: Checkpoint) -> str | None:
+    """What is missing to load weights that are stored as GGUF has them; None where nothing is."""
+    if found.gguf and find_spec("gguf") is None:
+        return "its weights are stored as GGUF, and the library for it is missing: pip install 'wanserve[gguf]'"
+    return None
 
 
 def _lora_problem(sampling: SamplingSettings) -> str | None:

@@ -1,6 +1,5 @@
 """Converts a text encoder from fp32 to bf16, file by file, in little memory."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,16 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from wanserve.models.weights import (
-    CONFIG,
-    PART_SPECS,
-    Tensor,
-    check_part,
-    read_header,
-    read_json,
-    weight_files,
-    write_json,
-)
+from wanserve.models.tensor_files import Tensor, header_bytes, read_header, read_json, write_json
+from wanserve.models.weights import CONFIG, PART_SPECS, check_part, weight_files
 
 SHARD_BYTES: Final = 5 * 10**9
 """Bytes of each file of the converted text encoder."""
@@ -63,16 +54,13 @@ def converted_size(part: Path) -> int:
 
 def _write_shard(file: Path, tensors: dict[str, tuple[Path, Tensor]], report: Callable[[int], None]) -> None:
     """Write a safetensors file of these tensors: the header's length, the header, and the numbers one after another."""
-    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name, (_, tensor) in tensors.items():
-        begin, end = end, end + _converted_bytes(tensor)
-        dtype = "BF16" if tensor.dtype == "F32" else tensor.dtype
-        header[name] = {"dtype": dtype, "shape": tensor.shape, "data_offsets": (begin, end)}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    formats = {"F32": "BF16"}
+    listed = {
+        name: (formats.get(tensor.dtype, tensor.dtype), tensor.shape, _converted_bytes(tensor))
+        for name, (_, tensor) in tensors.items()
+    }
     with file.open("wb") as written:
-        written.write(len(text).to_bytes(8, "little") + text)
+        written.write(header_bytes(listed, {"format": "pt"}))
         for source, tensor in tensors.values():
             for chunk in _converted_chunks(source, tensor):
                 report(written.write(chunk))
@@ -98,4 +86,4 @@ def round_to_bf16(numbers: bytes) -> bytes:
 
 
 def _converted_bytes(tensor: Tensor) -> int:
-    return (tensor.end - tensor.begin) // (2 if tensor.dtype == "F32" else 1)
+    return tensor.bytes // (2 if tensor.dtype == "F32" else 1)

@@ -24,18 +24,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from wanserve.domain.errors import SetupError, WanserveError
-from wanserve.models.weights import (
-    INDEX,
-    PART_SPECS,
-    PULLED,
-    Checkpoint,
-    check_layout,
-    check_part,
-    check_weights,
-    read_json,
-    source_of,
-    write_json,
-)
+from wanserve.models.locations import PULLED, source_of
+from wanserve.models.tensor_files import read_header, read_json, write_json
+from wanserve.models.weights import INDEX, PART_SPECS, Checkpoint, check_layout, check_part, check_weights
 
 try:
     from huggingface_hub import constants
@@ -156,16 +147,24 @@ class Download:
 
 
 def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
-    """Put the repository's weights into `folder`, with the text encoder in bf16. Existing weights are only checked.
+    """Put the repository's weights into `folder`, with the text encoder in bf16.
+
+    Weights that are there are only checked. Where they were pulled and are damaged, what is missing is fetched again.
 
     Raises SetupError where the repository is not a model of `experts` transformers, or the disk has no room for it,
     and whatever huggingface_hub and the disk raise.
     """
+    partial = folder.with_name(f"{folder.name}.partial")
     if folder.exists():
         if source_of(folder) not in (None, hub_id):
             raise SetupError(f"{folder} holds {source_of(folder)}: remove it to fetch {hub_id}")
-        return check_weights(folder, experts)
-    partial = folder.with_name(f"{folder.name}.partial")
+        try:
+            return check_weights(folder, experts)
+        except SetupError:
+            if source_of(folder) is None or partial.exists():
+                raise
+            remove_damaged(folder)
+            folder.rename(partial)
     partial.mkdir(parents=True, exist_ok=True)
     with _locked(partial):
         started = _started_revision(hub_id, partial)
@@ -189,6 +188,32 @@ def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
         check_weights(partial, experts)
         partial.rename(folder)
     return check_weights(folder, experts)
+
+
+def remove_damaged(folder: Path) -> None:
+    """Remove from pulled weights what is damaged, and what is so small that it need not be looked at."""
+    for part, spec in PART_SPECS.items():
+        try:
+            check_part(folder / part, spec)
+        except SetupError:
+            # The text encoder is not as the hub has it: it was converted, all of it or nothing.
+            if part == "text_encoder" or not _remove_unreadable(folder / part):
+                shutil.rmtree(folder / part, ignore_errors=True)
+    for file in (*folder.glob("*.json"), *folder.glob("*/*.json"), *folder.glob("tokenizer/*")):
+        if file.name != PULLED and file.parent.name != "text_encoder":
+            file.unlink()
+
+
+def _remove_unreadable(part: Path) -> int:
+    """Remove the part's weight files whose headers cannot be read. Returns how many there were."""
+    removed = 0
+    for file in part.glob("*.safetensors"):
+        try:
+            read_header(file)
+        except SetupError:
+            file.unlink()
+            removed += 1
+    return removed
 
 
 @contextmanager

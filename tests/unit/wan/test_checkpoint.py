@@ -5,14 +5,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.checkpoints import change_json, tensors_of, write_shapes, write_tensors
 from wanserve.domain.errors import SetupError
+from wanserve.models.architecture import transformer_tensors
+from wanserve.models.locations import find_weights
 from wanserve.models.sampling import SHAPE_14B, TransformerShape
-from wanserve.models.weights import Checkpoint, PartWeights, check_weights, find_weights, read_header
+from wanserve.models.weights import Checkpoint, PartWeights, check_weights
 
 ASSETS = Path(__file__).parents[2] / "assets"
 HUB_ID = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
@@ -31,11 +34,6 @@ def two(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ASSETS / "tiny-wan22", tmp_path / "two"))
 
 
-def change_json(file: Path, **settings: Any) -> None:
-    """Change settings of a JSON file."""
-    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | settings), "utf-8")
-
-
 def replace_by(path: Path, content: str | None) -> None:
     """Replace what is at the path by a file with this content, or by an empty folder where it is None."""
     if path.is_dir():
@@ -48,21 +46,22 @@ def replace_by(path: Path, content: str | None) -> None:
         path.write_text(content, "utf-8")
 
 
-def write_tensors(file: Path, tensors: dict[str, tuple[str, list[int], int]]) -> None:
-    """Write a safetensors file of zeros. Each tensor is given as format, shape, bytes."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name, (dtype, shape, size) in tensors.items():
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + size]}
-        end += size
-    text = json.dumps(header).encode()
-    file.write_bytes(len(text).to_bytes(8, "little") + text + bytes(end))
+def changed(file: Path, tensors: dict[str, tuple[str, tuple[int, ...], bytes]]) -> None:
+    """Add tensors to the file, or replace them."""
+    write_tensors(file, tensors_of(file) | tensors)
+
+
+def without(file: Path, name: str) -> None:
+    """Leave one tensor out of the file."""
+    tensors = tensors_of(file)
+    del tensors[name]
+    write_tensors(file, tensors)
 
 
 def shard(part: Path, stem: str) -> list[Path]:
     """Split the part's weights into two files with an index, as the large repositories have them."""
     whole = part / f"{stem}.safetensors"
-    tensors = {name: (t.dtype, list(t.shape), t.end - t.begin) for name, t in read_header(whole).items()}
+    tensors = tensors_of(whole)
     whole.unlink()
     halves = [dict(list(tensors.items())[:5]), dict(list(tensors.items())[5:])]
     files = [part / f"{stem}-0000{number}-of-00002.safetensors" for number in (1, 2)]
@@ -89,15 +88,15 @@ def test_whole_weights_tell_their_shape_and_the_size_of_their_parts(one: Path, t
 
 
 def test_the_shape_of_the_authors_models_is_known(two: Path) -> None:
+    shape = {"num_layers": 40, "num_attention_heads": 40, "attention_head_dim": 128, "ffn_dim": 13824}
     for part in ("transformer", "transformer_2"):
-        change_json(
-            two / part / "config.json", num_layers=40, num_attention_heads=40, attention_head_dim=128, ffn_dim=13824
-        )
-        tensors = {f"blocks.{layer}.ffn.net.2.bias": ("BF16", [1], 2) for layer in range(SHAPE_14B.layers)}
-        write_tensors(two / part / "diffusion_pytorch_model.safetensors", tensors)
+        change_json(two / part / "config.json", **shape)
+        config = json.loads((two / part / "config.json").read_text("utf-8"))
+        write_shapes(two / part / "diffusion_pytorch_model.safetensors", transformer_tensors(config))
     found = check_weights(two, 2)
     assert found.is_real
-    assert (found.transformer.dtype, found.transformer.parameters) == ("BF16", 40)
+    assert found.shape == replace(SHAPE_14B, experts=2)
+    assert (found.transformer.dtype, found.transformer.parameters // 10**8) == ("BF16", 142)
 
 
 def test_weights_in_several_files_are_followed_by_their_index(one: Path) -> None:
@@ -113,7 +112,7 @@ def test_weights_in_several_files_are_followed_by_their_index(one: Path) -> None
 
 def test_a_shard_that_lacks_what_the_index_promises_is_told(one: Path) -> None:
     _, second = shard(one / "transformer", "diffusion_pytorch_model")
-    write_tensors(second, {"stranger": ("F32", [1], 4)})
+    write_shapes(second, {"stranger": (1,)})
     with pytest.raises(
         SetupError, match=r"00002-of-00002.safetensors lacks blocks.0.attn1.to_out.0.weight, which the in"
     ):
@@ -122,14 +121,21 @@ def test_a_shard_that_lacks_what_the_index_promises_is_told(one: Path) -> None:
 
 def test_both_names_of_the_embedding_are_taken_and_none_is_not(one: Path) -> None:
     file = one / "text_encoder" / "model.safetensors"
-    content = file.read_bytes()
-    file.write_bytes(content.replace(b'"shared.weight":', b'"shared.wright":'))
-    with pytest.raises(SetupError, match=r"text_encoder lacks encoder.embed_tokens.weight and shared.weight"):
-        check_weights(one, 1)
-    tensors = {name: (t.dtype, list(t.shape), t.end - t.begin) for name, t in read_header(file).items()}
-    tensors["encoder.embed_tokens.weight"] = tensors.pop("shared.wright")
+    tensors = tensors_of(file)
+    embedding = tensors.pop("shared.weight")
     write_tensors(file, tensors)
+    with pytest.raises(SetupError, match=r"text_encoder lacks shared.weight$"):
+        check_weights(one, 1)
+    write_tensors(file, tensors | {"encoder.embed_tokens.weight": embedding})
     assert check_weights(one, 1).text_encoder.parameters == 37_280
+    write_tensors(file, tensors | {"encoder.embed_tokens.weight": embedding, "shared.weight": embedding})
+    assert check_weights(one, 1).text_encoder.dtype == "F32"
+
+
+def rows_that_are_no_blocks(one: Path) -> None:
+    listed = {"quant_method": "wanserve", "gguf_tensors": {"proj_out.weight": "Q8_0"}}
+    change_json(one / "transformer/config.json", quantization_config=listed)
+    changed(one / TRANSFORMER, {"proj_out.weight": ("U8", (64, 24), bytes(64 * 24))})
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -138,7 +144,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "an empty folder": (lambda one: replace_by(one, None), "model_index.json is missing"),
     "the authors' layout": (
         lambda one: (one / "model_index.json").rename(one / "Wan2.1_VAE.pth"),
-        "the authors' own layout; take the repository of the same name that ends in -Diffusers",
+        "model_index.json is missing",
     ),
     "an index that is no JSON": (
         lambda one: (one / "model_index.json").write_text('{"_class'),
@@ -196,7 +202,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a layer less": (
         lambda one: change_json(one / "transformer" / "config.json", num_layers=3),
-        "transformer lacks the weights of blocks.2",
+        "lacks blocks.2.norm2.weight, lacks blocks.2.norm2.bias, and differs in 24 more",
     ),
     "cut short": (
         lambda one: (one / TRANSFORMER).write_bytes((one / TRANSFORMER).read_bytes()[:-1]),
@@ -222,6 +228,93 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no tensor": (
         lambda one: write_tensors(one / "vae/diffusion_pytorch_model.safetensors", {}),
         "vae has no tensor",
+    ),
+    "a tensor less in the transformer": (
+        lambda one: without(one / TRANSFORMER, "blocks.1.attn2.norm_k.weight"),
+        "transformer lacks blocks.1.attn2.norm_k.weight",
+    ),
+    "a tensor less in the text encoder": (
+        lambda one: without(one / "text_encoder/model.safetensors", "encoder.final_layer_norm.weight"),
+        "text_encoder lacks encoder.final_layer_norm.weight",
+    ),
+    "a tensor less in the VAE": (
+        lambda one: without(one / "vae/diffusion_pytorch_model.safetensors", "decoder.norm_out.gamma"),
+        "vae lacks decoder.norm_out.gamma",
+    ),
+    "a tensor more": (
+        lambda one: changed(one / TRANSFORMER, {"blocks.0.attn2.add_k_proj.weight": ("F32", (1,), bytes(4))}),
+        "transformer has blocks.0.attn2.add_k_proj.weight, which this model does not have",
+    ),
+    "a tensor of another shape": (
+        lambda one: changed(one / TRANSFORMER, {"proj_out.bias": ("F32", (63,), bytes(252))}),
+        "transformer has proj_out.bias of shape 63 instead of 64",
+    ),
+    "numbers of another library": (
+        lambda one: change_json(one / "transformer/config.json", quantization_config={"quant_method": "bitsandbytes"}),
+        "transformer has weights that bitsandbytes quantised, which cannot be read here: take them in bf16, fp8 or GGUF",
+    ),
+    "whole numbers": (
+        lambda one: changed(one / TRANSFORMER, {"proj_out.bias": ("I8", (64,), bytes(64))}),
+        "transformer has proj_out.bias in the format I8, which is not read: take the weights in bf16, fp8 or GGUF",
+    ),
+    "a scale beside plain numbers": (
+        lambda one: changed(one / TRANSFORMER, {"proj_out.weight_scale": ("F32", (1,), bytes(4))}),
+        "transformer has the scale proj_out.weight_scale beside a weight that is not in fp8",
+    ),
+    "fp8 with a scale for each block": (
+        lambda one: changed(
+            one / TRANSFORMER,
+            {
+                "proj_out.weight": ("F8_E4M3", (64, 24), bytes(64 * 24)),
+                "proj_out.weight_scale": ("F32", (64, 3), bytes(64 * 12)),
+            },
+        ),
+        "transformer has proj_out.weight_scale of shape (64, 3): only one scale, or one for each row, is understood",
+    ),
+    "a scale that is no number": (
+        lambda one: changed(
+            one / TRANSFORMER,
+            {
+                "proj_out.weight": ("F8_E4M3", (64, 24), bytes(64 * 24)),
+                "proj_out.scale_weight": ("U8", (), bytes(1)),
+            },
+        ),
+        "transformer has proj_out.scale_weight of shape ()",
+    ),
+    "fp8 with the scales of another library": (
+        lambda one: changed(
+            one / TRANSFORMER,
+            {
+                "proj_out.weight": ("F8_E4M3", (64, 24), bytes(64 * 24)),
+                "proj_out.weight_scale_inv": ("F32", (), bytes(4)),
+            },
+        ),
+        "transformer has proj_out.weight_scale_inv, which this model does not have",
+    ),
+    "an fp8 VAE": (
+        lambda one: changed(
+            one / "vae/diffusion_pytorch_model.safetensors", {"decoder.conv_out.bias": ("F8_E5M2", (3,), bytes(3))}
+        ),
+        "vae has decoder.conv_out.bias in the format F8_E5M2: it must be in BF16, F16, F32, F64",
+    ),
+    "bytes of GGUF in no format": (
+        lambda one: change_json(
+            one / "transformer/config.json",
+            quantization_config={"quant_method": "wanserve", "gguf_tensors": {"proj_out.weight": "IQ9"}},
+        ),
+        "transformer has weights in the format IQ9; those that are read are Q8_0, Q6_K,",
+    ),
+    "bytes of GGUF that are no blocks": (
+        rows_that_are_no_blocks,
+        "transformer stores rows of 24 bytes as Q8_0, whose blocks have 34 bytes",
+    ),
+    "another VAE": (
+        lambda one: change_json(one / "vae" / "config.json", is_residual=True),
+        "vae/config.json describes the VAE of another model, not that of Wan 2.1",
+    ),
+    "image to video by its keys": (
+        lambda one: change_json(one / "transformer" / "config.json", added_kv_proj_dim=24),
+        "transformer/config.json has added_kv_proj_dim 24: these are image-to-video weights, not text-to-video",
     ),
     "a folder for a file": (
         lambda one: replace_by(one / TRANSFORMER, None),
