@@ -14,7 +14,15 @@ from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
-from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings
+from wanserve.models.sampling import (
+    Distillation,
+    LargeSizes,
+    Lora,
+    Placement,
+    Precision,
+    Profile,
+    SamplingSettings,
+)
 from wanserve.models.upstream import Upstream
 from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.tasks import Policy
@@ -48,15 +56,32 @@ class LoraSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    file: str
+    file: str | None = None
     file_2: str | None = None
     strength: Annotated[float, Field(ge=-10, le=10)] = 1.0
+    strength_2: Annotated[float, Field(ge=-10, le=10)] | None = None
 
     def lora(self) -> Lora:
         """The LoRA as the engine takes it."""
-        return Lora(
-            str(Path(self.file).expanduser()), self.file_2 and str(Path(self.file_2).expanduser()), self.strength
-        )
+        file, file_2 = (path and str(Path(path).expanduser()) for path in (self.file, self.file_2))
+        return Lora(file, file_2, self.strength, self.strength_2)
+
+
+class DistillSettings(LoraSettings):
+    """The LoRA of the profile `fast`, and the settings that it was trained for, where they are not the usual ones."""
+
+    steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    flow_shift: Annotated[float, Field(gt=0, le=100)] | None = None
+    guidance_scale: Annotated[float, Field(ge=1, le=100)] | None = None
+    guidance_scale_2: Annotated[float, Field(ge=1, le=100)] | None = None
+
+    def distillation(self) -> Distillation:
+        """The distillation as the engine takes it."""
+        return Distillation(self.lora(), **self.model_dump(exclude_none=True, include=set(DISTILLED)))
+
+
+DISTILLED: Final = ("steps", "flow_shift", "guidance_scale", "guidance_scale_2")
+"""The settings that the profile `fast` has of its own."""
 
 
 class ModelSettings(BaseModel):
@@ -80,7 +105,7 @@ class ModelSettings(BaseModel):
     compile: bool | None = None
     attention: Attention | None = None
     loras: tuple[LoraSettings, ...] = ()
-    distill: LoraSettings | None = None
+    distill: DistillSettings | None = None
 
     @field_validator("frames")
     @classmethod
@@ -93,8 +118,19 @@ class ModelSettings(BaseModel):
         """The authors' settings, replaced by those that are set here."""
         given = self.model_dump(exclude_none=True, exclude={"loras", "distill"})
         loras = tuple(lora.lora() for lora in self.loras)
-        distill = self.distill.lora() if self.distill else None
+        distill = self.distill.distillation() if self.distill else None
+        if distill is not None and self.profile is Profile.FAST:
+            # What the table says is meant for the profile that it names.
+            distill = replace(distill, **{name: given.pop(name) for name in DISTILLED if name in given})
         return replace(authors, **given, loras=loras, distill=distill)
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        if self.distill is not None and self.profile is Profile.FAST:
+            for name in DISTILLED:
+                if getattr(self, name) is not None and getattr(self.distill, name) is not None:
+                    raise ValueError(f"{name} is set twice, here and in distill: keep one of them")
+        return self
 
 
 class Settings(BaseModel):

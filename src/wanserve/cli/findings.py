@@ -114,7 +114,7 @@ def _upstreams(settings: Settings) -> Iterator[Finding]:
 def with_one_step(availability: Availability) -> Availability:
     """The same models with a single denoising step, which is enough for a trial."""
     models = (
-        replace(model, card=replace(model.card, sampling=replace(model.card.sampling, steps=1)))
+        replace(model, card=replace(model.card, sampling=model.card.sampling.with_steps(1)))
         for model in availability.models
     )
     return replace(availability, models=tuple(models))
@@ -146,7 +146,7 @@ def _real_model(model: ModelAvailability, device: dict[str, Any], *, needed: boo
     fits = True
     if device["kind"] != "cpu":
         try:
-            where = plan_memory(model.card, device["free_bytes"], device["host_bytes"], fp8=device["fp8"]).description
+            where = plan_memory(model.card, device["free_bytes"], device["host_bytes"]).description
         except SetupError as error:
             where, fits = str(error), False
     if model.engine is None:

@@ -22,6 +22,13 @@ SHORTER: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Choices:
+    """What a request may choose of how a model is sampled."""
+
+    profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """One line of the catalogue. `frames` is the length of a video, at `fps` frames a second.
 
@@ -35,6 +42,7 @@ class ModelCard:
     fps: int = 30
     steps: int | None = None
     guidance_scale: float | None = None
+    choices: Choices = Choices()
 
     @property
     def seconds(self) -> int:

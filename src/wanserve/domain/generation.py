@@ -4,6 +4,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class LoraUse:
+    """A LoRA of the owner's list, by its name, and how strongly it is applied."""
+
+    name: str
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """One video to make.
 
@@ -23,6 +31,10 @@ class Generation:
     seed: int
     prompt_extend: bool = False
     watermark: bool = False
+    profile: str = ""
+    steps: int | None = None
+    guidance_scale: float | None = None
+    loras: tuple[LoraUse, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -14,7 +14,7 @@ from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import has_gpu
 from wanserve.models.framing import framing_for
 from wanserve.models.locations import find_weights, remedy
-from wanserve.models.sampling import WAN_MODELS, SamplingSettings, TransformerShape, WanModelCard
+from wanserve.models.sampling import WAN_MODELS, SamplingSettings, WanModelCard
 from wanserve.models.tensor_files import is_file
 from wanserve.models.upstream import Dialect, Upstream
 from wanserve.models.weights import Checkpoint, check_weights
@@ -123,7 +123,7 @@ def model_for_weights(folder: Path) -> str:
 
 def describe(model: ModelAvailability) -> dict[str, object]:
     """The model with its settings in plain values. `steps` to `boundary_ratio` and `profile` are the wan engine's."""
-    card, sampling = model.card, model.card.sampling
+    card, sampling = model.card, model.card.sampling.resolved()
     return {
         "name": card.name,
         "engine": model.engine,
@@ -201,16 +201,17 @@ def _remote_model(card: WanModelCard, settings: Settings, upstreams: Collection[
 
 
 def _sampling(card: WanModelCard, settings: Settings) -> SamplingSettings:
-    return settings.models.get(card.name, ModelSettings()).sampling(card.sampling).with_profile()
+    return settings.models.get(card.name, ModelSettings()).sampling(card.sampling)
 
 
 def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> ModelAvailability:
     own = settings.models.get(card.name, ModelSettings())
     sampling = _sampling(card, settings)
     card = WanModelCard.of(replace(card, frames=sampling.frames, fps=sampling.fps), sampling)
-    folder, shape, weights_problem = _find_weights(card, settings.models_dir)
-    # Memory is planned for the weights that are there, whatever the authors' weights of the model are.
-    card = replace(card, sampling=replace(sampling, shape=shape))
+    folder, found, weights_problem = _find_weights(card, settings.models_dir)
+    if found is not None:
+        # Memory is planned for the weights that are there, whatever the authors' weights of the model are.
+        card = replace(card, sampling=replace(sampling, shape=found.shape, stored=found.stored))
     problem = weights_problem or _lora_problem(sampling)
     # Weights that nobody set may be missing: the model is then not served.
     is_set = own.weights is not None or weights_problem is None
@@ -219,23 +220,23 @@ def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> Model
     return ModelAvailability(card, None if problem else "wan", problem or "", folder)
 
 
-def _find_weights(card: WanModelCard, models_dir: Path) -> tuple[Path | None, TransformerShape, str | None]:
-    """The folder of the model's weights, their shape, and the problem with them if there is one."""
+def _find_weights(card: WanModelCard, models_dir: Path) -> tuple[Path | None, Checkpoint | None, str | None]:
+    """The folder of the model's weights, what they are, and the problem with them if there is one."""
     sampling, folder = card.sampling, None
     try:
         folder = find_weights(sampling.weights, sampling.experts, models_dir, card.name, process_environment())
         if folder is not None:
             found = check_weights(folder, sampling.experts)
-            return folder, found.shape, _missing_gguf(found)
+            return folder, found, _missing_gguf(found)
     except SetupError as error:
         helps = f"; {remedy(folder, card.name)}" if folder else ""
-        return folder, sampling.shape, f"{error}{helps}"
+        return folder, None, f"{error}{helps}"
     if is_file(path := Path(sampling.weights).expanduser()):
-        return None, sampling.shape, f"{path} is a file and not a folder; {remedy(path, card.name)}"
+        return None, None, f"{path} is a file and not a folder; {remedy(path, card.name)}"
     if sampling.weights.startswith(("/", "~", ".")):
-        return None, sampling.shape, f"there is no folder {sampling.weights}, where its weights should be"
+        return None, None, f"there is no folder {sampling.weights}, where its weights should be"
     problem = f"the weights {sampling.weights} are not on this machine: run `wanserve models pull {card.name}`"
-    return None, sampling.shape, problem
+    return None, None, problem
 
 
 def _missing_gguf(found: Checkpoint) -> str | None:
@@ -247,6 +248,6 @@ def _missing_gguf(found: Checkpoint) -> str | None:
 
 def _lora_problem(sampling: SamplingSettings) -> str | None:
     """The problem with the LoRA settings, or a file of them that is missing; None without one. Reads no file."""
-    files = (file for each in sampling.loras_to_merge for file in (each.file, each.file_2) if file is not None)
+    files = (file for each in sampling.loras_to_merge for file in each.files)
     missing = (f"there is no LoRA file {file}" for file in files if not Path(file).is_file())
-    return sampling.lora_problem() or next(missing, None)
+    return sampling.problem() or next(missing, None)

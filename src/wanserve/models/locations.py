@@ -54,17 +54,22 @@ def remedy(path: Path, model: str) -> str:
     made_of = f"run `wanserve models import {path} {model}`, which makes a folder of it that can be used"
     if is_file(path):
         return made_of if path.name.endswith(SINGLE_FILES) else "set the weights to a folder in the diffusers layout"
-    if is_file(path / PULLED):
-        return f"run `wanserve models pull {model}`, which fetches only what is missing or damaged"
-    if is_file(path / IMPORTED):
-        return f"remove {path} and run `wanserve models import` again with the files that its {IMPORTED} lists"
     if is_file(path / INDEX):
-        return made_of if _has_other_formats(path) else "copy that file again from where these weights came from"
+        return _remedy_for_pipeline(path, model, made_of)
     if below := _below(path):
         return below
     if any(map(is_file, _single_files(path))):
         return made_of
     return f"run `wanserve models pull {model}`, or set the weights to a folder in the diffusers layout"
+
+
+def _remedy_for_pipeline(folder: Path, model: str, made_of: str) -> str:
+    """What helps where the folder is in the diffusers layout, and a file of it is wrong."""
+    if is_file(folder / PULLED):
+        return f"run `wanserve models pull {model}`, which fetches only what is missing or damaged"
+    if is_file(folder / IMPORTED):
+        return f"remove {folder} and run `wanserve models import` again with the files that its {IMPORTED} lists"
+    return made_of if _has_other_formats(folder) else "copy that file again from where these weights came from"
 
 
 def _below(path: Path) -> str:

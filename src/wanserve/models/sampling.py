@@ -1,10 +1,12 @@
 """The settings with which the open Wan weights are sampled: the authors' own, and what an owner may change of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
 from wanserve.domain.catalogue import MODELS, ModelCard
+from wanserve.domain.generation import Generation
 
 
 class Profile(StrEnum):
@@ -48,11 +50,6 @@ class Precision(StrEnum):
     FP32 = "fp32"
 
 
-DISTILLED_STEPS: Final = 4
-DISTILLED_SHIFT: Final = 5.0
-"""What the 4-step LoRAs were trained with: timesteps 999, 937, 833, 625. Source: Wan2.2-Lightning's configuration."""
-
-
 @dataclass(frozen=True, slots=True)
 class TransformerShape:
     """The shape of a model's transformer; there are `experts` of it. Source: the authors' configuration files."""
@@ -66,11 +63,81 @@ class TransformerShape:
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """A LoRA file for the (first) transformer, and one for the second expert where there is one."""
+    """A LoRA file for the (first) transformer, and one for the second expert where there is one.
 
-    file: str
+    `strength_2` is the second one's; None: the same. An expert whose strength is 0 needs no file.
+    """
+
+    file: str | None
     file_2: str | None = None
     strength: float = 1.0
+    strength_2: float | None = None
+
+    def for_expert(self, number: int) -> tuple[str | None, float]:
+        """The file of the first (0) or the second (1) expert, and its strength."""
+        if number == 0:
+            return self.file, self.strength
+        return self.file_2, self.strength if self.strength_2 is None else self.strength_2
+
+    def strength_for(self, number: int, asked: float) -> float:
+        """The strength for an expert where a request asks for one: the second one's keeps its ratio to the first one's."""
+        if number == 0 or self.strength_2 is None or self.strength == 0:
+            return asked
+        return asked * self.strength_2 / self.strength
+
+    def problem(self, experts: int) -> str | None:
+        """What is wrong with it for a model of so many experts, or None. It does not check whether the files exist."""
+        if experts == 1:
+            if self.file_2 is not None or self.strength_2 is not None:
+                return f"the LoRA {self.file_2 or self.file} is for a second transformer, and this model has one"
+            return None if self.file is not None else "a LoRA has no file"
+        (first, strength), (second, strength_2) = self.for_expert(0), self.for_expert(1)
+        if first is None and second is None:
+            return "a LoRA has no file"
+        if second is None and strength_2 != 0:
+            return (
+                f"the LoRA {first} is for the first transformer: set file_2 for the second one too, "
+                "or strength_2 = 0 to leave that as it is"
+            )
+        if first is None and strength != 0:
+            return (
+                f"the LoRA {second} is for the second transformer: set file for the first one too, "
+                "or strength = 0 to leave that as it is"
+            )
+        return None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it needs."""
+        return tuple(file for file, strength in (self.for_expert(0), self.for_expert(1)) if file and strength != 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Distillation:
+    """A LoRA that makes a model sample in few steps, and the settings that it was trained for.
+
+    The defaults are those of the 4-step LoRAs: timesteps 999, 937, 833, 625, without guidance. Source:
+    Wan2.2-Lightning's configuration. `guidance_scale_2` is the second expert's; None: the same.
+    """
+
+    lora: Lora
+    steps: int = 4
+    flow_shift: float = 5.0
+    guidance_scale: float = 1.0
+    guidance_scale_2: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSizes:
+    """How much of a checkpoint stays in memory as it is stored, in 8 bits or fewer: bytes, and how many parameters.
+
+    `transformer_bytes` are those of one expert, the larger one.
+    """
+
+    transformer_bytes: int = 0
+    transformer_parameters: int = 0
+    text_bytes: int = 0
+    text_parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +148,7 @@ class SamplingSettings:
     authors': with two experts the first one, for high noise, computes the timesteps from `boundary_ratio` x 1000 on,
     guided by `guidance_scale`, and the second one computes the others, guided by `guidance_scale_2`. `frames` is 4k+1,
     at `fps` a second.
-    `distill` is the LoRA of the profile `fast`. With `tiled_decode` None, the decoder uses tiles where memory is short.
+    `distill` is what the profile `fast` is made with. `stored` is what the weights are found to be. With `tiled_decode` None, the decoder uses tiles where memory is short.
     With `compile` None, the blocks are compiled where this is known to be faster. `attention` is diffusers' name of an
     attention kernel; None: diffusers chooses.
     """
@@ -101,35 +168,59 @@ class SamplingSettings:
     placement: Placement = Placement.AUTO
     precision: Precision = Precision.AUTO
     loras: tuple[Lora, ...] = ()
-    distill: Lora | None = None
+    offered_loras: Mapping[str, Lora] = field(default_factory=dict)
+    distill: Distillation | None = None
+    stored: StoredSizes = StoredSizes()
     tiled_decode: bool | None = None
     compile: bool | None = None
     attention: str | None = None
 
-    def with_profile(self) -> "SamplingSettings":
-        """These settings with what the profile overrides: `fast` has its own steps, flow shift and guidance."""
-        if self.profile is not Profile.FAST:
-            return self
-        second_scale = None if self.guidance_scale_2 is None else 1.0
+    def resolved(self, profile: Profile | None = None) -> "SamplingSettings":
+        """The settings that apply with this profile, or with the model's own: `fast` has steps and guidance of its own."""
+        chosen = replace(self, profile=profile or self.profile)
+        distill = self.distill
+        if chosen.profile is not Profile.FAST or distill is None:
+            return chosen
+        second = distill.guidance_scale if distill.guidance_scale_2 is None else distill.guidance_scale_2
         return replace(
-            self, steps=DISTILLED_STEPS, flow_shift=DISTILLED_SHIFT, guidance_scale=1.0, guidance_scale_2=second_scale
+            chosen,
+            steps=distill.steps,
+            flow_shift=distill.flow_shift,
+            guidance_scale=distill.guidance_scale,
+            guidance_scale_2=None if self.guidance_scale_2 is None else second,
         )
+
+    def for_generation(self, generation: Generation) -> "SamplingSettings":
+        """The settings that apply to this generation, with what its request chose. See `resolved`."""
+        made = self.resolved(Profile(generation.profile) if generation.profile else None)
+        if generation.steps is not None:
+            made = made.with_steps(generation.steps)
+        if (scale := generation.guidance_scale) is None:
+            return made
+        # The second expert's keeps its ratio to the first one's, which the authors chose.
+        second = None if made.guidance_scale_2 is None else scale * made.guidance_scale_2 / made.guidance_scale
+        return replace(made, guidance_scale=scale, guidance_scale_2=second)
+
+    def with_steps(self, steps: int) -> "SamplingSettings":
+        """The settings with this number of steps, whatever the profile."""
+        return replace(self, steps=steps, distill=self.distill and replace(self.distill, steps=steps))
 
     @property
     def loras_to_merge(self) -> tuple[Lora, ...]:
-        """The LoRAs that are merged into the weights, in order. In the profile `fast`, `distill` is the first one."""
-        return (self.distill, *self.loras) if self.profile is Profile.FAST and self.distill else self.loras
+        """The LoRAs that are merged into the weights, in order. In the profile `fast`, `distill` has the first one."""
+        return (self.distill.lora, *self.loras) if self.profile is Profile.FAST and self.distill else self.loras
 
-    def lora_problem(self) -> str | None:
-        """What is wrong with the LoRA settings, or None. It does not check whether the files exist."""
+    def problem(self) -> str | None:
+        """What is wrong with the settings for weights of so many experts, or None. Whether files exist is not checked.
+
+        A setting that would change nothing is a problem: whoever sets it expects that it does.
+        """
         if self.profile is Profile.FAST and self.distill is None:
             return "the profile fast needs the LoRA of a 4-step distillation: set distill.file"
-        for each in self.loras_to_merge:
-            if each.file_2 is None and self.experts > 1:
-                return f"the LoRA {each.file} is for the first transformer: set file_2 for the second one too"
-            if each.file_2 is not None and self.experts == 1:
-                return f"the LoRA {each.file_2} is for a second transformer, and this model has one"
-        return None
+        if self.experts == 1 and self.guidance_scale_2 is not None:
+            return "guidance_scale_2 is for a second expert, and this model has one"
+        loras = (*self.loras, *((self.distill.lora,) if self.distill else ()))
+        return next((problem for each in loras if (problem := each.problem(self.experts))), None)
 
     @property
     def experts(self) -> int:
@@ -186,7 +277,7 @@ class WanModelCard(ModelCard):
     @classmethod
     def of(cls, card: ModelCard, sampling: SamplingSettings) -> Self:
         """The card of a model that is sampled with these settings."""
-        effective = sampling.with_profile()
+        effective = sampling.resolved()
         return cls(
             name=card.name,
             sizes=card.sizes,

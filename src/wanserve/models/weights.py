@@ -14,7 +14,7 @@ from typing import Final
 from wanserve.domain.errors import SetupError
 from wanserve.models import architecture
 from wanserve.models.architecture import Config, Shapes
-from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, TransformerShape
+from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, StoredSizes, TransformerShape
 from wanserve.models.stored import GGUF_BLOCKS, PLAIN, Stored, understand
 from wanserve.models.tensor_files import Tensor, is_file, read_json, read_whole_header
 
@@ -104,6 +104,14 @@ class Checkpoint:
         return replace(self.shape, experts=1) in (SHAPE_1_3B, SHAPE_14B)
 
     @property
+    def stored(self) -> StoredSizes:
+        """How much of it stays in memory as it is stored."""
+        largest = max((self.transformer, self.transformer_2 or self.transformer), key=lambda part: part.kept_bytes)
+        return StoredSizes(
+            largest.kept_bytes, largest.kept_parameters, self.text_encoder.kept_bytes, self.text_encoder.kept_parameters
+        )
+
+    @property
     def gguf(self) -> bool:
         """Whether the library gguf is needed to load them."""
         parts = (self.transformer, self.transformer_2, self.text_encoder)
@@ -182,8 +190,6 @@ def read_part(part: Path, spec: PartSpec) -> PartFiles:
     config = read_json(part / CONFIG)
     try:
         read = PartFiles(files, understand(config, _all(files), metadata))
-        if not read.stored.shapes:
-            raise SetupError("has no tensor")
         _check_tensors(spec.tensors(config), read.stored, quantised=spec.quantised)
     except SetupError as error:
         raise SetupError(f"{part} {error}") from None
@@ -199,6 +205,8 @@ def _check_tensors(expected: Shapes, stored: Stored, *, quantised: bool) -> None
 
     A loader would only warn, and fill what is missing with random numbers.
     """
+    if not stored.shapes:
+        raise SetupError("has no tensor")
     found = dict(stored.shapes)
     if architecture.TIED_EMBEDDING in found and architecture.EMBEDDING in expected:
         # Two names of one tensor.

@@ -33,9 +33,7 @@ SMALL = Generation(TURBO, "a cat  &amp; a dog", "", 96, 64, 9, 16, 5)
 def tiny_card(model: str = TURBO, **otherwise: Any) -> WanModelCard:
     """The model's card with tiny weights, in fp32 and with few steps. `otherwise` changes further settings."""
     settings: dict[str, Any] = {"weights": str(WEIGHTS[model]), "steps": 4, "precision": Precision.FP32}
-    return replace(
-        WAN_MODELS[model], sampling=replace(WAN_MODELS[model].sampling, **(settings | otherwise)).with_profile()
-    )
+    return replace(WAN_MODELS[model], sampling=replace(WAN_MODELS[model].sampling, **(settings | otherwise)))
 
 
 def loaded_engine(*cards: WanModelCard) -> WanEngine:

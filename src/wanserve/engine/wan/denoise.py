@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from diffusers import UniPCMultistepScheduler, WanPipeline
 
+from wanserve.domain.errors import EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.layer_hooks import before_each_layer
 from wanserve.engine.wan.previews import Predicted
@@ -28,15 +29,20 @@ def denoise(
     `embeddings` are the prompt's and, where `uses_guidance`, the negative prompt's. `at_step` is called after each step
     with the fraction done; `at_layer`, by default the same function, is called with it between the layers of a step.
     `predicted` is called after each step, before `at_step`. An exception that they raise ends the loop and passes through.
+    Raises EngineFailed where a latent is infinite or not a number: the video would be black.
     """
     # A scheduler holds the state of one generation: if two generations shared one, it would count the steps of both.
     pipe.scheduler = new_scheduler(pipe, sampling)
     prompt, negative = embeddings
     done = 0.0
 
-    def after_step(_: WanPipeline, step: int, __: torch.Tensor, ___: object) -> dict[str, torch.Tensor]:
+    def after_step(
+        _: WanPipeline, step: int, __: torch.Tensor, now: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
         nonlocal done
         done = (step + 1) / sampling.steps
+        # On several devices all have the same latents, so all of them stop here.
+        require_numbers(now["latents"], f"after step {step + 1} of {sampling.steps} the latents")
         if predicted is not None:
             # The scheduler has made it of the step's output for itself: the video without its noise, as it looks now.
             predicted(step + 1, pipe.scheduler.model_outputs[-1])
@@ -58,9 +64,17 @@ def denoise(
             generator=torch.Generator("cpu").manual_seed(generation.seed),
             output_type="latent",
             callback_on_step_end=after_step,
-            callback_on_step_end_tensor_inputs=[],
+            callback_on_step_end_tensor_inputs=["latents"],
         ).frames
     return latents
+
+
+def require_numbers(tensor: torch.Tensor, what: str) -> None:
+    """Raise EngineFailed where the tensor has an infinite number, or one that is none; `what` says of what."""
+    if not bool(torch.isfinite(tensor).all()):
+        raise EngineFailed(
+            f"{what} are infinite or not numbers: another attention kernel or precision may help, or other weights"
+        )
 
 
 def uses_guidance(sampling: SamplingSettings) -> bool:

@@ -14,16 +14,16 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame, Report
 from wanserve.domain.progress import Progress, Stage
 from wanserve.engine.wan.decode import decode, decode_tiled, denormalise, to_frames
-from wanserve.engine.wan.denoise import denoise, uses_guidance
+from wanserve.engine.wan.denoise import denoise, require_numbers, uses_guidance
 from wanserve.engine.wan.device import DeviceInfo, inspect_device, is_out_of_memory, memory_errors, release_memory
 from wanserve.engine.wan.group import Group
 from wanserve.engine.wan.loading import load_pipeline, offload_experts
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan, plan_memory
 from wanserve.engine.wan.previews import picture_of
-from wanserve.engine.wan.profiles import clear_step_cache, transformers_of
+from wanserve.engine.wan.profiles import Pipeline, clear_step_cache, prepared, transformers_of
 from wanserve.engine.wan.prompt_encoder import PromptEncoder
 from wanserve.models.framing import Framing, framing_for
-from wanserve.models.sampling import Placement, Profile, WanModelCard
+from wanserve.models.sampling import Placement, Profile, SamplingSettings, WanModelCard
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ ENCODE_DONE: Final = 0.03
 DENOISE_DONE: Final = 0.92
 """The progress after the first and the second stage. On one H100, 14B at 720p takes 1,838 s, of which the VAE 5 %."""
 
+UNGUIDED_NOTE: Final = "the negative prompt changed nothing, as a distilled model is made without guidance"
 TILED_NOTE: Final = "decoded in tiles, as memory ran out"
 
 
@@ -40,8 +41,13 @@ class LoadedModel:
 
     card: WanModelCard
     plan: MemoryPlan
-    pipe: WanPipeline
+    pipeline: Pipeline
     prompt_encoder: PromptEncoder
+
+    @property
+    def pipe(self) -> WanPipeline:
+        """The pipeline of diffusers."""
+        return self.pipeline.pipe
 
 
 class WanEngine:
@@ -76,43 +82,46 @@ class WanEngine:
         device = torch.device(info.kind)
         with memory_errors(f"loading {model}"):
             if self._group is None:
-                pipe = load_pipeline(card.sampling, plan, device)
+                pipeline = load_pipeline(card, plan, device)
             else:
-                pipe = self._group.load(card, plan, device)
-        self._loaded = LoadedModel(card, plan, pipe, PromptEncoder(pipe, device))
+                pipeline = self._group.load(card, plan, device)
+        self._loaded = LoadedModel(card, plan, pipeline, PromptEncoder(pipeline.pipe, device))
 
     def generate(self, generation: Generation, report: Report) -> Clip:
         """See Engine. Encodes and denoises before it returns; the clip's frames are decoded as they are taken."""
         loaded = self._loaded
         if loaded is None or loaded.card.name != generation.model:
             raise SetupError(f"the wan engine was asked for {generation.model}, which is not loaded")
-        sampling = loaded.card.sampling
-        framing = framing_for((generation.width, generation.height), sampling.large_sizes)
+        own = loaded.card.sampling
+        framing = framing_for((generation.width, generation.height), own.large_sizes)
         notes = [] if framing.description == "native" else [framing.description]
-        with memory_errors("encoding the prompt"):
-            embeddings = _encode(loaded, generation, report)
-        with memory_errors(f"denoising {framing.width}*{framing.height}, {generation.frames} frames"):
-            latents = self._denoise(loaded, generation, framing, embeddings, report)
+        with prepared(loaded.pipeline, own, generation) as sampling:
+            if generation.negative_prompt and not uses_guidance(sampling):
+                notes.append(UNGUIDED_NOTE)
+            with memory_errors("encoding the prompt"):
+                embeddings = _encode(loaded, sampling, generation, report)
+            with memory_errors(f"denoising {framing.width}*{framing.height}, {generation.frames} frames"):
+                latents = self._denoise(loaded, sampling, generation, framing, embeddings, report)
         offload_experts(loaded.pipe)
-        steps = f"{sampling.steps} step{'' if sampling.steps == 1 else 's'}"
         return Clip(
             frames=_frames(loaded, latents, framing, report, notes),
             notes=notes,
             profile=sampling.profile,
-            how=f"profile {sampling.profile}, {steps}, {framing.description}",
+            how=_how(sampling, generation, framing),
             size=(framing.cut_width, framing.cut_height),
         )
 
     def _denoise(
         self,
         loaded: LoadedModel,
+        sampling: SamplingSettings,
         generation: Generation,
         framing: Framing,
         embeddings: tuple[torch.Tensor, torch.Tensor | None],
         report: Report,
     ) -> torch.Tensor:
         """Denoise, and report a picture every few steps."""
-        steps, pipe, sampling = loaded.card.sampling.steps, loaded.pipe, loaded.card.sampling
+        steps, pipe = sampling.steps, loaded.pipe
 
         def at_step(done: float) -> None:
             report(_denoised(done, steps))
@@ -140,18 +149,27 @@ def plan_for(card: WanModelCard, info: DeviceInfo) -> MemoryPlan:
         tiled = bool(card.sampling.tiled_decode)
         block_format = BlockFormat.INT8 if card.sampling.profile is Profile.SMALL else BlockFormat.AS_LOADED
         return MemoryPlan(Placement.WHOLE, block_format, tiled, pinned=False, device_bytes=0, host_bytes=0)
-    return plan_memory(card, info.free_bytes, info.host_bytes, fp8=info.fp8)
+    return plan_memory(card, info.free_bytes, info.host_bytes)
 
 
-def _encode(loaded: LoadedModel, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _how(sampling: SamplingSettings, generation: Generation, framing: Framing) -> str:
+    """How the video was made, for its metadata."""
+    steps = f"{sampling.steps} step{'' if sampling.steps == 1 else 's'}"
+    loras = [f"LoRA {each.name} at {each.strength:g}" for each in generation.loras]
+    return ", ".join([f"profile {sampling.profile}", steps, *loras, framing.description])
+
+
+def _encode(
+    loaded: LoadedModel, sampling: SamplingSettings, generation: Generation, report: Report
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Encode the prompt and, where guidance is used, the negative prompt."""
-    guided = uses_guidance(loaded.card.sampling)
+    guided = uses_guidance(sampling)
     progress_each = ENCODE_DONE / (1 + guided)
     encode = loaded.prompt_encoder.encode
     prompt = encode(generation.prompt, lambda done: report(Progress(progress_each * done, Stage.TEXT)))
     if not guided:
         return prompt, None
-    negative_prompt = generation.negative_prompt or loaded.card.sampling.negative_prompt
+    negative_prompt = generation.negative_prompt or sampling.negative_prompt
     return prompt, encode(negative_prompt, lambda done: report(Progress(progress_each * (1 + done), Stage.TEXT)))
 
 
@@ -169,6 +187,7 @@ def _frames(
 
     with memory_errors(f"decoding {framing.width}*{framing.height}"):
         for pictures in _pictures(loaded, latents, at, notes):
+            require_numbers(pictures, "the decoded pictures")
             yield from to_frames(pictures, framing)
 
 

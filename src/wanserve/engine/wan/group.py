@@ -39,6 +39,7 @@ from wanserve.engine.wan.messages import (
     serialize_embeddings,
 )
 from wanserve.engine.wan.previews import Predicted
+from wanserve.engine.wan.profiles import Pipeline
 from wanserve.engine.wan.ranks import Rank, join_group, open_rendezvous
 from wanserve.models.framing import Framing
 from wanserve.models.sampling import SamplingSettings, WanModelCard
@@ -72,7 +73,7 @@ class Group:
         self._load_replies: queue.SimpleQueue[PipelineLoaded | LoadFailed] = queue.SimpleQueue()
         self._ending = threading.Event()
 
-    def load(self, card: WanModelCard, plan: MemoryPlan, device: torch.device) -> WanPipeline:
+    def load(self, card: WanModelCard, plan: MemoryPlan, device: torch.device) -> Pipeline:
         """Load the model on all ranks, and return this rank's pipeline. The first call starts the peers.
 
         Raises SetupError where the number of devices does not suit this model or is larger than the machine's, and what
@@ -84,10 +85,10 @@ class Group:
             self._rank = self._start_peers(device.type)
         with self._kill_peers_on_error():
             self._send(LoadPipeline(card, plan))
-            pipe = load_pipeline(card.sampling, plan, device)
-            self._rank.split_attention(pipe)
+            pipeline = load_pipeline(card, plan, device)
+            self._rank.split_attention(pipeline.pipe)
             self._wait_until_loaded()
-        return pipe
+        return pipeline
 
     def denoise(
         self,

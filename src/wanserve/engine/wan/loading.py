@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from pathlib import Path
 from typing import Final
 
 import accelerate
@@ -14,8 +15,9 @@ from diffusers.utils.constants import DIFFUSERS_ATTN_BACKEND
 
 from wanserve.domain.errors import SetupError
 from wanserve.engine.wan.memory import MemoryPlan
-from wanserve.engine.wan.profiles import enable_step_cache, merge_loras, quantise, transformers_of
-from wanserve.models.sampling import Placement, Precision, Profile, SamplingSettings
+from wanserve.engine.wan.parts import load_part
+from wanserve.engine.wan.profiles import Pipeline, apply_loras, enable_step_cache, quantise, transformers_of
+from wanserve.models.sampling import Placement, Precision, Profile, SamplingSettings, WanModelCard
 
 log = logging.getLogger(__name__)
 
@@ -23,28 +25,30 @@ HOST: Final = torch.device("cpu")
 
 
 def load_pipeline(
-    sampling: SamplingSettings, plan: MemoryPlan, device: torch.device, *, with_text_encoder: bool = True
-) -> WanPipeline:
-    """Load the pipeline of `sampling.weights`, a folder in the diffusers layout that was checked before.
+    card: WanModelCard, plan: MemoryPlan, device: torch.device, *, with_text_encoder: bool = True
+) -> Pipeline:
+    """Load the pipeline of the card's `sampling.weights`, a folder in the diffusers layout that was checked before.
 
     Without the text encoder, which saves its memory, the pipeline accepts embeddings only. Raises SetupError where a
-    LoRA file or the attention kernel cannot be used, or the libraries cannot load the weights.
+    LoRA file or the attention kernel cannot be used, or the weights are not those of the model.
     """
+    sampling = card.sampling
     pipe = read_pipeline(sampling, device, with_text_encoder=with_text_encoder)
-    merge_loras(pipe, sampling)
+    # Before the blocks are quantised, so that what is merged is rounded once, and before they are offered LoRAs.
+    pipeline = apply_loras(pipe, card)
     # Also where none is set: diffusers keeps the last one for the whole process, and it may be that of another model.
     set_attention_backend(pipe, sampling.attention or DIFFUSERS_ATTN_BACKEND)
     quantise(pipe, plan.block_format)
     apply_placement(pipe, plan, device)
     if pipe.vae.dtype is torch.bfloat16:
         use_channels_last(pipe.vae)
-    if sampling.profile is Profile.BALANCED:
+    if sampling.profile is Profile.BALANCED and not pipeline.switched:
         enable_step_cache(pipe)
     if should_compile(sampling, plan, device):
         for transformer in transformers_of(pipe):
             # With dynamic shapes the blocks are compiled twice in all, and without them for each new size of a video.
             transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
-    return pipe
+    return pipeline
 
 
 def read_pipeline(sampling: SamplingSettings, device: torch.device, *, with_text_encoder: bool = True) -> WanPipeline:
@@ -52,17 +56,23 @@ def read_pipeline(sampling: SamplingSettings, device: torch.device, *, with_text
     weights_dtype = dtype_for(sampling.precision, device)
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()
+    folder = Path(sampling.weights)
+    names = ["transformer", "vae"]
+    names += ["transformer_2"] if sampling.experts > 1 else []
+    names += ["text_encoder"] if with_text_encoder else []
+    dtypes = {"vae": decoder_dtype(sampling, weights_dtype)}
+    parts = {name: load_part(folder, name, dtypes.get(name, weights_dtype)) for name in names}
     try:
         pipe = pipeline_class(device).from_pretrained(
-            sampling.weights,
-            dtype={"default": weights_dtype, "vae": decoder_dtype(sampling, weights_dtype)},
+            folder,
             local_files_only=True,
-            # Never a pickle, which could execute code.
-            use_safetensors=True,
+            # The owner's, or the authors': whatever the folder says.
+            boundary_ratio=sampling.boundary_ratio,
+            **parts,
             **({} if with_text_encoder else {"text_encoder": None, "tokenizer": None}),
         )
     except (OSError, ValueError) as error:
-        raise SetupError(f"{sampling.weights} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise SetupError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

@@ -48,7 +48,6 @@ class BlockFormat(StrEnum):
 
     AS_LOADED = "as-loaded"
     INT8 = "int8"
-    FP8 = "fp8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +92,15 @@ class MemoryNeeds:
     decoding_tiled: int
 
 
-def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int, *, fp8: bool = False) -> MemoryPlan:
+def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int) -> MemoryPlan:
     """Return the first plan that fits into `free_bytes` of the device and `host_bytes` of the host; exact ones first.
 
-    A placement or tiling in the sampling settings is not changed. `fp8`: the device computes in fp8. Raises SetupError,
-    with the numbers, where nothing fits.
+    A placement or tiling in the sampling settings is not changed. Raises SetupError, with the numbers, where nothing
+    fits.
     """
     plans = [
         _plan(memory_needs(card, block_format), placement, block_format, host_bytes, tiled=tiled)
-        for block_format, tiled, placement in _candidates(card.sampling, fp8=fp8)
+        for block_format, tiled, placement in _candidates(card.sampling)
     ]
     for each in plans:
         if each.device_bytes <= free_bytes and each.host_bytes <= host_bytes:
@@ -113,19 +112,14 @@ def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int, *, fp8: bo
     )
 
 
-def _candidates(sampling: SamplingSettings, *, fp8: bool) -> Iterator[tuple[BlockFormat, bool, Placement]]:
+def _candidates(sampling: SamplingSettings) -> Iterator[tuple[BlockFormat, bool, Placement]]:
     """What to try, best first: the number format of the blocks, whether to decode in tiles, where the weights are."""
     small = sampling.profile is Profile.SMALL
-    formats = (
-        [BlockFormat.FP8 if fp8 else BlockFormat.INT8, BlockFormat.AS_LOADED] if small else [BlockFormat.AS_LOADED]
-    )
+    formats = [BlockFormat.INT8] if small else [BlockFormat.AS_LOADED]
     tilings = [small, not small] if sampling.tiled_decode is None else [sampling.tiled_decode]
     anywhere = sampling.placement is Placement.AUTO
     placements = [each for each in Placement if each is not Placement.AUTO] if anywhere else [sampling.placement]
-    for block_format, tiled, placement in product(formats, tilings, placements):
-        # Nobody has shown that quantised tensors can be offloaded one block at a time.
-        if block_format is BlockFormat.AS_LOADED or placement is not Placement.GROUPS:
-            yield block_format, tiled, placement
+    yield from product(formats, tilings, placements)
 
 
 def memory_needs(card: WanModelCard, block_format: BlockFormat) -> MemoryNeeds:
@@ -140,13 +134,17 @@ def memory_needs(card: WanModelCard, block_format: BlockFormat) -> MemoryNeeds:
     # Wan 2.2 decodes in fp32; see `loading.decoder_dtype`.
     decodes_in_fp32 = sampling.experts == 2 and sampling.profile is not Profile.SMALL
     pixel_bytes = BYTES_PER_DECODED_PIXEL * (2 if decodes_in_fp32 or number_bytes == 4 else 1)
-    quantised = 0 if block_format is BlockFormat.AS_LOADED else block_parameter_count(shape)
+    stored = sampling.stored
+    kept = stored.transformer_parameters
+    quantised = 0 if block_format is BlockFormat.AS_LOADED else max(0, block_parameter_count(shape) - kept)
+    # One matrix at a time is computed from what is stored: in fp32, scaled, and in the format that it computes in.
+    upcast = shape.dim * shape.ffn * (8 + number_bytes) if kept or quantised else 0
     return MemoryNeeds(
-        text=TEXT_ENCODER_PARAMETERS * number_bytes,
-        transformer=parameter_count(shape) * number_bytes - quantised * (number_bytes - 1),
+        text=(TEXT_ENCODER_PARAMETERS - stored.text_parameters) * number_bytes + stored.text_bytes,
+        transformer=(parameter_count(shape) - kept - quantised) * number_bytes + quantised + stored.transformer_bytes,
         experts=sampling.experts,
         vae=VAE_PARAMETERS * 4,
-        denoising=tokens * _bytes_for_a_token(shape) * number_bytes // 2,
+        denoising=tokens * _bytes_for_a_token(shape) * number_bytes // 2 + upcast,
         decoding=pixels * pixel_bytes,
         decoding_tiled=min(pixels, TILE_PIXELS) * pixel_bytes,
     )

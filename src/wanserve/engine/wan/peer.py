@@ -18,9 +18,7 @@ from wanserve.engine.wan.library_logging import silence_libraries
 
 silence_libraries()
 
-from diffusers import WanPipeline  # noqa: E402 - the libraries are silenced before they are imported
-
-from wanserve.domain.errors import Canceled, EngineExhausted, SetupError  # noqa: E402
+from wanserve.domain.errors import Canceled, EngineExhausted, SetupError  # noqa: E402 - the libraries are silenced first
 from wanserve.engine.wan.device import memory_errors, release_memory  # noqa: E402
 from wanserve.engine.wan.engine import reset_pipeline  # noqa: E402
 from wanserve.engine.wan.loading import load_pipeline  # noqa: E402
@@ -35,6 +33,7 @@ from wanserve.engine.wan.messages import (  # noqa: E402
     PipelineLoaded,
     deserialize_embeddings,
 )
+from wanserve.engine.wan.profiles import Pipeline, prepared  # noqa: E402
 from wanserve.engine.wan.ranks import Rank, connect_to_rendezvous, join_group  # noqa: E402
 from wanserve.models.sampling import SamplingSettings  # noqa: E402
 from wanserve.telemetry import PlainFormatter  # noqa: E402
@@ -61,30 +60,34 @@ class Peer:
 
     def __init__(self, rank: Rank) -> None:
         self._rank = rank
-        self._loaded: tuple[SamplingSettings, WanPipeline] | None = None
+        self._loaded: tuple[SamplingSettings, Pipeline] | None = None
 
     def load(self, command: LoadPipeline) -> PipelineLoaded | LoadFailed:
         """Drop the model that is loaded, and load the transformers and the VAE of this one."""
         self._loaded = None
         release_memory()
-        name, sampling = command.card.name, command.card.sampling
+        name = command.card.name
         try:
             with memory_errors(f"loading {name} as rank {self._rank.number}"):
-                pipe = load_pipeline(sampling, command.plan, self._rank.device, with_text_encoder=False)
-                self._rank.split_attention(pipe)
+                pipeline = load_pipeline(command.card, command.plan, self._rank.device, with_text_encoder=False)
+                self._rank.split_attention(pipeline.pipe)
         except (SetupError, EngineExhausted) as error:
             return LoadFailed(str(error), isinstance(error, EngineExhausted))
-        self._loaded = sampling, pipe
+        self._loaded = command.card.sampling, pipeline
         return PipelineLoaded()
 
     def denoise(self, command: Denoise) -> None:
         """Run each step together with the other ranks. The first rank decodes the result; this one drops it."""
         assert self._loaded is not None, "the first rank denoises only with a model that all ranks have loaded"
-        sampling, pipe = self._loaded
+        sampling, pipeline = self._loaded
         embeddings = deserialize_embeddings(command.embeddings, self._rank.device)
-        with suppress(Canceled), memory_errors(f"denoising as rank {self._rank.number}"):
-            self._rank.denoise(pipe, sampling, command.generation, command.framing, embeddings, lambda _: None)
-        reset_pipeline(pipe)
+        with (
+            suppress(Canceled),
+            memory_errors(f"denoising as rank {self._rank.number}"),
+            prepared(pipeline, sampling, command.generation) as made,
+        ):
+            self._rank.denoise(pipeline.pipe, made, command.generation, command.framing, embeddings, lambda _: None)
+        reset_pipeline(pipeline.pipe)
 
 
 def read_commands(pipe: "Connection[PeerReply, PeerCommand]", commands: "queue.SimpleQueue[PeerCommand]") -> None:

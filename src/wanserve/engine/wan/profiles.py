@@ -1,14 +1,20 @@
-"""Applies the profiles, which trade exactness for speed or memory: step caching, distilled LoRAs, quantised blocks."""
+"""Applies the profiles, which trade exactness for speed or memory: step caching, distilled LoRAs, 8-bit blocks."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import cache_dit
+import torch
 from diffusers import WanPipeline, WanTransformer3DModel
 
 from wanserve.domain.errors import SetupError
-from wanserve.engine.wan import lora
+from wanserve.domain.generation import Generation
+from wanserve.engine.wan.layers import StoredLinear, replace_linears
+from wanserve.engine.wan.lora import OfferedLoras, merge, offer
 from wanserve.engine.wan.memory import BlockFormat
-from wanserve.models.sampling import SamplingSettings
+from wanserve.models.sampling import Lora, Profile, SamplingSettings, WanModelCard
 
 WARMUP_STEPS: Final = 4
 WARMUP_STEPS_LOW_NOISE: Final = 2
@@ -24,29 +30,67 @@ example for Wan 2.2 (the longer warm-up). Others published two or three consecut
 """
 
 
-def merge_loras(pipe: WanPipeline, sampling: SamplingSettings) -> None:
-    """Merge the LoRA files of the sampling settings into the weights of each expert. Raises SetupError."""
-    if problem := sampling.lora_problem():
+DISTILLED: Final = "the profile fast"
+"""The name of the distilled LoRA among those that are applied for one video. No LoRA of the owner's can have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline that is ready, and what a request may switch on for its video.
+
+    `switched`: a request may choose its profile, so that nothing of a profile is a part of the pipeline.
+    """
+
+    pipe: WanPipeline
+    offered: OfferedLoras
+    switched: bool = False
+
+
+def apply_loras(pipe: WanPipeline, card: WanModelCard) -> Pipeline:
+    """Merge the LoRAs of the model, and make those ready that a request may name. Raises SetupError."""
+    sampling, switched = card.sampling, bool(card.choices.profiles)
+    if problem := sampling.problem():
         raise SetupError(problem)
-    for each in sampling.loras_to_merge:
-        lora.merge(pipe, each)
+    merge(pipe, sampling.loras if switched else sampling.loras_to_merge)
+    return Pipeline(pipe, offer(pipe, _offered(sampling, switched=switched)), switched)
+
+
+def _offered(sampling: SamplingSettings, *, switched: bool) -> Mapping[str, Lora]:
+    """The LoRAs that are applied for one video, by name: those that a request may name, and that of the profile `fast`."""
+    distilled = {DISTILLED: sampling.distill.lora} if switched and sampling.distill else {}
+    return {**sampling.offered_loras, **distilled}
+
+
+@contextmanager
+def prepared(pipeline: Pipeline, sampling: SamplingSettings, generation: Generation) -> Iterator[SamplingSettings]:
+    """Within the block, the pipeline makes this generation: with its LoRAs and its profile. Gives the settings for it.
+
+    `sampling` are the model's own settings. Raises SetupError for a LoRA that is not offered.
+    """
+    made = sampling.for_generation(generation)
+    asked = {each.name: each.strength for each in generation.loras}
+    if pipeline.switched and made.profile is Profile.FAST and made.distill is not None:
+        asked[DISTILLED] = made.distill.lora.strength
+    with ExitStack() as until_made:
+        until_made.enter_context(pipeline.offered.applied(asked))
+        if asked:
+            # The blocks are compiled for weights that stay the same.
+            until_made.enter_context(torch.compiler.set_stance("force_eager"))
+        if pipeline.switched and made.profile is Profile.BALANCED:
+            enable_step_cache(pipeline.pipe)
+            until_made.callback(cache_dit.disable_cache, pipeline.pipe)
+        yield made
 
 
 def quantise(pipe: WanPipeline, block_format: BlockFormat) -> None:
-    """Quantise the matrices of the transformers' blocks to this number format, but not embeddings and norms."""
+    """Store the matrices of the transformers' blocks in this number format, but not embeddings and norms.
+
+    Those that are stored in 8 bits or fewer already stay as they are.
+    """
     if block_format is BlockFormat.AS_LOADED:
         return
-    # Imported here because the import takes seconds, and only this function needs it.
-    from torchao.quantization import (  # noqa: PLC0415
-        Float8DynamicActivationFloat8WeightConfig,
-        Int8DynamicActivationInt8WeightConfig,
-        quantize_,
-    )
-
-    fp8 = block_format is BlockFormat.FP8
-    config = Float8DynamicActivationFloat8WeightConfig if fp8 else Int8DynamicActivationInt8WeightConfig
     for transformer in transformers_of(pipe):
-        quantize_(transformer.blocks, config())
+        replace_linears(transformer.blocks, StoredLinear.int8_of)
 
 
 def enable_step_cache(pipe: WanPipeline) -> None:

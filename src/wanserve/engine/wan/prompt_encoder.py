@@ -10,6 +10,7 @@ import torch
 from diffusers import WanPipeline
 from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 
+from wanserve.engine.wan.denoise import require_numbers
 from wanserve.engine.wan.layer_hooks import before_each_layer
 
 TEXT_TOKENS: Final = 512
@@ -42,6 +43,7 @@ class PromptEncoder:
                 embeddings, _ = self._pipe.encode_prompt(
                     text, do_classifier_free_guidance=False, max_sequence_length=TEXT_TOKENS, device=self._device
                 )
+            require_numbers(embeddings, "the embeddings of the prompt")
             self._cache[text] = embeddings.cpu()
             if len(self._cache) > self._capacity:
                 self._cache.popitem(last=False)
