@@ -318,7 +318,7 @@ def _stock(weights: Path) -> Any:
 def _pipeline(sampling: SamplingSettings) -> Any:
     model = next(name for name, card in WAN_MODELS.items() if card.sampling.shape == sampling.shape)
     card = WanModelCard.of(WAN_MODELS[model], sampling)
-    return load_pipeline(sampling, plan_for(card, inspect_device()), torch.device(_device()), with_text_encoder=False)
+    return load_pipeline(card, plan_for(card, inspect_device()), torch.device(_device()), with_text_encoder=False).pipe
 
 
 def _device() -> str:

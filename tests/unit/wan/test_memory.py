@@ -15,6 +15,7 @@ from wanserve.models.sampling import (
     Placement,
     Precision,
     Profile,
+    StoredSizes,
     WanModelCard,
 )
 
@@ -107,11 +108,34 @@ def test_two_experts_do_not_fit_whole_where_the_field_ran_out_of_memory() -> Non
 
 def test_the_profile_small_quantises_and_decodes_in_tiles() -> None:
     plan = plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST)
-    assert (plan.block_format, plan.tiled) == (BlockFormat.INT8, True)
-    assert plan_memory(card(PLUS_21, profile=Profile.SMALL), 32 * GB, HOST, fp8=True).block_format is BlockFormat.FP8
-    # 13 to 24 GB: 14 billion bytes and the working memory do not fit, so the blocks are offloaded unquantised.
-    offloaded = plan_memory(card(PLUS_21, profile=Profile.SMALL), 24 * GB, HOST)
-    assert (offloaded.placement, offloaded.block_format) == (Placement.GROUPS, BlockFormat.AS_LOADED)
+    assert (plan.block_format, plan.tiled, plan.placement) == (BlockFormat.INT8, True, Placement.TEXT_OFF)
+    # 14 billion bytes and the working memory do not fit: the 8-bit blocks come and go one at a time.
+    offloaded = plan_memory(card(PLUS_21, profile=Profile.SMALL), 16 * GB, 32 * GB)
+    assert (offloaded.placement, offloaded.block_format) == (Placement.GROUPS, BlockFormat.INT8)
+    assert plan_memory(card(PLUS_22, profile=Profile.SMALL), 24 * GB, 64 * GB).placement is Placement.GROUPS
+
+
+STORED_FP8 = StoredSizes(14 * GB, 14 * 10**9, 5 * GB, 5 * 10**9)
+
+
+def test_weights_that_stay_in_8_bits_are_planned_as_such() -> None:
+    # In bf16 the two experts have 57 GB, and 64 GB of host memory have no room for them and the text encoder.
+    with pytest.raises(SetupError, match=r"of the host; 24.0 GB and 64.0 GB are free"):
+        plan_memory(card(PLUS_22), 24 * GB, 64 * GB)
+    plan = plan_memory(card(PLUS_22, stored=STORED_FP8), 24 * GB, 64 * GB)
+    assert (plan.placement, plan.block_format) == (Placement.GROUPS, BlockFormat.AS_LOADED)
+    assert plan.host_bytes <= 64 * GB
+    one = plan_memory(card(PLUS_21, stored=STORED_FP8), 16 * GB, 32 * GB)
+    assert one.device_bytes <= 16 * GB
+    whole, fp8 = (
+        memory_needs(each, BlockFormat.AS_LOADED) for each in (card(PLUS_21), card(PLUS_21, stored=STORED_FP8))
+    )
+    assert whole.transformer - fp8.transformer == 14 * GB
+    assert whole.text - fp8.text == 5 * GB
+    # One matrix at a time is upcast.
+    assert fp8.denoising - whole.denoising == 5120 * 13824 * 10
+    small = card(PLUS_21, stored=StoredSizes(14 * GB, 14 * 10**9), profile=Profile.SMALL)
+    assert memory_needs(small, BlockFormat.INT8).transformer < 15 * GB, "what is stored in 8 bits is not counted twice"
 
 
 def test_what_the_owner_sets_stands() -> None:

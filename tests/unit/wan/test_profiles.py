@@ -18,11 +18,14 @@ from wanserve.domain.progress import Progress
 from wanserve.engine.wan.denoise import new_scheduler
 from wanserve.engine.wan.engine import WanEngine
 from wanserve.engine.wan.loading import apply_placement, has_bf16_units, read_pipeline
+from wanserve.engine.wan.lora import OfferedLoras
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan
-from wanserve.models.sampling import Lora, Placement, Precision, Profile
+from wanserve.engine.wan.profiles import Pipeline
+from wanserve.models.sampling import Distillation, Lora, Placement, Precision, Profile
 
 Stock = Callable[[str], Any]
 CPU = torch.device("cpu")
+UNREAD = Distillation(Lora("never-read.safetensors"))
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def distill(tmp_path: Path) -> tuple[Lora, Lora]:
 
 
 def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stock) -> None:
-    ours = new_scheduler(stock(PLUS), tiny_card(PLUS, profile=Profile.FAST).sampling)
+    ours = new_scheduler(stock(PLUS), tiny_card(PLUS, profile=Profile.FAST, distill=UNREAD).sampling.resolved())
     ours.set_timesteps(4)
     # Trained: 1000, 937.5, 833.3, 625.
     assert ours.timesteps.tolist() == [999, 937, 833, 625]
@@ -45,7 +48,7 @@ def test_four_distilled_steps_are_at_the_timesteps_that_were_trained(stock: Stoc
 
 
 def test_four_distilled_steps_are_plain_euler(stock: Stock) -> None:
-    ours = new_scheduler(stock(TURBO), tiny_card(profile=Profile.FAST).sampling)
+    ours = new_scheduler(stock(TURBO), tiny_card(profile=Profile.FAST, distill=UNREAD).sampling.resolved())
     ours.set_timesteps(4)
     generator = torch.Generator().manual_seed(3)
     latents = by_hand = torch.randn(1, 16, 1, 4, 4, generator=generator)
@@ -59,7 +62,7 @@ def test_four_distilled_steps_are_plain_euler(stock: Stock) -> None:
 @pytest.mark.parametrize("model", [TURBO, PLUS])
 def test_fast_makes_four_unguided_steps(model: str, distill: tuple[Lora, Lora]) -> None:
     chosen = distill[0] if model == TURBO else distill[1]
-    engine = loaded_engine(tiny_card(model, profile=Profile.FAST, distill=chosen, steps=50))
+    engine = loaded_engine(tiny_card(model, profile=Profile.FAST, distill=Distillation(chosen), steps=50))
     assert engine._loaded is not None
     calls: list[int] = []
     for each in (engine._loaded.pipe.transformer, engine._loaded.pipe.transformer_2):
@@ -138,8 +141,13 @@ def test_small_quantises_the_blocks_and_nothing_else() -> None:
     engine = loaded_engine(tiny_card(TURBO, profile=Profile.SMALL, precision=Precision.BF16))
     assert engine._loaded is not None
     transformer = engine._loaded.pipe.transformer
-    assert "Int8" in type(transformer.blocks[0].attn1.to_q.weight).__name__
+    layer = transformer.blocks[0].attn1.to_q
+    assert (layer.format, layer.stored.dtype) == ("int8", torch.int8)
+    plain = read_pipeline(tiny_card(precision=Precision.BF16).sampling, CPU).transformer.blocks[0].attn1.to_q.weight
+    # Half a step of each row's scale, and the rounding to bf16.
+    assert ((layer.weight - plain).abs() <= layer.scale / 2 + plain.abs() / 128).all()
     assert type(transformer.patch_embedding.weight) is torch.nn.Parameter
+    assert type(transformer.proj_out) is torch.nn.Linear
     assert len(pictures(engine.generate(SMALL, ignore_progress))) == 9
 
 
@@ -153,7 +161,7 @@ def test_weights_that_come_and_go_draw_the_same(placement: Placement, plus: WanE
         pipe, MemoryPlan(placement, BlockFormat.AS_LOADED, tiled=False, pinned=False, device_bytes=0, host_bytes=0), CPU
     )
     encoder = type(engine._loaded.prompt_encoder)(pipe, CPU)
-    engine._loaded = replace(engine._loaded, pipe=pipe, prompt_encoder=encoder)
+    engine._loaded = replace(engine._loaded, pipeline=Pipeline(pipe, OfferedLoras()), prompt_encoder=encoder)
     asked = replace(SMALL, model=PLUS)
     expected = pictures(plus.generate(asked, ignore_progress))
     for _ in range(2):
