@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
+from tests.unit.wan.engines import ASSETS, PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from tests.unit.wan.wide import (
-    ASSETS,
     Tensors,
     blocks_of,
     dequantised,
@@ -49,7 +48,7 @@ STORED: dict[str, Callable[[Path], Tensors]] = {
     "scaled fp8, one number in a list": lambda folder: store_fp8(folder, E4M3, lambda each: by_tensor(each).reshape(1)),
     "scaled fp8, newer ComfyUI": lambda folder: store_fp8(folder, E4M3, by_tensor, "weight_scale"),
     "fp8 scaled by rows": lambda folder: store_fp8(folder, E4M3, by_row, "weight_scale"),
-} | {format_: lambda folder, format_=format_: store_gguf(folder, format_) for format_ in GGUF_BLOCKS}  # type: ignore[misc]
+} | {format_: lambda folder, format_=format_: store_gguf(folder, format_) for format_ in GGUF_BLOCKS}
 
 
 def card(folder: Path, **otherwise: Any) -> Any:

@@ -1,6 +1,7 @@
 """Stage 2: denoises the latents, in the pipeline's own loop, with a new scheduler for each generation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from diffusers import UniPCMultistepScheduler, WanPipeline
@@ -31,8 +32,6 @@ def denoise(
     `predicted` is called after each step, before `at_step`. An exception that they raise ends the loop and passes through.
     Raises EngineFailed where a latent is infinite or not a number: the video would be black.
     """
-    # A scheduler holds the state of one generation: if two generations shared one, it would count the steps of both.
-    pipe.scheduler = new_scheduler(pipe, sampling)
     prompt, negative = embeddings
     done = 0.0
 
@@ -50,7 +49,7 @@ def denoise(
         return {}
 
     layers = [block for transformer in transformers_of(pipe) for block in transformer.blocks]
-    with before_each_layer(layers, lambda _: (at_layer or at_step)(done)):
+    with _scheduler(pipe, sampling), before_each_layer(layers, lambda _: (at_layer or at_step)(done)):
         latents: torch.Tensor = pipe(
             prompt_embeds=prompt,
             negative_prompt_embeds=negative,
@@ -67,6 +66,21 @@ def denoise(
             callback_on_step_end_tensor_inputs=["latents"],
         ).frames
     return latents
+
+
+@contextmanager
+def _scheduler(pipe: WanPipeline, sampling: SamplingSettings) -> Iterator[None]:
+    """Within the block, the pipeline has a scheduler for this generation.
+
+    A scheduler holds the state of one generation and its latents: if two shared one, it would count the steps of both.
+    Afterwards the pipeline has its own one again, whose settings are those of the weights.
+    """
+    own = pipe.scheduler
+    pipe.scheduler = new_scheduler(pipe, sampling)
+    try:
+        yield
+    finally:
+        pipe.scheduler = own
 
 
 def require_numbers(tensor: torch.Tensor, what: str) -> None:

@@ -227,7 +227,5 @@ def reset_pipeline(pipe: WanPipeline) -> None:
     pipe.vae.clear_cache()
     pipe.maybe_free_model_hooks()
     pipe._interrupt = False
-    # The old scheduler holds the latents of the last steps.
-    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
     clear_step_cache(pipe)
     offload_experts(pipe)
