@@ -181,7 +181,7 @@ def test_only_one_process_fetches_into_a_folder(hub: Hub, pull: Puller) -> None:
     hub.stall_after[TRANSFORMER] = 1
     with pull.start() as first:
         assert hub.stalled.wait(60)
-        assert f"another process is fetching into {pull.partial}" in pull.fails()
+        assert f"another process is writing into {pull.partial}" in pull.fails()
         first.kill()
 
 

@@ -110,6 +110,22 @@ def pull_weights(settings: Settings, model: str, hub_id: str | None = None) -> i
     return subprocess.run([*download, str(sampling.experts)], check=False).returncode
 
 
+def import_weights(settings: Settings, model: str, files: Sequence[str]) -> int:
+    """Make a folder that can be used of the weights in these files, and return the exit status.
+
+    What all models share and the files lack is taken from the weights of other models on this machine. Raises SetupError.
+    """
+    if missing := missing_libraries():
+        raise SetupError(missing)
+    settings.models_dir.mkdir(parents=True, exist_ok=True)
+    donors = [
+        found.folder for found in wan_availability(settings, strict=False) if found.folder and found.card.name != model
+    ]
+    importing = [sys.executable, "-m", "wanserve.models.importing", *(f"--from={donor}" for donor in donors)]
+    target = [model, str(settings.models_dir / model)]
+    return subprocess.run([*importing, *target, "--", *files], check=False).returncode
+
+
 def model_for_weights(folder: Path) -> str:
     """The model that these weights belong to, by their shape and their number of experts. Raises SetupError."""
     experts = 2 if (folder / "transformer_2").is_dir() else 1

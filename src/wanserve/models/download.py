@@ -15,13 +15,12 @@ import re
 import shutil
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.models.locations import PULLED, source_of
@@ -33,9 +32,10 @@ try:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
     from huggingface_hub.file_download import hf_hub_url, http_get
     from huggingface_hub.hf_api import HfApi
-    from huggingface_hub.utils import build_hf_headers, tqdm  # type: ignore[attr-defined]  # theirs to offer
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # theirs to offer
 
     from wanserve.models.bf16 import converted_size, to_bf16
+    from wanserve.models.progress_bar import ProgressBar
 except ImportError as error:
     raise SystemExit(f"{error.name} is not installed: pip install 'wanserve[wan]'") from None
 
@@ -68,27 +68,6 @@ class HubFile:
                 return hashlib.file_digest(opened, "sha256").hexdigest() == self.digest
             blob = b"blob %d\0%b" % (self.bytes, opened.read())
             return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == self.digest
-
-
-class ProgressBar:
-    """One progress bar for all downloads. Through it their threads also learn that they should stop."""
-
-    def __init__(self, description: str, total: int, done: int) -> None:
-        # disable=None: shown on a terminal only. huggingface_hub's own settings apply too.
-        bar = cast("Callable[..., tqdm]", tqdm)
-        self._bar = bar(desc=description, total=total, initial=done, unit="B", unit_scale=True, disable=None)
-        self._stopped = threading.Event()
-
-    def update(self, more: int) -> None:
-        """Add `more` bytes. Raises CancelledError where another file failed or the user stopped the download."""
-        if self._stopped.is_set():
-            raise CancelledError
-        self._bar.update(more)
-
-    def stop(self) -> None:
-        """Make every thread end at its next step, and leave the bar where it is."""
-        self._stopped.set()
-        self._bar.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +112,7 @@ class Download:
                 expected_size=file.bytes,
                 displayed_filename=file.name,
                 # Without this, http_get draws a bar for each file. Of a bar it calls only `update`.
-                _tqdm_bar=cast("tqdm", progress),
+                _tqdm_bar=cast("Any", progress),
             )
             opened.flush()
             os.fsync(opened.fileno())
@@ -166,7 +145,7 @@ def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
             remove_damaged(folder)
             folder.rename(partial)
     partial.mkdir(parents=True, exist_ok=True)
-    with _locked(partial):
+    with locked(partial):
         started = _started_revision(hub_id, partial)
         revision, files = list_files(hub_id, started)
         download = Download(hub_id, revision, partial)
@@ -217,14 +196,14 @@ def _remove_unreadable(part: Path) -> int:
 
 
 @contextmanager
-def _locked(partial: Path) -> Iterator[None]:
+def locked(partial: Path) -> Iterator[None]:
     """Lock the folder for this process. Raises SetupError where another one has locked it."""
     descriptor = os.open(partial, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SetupError(f"another process is fetching into {partial}") from None
+            raise SetupError(f"another process is writing into {partial}") from None
         yield
     finally:
         os.close(descriptor)

@@ -354,9 +354,9 @@ def test_every_tensor_of_the_model_has_a_place_by_both_names(file: Path, plain: 
 def test_the_authors_names_are_those_of_diffusers_own_converter(plain: Mapping[str, torch.Tensor]) -> None:
     from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 
-    from wanserve.models.authors_names import by_authors_names
+    from wanserve.models.authors_names import authors_name, by_other_names
 
-    names = by_authors_names(plain)
+    names = by_other_names(plain, authors_name)
     assert len(names) == len(plain)
     assert {
         name: name for name in convert_wan_transformer_to_diffusers(dict.fromkeys(names, plain["proj_out.bias"]))
