@@ -60,7 +60,7 @@ PART_SPECS: Final[Mapping[str, PartSpec]] = {
 
 @dataclass(frozen=True, slots=True)
 class PartWeights:
-    """The weights of one part: bytes on disk, number of parameters, and the format of most bytes.
+    """The weights of one part: bytes on disk, number of parameters, and the format of most of them.
 
     `kept_bytes` and `kept_parameters` are those of the layers that stay as they are stored, in fp8 or as GGUF has them,
     also in memory; 0 where all are loaded as plain numbers. `gguf`: some of its tensors are stored as GGUF has them.
@@ -163,14 +163,14 @@ def check_part(part: Path, spec: PartSpec) -> PartWeights:
     """Read the headers of the part's weight files. Raises SetupError where a file or a tensor is wrong."""
     read = read_part(part, spec)
     tensors, stored = read.tensors, read.stored
-    sizes: Counter[str] = Counter()
-    for name, tensor in tensors.items():
-        sizes[stored.weights[name].format if name in stored.weights else tensor.dtype] += tensor.bytes
+    formats: Counter[str] = Counter()
+    for name, shape in stored.shapes.items():
+        formats[stored.weights[name].format if name in stored.weights else tensors[name].dtype] += math.prod(shape)
     kept = [name for name in stored.weights if stays_stored(name, stored.shapes[name], spec)]
     return PartWeights(
         bytes=sum(file.stat().st_size for file in read.files),
         parameters=sum(math.prod(shape) for shape in stored.shapes.values()),
-        dtype=sizes.most_common(1)[0][0],
+        dtype=formats.most_common(1)[0][0],
         kept_bytes=sum(tensors[name].bytes for name in kept),
         kept_parameters=sum(math.prod(stored.shapes[name]) for name in kept),
         gguf=any(weight.format in GGUF_BLOCKS for weight in stored.weights.values()),
