@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 WANSERVE = str(Path(sys.executable).with_name("wanserve"))
-READY_SECONDS = 60
+READY_SECONDS = 240  # two children that load torch on a machine with other work
 SUBMIT = "/wan-video/v1/generateTextToVideoRequest"
 POLL = "/wan-video-polling/getTextToVideoResult"
 

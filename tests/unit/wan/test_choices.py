@@ -84,12 +84,12 @@ def test_each_expert_has_its_file_and_its_strength(file: str, other: str) -> Non
 
 @pytest.mark.parametrize("lora", [{"file": None, "strength": 0.0}, {"file_2": None, "strength_2": 0.0}])
 def test_a_lora_for_one_expert_leaves_the_other_one_as_it_is(file: str, plus: WanEngine, lora: dict[str, Any]) -> None:
-    given = Lora(**({"file": file, "file_2": file, "strength_2": 1.0} | lora))
+    given = replace(Lora(file, file, strength_2=1.0), **lora)
     engine = loaded_engine(tiny_card(PLUS, loras=(given,)))
     assert engine._loaded is not None
     assert plus._loaded is not None
     for number, part in enumerate(("transformer", "transformer_2")):
-        changed, plain = (getattr(each._loaded.pipe, part).state_dict() for each in (engine, plus))
+        changed, plain = (getattr(each.pipe, part).state_dict() for each in (engine._loaded, plus._loaded))
         is_same = all(torch.equal(changed[name], plain[name]) for name in plain)
         assert is_same is (given.for_expert(number)[0] is None)
 

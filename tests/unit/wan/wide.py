@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gguf
@@ -39,11 +40,11 @@ def tensors_of(folder: Path, part: str = "transformer") -> Tensors:
     return loaded
 
 
-def write(folder: Path, tensors: Mapping[str, torch.Tensor], part: str = "transformer", **config: Any) -> None:
+def write(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Replace the transformer's tensors, and set what its configuration says."""
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / part / FILE)
-    file = folder / part / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | config), "utf-8")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "transformer" / FILE)
+    file = folder / "transformer" / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **config}), "utf-8")
 
 
 def is_matrix(name: str, tensor: torch.Tensor) -> bool:
@@ -78,7 +79,7 @@ def store_gguf(folder: Path, format_: str) -> Tensors:
             rows = blocks_of(format_, tuple(tensor.shape), number)
             stored[name], plain[name] = torch.from_numpy(rows), dequantised(rows, format_)
     listed = {name: format_ for name, tensor in stored.items() if tensor.dtype is torch.uint8}
-    write(folder, stored, **our_quantization(listed))
+    write(folder, stored, our_quantization(listed))
     return plain
 
 
