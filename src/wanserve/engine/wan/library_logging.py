@@ -5,7 +5,7 @@ from typing import Final
 
 from wanserve.machine.environment import set_defaults
 
-NOISY_LOGGERS: Final = ("torchao", "torch.utils._pytree", "diffusers", "transformers", "cache_dit", "peft")
+NOISY_LOGGERS: Final = ("torch.utils._pytree", "diffusers", "transformers", "cache_dit")
 
 
 def silence_libraries() -> None:
