@@ -118,8 +118,8 @@ class ModelSettings(BaseModel):
         """The authors' settings, replaced by those that are set here."""
         given = self.model_dump(exclude_none=True, exclude={"loras", "distill"})
         loras = tuple(lora.lora() for lora in self.loras)
-        distill = self.distill.distillation() if self.distill else None
-        if distill is not None and self.profile is Profile.FAST:
+        distill = self.distill.distillation() if self.distill else authors.distill
+        if distill is not None and (self.profile or authors.profile) is Profile.FAST:
             # What the table says is meant for the profile that it names.
             distill = replace(distill, **{name: given.pop(name) for name in DISTILLED if name in given})
         return replace(authors, **given, loras=loras, distill=distill)

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_dir(pull)
     pull.add_argument("name", metavar="NAME", choices=list(MODELS), help=", ".join(MODELS))
     pull.add_argument("--weights", metavar="HUB_ID", help="another hub id than the setting's")
+    pull.add_argument("--fast", action="store_true", help="with the LoRA that makes videos in 4 steps")
     imported = commands.add("import", "make weights usable that you have in other forms", run_import)
     add_data_dir(imported)
     imported.add_argument("files", metavar="FILE", nargs="+", help="safetensors, GGUF or .pth files, or their folder")
@@ -41,4 +42,4 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 def run_pull(arguments: argparse.Namespace) -> int:
     """`wanserve models pull`."""
-    return pull_weights(settings_from(arguments), arguments.name, arguments.weights)
+    return pull_weights(settings_from(arguments), arguments.name, arguments.weights, fast=arguments.fast)

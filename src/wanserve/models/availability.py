@@ -12,9 +12,10 @@ from wanserve.domain.catalogue import DOCUMENT_480P, Size
 from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import has_gpu
+from wanserve.models.distilled import KNOWN, lora_folder, pulled_distillation
 from wanserve.models.framing import framing_for
 from wanserve.models.locations import find_weights, remedy
-from wanserve.models.sampling import WAN_MODELS, SamplingSettings, WanModelCard
+from wanserve.models.sampling import WAN_MODELS, Profile, SamplingSettings, WanModelCard
 from wanserve.models.tensor_files import is_file
 from wanserve.models.upstream import Dialect, Upstream
 from wanserve.models.weights import Checkpoint, check_weights
@@ -94,20 +95,34 @@ def missing_libraries() -> str | None:
     return f"{', '.join(missing)} not installed: pip install 'wanserve[wan]'" if missing else None
 
 
-def pull_weights(settings: Settings, model: str, hub_id: str | None = None) -> int:
+def pull_weights(settings: Settings, model: str, hub_id: str | None = None, *, fast: bool = False) -> int:
     """Fetch the model's weights to where the server looks for them, and return the exit status of the download.
 
-    Raises SetupError where the setting is a local folder, from which there is nothing to fetch.
+    `fast`: fetch the distilled LoRA of the model too; the model then has the profile `fast`, unless the owner has set
+    another. Weights that are set to a local folder stay as they are. Raises SetupError where there is nothing to fetch.
     """
     sampling = _sampling(WAN_MODELS[model], settings)
     source = hub_id or sampling.weights
-    if Path(source).expanduser().is_dir():
+    is_local = Path(source).expanduser().is_dir()
+    if is_local and not fast:
         raise SetupError(f"the weights of {model} are set to the folder {source}: there is nothing to fetch")
+    if fast and model not in KNOWN:
+        raise SetupError(f"no distilled LoRA is known for {model}; for {' and '.join(KNOWN)} there is one")
     if missing := missing_libraries():
         raise SetupError(missing)
     settings.models_dir.mkdir(parents=True, exist_ok=True)
-    download = [sys.executable, "-m", "wanserve.models.download", source, str(settings.models_dir / model)]
-    return subprocess.run([*download, str(sampling.experts)], check=False).returncode
+    status = 0 if is_local else _download(source, settings.models_dir / model, str(sampling.experts))
+    if fast and status == 0:
+        known = KNOWN[model]
+        files = [f"--file={file}" for file in known.files]
+        status = _download(known.hub_id, lora_folder(settings.models_dir, model), *files)
+    return status
+
+
+def _download(hub_id: str, folder: Path, *options: str) -> int:
+    """Download in a process of its own, whose exit status is returned."""
+    command = [sys.executable, "-m", "wanserve.models.download", hub_id, str(folder), *options]
+    return subprocess.run(command, check=False).returncode
 
 
 def import_weights(settings: Settings, model: str, files: Sequence[str]) -> int:
@@ -217,7 +232,11 @@ def _remote_model(card: WanModelCard, settings: Settings, upstreams: Collection[
 
 
 def _sampling(card: WanModelCard, settings: Settings) -> SamplingSettings:
-    return settings.models.get(card.name, ModelSettings()).sampling(card.sampling)
+    """How the model is sampled here: as the owner sets it, else as a pulled LoRA wants it, else as the authors do."""
+    own, authors = settings.models.get(card.name, ModelSettings()), card.sampling
+    if own.distill is None and (distill := pulled_distillation(settings.models_dir, card.name)):
+        authors = replace(authors, distill=distill, profile=Profile.FAST)
+    return own.sampling(authors)
 
 
 def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> ModelAvailability:

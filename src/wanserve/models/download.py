@@ -1,6 +1,6 @@
 """Downloads a model's weights from the hub and prepares them, in a process of its own.
 
-    python -m wanserve.models.download HUB_ID FOLDER [EXPERTS]
+    python -m wanserve.models.download HUB_ID FOLDER [EXPERTS | --file NAME...]
 
 Everything goes into `FOLDER.partial` first, which a later run resumes at the byte where the last one stopped. FOLDER
 appears only when it is complete.
@@ -169,6 +169,32 @@ def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
     return check_weights(folder, experts)
 
 
+def pull_files(hub_id: str, folder: Path, names: Sequence[str]) -> None:
+    """Put these safetensors files of the repository into `folder`. Those that are there already are kept.
+
+    Raises SetupError where the repository does not have one, or what arrived is not whole, and whatever huggingface_hub
+    and the disk raise.
+    """
+    if folder.exists():
+        return
+    partial = folder.with_name(f"{folder.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    with locked(partial):
+        started = _started_revision(hub_id, partial)
+        revision, listed = _list(hub_id, started)
+        files = [file for file in listed if file.name in names]
+        if missing := sorted(set(names) - {file.name for file in files}):
+            raise SetupError(f"{hub_id} has no {missing[0]} any more: set distill.file to another one")
+        if started is None:
+            write_json(partial / PULLED, {"hub_id": hub_id, "revision": revision})
+        download = Download(hub_id, revision, partial)
+        _check_disk_space(download, files)
+        download.all(files)
+        for name in names:
+            read_header(partial / name)
+        partial.rename(folder)
+
+
 def remove_damaged(folder: Path) -> None:
     """Remove from pulled weights what is damaged, and what is so small that it need not be looked at."""
     for part, spec in PART_SPECS.items():
@@ -227,15 +253,21 @@ def _started_revision(hub_id: str, partial: Path) -> str | None:
 
 def list_files(hub_id: str, revision: str | None) -> tuple[str, list[HubFile]]:
     """List the files that the pipeline needs. Returns the revision too: the one given, or the repository's newest."""
+    found, listed = _list(hub_id, revision)
+    files = [file for file in listed if _NEEDED_FILES.fullmatch(file.name)]
+    if not any(file.name == INDEX for file in files):
+        raise SetupError(f"{hub_id} has no {INDEX}: take the repository of the same name that ends in -Diffusers")
+    return found, files
+
+
+def _list(hub_id: str, revision: str | None) -> tuple[str, list[HubFile]]:
+    """The revision, and all files of the repository."""
     hub = HfApi(library_name="wanserve")
     info = hub.model_info(hub_id, revision=revision, files_metadata=True, timeout=LISTING_SECONDS)
     files = [
         HubFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else str(file.blob_id), bool(file.lfs))
         for file in info.siblings or ()
-        if _NEEDED_FILES.fullmatch(file.rfilename)
     ]
-    if not any(file.name == INDEX for file in files):
-        raise SetupError(f"{hub_id} has no {INDEX}: take the repository of the same name that ends in -Diffusers")
     return str(info.sha), files
 
 
@@ -298,10 +330,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("hub_id")
     parser.add_argument("folder", type=Path)
     parser.add_argument("experts", type=int, nargs="?", choices=(1, 2), default=1)
+    parser.add_argument("--file", dest="files", action="append", help="these files alone, as they are")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        pull(options.hub_id, options.folder.absolute(), options.experts)
+        if options.files:
+            pull_files(options.hub_id, options.folder.absolute(), options.files)
+        else:
+            pull(options.hub_id, options.folder.absolute(), options.experts)
     except KeyboardInterrupt:
         line = f"fetching {options.hub_id} was stopped: run this again to continue"
     except Exception as error:  # noqa: BLE001 - the outermost frame of this process
