@@ -3,15 +3,17 @@
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from wanserve.domain.catalogue import DOCUMENT_480P, Size
 from wanserve.domain.errors import SetupError
+from wanserve.engine.wan.attention import attention_problem
 from wanserve.machine.environment import process_environment
-from wanserve.machine.gpus import has_gpu
+from wanserve.machine.gpus import Gpus, Machine, find_gpus, has_gpu
+from wanserve.machine.torch_report import TorchUnusable
 from wanserve.models.framing import framing_for
 from wanserve.models.sampling import WAN_MODELS, SamplingSettings, TransformerShape, WanModelCard
 from wanserve.models.upstream import Dialect, Upstream
@@ -36,11 +38,15 @@ class ModelAvailability:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """The engine of this server, why it is that one, and every model of the catalogue, served or not."""
+    """The engine of this server, why it is that one, and every model of the catalogue, served or not.
+
+    `gpus` are those that the wan engine uses; without any it computes on the CPU.
+    """
 
     engine: str
     why: str
     models: tuple[ModelAvailability, ...]
+    gpus: Gpus = field(default_factory=Gpus)
 
     @property
     def cards(self) -> dict[str, WanModelCard]:
@@ -57,20 +63,22 @@ class Availability:
         }
 
 
-def find_availability(settings: Settings) -> Availability:
+def find_availability(settings: Settings, machine: Machine | None = None) -> Availability:
     """Choose the engine, and find the models that it can serve with these settings on this machine.
 
-    Raises SetupError where weights or LoRA files that the settings name are missing or damaged, or where the settings
-    ask for the wan engine and no model has weights, or for the remote engine and the upstreams cannot be used.
+    torch, which takes seconds to start, is asked for its GPUs only where everything else is there. Raises SetupError
+    where weights or LoRA files that the settings name are missing or damaged, or a GPU that they name is not there;
+    where they ask for the wan engine and no model has weights, or torch cannot use the GPU of this machine; or for the
+    remote engine and the upstreams cannot be used.
     """
+    machine = machine or Machine()
     if settings.engine == "remote":
         return _remote(settings)
-    if reason := _reason_for_preview(settings):
+    if reason := _reason_for_preview(settings, machine):
         return _animatic(settings, reason)
     models = wan_availability(settings)
     if any(model.engine for model in models):
-        why = "it is the setting" if settings.engine == "wan" else "auto: a GPU and weights were found"
-        return Availability("wan", why, models)
+        return _with_gpus(settings, machine, models)
     problem = _damaged_weights(models)
     if settings.engine == "auto":
         return _animatic(settings, f"auto: a GPU is here, but {problem or 'no weights: see `wanserve models pull`'}")
@@ -79,6 +87,51 @@ def find_availability(settings: Settings) -> Availability:
         or "the wan engine finds no weights: set them for a model in wanserve.toml, or run "
         f"`wanserve models pull {models[0].card.name}`"
     )
+
+
+def _with_gpus(settings: Settings, machine: Machine, models: tuple[ModelAvailability, ...]) -> Availability:
+    """The wan engine on the GPUs that torch sees; the preview engine where it sees none and is left the choice."""
+    may_choose = settings.engine == "auto"
+    try:
+        gpus = _usable_gpus(settings, machine)
+    except TorchUnusable as error:
+        if may_choose:
+            return _animatic(settings, f"auto: a GPU is here, but {error}")
+        raise
+    if gpus.problem is not None and may_choose:
+        return _animatic(settings, f"auto: {gpus.problem}")
+    if gpus.problem is not None and not gpus.hidden:
+        raise SetupError(f"{gpus.problem}. To compute on the CPU, set CUDA_VISIBLE_DEVICES=-1")
+    for model in models:
+        _require_attention(model, gpus)
+    if may_choose:
+        return Availability("wan", "auto: a GPU and weights were found", models, gpus)
+    on_cpu = f", and computes on the CPU: {gpus.problem}" if gpus.problem else ""
+    return Availability("wan", f"it is the setting{on_cpu}", models, gpus)
+
+
+def _usable_gpus(settings: Settings, machine: Machine) -> Gpus:
+    """The GPUs that the settings leave of those that torch sees. Raises SetupError."""
+    wanted = [name.strip() for name in settings.devices.split(",")] if settings.devices else []
+    if not has_gpu(machine.root):
+        gpus = Gpus()
+    elif missing_libraries():
+        # The engine's own process says so, as it does on a machine without a GPU.
+        return Gpus()
+    else:
+        gpus = find_gpus(machine, wanted)
+    if wanted and not gpus.found:
+        raise SetupError(
+            f"devices (WANSERVE_DEVICES): there is no GPU {wanted[0]}: {gpus.problem or 'no GPU was found'}"
+        )
+    return gpus
+
+
+def _require_attention(model: ModelAvailability, gpus: Gpus) -> None:
+    """Raise SetupError where the owner has set a kernel that makes noise on one of the GPUs."""
+    for gpu in gpus.found if model.engine else ():
+        if problem := attention_problem(model.card.sampling.attention, gpu.facts.capability):
+            raise SetupError(f"{model.card.name}: {problem}")
 
 
 def wan_availability(settings: Settings, *, strict: bool = True) -> tuple[ModelAvailability, ...]:
@@ -145,17 +198,17 @@ def describe_size(model: ModelAvailability, size: Size) -> str:
     return framing_for(size, model.card.sampling.large_sizes).description
 
 
-def _reason_for_preview(settings: Settings) -> str | None:
+def _reason_for_preview(settings: Settings, machine: Machine) -> str | None:
     """Why the preview engine serves, whatever weights there are; None where the real models may."""
     if settings.engine == "animatic":
         return "it is the setting"
-    problem = _machine_problem() if settings.engine == "auto" else None
+    problem = _machine_problem(machine) if settings.engine == "auto" else None
     return problem and f"auto: {problem}"
 
 
-def _machine_problem() -> str | None:
+def _machine_problem(machine: Machine) -> str | None:
     """Why this machine cannot run the real models, whatever weights there are; None if it can."""
-    if not has_gpu():
+    if not has_gpu(machine.root):
         return "no GPU was found, and animatic needs none"
     missing = missing_libraries()
     return f"a GPU is here, but {missing}" if missing else None

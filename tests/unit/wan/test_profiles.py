@@ -16,8 +16,9 @@ from tests.unit.wan.test_lora import LAYERS, weights
 from wanserve.domain.errors import Canceled, SetupError
 from wanserve.domain.progress import Progress
 from wanserve.engine.wan.denoise import new_scheduler
+from wanserve.engine.wan.device import has_bf16_units
 from wanserve.engine.wan.engine import WanEngine
-from wanserve.engine.wan.loading import apply_placement, has_bf16_units, read_pipeline
+from wanserve.engine.wan.loading import apply_placement, read_pipeline
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan
 from wanserve.models.sampling import Lora, Placement, Precision, Profile
 

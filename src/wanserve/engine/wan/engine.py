@@ -140,7 +140,7 @@ def plan_for(card: WanModelCard, info: DeviceInfo) -> MemoryPlan:
         tiled = bool(card.sampling.tiled_decode)
         block_format = BlockFormat.INT8 if card.sampling.profile is Profile.SMALL else BlockFormat.AS_LOADED
         return MemoryPlan(Placement.WHOLE, block_format, tiled, pinned=False, device_bytes=0, host_bytes=0)
-    return plan_memory(card, info.free_bytes, info.host_bytes, fp8=info.fp8)
+    return plan_memory(card, info.free_bytes, info.host_bytes, bf16=info.bf16, fp8=info.fp8)
 
 
 def _encode(loaded: LoadedModel, generation: Generation, report: Report) -> tuple[torch.Tensor, torch.Tensor | None]:
