@@ -347,25 +347,3 @@ def test_generate_makes_a_video_of_a_folder_alone(tmp_path: Path) -> None:
     assert (facts.width, facts.height, facts.frames, facts.fps, facts.codec) == (640, 480, 17, 16.0, "h264")
     assert f"model {TURBO}" in facts.tags["description"]
     assert facts.tags["description"].endswith("profile exact, 4 steps, native.")
-
-
-def test_each_gpu_has_a_worker_and_a_child_of_its_own(tmp_path: Path) -> None:
-    # Both children compute on the CPU. The test reads which GPUs each of them would see.
-    settings = f'engine = "wan"\ndevices = "0, 3"\n[models."{TURBO}"]\nweights = "{ASSETS / "tiny-wan"}"\nsteps = 1\nframes = 1\n'
-    (tmp_path / "wanserve.toml").write_text(settings)
-    with running(tmp_path / "data", cwd=tmp_path) as pair:
-
-        def all_ready() -> bool:
-            workers = pair.http.get(f"{pair.url}/readyz/workers").json()["workers"]
-            assert [worker["device"] for worker in workers] == ["gpu 0", "gpu 3"]
-            return all(worker["loaded"] for worker in workers)
-
-        until(all_ready, seconds=120)
-        seen = []
-        for pid in descendants(pair.process.pid) - {pair.process.pid}:
-            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            seen += [each for each in variables if each.startswith(b"CUDA_VISIBLE_DEVICES=")]
-        assert sorted(seen) == [b"CUDA_VISIBLE_DEVICES=0", b"CUDA_VISIBLE_DEVICES=3"]
-        asked = Generation(TURBO, "a cat", "", 640, 480, frames=1, fps=16, seed=1)
-        for task_id in [submit(pair, asked) for _ in range(3)]:
-            pair.wait(task_id, "SUCCEEDED")

@@ -181,6 +181,7 @@ def test_on_rocm_the_child_gets_amds_variable(tmp_path: Path) -> None:
     assert [group.variables for group in groups] == [{"HIP_VISIBLE_DEVICES": "1"}, {"HIP_VISIBLE_DEVICES": "0"}]
 
 
+UPDATE = "update the driver, or install a torch for it"
 TOO_OLD = "The NVIDIA driver on your system is too old (found version 12020)"
 
 
@@ -190,8 +191,7 @@ TOO_OLD = "The NVIDIA driver on your system is too old (found version 12020)"
         (
             Torch(problem=TOO_OLD),
             {},
-            f"torch 2.13.0+cu130 does not see it: the driver is 535.54.03, torch says: {TOO_OLD}: update the driver, or"
-            " install a torch for it",
+            f"torch 2.13.0+cu130 does not see it: the driver is 535.54.03, torch says: {TOO_OLD}: {UPDATE}",
         ),
         (
             Torch(version="2.13.0+cpu", cuda=None, problem="Torch not compiled with CUDA enabled"),

@@ -123,7 +123,7 @@ def with_one_step(availability: Availability) -> Availability:
 def real_models(settings: Settings, machine: Machine) -> Iterator[Finding]:
     """What the wan engine could do here, whether or not it is the engine: its libraries, the devices, each model."""
     needed = settings.engine == "wan"
-    if missing := missing_libraries():
+    if missing := missing_libraries(machine):
         yield Finding("wan libraries", False if needed else None, missing)
         return
     try:

@@ -4,8 +4,9 @@ The files of the drivers say at no cost whether there is a GPU at all. Then torc
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +21,19 @@ DRIVER_VERSIONS: Final = ("sys/module/nvidia/version", "proc/driver/nvidia/versi
 _VERSION: Final = re.compile(r"\b\d+\.\d+(?:\.\d+)*\b")
 
 
+def is_installed(library: str) -> bool:
+    """Whether Python finds the library. It is not imported."""
+    return find_spec(library) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What is asked of this machine: its environment, the root of its file system, and torch."""
+    """What is asked of this machine: its environment, the root of its file system, its libraries, and torch."""
 
     environ: Mapping[str, str] = field(default_factory=process_environment)
     root: Path = Path("/")
     ask: AskTorch = ask_torch
+    is_installed: Callable[[str], bool] = is_installed
 
 
 @dataclass(frozen=True, slots=True)

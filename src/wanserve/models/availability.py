@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -115,7 +114,7 @@ def _usable_gpus(settings: Settings, machine: Machine) -> Gpus:
     wanted = [name.strip() for name in settings.devices.split(",")] if settings.devices else []
     if not has_gpu(machine.root):
         gpus = Gpus()
-    elif missing_libraries():
+    elif missing_libraries(machine):
         # The engine's own process says so, as it does on a machine without a GPU.
         return Gpus()
     else:
@@ -139,9 +138,9 @@ def wan_availability(settings: Settings, *, strict: bool = True) -> tuple[ModelA
     return tuple(_wan_model(card, settings, strict=strict) for card in WAN_MODELS.values())
 
 
-def missing_libraries() -> str | None:
+def missing_libraries(machine: Machine) -> str | None:
     """Which libraries of the wan engine are not installed, and the command that installs them; None if all are."""
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    missing = [name for name in LIBRARIES if not machine.is_installed(name)]
     return f"{', '.join(missing)} not installed: pip install 'wanserve[wan]'" if missing else None
 
 
@@ -154,7 +153,7 @@ def pull_weights(settings: Settings, model: str, hub_id: str | None = None) -> i
     source = hub_id or sampling.weights
     if Path(source).expanduser().is_dir():
         raise SetupError(f"the weights of {model} are set to the folder {source}: there is nothing to fetch")
-    if missing := missing_libraries():
+    if missing := missing_libraries(Machine()):
         raise SetupError(missing)
     settings.models_dir.mkdir(parents=True, exist_ok=True)
     download = [sys.executable, "-m", "wanserve.models.download", source, str(settings.models_dir / model)]
@@ -210,7 +209,7 @@ def _machine_problem(machine: Machine) -> str | None:
     """Why this machine cannot run the real models, whatever weights there are; None if it can."""
     if not has_gpu(machine.root):
         return "no GPU was found, and animatic needs none"
-    missing = missing_libraries()
+    missing = missing_libraries(machine)
     return f"a GPU is here, but {missing}" if missing else None
 
 

@@ -18,7 +18,7 @@ from wanserve.domain.progress import Progress
 from wanserve.engine.wan.denoise import new_scheduler
 from wanserve.engine.wan.device import has_bf16_units
 from wanserve.engine.wan.engine import WanEngine
-from wanserve.engine.wan.loading import apply_placement, read_pipeline
+from wanserve.engine.wan.loading import apply_placement, read_pipeline, set_attention_backend
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan
 from wanserve.models.sampling import Lora, Placement, Precision, Profile
 
@@ -211,6 +211,17 @@ def test_one_models_attention_kernel_is_not_used_for_the_next_model() -> None:
         engine.generate(SMALL, ignore_progress)
     engine.load(PLUS)
     assert len(pictures(engine.generate(replace(SMALL, model=PLUS), ignore_progress))) == SMALL.frames
+
+
+def test_the_kernel_that_makes_noise_on_an_h100_is_refused_before_it_is_looked_for() -> None:
+    pipe = read_pipeline(tiny_card().sampling, CPU)
+    with pytest.raises(
+        SetupError, match=r'^attention = "sage" makes noise on GPUs .* set "_sage_qk_int8_pv_fp16_cuda"'
+    ):
+        set_attention_backend(pipe, "sage", (9, 0))
+    # Elsewhere sageattention takes another kernel. It is not installed here.
+    with pytest.raises(SetupError, match=r"^attention sage is not available here: "):
+        set_attention_backend(pipe, "sage", (8, 9))
 
 
 def test_an_attention_kernel_that_is_not_here_is_refused() -> None:
