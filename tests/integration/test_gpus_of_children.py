@@ -33,7 +33,7 @@ def machine(folder: Path) -> Machine:
     """Four cards, with the environment of this process."""
     torch = Torch([card(number) for number in range(4)])
     without = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-    return replace(nvidia(folder / "root", torch), environ=without)
+    return replace(nvidia(folder / "root", torch), environment=without)
 
 
 def variable_of(child: Supervisor) -> list[str]:

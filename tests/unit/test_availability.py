@@ -152,7 +152,7 @@ def test_gpus_that_a_variable_hides_are_the_owners_choice(tmp_path: Path) -> Non
 def test_the_real_torch_that_was_built_without_cuda_is_found_out_beside_a_gpu(tmp_path: Path) -> None:
     needs.library("torch")
     machine = Machine(root=with_files(tmp_path, "dev/nvidiactl"))
-    report = machine.ask(machine.environ)
+    report = machine.ask(machine.environment)
     if report.cuda is not None or report.rocm is not None:
         pytest.skip("this torch was built for GPUs")
     availability = find_availability(settings(tmp_path, WITH_WEIGHTS, "auto"), machine)

@@ -127,7 +127,7 @@ def real_models(settings: Settings, machine: Machine) -> Iterator[Finding]:
         yield Finding("wan libraries", False if needed else None, missing)
         return
     try:
-        report = machine.ask(machine.environ)
+        report = machine.ask(machine.environment)
         gpus = find_gpus(machine)
     except SetupError as error:
         yield Finding("wan libraries", False if needed else None, str(error))

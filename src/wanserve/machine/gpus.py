@@ -30,7 +30,7 @@ def is_installed(library: str) -> bool:
 class Machine:
     """What is asked of this machine: its environment, the root of its file system, its libraries, and torch."""
 
-    environ: Mapping[str, str] = field(default_factory=process_environment)
+    environment: Mapping[str, str] = field(default_factory=process_environment)
     root: Path = Path("/")
     ask: AskTorch = ask_torch
     is_installed: Callable[[str], bool] = is_installed
@@ -95,8 +95,8 @@ def find_gpus(machine: Machine, wanted: Sequence[str] = ()) -> Gpus:
 
     Raises SetupError where torch does not start, or a wanted GPU is not there.
     """
-    report = machine.ask(machine.environ)
-    visible = read_visible(machine.environ, rocm=report.rocm is not None)
+    report = machine.ask(machine.environment)
+    visible = read_visible(machine.environment, rocm=report.rocm is not None)
     seen = _named(report, visible, machine)
     if not seen and not any(name.startswith(MIG) for name in wanted):
         return Gpus((), _why_none(report, visible, machine), hidden=visible.names == (), report=report)
@@ -149,7 +149,7 @@ def _gpus(names: Sequence[str], to_set: str, report: TorchReport) -> tuple[Gpu, 
 
 def _one(name: str, visible: VisibleDevices, machine: Machine) -> Gpu | None:
     """The GPU with this name alone, asked for in a process that is given no other; None where there is none."""
-    report = machine.ask({**machine.environ, visible.to_set: name})
+    report = machine.ask({**machine.environment, visible.to_set: name})
     return next(iter(_gpus([name], visible.to_set, report)), None)
 
 
@@ -174,7 +174,7 @@ def _wanted(name: str, seen: Sequence[Gpu], visible: VisibleDevices, machine: Ma
 
 def _why_none(report: TorchReport, visible: VisibleDevices, machine: Machine) -> str:
     """Why torch sees no GPU, though the machine has one; and what to do."""
-    restricted = "" if visible.variable is None else f"{visible.variable}={machine.environ[visible.variable]}"
+    restricted = "" if visible.variable is None else f"{visible.variable}={machine.environment[visible.variable]}"
     if visible.names == ():
         return f"a GPU is here, but {restricted or visible.variable} hides it"
     torch = f"torch {report.torch}"
