@@ -55,6 +55,25 @@ def test_without_a_gpu_the_preview_serves_every_model_at_its_own_length(tmp_path
     assert availability.loadable == {}
 
 
+def test_with_more_frames_a_second_the_card_tells_of_the_finished_file(tmp_path: Path) -> None:
+    asked = {"weights": str(ASSETS / "tiny-wan"), "output_fps": 30}
+    card = find_availability(settings(tmp_path, {TURBO: asked})).loadable[TURBO]
+    assert (card.frames, card.fps, card.seconds, card.lengths) == (150, 30, 5, (5, 4))
+    assert (card.sampling.frames, card.sampling.fps, card.frames_in(4)) == (81, 16, 120)
+    shorter = find_availability(settings(tmp_path, {TURBO: asked | {"frames": 17}})).cards[TURBO]
+    assert (shorter.frames, shorter.fps, shorter.seconds) == (30, 30, 1)
+    # The preview engine draws as many by itself, and other servers have settings of their own.
+    assert find_availability(settings(tmp_path, {TURBO: asked}, "animatic")).cards[TURBO].frames == 150
+
+
+@pytest.mark.parametrize("fps", [16, 15, 0, -30, 61])
+def test_no_more_frames_a_second_than_the_model_makes_is_refused(fps: int, tmp_path: Path) -> None:
+    with pytest.raises(SetupError) as refusal:
+        settings(tmp_path, {TURBO: {"output_fps": fps}})
+    says = "must be above the 16 frames a second that the model makes, up to 60, such as 30"
+    assert str(refusal.value) == f"models.{TURBO}.output_fps: {says}"
+
+
 def test_what_is_told_is_what_is_in_force(tmp_path: Path) -> None:
     own = {
         "weights": str(ASSETS / "tiny-wan"),

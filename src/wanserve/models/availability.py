@@ -13,6 +13,7 @@ from wanserve.engine.wan.attention import attention_problem
 from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import Gpus, Machine, find_gpus, has_gpu
 from wanserve.machine.torch_report import TorchUnusable
+from wanserve.models.frame_rate import frames_after
 from wanserve.models.framing import framing_for
 from wanserve.models.sampling import WAN_MODELS, SamplingSettings, TransformerShape, WanModelCard
 from wanserve.models.upstream import Dialect, Upstream
@@ -254,7 +255,7 @@ def _sampling(card: WanModelCard, settings: Settings) -> SamplingSettings:
 def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> ModelAvailability:
     own = settings.models.get(card.name, ModelSettings())
     sampling = _sampling(card, settings)
-    card = WanModelCard.of(replace(card, frames=sampling.frames, fps=sampling.fps), sampling)
+    card = WanModelCard.of(_as_made(card, sampling), sampling)
     folder, shape, weights_problem = _find_weights(card, settings.models_dir)
     # Memory is planned for the weights that are there, whatever the authors' weights of the model are.
     card = replace(card, sampling=replace(sampling, shape=shape))
@@ -264,6 +265,14 @@ def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> Model
     if problem and is_set and strict:
         raise SetupError(f"{card.name}: {problem}")
     return ModelAvailability(card, None if problem else "wan", problem or "", folder)
+
+
+def _as_made(card: WanModelCard, sampling: SamplingSettings) -> WanModelCard:
+    """The card with the length of the finished video: that of the frames that are sampled, or of those between them."""
+    frames, fps = sampling.frames, sampling.fps
+    if sampling.output_fps is not None:
+        frames, fps = frames_after(frames, fps, sampling.output_fps), sampling.output_fps
+    return replace(card, frames=frames, fps=fps)
 
 
 def _find_weights(card: WanModelCard, models_dir: Path) -> tuple[Path | None, TransformerShape, str | None]:

@@ -48,6 +48,9 @@ class Precision(StrEnum):
     FP32 = "fp32"
 
 
+MODEL_FPS: Final = 16
+"""The frames a second of every Wan 2.1 and 2.2 text-to-video model. Source: `sample_fps` of their configurations."""
+
 DISTILLED_STEPS: Final = 4
 DISTILLED_SHIFT: Final = 5.0
 """What the 4-step LoRAs were trained with: timesteps 999, 937, 833, 625. Source: Wan2.2-Lightning's configuration."""
@@ -80,7 +83,7 @@ class SamplingSettings:
     `weights` is a folder in the diffusers layout or a hub id. `guidance_scale` and `boundary_ratio` are the
     authors': with two experts the first one, for high noise, computes the timesteps from `boundary_ratio` x 1000 on,
     guided by `guidance_scale`, and the second one computes the others, guided by `guidance_scale_2`. `frames` is 4k+1,
-    at `fps` a second.
+    at `fps` a second; with `output_fps` the video has that many a second, which are interpolated.
     `distill` is the LoRA of the profile `fast`. With `tiled_decode` None, the decoder uses tiles where memory is short.
     With `compile` None, the blocks are compiled where this is known to be faster. `attention` is diffusers' name of an
     attention kernel; None: diffusers chooses.
@@ -95,7 +98,8 @@ class SamplingSettings:
     guidance_scale_2: float | None = None
     boundary_ratio: float | None = None
     frames: int = 81
-    fps: int = 16
+    fps: int = MODEL_FPS
+    output_fps: int | None = None
     profile: Profile = Profile.EXACT
     large_sizes: LargeSizes = LargeSizes.SCALE
     placement: Placement = Placement.AUTO
