@@ -347,3 +347,16 @@ def test_generate_makes_a_video_of_a_folder_alone(tmp_path: Path) -> None:
     assert (facts.width, facts.height, facts.frames, facts.fps, facts.codec) == (640, 480, 17, 16.0, "h264")
     assert f"model {TURBO}" in facts.tags["description"]
     assert facts.tags["description"].endswith("profile exact, 4 steps, native.")
+
+
+def test_a_model_of_16_frames_a_second_makes_a_file_of_30(tmp_path: Path) -> None:
+    weights = ASSETS / "tiny-wan"
+    settings = f'engine = "wan"\n[models."{TURBO}"]\nweights = "{weights}"\nsteps = 2\nframes = 17\noutput_fps = 30\n'
+    (tmp_path / "wanserve.toml").write_text(settings)
+    with running(tmp_path / "data", cwd=tmp_path) as server:
+        output = server.wait(submit(server, replace(KITTEN, frames=30, fps=30)), "SUCCEEDED")
+        file = tmp_path / "made.mp4"
+        file.write_bytes(download(server, output))
+    facts = probe.check(file, replace(KITTEN, frames=30, fps=30))
+    how = "profile exact, 2 steps, native, interpolated from 16 to 30 frames a second by FFmpeg's minterpolate."
+    assert facts.tags["description"].endswith(how)
