@@ -6,9 +6,17 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from wanserve.engine.wan.device import compute_capability, has_bf16_units, inspect_device, one_line, report_gpus
+from tests.machines import card
+from wanserve.engine.wan.device import (
+    compute_capability,
+    has_bf16_units,
+    inspect_device,
+    inspect_gpus,
+    one_line,
+    report_gpus,
+)
 from wanserve.machine.environment import process_environment
-from wanserve.machine.torch_report import TorchReport, TorchUnusable, ask_torch
+from wanserve.machine.torch_report import TorchDevice, TorchReport, TorchUnusable, ask_torch
 
 CPU = torch.device("cpu")
 
@@ -20,17 +28,33 @@ TOO_OLD = (
 )
 NO_DRIVER = "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU\nand installed a driver"
 
+BUSY = (
+    "CUDA error: CUDA-capable device(s) is/are busy or unavailable\nCUDA kernel errors might be asynchronously reported"
+    " at some other API call.\nCompile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.\n"
+)
+
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
         (TOO_OLD, "The NVIDIA driver on your system is too old (found version 12020)"),
         (NO_DRIVER, "Found no NVIDIA driver on your system"),
+        (BUSY, "CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
         ("Torch not compiled with CUDA enabled", "Torch not compiled with CUDA enabled"),
     ],
 )
 def test_of_torchs_words_the_first_sentence_is_told(words: str, line: str) -> None:
     assert one_line(words) == line
+
+
+def test_a_gpu_that_cannot_be_used_is_told_in_torchs_words() -> None:
+    def busy(index: int) -> TorchDevice:
+        if index == 1:
+            raise RuntimeError(BUSY)
+        return card(index)
+
+    assert inspect_gpus(1, busy) == ((card(0),), "")
+    assert inspect_gpus(2, busy) == ((), "CUDA error: CUDA-capable device(s) is/are busy or unavailable")
 
 
 def test_a_process_of_its_own_tells_what_torch_is_and_sees() -> None:

@@ -3,7 +3,7 @@
 import gc
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -83,16 +83,28 @@ def report_gpus() -> TorchReport:
     """What torch is, and which GPUs it sees in this process, or why it sees none."""
     host = psutil.virtual_memory()
     problem = _why_none()
-    count = 0 if problem is not None else torch.cuda.device_count()
+    devices: tuple[TorchDevice, ...] = ()
+    if problem is None:
+        devices, problem = inspect_gpus(torch.cuda.device_count())
     return TorchReport(
         torch=str(torch.__version__),
         cuda=torch.version.cuda,
         rocm=torch.version.hip,
-        problem=problem or "",
+        problem=problem,
         host_free_bytes=host.available,
         host_total_bytes=host.total,
-        devices=tuple(map(inspect_gpu, range(count))),
+        devices=devices,
     )
+
+
+def inspect_gpus(
+    count: int, inspect: Callable[[int], TorchDevice] = inspect_gpu
+) -> tuple[tuple[TorchDevice, ...], str]:
+    """So many GPUs; or none, and torch's words, where one of them cannot be used, as where another process has it alone."""
+    try:
+        return tuple(map(inspect, range(count))), ""
+    except RuntimeError as error:
+        return (), one_line(str(error))
 
 
 def _why_none() -> str | None:
@@ -112,8 +124,8 @@ def _why_none() -> str | None:
 
 def one_line(words: str) -> str:
     """The first sentence of a message of torch, without where in its source it was written."""
-    text = " ".join(words.split("(Triggered internally", maxsplit=1)[0].split())
-    return text.removeprefix("CUDA initialization: ").split(". ")[0].rstrip(".")
+    text = words.split("(Triggered internally", maxsplit=1)[0].strip().partition("\n")[0]
+    return text.removeprefix("CUDA initialization: ").split(". ")[0].strip(" .")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
