@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,9 +222,23 @@ def test_a_device_that_is_not_there_stops_the_start(engine: str, tmp_path: Path)
     says = r"devices \(WANSERVE_DEVICES\): there is no GPU "
     with pytest.raises(SetupError, match=f"^{says}3: there are 0 \\(Card 0\\), 1 \\(Card 1\\)$"):
         find_availability(chosen, nvidia(tmp_path, Torch([card(0), card(1)])))
-    hidden = nvidia(tmp_path, Torch([card(0)]), CUDA_VISIBLE_DEVICES="-1")
-    with pytest.raises(SetupError, match=f"^{says}0: a GPU is here, but CUDA_VISIBLE_DEVICES=-1 hides it$"):
-        find_availability(chosen, hidden)
+
+
+@pytest.mark.parametrize(
+    ("machine", "reason"),
+    [
+        (partial(nvidia, torch=Torch([card(0)]), CUDA_VISIBLE_DEVICES="-1"), "CUDA_VISIBLE_DEVICES=-1 hides it"),
+        (partial(nvidia, torch=TOO_OLD, driver="535.54.03"), UNSEEN.removeprefix("a GPU is here, but ")),
+    ],
+)
+def test_a_device_of_which_torch_sees_none_at_all_is_told_with_the_reason(
+    machine: Callable[[Path], Machine], reason: str, tmp_path: Path
+) -> None:
+    chosen = settings(tmp_path, WITH_WEIGHTS, "auto").model_copy(update={"devices": "0"})
+    availability = find_availability(chosen, machine(tmp_path))
+    assert (availability.engine, availability.why) == ("animatic", f"auto: a GPU is here, but {reason}")
+    with pytest.raises(SetupError, match=re.escape(f"a GPU is here, but {reason}")):
+        find_availability(chosen.model_copy(update={"engine": "wan"}), machine(tmp_path))
 
 
 def test_a_device_on_a_machine_without_a_gpu_stops_the_start(tmp_path: Path) -> None:

@@ -92,8 +92,9 @@ def find_availability(settings: Settings, machine: Machine | None = None) -> Ava
 def _with_gpus(settings: Settings, machine: Machine, models: tuple[ModelAvailability, ...]) -> Availability:
     """The wan engine on the GPUs that torch sees; the preview engine where it sees none and is left the choice."""
     may_choose = settings.engine == "auto"
+    wanted = [name.strip() for name in settings.devices.split(",")] if settings.devices else []
     try:
-        gpus = _usable_gpus(settings, machine)
+        gpus = _usable_gpus(machine, wanted)
     except TorchUnusable as error:
         if may_choose:
             return _animatic(settings, f"auto: a GPU is here, but {error}")
@@ -102,6 +103,10 @@ def _with_gpus(settings: Settings, machine: Machine, models: tuple[ModelAvailabi
         return _animatic(settings, f"auto: {gpus.problem}")
     if gpus.problem is not None and not gpus.hidden:
         raise SetupError(f"{gpus.problem}. To compute on the CPU, set CUDA_VISIBLE_DEVICES=-1")
+    if wanted and not gpus.found and not missing_libraries(machine):
+        raise SetupError(
+            f"devices (WANSERVE_DEVICES): there is no GPU {wanted[0]}: {gpus.problem or 'no GPU was found'}"
+        )
     for model in models:
         _require_attention(model, gpus)
     if may_choose:
@@ -110,21 +115,10 @@ def _with_gpus(settings: Settings, machine: Machine, models: tuple[ModelAvailabi
     return Availability("wan", f"it is the setting{on_cpu}", models, gpus)
 
 
-def _usable_gpus(settings: Settings, machine: Machine) -> Gpus:
-    """The GPUs that the settings leave of those that torch sees. Raises SetupError."""
-    wanted = [name.strip() for name in settings.devices.split(",")] if settings.devices else []
-    if not has_gpu(machine.root):
-        gpus = Gpus()
-    elif missing_libraries(machine):
-        # The engine's own process says so, as it does on a machine without a GPU.
-        return Gpus()
-    else:
-        gpus = find_gpus(machine, wanted)
-    if wanted and not gpus.found:
-        raise SetupError(
-            f"devices (WANSERVE_DEVICES): there is no GPU {wanted[0]}: {gpus.problem or 'no GPU was found'}"
-        )
-    return gpus
+def _usable_gpus(machine: Machine, wanted: Sequence[str]) -> Gpus:
+    """Those of the wanted GPUs, or of all, that torch sees. Raises SetupError where one of several is not there."""
+    # Where libraries are missing, the engine's own process says so.
+    return find_gpus(machine, wanted) if has_gpu(machine.root) and not missing_libraries(machine) else Gpus()
 
 
 def _require_attention(model: ModelAvailability, gpus: Gpus) -> None:
