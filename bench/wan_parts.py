@@ -25,7 +25,8 @@ from wanserve.domain.generation import Generation  # noqa: E402
 from wanserve.engine.wan.decode import decode as decode_latents  # noqa: E402
 from wanserve.engine.wan.decode import denormalise, to_frames  # noqa: E402
 from wanserve.engine.wan.denoise import denoise  # noqa: E402
-from wanserve.engine.wan.loading import has_bf16_units, read_pipeline, use_channels_last  # noqa: E402
+from wanserve.engine.wan.device import has_bf16_units  # noqa: E402
+from wanserve.engine.wan.loading import read_pipeline, use_channels_last  # noqa: E402
 from wanserve.engine.wan.memory import BlockFormat  # noqa: E402
 from wanserve.engine.wan.profiles import quantise  # noqa: E402
 from wanserve.models.framing import framing_for  # noqa: E402

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -43,8 +43,8 @@ from wanserve.http.origin import Origin
 from wanserve.http.rates import RateLimiter, Rates, TokenBuckets
 from wanserve.http.runners import Cached, InThreads, Runners, on_event_loop
 from wanserve.http.shared_rates import SharedTokenBuckets
-from wanserve.machine import gpus
 from wanserve.machine.environment import process_environment
+from wanserve.machine.gpus import GpuGroup, group_gpus
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
 from wanserve.models.availability import Availability
@@ -139,20 +139,15 @@ def _llm(settings: Settings) -> ChatEndpoint | None:
     return ChatEndpoint(settings.llm_url, settings.llm_model, key or None)
 
 
-def _devices(settings: Settings, availability: Availability) -> dict[str, tuple[str, ...]]:
-    """The devices of each worker, by a name for people; () leaves a worker what it sees. Raises SetupError."""
+def devices_of(settings: Settings, availability: Availability) -> dict[str, GpuGroup]:
+    """The GPUs of each worker, by a name for people. A group of none computes on the CPU. Raises SetupError."""
     if availability.engine == "remote":
-        return {f"slot {number}": () for number in range(1, sum(each.concurrency for each in settings.upstreams) + 1)}
-    if availability.engine != "wan":
-        return {"cpu": ()}
-    named = (
-        [name.strip() for name in settings.devices.split(",")]
-        if settings.devices
-        else gpus.visible_gpus(process_environment())
-    )
-    if not named:
-        return {"gpu" if gpus.has_gpu() else "cpu": ()}
-    return {f"gpu {','.join(group)}": group for group in gpus.group_gpus(named, settings.gpus_per_video)}
+        slots = sum(each.concurrency for each in settings.upstreams)
+        return {f"slot {number}": GpuGroup() for number in range(1, slots + 1)}
+    if not availability.gpus.found:
+        return {"cpu": GpuGroup()}
+    groups = group_gpus(availability.gpus.found, settings.gpus_per_video)
+    return {f"gpu {','.join(group.names)}": group for group in groups}
 
 
 def _worker(
@@ -160,7 +155,7 @@ def _worker(
     core: Core,
     availability: Availability,
     device: str,
-    seen: tuple[str, ...],
+    gpus: GpuGroup,
     blobs: BlobStore,
     metrics: Metrics,
     traces: Traces,
@@ -172,7 +167,7 @@ def _worker(
     return Worker(
         core.tasks.new_id(),
         core.tasks,
-        Supervisor(replace(child_config(settings, availability), devices=seen), process_environment()),
+        Supervisor(child_config(settings, availability), {**process_environment(), **gpus.variables}),
         models=tuple(availability.cards),
         # A step of a large model takes a minute, and loading it again after a kill takes longer.
         timeouts=Timeouts(
@@ -206,9 +201,11 @@ def _fleet(
     members = []
     router = _router(settings, availability) if with_worker else NoRouter()
     metrics.add_upstreams(router.use)
-    for name, seen in _devices(settings, availability).items() if with_worker else ():
-        worker = _worker(settings, core, availability, name, seen, blobs, metrics, traces, router)
-        row = WorkerRow(worker.id, installation, platform.node(), name, seen, availability.engine, availability.cards)
+    for name, gpus in devices_of(settings, availability).items() if with_worker else ():
+        worker = _worker(settings, core, availability, name, gpus, blobs, metrics, traces, router)
+        row = WorkerRow(
+            worker.id, installation, platform.node(), name, gpus.names, availability.engine, availability.cards
+        )
         members.append(FleetMember(worker, row))
     stopping = threading.Event()
     retention = RetentionSweeper(core.tasks, core.sessions, blobs, stopping)

@@ -15,6 +15,7 @@ from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
 from wanserve.models.sampling import (
+    MODEL_FPS,
     Distillation,
     LargeSizes,
     Lora,
@@ -36,6 +37,9 @@ POSTGRES_URLS: Final = ("postgresql://", "postgres://")
 
 FILE_URL: Final = "file://"
 """Begins a `blob_url` that names a folder, such as one of a network file system that all machines mount."""
+
+MOST_FPS: Final = 60
+"""The most frames a second that a model's frames are interpolated to."""
 
 _DEVICE: Final = re.compile(r"[\w:-]+")
 _BUCKET: Final = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)*/?")
@@ -96,6 +100,7 @@ class ModelSettings(BaseModel):
     flow_shift: Annotated[float, Field(gt=0, le=100)] | None = None
     boundary_ratio: Annotated[float, Field(gt=0, lt=1)] | None = None
     frames: Annotated[int, Field(ge=1, le=1001)] | None = None
+    output_fps: int | None = None
     negative_prompt: Annotated[str, Field(max_length=2000)] | None = None
     profile: Profile | None = None
     large_sizes: LargeSizes | None = None
@@ -113,6 +118,15 @@ class ModelSettings(BaseModel):
         if frames is not None and frames % 4 != 1:
             raise ValueError("must be one more than a multiple of 4, such as 17, 49 or 81")
         return frames
+
+    @field_validator("output_fps")
+    @classmethod
+    def _more_than_the_model_makes(cls, fps: int | None) -> int | None:
+        if fps is not None and not MODEL_FPS < fps <= MOST_FPS:
+            raise ValueError(
+                f"must be above the {MODEL_FPS} frames a second that the model makes, up to {MOST_FPS}, such as 30"
+            )
+        return fps
 
     def sampling(self, authors: SamplingSettings) -> SamplingSettings:
         """The authors' settings, replaced by those that are set here."""

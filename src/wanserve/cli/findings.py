@@ -1,17 +1,14 @@
 """Examines what this machine can run and what is missing."""
 
-import json
 import os
 import platform
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from wanserve import __version__
 from wanserve.cli.standalone import standalone
@@ -20,6 +17,8 @@ from wanserve.domain.generation import Generation
 from wanserve.engine.remote.check import check_all
 from wanserve.engine.wan.memory import plan_memory
 from wanserve.machine.environment import process_environment
+from wanserve.machine.gpus import Gpus, Machine, find_gpus, has_gpu
+from wanserve.machine.torch_report import Remembered, TorchReport, ask_torch
 from wanserve.models.availability import (
     Availability,
     ModelAvailability,
@@ -58,8 +57,9 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("wanserve", True, f"{__version__} on Python {platform.python_version()}, {platform.system()}")
+    machine = Machine(ask=Remembered(ask_torch))
     try:
-        availability = find_availability(settings)
+        availability = find_availability(settings, machine)
     except SetupError as error:
         yield Finding("engine", False, str(error))
     else:
@@ -70,7 +70,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         else:
             yield _trial_clip(settings, availability)
     if settings.engine != "remote":
-        yield from _real_models(settings)
+        yield from real_models(settings, machine)
     yield _sqlite()
     yield from _data_dir(settings.data_dir)
     if settings.blob_url is not None:
@@ -120,33 +120,51 @@ def with_one_step(availability: Availability) -> Availability:
     return replace(availability, models=tuple(models))
 
 
-def _real_models(settings: Settings) -> Iterator[Finding]:
-    """What the wan engine could do here, whether or not it is the engine: its libraries, the device, each model."""
+def real_models(settings: Settings, machine: Machine) -> Iterator[Finding]:
+    """What the wan engine could do here, whether or not it is the engine: its libraries, the devices, each model."""
     needed = settings.engine == "wan"
-    if missing := missing_libraries():
+    if missing := missing_libraries(machine):
         yield Finding("wan libraries", False if needed else None, missing)
         return
     try:
-        device = inspect_device()
+        report = machine.ask(machine.environment)
+        gpus = find_gpus(machine)
     except SetupError as error:
         yield Finding("wan libraries", False if needed else None, str(error))
         return
-    gpu = device["kind"] != "cpu"
-    free = f"{device['free_bytes'] / 1e9:.1f} of {device['total_bytes'] / 1e9:.1f} GB free"
-    yield Finding(
-        "device", True if gpu else None, f"{device['name']}, {free}" if gpu else f"no GPU; the CPU has {free}"
-    )
+    yield from _devices(gpus, report, machine, needed=needed)
     for model in wan_availability(settings, strict=False):
-        yield _real_model(model, device, needed=needed)
+        yield _real_model(model, gpus, report.host_free_bytes, needed=needed)
 
 
-def _real_model(model: ModelAvailability, device: dict[str, Any], *, needed: bool) -> Finding:
+def _devices(gpus: Gpus, report: TorchReport, machine: Machine, *, needed: bool) -> Iterator[Finding]:
+    torch = f"torch {report.torch}"
+    for gpu in gpus.found:
+        about = "device" if len(gpus.found) == 1 else f"device {gpu.name}"
+        yield Finding(about, True, f"{gpu.facts.name}, {_free(gpu.facts.free_bytes, gpu.facts.total_bytes)}; {torch}")
+    if gpus.found:
+        return
+    if has_gpu(machine.root):
+        yield Finding("device", False if needed and not gpus.hidden else None, gpus.problem or "")
+        return
+    yield Finding(
+        "device", None, f"no GPU; the CPU has {_free(report.host_free_bytes, report.host_total_bytes)}; {torch}"
+    )
+
+
+def _free(free_bytes: int, total_bytes: int) -> str:
+    return f"{free_bytes / 1e9:.1f} of {total_bytes / 1e9:.1f} GB free"
+
+
+def _real_model(model: ModelAvailability, gpus: Gpus, host_bytes: int, *, needed: bool) -> Finding:
     about = f"model {model.card.name}"
     where = f"a CPU takes about {CORE_HOURS} core-hours and more for one clip: for tests only"
     fits = True
-    if device["kind"] != "cpu":
+    if gpus.found:
+        # Where the GPUs differ, the one with the least room decides whether every worker can serve the model.
+        gpu = min((gpu.facts for gpu in gpus.found), key=lambda facts: facts.free_bytes)
         try:
-            where = plan_memory(model.card, device["free_bytes"], device["host_bytes"]).description
+            where = plan_memory(model.card, gpu.free_bytes, host_bytes, bf16=gpu.bf16).description
         except SetupError as error:
             where, fits = str(error), False
     if model.engine is None:
@@ -154,17 +172,6 @@ def _real_model(model: ModelAvailability, device: dict[str, Any], *, needed: boo
     if not fits:
         return Finding(about, False if needed else None, where)
     return Finding(about, True, f"profile {model.card.sampling.profile}, weights in {model.folder}; {where}")
-
-
-def inspect_device() -> dict[str, Any]:
-    """Inspect the device in a process of its own, since this one must not load torch. Raises SetupError."""
-    command = [sys.executable, "-m", "wanserve.engine.wan.device"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it wrote no message"])[-1]
-        raise SetupError(f"torch does not start: {last}")
-    device: dict[str, Any] = json.loads(done.stdout)
-    return device
 
 
 def _sqlite() -> Finding:

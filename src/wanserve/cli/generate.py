@@ -23,7 +23,7 @@ from wanserve.domain.errors import EngineFailed, InvalidRequest
 from wanserve.domain.generation import Generation
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.http.dialects.vendor import read_size
-from wanserve.models.availability import find_availability, model_for_weights
+from wanserve.models.availability import Availability, find_availability, model_for_weights
 from wanserve.settings import Settings, load
 
 DEFAULT_MODEL: Final = "wan2.2-t2v-plus"
@@ -91,8 +91,11 @@ def run_generate(arguments: argparse.Namespace) -> int:
             generate_through_server(url, key, videos, bars, printer.report)
     else:
         model, settings = with_settings(arguments.model, arguments.engine, wan)
+        availability = find_availability(settings)
+        require_wan(wan, availability)
+        videos = [replace(video, model=model) for video in videos]
         with show_bars(console, named=len(videos) > 1) as bars:
-            notes = generate_here(settings, [replace(video, model=model) for video in videos], bars, printer.report)
+            notes = generate_here(settings, availability, videos, bars, printer.report)
         for note in notes:
             console.print(f"note: {note}", markup=False, highlight=False)
     show_first_pictures(console, printer.made)
@@ -136,19 +139,25 @@ def with_settings(model: str | None, engine: str | None, wan: WanOptions) -> tup
         tables = {name: own.model_dump(exclude_none=True) for name, own in settings.models.items()}
         tables[model] = tables.get(model, {}) | given
         settings = load({"engine": settings.engine, "models": tables})
-        if (availability := find_availability(settings)).engine != "wan":
-            raise InvalidRequest(
-                next(iter(given)), f"only the wan engine has this option, and the engine is {availability.engine} here"
-            )
     return model, settings
 
 
-def generate_here(settings: Settings, videos: Sequence[VideoOptions], bars: Bars, report: Report) -> Sequence[str]:
+def require_wan(wan: WanOptions, availability: Availability) -> None:
+    """Raise InvalidRequest where an option is of the wan engine, and another engine serves."""
+    given = wan.given()
+    if given and availability.engine != "wan":
+        raise InvalidRequest(
+            next(iter(given)), f"only the wan engine has this option, and the engine is {availability.engine} here"
+        )
+
+
+def generate_here(
+    settings: Settings, availability: Availability, videos: Sequence[VideoOptions], bars: Bars, report: Report
+) -> Sequence[str]:
     """Make the videos with no server, store, lock or ledger; returns what has to be said of them.
 
     Nothing is made where one of them cannot be. Raises InvalidRequest, SetupError, and EngineFailed where there is one.
     """
-    availability = find_availability(settings)
     wanted = [(video, check(_request(video), availability.cards, new_seed)) for video in videos]
     rows = [bars.add(video.prompt) for video in videos]
     notes: dict[str, None] = {}

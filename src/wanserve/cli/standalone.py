@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from wanserve.app import child_config
+from wanserve.app import child_config, devices_of
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.errors import EngineFailed
 from wanserve.domain.generation import Generation
@@ -56,13 +56,14 @@ class Standalone:
 
 @contextmanager
 def standalone(settings: Settings, availability: Availability) -> Iterator[Standalone]:
-    """An engine for the length of a block."""
+    """An engine for the length of a block, on the first of the GPUs. Raises SetupError."""
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:
         folder = Path(scratch)
         config = replace(
             child_config(settings, availability), blobs=DiskTarget(folder), scratch=folder, log_level="error"
         )
-        child = Supervisor(config, process_environment())
+        gpus = next(iter(devices_of(settings, availability).values()))
+        child = Supervisor(config, {**process_environment(), **gpus.variables})
         try:
             yield Standalone(folder, child)
         finally:

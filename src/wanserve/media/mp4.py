@@ -18,6 +18,7 @@ from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame
 from wanserve.media.errors import media_errors
+from wanserve.media.pixels import copy_frame, require_pixels
 from wanserve.media.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ _THREADS = 2
 
 # A key frame every two seconds: a player can seek in a clip without decoding all of it.
 _KEY_FRAME_SECONDS = 2
-
-_PIXELS = {3: "rgb24", 4: "rgb0"}
 
 OnPicture = Callable[[VideoFrame], None]
 """Called with each picture of a clip before it is encoded: yuv420p, BT.709, limited range. It must not change it."""
@@ -165,9 +164,10 @@ class _Encoder:
 
     def add(self, frame: Frame) -> None:
         """Encode the next frame. The frame's memory may be reused once this returns."""
-        channels = self._channels(frame)
+        self._require_right(frame)
         with media_errors(f"cannot write {self._path.name}"):
-            picture = self._with_watermark(self._copy_frame(frame, channels))
+            self._picture = copy_frame(frame, self._picture)
+            picture = self._with_watermark(self._picture)
             if self._on_picture:
                 self._on_picture(picture)
             self._container.mux(self._stream.encode(picture))
@@ -182,37 +182,14 @@ class _Encoder:
             self._container.close()
             self._file.close()
 
-    def _channels(self, frame: Frame) -> int:
-        """How many bytes a pixel has. Raises MediaFailed for a frame too many, or one of a wrong shape or size."""
+    def _require_right(self, frame: Frame) -> None:
+        """Raise MediaFailed for a frame too many, or one of a wrong shape or size."""
         if self._count == self._generation.frames:
             raise MediaFailed(f"the engine gave more than {self._generation.frames} frames")
-        shape = frame.shape or ()
-        if frame.format != "B" or not frame.c_contiguous or len(shape) != 3 or shape[2] not in _PIXELS:
-            raise MediaFailed(
-                f"frame {self._count} is not C-contiguous uint8 of (height, width, 3 or 4):"
-                f" its shape is {shape} and its format {frame.format}"
-            )
-        height, width, channels = shape
+        require_pixels(frame, self._count)
+        height, width, _ = frame.shape or ()
         if self._size and (width, height) != self._size:
             raise MediaFailed(f"frame {self._count} is {width}x{height} instead of {self._size[0]}x{self._size[1]}")
-        return channels
-
-    def _copy_frame(self, frame: Frame, channels: int) -> VideoFrame:
-        """Copy the frame into FFmpeg's memory, the same memory for every frame of that size and format."""
-        height, width, _ = frame.shape or ()
-        asked, picture = (width, height, _PIXELS[channels]), self._picture
-        if picture is None or (picture.width, picture.height, picture.format.name) != asked:
-            picture = self._picture = VideoFrame(*asked)
-        plane = picture.planes[0]
-        source, target = frame.cast("B"), memoryview(plane)
-        row_bytes, line_bytes = width * channels, plane.line_size
-        if row_bytes == line_bytes:
-            target[:] = source
-        else:
-            for y in range(height):
-                begin = y * line_bytes
-                target[begin : begin + row_bytes] = source[y * row_bytes : (y + 1) * row_bytes]
-        return picture
 
     def _with_watermark(self, picture: VideoFrame) -> VideoFrame:
         """Convert the picture for the encoder, and add the watermark where the generation asks for it."""

@@ -3,16 +3,18 @@
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from wanserve.domain.catalogue import DOCUMENT_480P, Size
 from wanserve.domain.errors import SetupError
+from wanserve.engine.wan.attention import attention_problem
 from wanserve.machine.environment import process_environment
-from wanserve.machine.gpus import has_gpu
+from wanserve.machine.gpus import Gpus, Machine, find_gpus, has_gpu, is_installed
+from wanserve.machine.torch_report import TorchUnusable
 from wanserve.models.distilled import KNOWN, lora_folder, pulled_distillation
+from wanserve.models.frame_rate import frames_after
 from wanserve.models.framing import framing_for
 from wanserve.models.locations import find_weights, remedy
 from wanserve.models.sampling import WAN_MODELS, Profile, SamplingSettings, WanModelCard
@@ -39,11 +41,15 @@ class ModelAvailability:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """The engine of this server, why it is that one, and every model of the catalogue, served or not."""
+    """The engine of this server, why it is that one, and every model of the catalogue, served or not.
+
+    `gpus` are those that the wan engine uses; without any it computes on the CPU.
+    """
 
     engine: str
     why: str
     models: tuple[ModelAvailability, ...]
+    gpus: Gpus = field(default_factory=Gpus)
 
     @property
     def cards(self) -> dict[str, WanModelCard]:
@@ -60,20 +66,22 @@ class Availability:
         }
 
 
-def find_availability(settings: Settings) -> Availability:
+def find_availability(settings: Settings, machine: Machine | None = None) -> Availability:
     """Choose the engine, and find the models that it can serve with these settings on this machine.
 
-    Raises SetupError where weights or LoRA files that the settings name are missing or damaged, or where the settings
-    ask for the wan engine and no model has weights, or for the remote engine and the upstreams cannot be used.
+    torch, which takes seconds to start, is asked for its GPUs only where everything else is there. Raises SetupError
+    where weights or LoRA files that the settings name are missing or damaged, or a GPU that they name is not there;
+    where they ask for the wan engine and no model has weights, or torch cannot use the GPU of this machine; or for the
+    remote engine and the upstreams cannot be used.
     """
+    machine = machine or Machine()
     if settings.engine == "remote":
         return _remote(settings)
-    if reason := _reason_for_preview(settings):
+    if reason := _reason_for_preview(settings, machine):
         return _animatic(settings, reason)
     models = wan_availability(settings)
     if any(model.engine for model in models):
-        why = "it is the setting" if settings.engine == "wan" else "auto: a GPU and weights were found"
-        return Availability("wan", why, models)
+        return _with_gpus(settings, machine, models)
     problem = _damaged_weights(models)
     if settings.engine == "auto":
         return _animatic(settings, f"auto: a GPU is here, but {problem or 'no weights: see `wanserve models pull`'}")
@@ -84,14 +92,53 @@ def find_availability(settings: Settings) -> Availability:
     )
 
 
+def _with_gpus(settings: Settings, machine: Machine, models: tuple[ModelAvailability, ...]) -> Availability:
+    """The wan engine on the GPUs that torch sees; the preview engine where it sees none and is left the choice."""
+    may_choose = settings.engine == "auto"
+    wanted = [name.strip() for name in settings.devices.split(",")] if settings.devices else []
+    try:
+        gpus = _usable_gpus(machine, wanted)
+    except TorchUnusable as error:
+        if may_choose:
+            return _animatic(settings, f"auto: a GPU is here, but {error}")
+        raise
+    if gpus.problem is not None and may_choose:
+        return _animatic(settings, f"auto: {gpus.problem}")
+    if gpus.problem is not None and not gpus.hidden:
+        raise SetupError(f"{gpus.problem}. To compute on the CPU, set CUDA_VISIBLE_DEVICES=-1")
+    if wanted and not gpus.found and not missing_libraries(machine):
+        raise SetupError(
+            f"devices (WANSERVE_DEVICES): there is no GPU {wanted[0]}: {gpus.problem or 'no GPU was found'}"
+        )
+    for model in models:
+        _require_attention(model, gpus)
+    if may_choose:
+        return Availability("wan", "auto: a GPU and weights were found", models, gpus)
+    on_cpu = f", and computes on the CPU: {gpus.problem}" if gpus.problem else ""
+    return Availability("wan", f"it is the setting{on_cpu}", models, gpus)
+
+
+def _usable_gpus(machine: Machine, wanted: Sequence[str]) -> Gpus:
+    """Those of the wanted GPUs, or of all, that torch sees. Raises SetupError where one of several is not there."""
+    # Where libraries are missing, the engine's own process says so.
+    return find_gpus(machine, wanted) if has_gpu(machine.root) and not missing_libraries(machine) else Gpus()
+
+
+def _require_attention(model: ModelAvailability, gpus: Gpus) -> None:
+    """Raise SetupError where the owner has set a kernel that makes noise on one of the GPUs."""
+    for gpu in gpus.found if model.engine else ():
+        if problem := attention_problem(model.card.sampling.attention, gpu.facts.capability):
+            raise SetupError(f"{model.card.name}: {problem}")
+
+
 def wan_availability(settings: Settings, *, strict: bool = True) -> tuple[ModelAvailability, ...]:
     """Every model with the wan engine. Where `strict`, raises SetupError for bad weights that the owner has set."""
     return tuple(_wan_model(card, settings, strict=strict) for card in WAN_MODELS.values())
 
 
-def missing_libraries() -> str | None:
+def missing_libraries(machine: Machine) -> str | None:
     """Which libraries of the wan engine are not installed, and the command that installs them; None if all are."""
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    missing = [name for name in LIBRARIES if not machine.is_installed(name)]
     return f"{', '.join(missing)} not installed: pip install 'wanserve[wan]'" if missing else None
 
 
@@ -108,7 +155,7 @@ def pull_weights(settings: Settings, model: str, hub_id: str | None = None, *, f
         raise SetupError(f"the weights of {model} are set to the folder {source}: there is nothing to fetch")
     if fast and model not in KNOWN:
         raise SetupError(f"no distilled LoRA is known for {model}; for {' and '.join(KNOWN)} there is one")
-    if missing := missing_libraries():
+    if missing := missing_libraries(Machine()):
         raise SetupError(missing)
     settings.models_dir.mkdir(parents=True, exist_ok=True)
     status = 0 if is_local else _download(source, settings.models_dir / model, str(sampling.experts))
@@ -130,7 +177,7 @@ def import_weights(settings: Settings, model: str, files: Sequence[str]) -> int:
 
     What all models share and the files lack is taken from the weights of other models on this machine. Raises SetupError.
     """
-    if missing := missing_libraries():
+    if missing := missing_libraries(Machine()):
         raise SetupError(missing)
     settings.models_dir.mkdir(parents=True, exist_ok=True)
     donors = [
@@ -181,19 +228,19 @@ def describe_size(model: ModelAvailability, size: Size) -> str:
     return framing_for(size, model.card.sampling.large_sizes).description
 
 
-def _reason_for_preview(settings: Settings) -> str | None:
+def _reason_for_preview(settings: Settings, machine: Machine) -> str | None:
     """Why the preview engine serves, whatever weights there are; None where the real models may."""
     if settings.engine == "animatic":
         return "it is the setting"
-    problem = _machine_problem() if settings.engine == "auto" else None
+    problem = _machine_problem(machine) if settings.engine == "auto" else None
     return problem and f"auto: {problem}"
 
 
-def _machine_problem() -> str | None:
+def _machine_problem(machine: Machine) -> str | None:
     """Why this machine cannot run the real models, whatever weights there are; None if it can."""
-    if not has_gpu():
+    if not has_gpu(machine.root):
         return "no GPU was found, and animatic needs none"
-    missing = missing_libraries()
+    missing = missing_libraries(machine)
     return f"a GPU is here, but {missing}" if missing else None
 
 
@@ -242,7 +289,7 @@ def _sampling(card: WanModelCard, settings: Settings) -> SamplingSettings:
 def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> ModelAvailability:
     own = settings.models.get(card.name, ModelSettings())
     sampling = _sampling(card, settings)
-    card = WanModelCard.of(replace(card, frames=sampling.frames, fps=sampling.fps), sampling)
+    card = WanModelCard.of(_as_made(card, sampling), sampling)
     folder, found, weights_problem = _find_weights(card, settings.models_dir)
     if found is not None:
         # Memory is planned for the weights that are there, whatever the authors' weights of the model are.
@@ -253,6 +300,14 @@ def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> Model
     if problem and is_set and strict:
         raise SetupError(f"{card.name}: {problem}")
     return ModelAvailability(card, None if problem else "wan", problem or "", folder)
+
+
+def _as_made(card: WanModelCard, sampling: SamplingSettings) -> WanModelCard:
+    """The card with the length of the finished video: that of the frames that are sampled, or of those between them."""
+    frames, fps = sampling.frames, sampling.fps
+    if sampling.output_fps is not None:
+        frames, fps = frames_after(frames, fps, sampling.output_fps), sampling.output_fps
+    return replace(card, frames=frames, fps=fps)
 
 
 def _find_weights(card: WanModelCard, models_dir: Path) -> tuple[Path | None, Checkpoint | None, str | None]:
@@ -276,7 +331,7 @@ def _find_weights(card: WanModelCard, models_dir: Path) -> tuple[Path | None, Ch
 
 def _missing_gguf(found: Checkpoint) -> str | None:
     """What is missing to load weights that are stored as GGUF has them; None where nothing is."""
-    if found.gguf and find_spec("gguf") is None:
+    if found.gguf and not is_installed("gguf"):
         return "its weights are stored as GGUF, and the library for it is missing: pip install 'wanserve[gguf]'"
     return None
 

@@ -50,6 +50,10 @@ class Precision(StrEnum):
     FP32 = "fp32"
 
 
+MODEL_FPS: Final = 16
+"""The frames a second of every Wan 2.1 and 2.2 text-to-video model. Source: `sample_fps` of their configurations."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransformerShape:
     """The shape of a model's transformer; there are `experts` of it. Source: the authors' configuration files."""
@@ -147,8 +151,9 @@ class SamplingSettings:
     `weights` is a folder in the diffusers layout or a hub id. `guidance_scale` and `boundary_ratio` are the
     authors': with two experts the first one, for high noise, computes the timesteps from `boundary_ratio` x 1000 on,
     guided by `guidance_scale`, and the second one computes the others, guided by `guidance_scale_2`. `frames` is 4k+1,
-    at `fps` a second.
-    `distill` is what the profile `fast` is made with. `stored` is what the weights are found to be. With `tiled_decode` None, the decoder uses tiles where memory is short.
+    at `fps` a second; with `output_fps` the video has that many a second, which are interpolated.
+    `distill` is what the profile `fast` is made with. `stored` is what the weights are found to be. With `tiled_decode`
+    None, the decoder uses tiles where memory is short.
     With `compile` None, the blocks are compiled where this is known to be faster. `attention` is diffusers' name of an
     attention kernel; None: diffusers chooses.
     """
@@ -162,7 +167,8 @@ class SamplingSettings:
     guidance_scale_2: float | None = None
     boundary_ratio: float | None = None
     frames: int = 81
-    fps: int = 16
+    fps: int = MODEL_FPS
+    output_fps: int | None = None
     profile: Profile = Profile.EXACT
     large_sizes: LargeSizes = LargeSizes.SCALE
     placement: Placement = Placement.AUTO

@@ -15,11 +15,13 @@ from wanserve.domain.errors import Canceled, MediaFailed, MediaUnavailable, Supe
 from wanserve.domain.files import download_of, file_key, unfinished_name
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Engine, Frame, Order, RemoteVideo
-from wanserve.domain.progress import Progress, Stage
+from wanserve.domain.progress import NOT_BEGUN, Progress, Stage
 from wanserve.domain.task import Variant, Video
 from wanserve.media import finished_file, mp4, probe
 from wanserve.media.errors import media_errors
+from wanserve.media.interpolation import how_interpolated, interpolate
 from wanserve.media.stills import Stills
+from wanserve.models.frame_rate import as_drawn
 from wanserve.prompts.chat import PromptExtender
 from wanserve.worker.pipe import CommandReader, EventSender, Job
 from wanserve.worker.previews import Previews
@@ -72,6 +74,7 @@ class JobRunner:
     extender: PromptExtender | None = None
     _sent_at: float = field(default=0.0, init=False)
     _stage: Stage | None = field(default=None, init=False)
+    _latest: Progress = field(default=NOT_BEGUN, init=False)
     _previews: Previews | None = field(default=None, init=False)
 
     def run(self, job: Job) -> Result:
@@ -108,16 +111,17 @@ class JobRunner:
 
         The stills are stored first: a stored video always has its stills. An error leaves nothing in scratch.
         """
-        made, self._stage = job.generation, None
+        made, self._stage, self._latest = job.generation, None, NOT_BEGUN
         self._previews = Previews(self.blobs, self.config.scratch, job.task_id, job.attempt)
         if self.extender is not None and made.prompt_extend:
             made = replace(made, prompt=self.extender.extend(made, self._report))
         begun = time.monotonic()
-        result = self.engine.generate(made, self._report)
+        drawn = self._as_drawn(made)
+        result = self.engine.generate(drawn, self._report)
         with unfinished_files(self.config.scratch, job) as unfinished:
             match result:
                 case Clip():
-                    finished = self._encode(result, made, unfinished, begun)
+                    finished = self._encode(result, drawn, made, unfinished, begun)
                 case RemoteVideo():
                     finished = self._fetch(result, job, unfinished, begun)
                 case _:
@@ -136,12 +140,28 @@ class JobRunner:
         stored_s = time.monotonic() - begun - finished.generate_s - finished.encode_s
         return Done(video, Timings(finished.generate_s, finished.encode_s, stored_s))
 
-    def _encode(self, clip: Clip, made: Generation, unfinished: Mapping[Variant, Path], begun: float) -> Finished:
-        """Draw and encode the clip's frames, and read the file back."""
+    def _as_drawn(self, made: Generation) -> Generation:
+        """What the engine is asked for: a model with weights has a frame rate of its own, which may be lower."""
+        card = self.config.cards.get(made.model)
+        return made if card is None else as_drawn(made, card.sampling.fps)
+
+    def _encode(
+        self, clip: Clip, drawn: Generation, made: Generation, unfinished: Mapping[Variant, Path], begun: float
+    ) -> Finished:
+        """Draw the clip's frames, interpolate them where the video has more, encode them, and read the file back."""
         frames = TimedFrames(clip.frames, time.monotonic() - begun)
+        clip = replace(clip, frames=frames)
+        notes: tuple[str, ...] = ()
+        if drawn != made:
+            notes = (how_interpolated(drawn, made),)
+            clip = replace(
+                clip,
+                frames=interpolate(frames, drawn, made, self._report_again),
+                how=", ".join(filter(None, (clip.how, *notes))),
+            )
         stills = Stills(made)
         tags = mp4.provenance(self.engine.name, made, clip.how)
-        mp4.write(unfinished[Variant.VIDEO], replace(clip, frames=frames), made, tags, stills.add)
+        mp4.write(unfinished[Variant.VIDEO], clip, made, tags, stills.add)
         self._report(MADE)
         stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
         if clip.scene:
@@ -149,7 +169,7 @@ class JobRunner:
                 unfinished[Variant.SCENE].write_text(clip.scene, encoding="utf-8")
         encode_s = time.monotonic() - begun - frames.seconds
         facts = probe.check(unfinished[Variant.VIDEO], made)
-        return Finished(facts.bytes, frames.seconds, encode_s, tuple(clip.notes), clip.profile, scene=clip.scene)
+        return Finished(facts.bytes, frames.seconds, encode_s, (*clip.notes, *notes), clip.profile, scene=clip.scene)
 
     def _fetch(self, video: RemoteVideo, job: Generate, unfinished: Mapping[Variant, Path], begun: float) -> Finished:
         """Have the upstream make the video, check its file, and make stills of it. The file is kept as it is."""
@@ -171,6 +191,10 @@ class JobRunner:
         if self.config.blobs.remote:
             self.sender.send(Storing(problem))
 
+    def _report_again(self) -> None:
+        """Say that work goes on where no step of the engine says so; it can be canceled here too."""
+        self._report(self._latest)
+
     def _report(self, progress: Progress) -> None:
         if self.commands.cancel_requested.is_set():
             if self.commands.superseded:
@@ -178,7 +202,7 @@ class JobRunner:
             raise Canceled("a cancel was requested")
         if progress.picture is not None and self._previews is not None:
             self._previews.offer(progress.step, progress.picture)
-        now = time.monotonic()
+        now, self._latest = time.monotonic(), replace(progress, picture=None)
         # A stage's first and last step are always told: how long it took is measured by them.
         if now - self._sent_at >= PROGRESS_SECONDS or progress.stage is not self._stage or progress.is_last_step:
             self._sent_at, self._stage = now, progress.stage

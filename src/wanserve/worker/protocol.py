@@ -26,9 +26,9 @@ class ChildConfig:
     """The first message: which engine to build, and where finished and unfinished files go.
 
     `cards` are the models with the settings in force, by name, for engines that sample; `llm` is the chat endpoint that
-    extends short prompts, where there is one; `gpus` is how many make one video together; `devices` are those that
-    the child may see, by name: all of them, where none is named. `upstreams` are the servers of the remote engine, by
-    name. `preview_steps`: an engine that can shows a picture after every so many steps; 0: never.
+    extends short prompts, where there is one; `gpus` is how many make one video together. `upstreams` are the servers
+    of the remote engine, by name. `preview_steps`: an engine that can shows a picture after every so many steps; 0:
+    never.
     """
 
     engine: str
@@ -38,7 +38,6 @@ class ChildConfig:
     cards: Mapping[str, WanModelCard] = field(default_factory=dict)
     llm: ChatEndpoint | None = None
     gpus: int = 1
-    devices: tuple[str, ...] = ()
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     preview_steps: int = 0
     log_format: LogFormat = "auto"

@@ -11,7 +11,6 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from wanserve.domain.attempt import Fault
-from wanserve.machine.gpus import VISIBLE_DEVICES
 from wanserve.worker.ports import Absent, ChildState, Loading, Ready, Starting, is_loaded
 from wanserve.worker.protocol import RESTART_CODES, ChildConfig, Command, Crashed, Event, Load, Loaded, Ping, Pong
 
@@ -37,14 +36,12 @@ PING_SECONDS: Final = 1.0
 class Supervisor:
     """The Child of a real process. Not thread-safe: the worker's thread owns it.
 
-    `environment` is that of the process; the devices that it may see are added.
+    `environment` is that of the process, with the variables that say which GPUs it may see.
     """
 
     def __init__(self, config: ChildConfig, environment: Mapping[str, str]) -> None:
         self._config = config
         self._environment = dict(environment)
-        if config.devices:
-            self._environment[VISIBLE_DEVICES] = ",".join(config.devices)
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection[Command, Event] | None = None
         self._failures = 0

@@ -138,6 +138,33 @@ def test_weights_that_stay_in_8_bits_are_planned_as_such() -> None:
     assert memory_needs(small, BlockFormat.INT8).transformer < 15 * GB, "what is stored in 8 bits is not counted twice"
 
 
+@pytest.mark.parametrize(
+    ("precision", "bf16", "number_bytes"),
+    [
+        (Precision.AUTO, True, 2),
+        (Precision.AUTO, False, 4),
+        (Precision.BF16, False, 2),
+        (Precision.BF16, True, 2),
+        (Precision.FP32, True, 4),
+    ],
+)
+def test_a_card_without_units_for_bf16_is_planned_as_it_is_loaded(
+    precision: Precision, number_bytes: int, *, bf16: bool
+) -> None:
+    asked = card(TURBO, precision=precision)
+    needs = memory_needs(asked, BlockFormat.AS_LOADED, bf16=bf16)
+    assert needs.transformer == parameter_count(asked.sampling.shape) * number_bytes
+    twice, once = (memory_needs(card(TURBO), BlockFormat.AS_LOADED, bf16=each) for each in (False, True))
+    assert (twice.text, twice.denoising, twice.decoding) == (2 * once.text, 2 * once.denoising, 2 * once.decoding)
+
+
+def test_what_fits_in_bf16_only_is_not_planned_on_a_card_without_it() -> None:
+    # A V100 of 32 GB: in bf16 the whole model takes 30 GB.
+    assert plan_memory(card(TURBO), 32 * GB, HOST).placement is Placement.WHOLE
+    plan = plan_memory(card(TURBO), 32 * GB, HOST, bf16=False)
+    assert (plan.placement, plan.device_bytes > 20 * GB) == (Placement.PARTS, True)
+
+
 def test_what_the_owner_sets_stands() -> None:
     forced = card(TURBO, placement=Placement.GROUPS, tiled_decode=True)
     plan = plan_memory(forced, 80 * GB, HOST)

@@ -149,7 +149,7 @@ def plan_for(card: WanModelCard, info: DeviceInfo) -> MemoryPlan:
         tiled = bool(card.sampling.tiled_decode)
         block_format = BlockFormat.INT8 if card.sampling.profile is Profile.SMALL else BlockFormat.AS_LOADED
         return MemoryPlan(Placement.WHOLE, block_format, tiled, pinned=False, device_bytes=0, host_bytes=0)
-    return plan_memory(card, info.free_bytes, info.host_bytes)
+    return plan_memory(card, info.free_bytes, info.host_bytes, bf16=info.bf16)
 
 
 def _how(sampling: SamplingSettings, generation: Generation, framing: Framing) -> str:

@@ -14,6 +14,8 @@ from diffusers.hooks import apply_group_offloading
 from diffusers.utils.constants import DIFFUSERS_ATTN_BACKEND
 
 from wanserve.domain.errors import SetupError
+from wanserve.engine.wan.attention import attention_problem
+from wanserve.engine.wan.device import compute_capability, has_bf16_units
 from wanserve.engine.wan.memory import MemoryPlan
 from wanserve.engine.wan.parts import load_part
 from wanserve.engine.wan.profiles import Pipeline, apply_loras, enable_step_cache, quantise, transformers_of
@@ -37,7 +39,7 @@ def load_pipeline(
     # Before the blocks are quantised, so that what is merged is rounded once, and before they are offered LoRAs.
     pipeline = apply_loras(pipe, card)
     # Also where none is set: diffusers keeps the last one for the whole process, and it may be that of another model.
-    set_attention_backend(pipe, sampling.attention or DIFFUSERS_ATTN_BACKEND)
+    set_attention_backend(pipe, sampling.attention or DIFFUSERS_ATTN_BACKEND, compute_capability(device))
     quantise(pipe, plan.block_format)
     apply_placement(pipe, plan, device)
     if pipe.vae.dtype is torch.bfloat16:
@@ -101,16 +103,13 @@ def decoder_dtype(sampling: SamplingSettings, weights_dtype: torch.dtype) -> tor
     return torch.float32 if sampling.experts == 2 and sampling.profile is not Profile.SMALL else weights_dtype
 
 
-def has_bf16_units(device: torch.device) -> bool:
-    """Whether the device computes bf16 faster than fp32: all GPUs that can hold these models, and newer server CPUs."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    units = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return device.type == "cpu" and bool(units)
+def set_attention_backend(pipe: WanPipeline, name: str, capability: tuple[int, int] | None = None) -> None:
+    """Set the attention kernel of all transformers. `capability` is that of the GPU, if it is NVIDIA's.
 
-
-def set_attention_backend(pipe: WanPipeline, name: str) -> None:
-    """Set the attention kernel of all transformers. Raises SetupError where this machine does not have it."""
+    Raises SetupError where this machine does not have the kernel, or it makes noise on this GPU.
+    """
+    if problem := attention_problem(name, capability):
+        raise SetupError(problem)
     try:
         for transformer in transformers_of(pipe):
             transformer.set_attention_backend(name)

@@ -92,14 +92,14 @@ class MemoryNeeds:
     decoding_tiled: int
 
 
-def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int) -> MemoryPlan:
+def plan_memory(card: WanModelCard, free_bytes: int, host_bytes: int, *, bf16: bool = True) -> MemoryPlan:
     """Return the first plan that fits into `free_bytes` of the device and `host_bytes` of the host; exact ones first.
 
-    A placement or tiling in the sampling settings is not changed. Raises SetupError, with the numbers, where nothing
-    fits.
+    A placement or tiling in the sampling settings is not changed. `bf16`: the device has units for it. Raises SetupError,
+    with the numbers, where nothing fits.
     """
     plans = [
-        _plan(memory_needs(card, block_format), placement, block_format, host_bytes, tiled=tiled)
+        _plan(memory_needs(card, block_format, bf16=bf16), placement, block_format, host_bytes, tiled=tiled)
         for block_format, tiled, placement in _candidates(card.sampling)
     ]
     for each in plans:
@@ -122,11 +122,16 @@ def _candidates(sampling: SamplingSettings) -> Iterator[tuple[BlockFormat, bool,
     yield from product(formats, tilings, placements)
 
 
-def memory_needs(card: WanModelCard, block_format: BlockFormat) -> MemoryNeeds:
-    """How many bytes the model needs with its blocks in this number format."""
+def number_bytes_of(precision: Precision, *, bf16: bool) -> int:
+    """The bytes of a number of the weights, as `loading.dtype_for` loads them. `bf16`: the device has units for it."""
+    return 4 if precision is Precision.FP32 or (precision is Precision.AUTO and not bf16) else 2
+
+
+def memory_needs(card: WanModelCard, block_format: BlockFormat, *, bf16: bool = True) -> MemoryNeeds:
+    """How many bytes the model needs with its blocks in this number format, on a device with units for bf16 or without."""
     sampling = card.sampling
     shape = sampling.shape
-    number_bytes = 4 if sampling.precision is Precision.FP32 else 2
+    number_bytes = number_bytes_of(sampling.precision, bf16=bf16)
     framings = [framing_for(size, sampling.large_sizes) for size in card.sizes]
     pixels = max(each.width * each.height for each in framings)
     latent_frames = (sampling.frames - 1) // 4 + 1
