@@ -14,7 +14,9 @@ from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
-from wanserve.models.sampling import LargeSizes, Lora, Placement, Precision, Profile, SamplingSettings
+from wanserve.models.lora_settings import LoraSettings
+from wanserve.models.request_settings import RequestSettings
+from wanserve.models.sampling import LargeSizes, Placement, Precision, Profile, SamplingSettings
 from wanserve.models.upstream import Upstream
 from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.tasks import Policy
@@ -43,22 +45,6 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
-class LoraSettings(BaseModel):
-    """A LoRA of a model: a file for its transformer, and one for the second expert where it has two."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    file: str
-    file_2: str | None = None
-    strength: Annotated[float, Field(ge=-10, le=10)] = 1.0
-
-    def lora(self) -> Lora:
-        """The LoRA as the engine takes it."""
-        return Lora(
-            str(Path(self.file).expanduser()), self.file_2 and str(Path(self.file_2).expanduser()), self.strength
-        )
-
-
 class ModelSettings(BaseModel):
     """The owner's settings of one model of the wan engine: a table `[models."NAME"]` of wanserve.toml."""
 
@@ -81,6 +67,7 @@ class ModelSettings(BaseModel):
     attention: Attention | None = None
     loras: tuple[LoraSettings, ...] = ()
     distill: LoraSettings | None = None
+    requests: RequestSettings | None = None
 
     @field_validator("frames")
     @classmethod
@@ -89,12 +76,20 @@ class ModelSettings(BaseModel):
             raise ValueError("must be one more than a multiple of 4, such as 17, 49 or 81")
         return frames
 
+    @model_validator(mode="after")
+    def _distilled(self) -> Self:
+        if self.requests is not None and Profile.FAST in self.requests.profiles and self.distill is None:
+            raise ValueError("requests.profiles: fast needs the LoRA of a 4-step distillation: set distill.file")
+        return self
+
     def sampling(self, authors: SamplingSettings) -> SamplingSettings:
         """The authors' settings, replaced by those that are set here."""
-        given = self.model_dump(exclude_none=True, exclude={"loras", "distill"})
+        given = self.model_dump(exclude_none=True, exclude={"loras", "distill", "requests"})
         loras = tuple(lora.lora() for lora in self.loras)
         distill = self.distill.lora() if self.distill else None
-        return replace(authors, **given, loras=loras, distill=distill)
+        requests = self.requests or RequestSettings()
+        choices, offered = requests.choices(), requests.offered_loras()
+        return replace(authors, **given, loras=loras, distill=distill, choices=choices, offered_loras=offered)
 
 
 class Settings(BaseModel):
@@ -237,6 +232,13 @@ class Settings(BaseModel):
     def _whole_endpoint(self) -> Self:
         if (self.llm_url is None) != (self.llm_model is None):
             raise ValueError("llm_url and llm_model belong together: set both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _choices_are_honoured(self) -> Self:
+        for name, model in self.models.items():
+            if self.engine == "remote" and model.requests is not None:
+                raise ValueError(f"models.{name}.requests: the remote engine passes no choices on: leave it out")
         return self
 
     @property

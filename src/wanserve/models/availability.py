@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -133,6 +133,7 @@ def describe(model: ModelAvailability) -> dict[str, object]:
         "frames": card.frames,
         "negative_prompt": sampling.negative_prompt,
         "profile": sampling.profile,
+        "choices": asdict(card.choices),
         "default_size": "{}*{}".format(*card.default_size),
         "sizes": {"{}*{}".format(*size): describe_size(model, size) for size in card.sizes},
     }
@@ -186,7 +187,7 @@ def _remote_model(card: WanModelCard, settings: Settings, upstreams: Collection[
     """The model as its upstreams make it: how they sample it is not known here, nor can a client ask for it."""
     serving = [upstream for upstream in upstreams if card.name in upstream.models]
     sampling = _sampling(card, settings)
-    made = replace(card, sampling=sampling, steps=None, guidance_scale=None)
+    made = replace(card, sampling=sampling, steps=None, guidance_scale=None, profile="")
     if settings.models.get(card.name, ModelSettings()).frames is not None:
         made = replace(made, frames=sampling.frames, fps=sampling.fps)
     if any(upstream.dialect is Dialect.DASHSCOPE for upstream in serving):

@@ -1,10 +1,11 @@
 """The settings with which the open Wan weights are sampled: the authors' own, and what an owner may change of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
-from wanserve.domain.catalogue import MODELS, ModelCard
+from wanserve.domain.catalogue import MODELS, NO_CHOICES, Choices, ModelCard
 
 
 class Profile(StrEnum):
@@ -83,7 +84,8 @@ class SamplingSettings:
     at `fps` a second.
     `distill` is the LoRA of the profile `fast`. With `tiled_decode` None, the decoder uses tiles where memory is short.
     With `compile` None, the blocks are compiled where this is known to be faster. `attention` is diffusers' name of an
-    attention kernel; None: diffusers chooses.
+    attention kernel; None: diffusers chooses. `choices` are what a request may choose, and `offered_loras` the files of the
+    LoRAs that it may name.
     """
 
     weights: str
@@ -105,6 +107,8 @@ class SamplingSettings:
     tiled_decode: bool | None = None
     compile: bool | None = None
     attention: str | None = None
+    choices: Choices = NO_CHOICES
+    offered_loras: Mapping[str, Lora] = field(default_factory=dict, hash=False)
 
     def with_profile(self) -> "SamplingSettings":
         """These settings with what the profile overrides: `fast` has its own steps, flow shift and guidance."""
@@ -124,7 +128,7 @@ class SamplingSettings:
         """What is wrong with the LoRA settings, or None. It does not check whether the files exist."""
         if self.profile is Profile.FAST and self.distill is None:
             return "the profile fast needs the LoRA of a 4-step distillation: set distill.file"
-        for each in self.loras_to_merge:
+        for each in (*self.loras_to_merge, *self.offered_loras.values()):
             if each.file_2 is None and self.experts > 1:
                 return f"the LoRA {each.file} is for the first transformer: set file_2 for the second one too"
             if each.file_2 is not None and self.experts == 1:
@@ -195,6 +199,8 @@ class WanModelCard(ModelCard):
             fps=card.fps,
             steps=effective.steps,
             guidance_scale=effective.guidance_scale,
+            profile=sampling.profile.value,
+            choices=sampling.choices,
             sampling=sampling,
         )
 
