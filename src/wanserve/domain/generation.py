@@ -4,12 +4,22 @@ from dataclasses import dataclass
 from typing import Final
 
 
+def number_text(number: float) -> str:
+    """The number as a text that is read back as the same number, without a needless `.0`."""
+    return str(number).removesuffix(".0")
+
+
 @dataclass(frozen=True, slots=True)
 class LoraUse:
     """A LoRA of the owner's list, by its name, and how strongly it is applied."""
 
     name: str
     strength: float
+
+    @property
+    def description(self) -> str:
+        """The name and the strength, such as `sketch:0.8`."""
+        return f"{self.name}:{number_text(self.strength)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +38,8 @@ class Chosen:
         if self.steps is not None:
             parts.append(f"steps={self.steps}")
         if self.guidance_scale is not None:
-            parts.append(f"guidance_scale={self.guidance_scale:g}")
-        return ", ".join([*parts, *(f"lora={lora.name}:{lora.strength:g}" for lora in self.loras)])
+            parts.append(f"guidance_scale={number_text(self.guidance_scale)}")
+        return ", ".join([*parts, *(f"lora={lora.description}" for lora in self.loras)])
 
     @property
     def pace(self) -> str:
