@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.choices import write_settings
+from tests.choices import write_settings
 from tests.e2e.faults.harness import rig
 from tests.e2e.server import Server, running
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.choices import CHOSEN
 from tests.clients import views
 from tests.clients.clients import program, run, told
 from tests.clients.views import MODEL, UNKNOWN
-from tests.e2e.choices import CHOSEN
 from tests.e2e.server import Server
 
 Told = dict[str, Any]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.choices import CHOSEN
 from tests.clients import views
 from tests.clients.clients import told
 from tests.clients.lossy import lossy
 from tests.clients.views import MODEL
-from tests.e2e.choices import CHOSEN
 from tests.e2e.server import Server
 
 Told = dict[str, Any]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.choices import CHOSEN
+from tests.choices import MODEL as CHOOSABLE
 from tests.clients import views
 from tests.clients.clients import told
 from tests.clients.lossy import lossy
 from tests.clients.views import MODEL
-from tests.e2e.choices import CHOSEN
-from tests.e2e.choices import MODEL as CHOOSABLE
 from tests.e2e.server import Server
 
 Told = dict[str, Any]

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.e2e.choices import CHOSEN, IN_ROWS, MODEL, write_settings
+from tests.choices import CHOSEN, IN_ROWS, MODEL, write_settings
 from tests.e2e.server import SUBMIT, Server, running, wanserve
 from tests.e2e.test_fields import DASH_SUBMIT, URL_ENCODED, VIDEOS, form, post, said_of, stored
 from tests.integration.both_clients import KINDS, client
