@@ -35,8 +35,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def idle(folder: Path) -> Iterator[Server]:
     """A server whose owner allows choices, and that makes nothing: what it accepts stays PENDING."""
-    limits = {"submit_rps": "10000", "query_rps": "10000", "max_queued": "100000"}
-    with running(folder / "idle", "--no-worker", cwd=folder, engine="animatic", **limits) as one:
+    with running(
+        folder / "idle",
+        "--no-worker",
+        cwd=folder,
+        engine="animatic",
+        submit_rps="10000",
+        query_rps="10000",
+        max_queued="100000",
+    ) as one:
         yield one
 
 
@@ -181,7 +188,8 @@ def test_the_python_client_asks_for_choices_and_its_recipe_asks_again(making: Se
     with client(kind, making.url, making.key) as wan:
         first = wan.generate("a cat", model=MODEL, size="640*480", **asked)
         assert {name: first.recipe[name] for name in asked} == asked | {"loras": {"sketch": 0.8}}
-        again = wan.generate(**first.recipe)
+        recipe: dict[str, Any] = dict(first.recipe)
+        again = wan.generate(**recipe)
         assert again.recipe == first.recipe
         with pytest.raises(InvalidRequest, match="loras: must be some of sketch, ink"):
             wan.generate("a cat", model=MODEL, loras=["oil"])

@@ -1,6 +1,7 @@
 """Settings: where they come from, which comes first, and one line for each that is wrong."""
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -211,3 +212,12 @@ def test_the_remote_engine_passes_no_choices_on_and_says_so(tmp_path: Path) -> N
     file.write_text(CHOICES)
     with pytest.raises(SetupError, match=r"models.wanx2.1-t2v-plus.requests: the remote engine passes no choices on"):
         load({"engine": "remote"}, {}, file)
+
+
+def test_the_example_of_the_documents_is_a_file_that_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "wan.md").read_text()
+    (example,) = [block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if ".requests]" in block]
+    file = tmp_path / "wanserve.toml"
+    file.write_text(example)
+    sampling = load({}, {}, file).models["wanx2.1-t2v-plus"].sampling(PLUS_2_1)
+    assert (sampling.choices.steps, list(sampling.offered_loras)) == ((4, 60), ["sketch", "ink"])

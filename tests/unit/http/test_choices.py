@@ -48,6 +48,9 @@ def read(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+NOTHING: list[Any] = [None, "", [], {}, False, "[]"]
+
+
 @pytest.mark.parametrize(
     ("fields", "profile", "steps", "scale", "loras"),
     [
@@ -62,7 +65,7 @@ def read(request: pytest.FixtureRequest) -> Any:
         ({"lora": '{"name": "sketch", "scale": 0.8}'}, None, None, None, (SKETCH,)),
         ({"loras": ' [{"name": "sketch", "strength": 0.8}, "ink"]'}, None, None, None, (SKETCH, INK)),
         ({"loras": [{"name": "sketch", "strength": 0.8, "scale": 0.8}]}, None, None, None, (SKETCH,)),
-        *(({"loras": nothing, "lora": nothing}, None, None, None, ()) for nothing in (None, "", [], {}, False, "[]")),
+        *(({"loras": nothing, "lora": nothing}, None, None, None, ()) for nothing in NOTHING),
     ],
 )
 def test_choices_are_read_in_every_dialect(
@@ -199,7 +202,7 @@ def test_a_video_tells_what_was_chosen_and_no_more() -> None:
         "guidance_scale": 2.5,
         "loras": [{"name": "sketch", "strength": 0.8}],
     }
-    fields = {name: told[name] for name in ("profile", "num_inference_steps", "guidance_scale", "loras")}  # type: ignore[literal-required]
+    fields = {name: told[name] for name in ("profile", "num_inference_steps", "guidance_scale", "loras")}
     asked = as_openai(fields)
     assert (asked.profile, asked.steps, asked.guidance_scale) == ("fast", 8, 2.5)
     assert asked.loras == (SKETCH,), "what is told can be sent again"
