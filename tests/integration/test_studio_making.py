@@ -14,9 +14,11 @@ from tests.choices import write_settings
 from tests.integration.studio_site import MODEL, ONCE, Browser, Site, serving, told
 from wanserve.domain.files import file_key
 from wanserve.domain.generation import Chosen, Generation, LoraUse
+from wanserve.domain.progress import Kind, Stage
 from wanserve.domain.rules import SEED_MAX
 from wanserve.domain.search import Search
 from wanserve.domain.task import Task, Video
+from wanserve.domain.worker import WorkerRow
 from wanserve.settings import load
 from wanserve.studio.rendering import asset
 from wanserve.studio.wall import FIRST_PAGE, PAGE
@@ -390,3 +392,15 @@ def test_videos_are_compared_by_what_they_chose(choosing: Site) -> None:
     assert told("setting.loras") in page
     assert "<td>sketch:0.8</td>" in page
     assert "LoraUse" not in page
+
+
+def test_the_estimate_before_the_click_is_that_of_what_is_chosen(choosing: Site) -> None:
+    ann, size = choosing.signed_in("ann"), (640, 480, 150)
+    card = choosing.core.catalogue.models()[CHOOSABLE]
+    choosing.core.tasks.store.save_worker(WorkerRow("1", "here", "host", "cpu", (), "animatic", {CHOOSABLE: card}))
+    choosing.core.times.note(Kind(CHOOSABLE, *size, "host"), {Stage.DENOISE: 100.0})
+    choosing.core.times.note(Kind(CHOOSABLE, *size, "host", "8 steps"), {Stage.DENOISE: 20.0})
+    path = f"/studio/estimate?model={CHOOSABLE}&size=640*480&seconds=5"
+    assert told("estimate.ready", time=told("time.seconds", n=100)) in ann.page(path)
+    assert told("estimate.ready", time=told("time.seconds", n=20)) in ann.page(f"{path}&steps=8&lora=ink&strength=")
+    assert told("estimate.unknown") in ann.page(f"{path}&profile=fast")

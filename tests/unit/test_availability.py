@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from wanserve.domain.errors import SetupError
+from wanserve.domain.catalogue import NO_CHOICES
+from wanserve.domain.errors import InvalidRequest, SetupError
+from wanserve.domain.rules import VideoRequest, check
 from wanserve.models.availability import describe, find_availability, model_for_weights, wan_availability
-from wanserve.models.sampling import TransformerShape
+from wanserve.models.sampling import PLUS_2_2, TransformerShape
 from wanserve.settings import Settings, load
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -97,3 +99,38 @@ def test_weights_tell_their_model(tmp_path: Path) -> None:
     assert model_for_weights(ASSETS / "tiny-wan22") == PLUS
     with pytest.raises(SetupError):
         model_for_weights(tmp_path)
+
+
+def test_the_preview_takes_the_choices_of_the_real_models(tmp_path: Path) -> None:
+    """It is a stand-in for integration work: the same settings accept the same requests, also without the files."""
+    own = {"requests": {"steps": [4, 60], "loras": {"ink": {"file": "/nowhere"}}}, "profile": "balanced"}
+    availability = find_availability(settings(tmp_path, {TURBO: own}, "animatic"))
+    card = availability.cards[TURBO]
+    assert (card.choices.steps, [lora.name for lora in card.choices.loras], card.profile) == (
+        (4, 60),
+        ["ink"],
+        "balanced",
+    )
+    assert card.sampling.offered_loras["ink"].file == "/nowhere"
+    told = {row["name"]: row["choices"] for row in map(describe, availability.models)}
+    assert json.loads(json.dumps(told[TURBO]))["steps"] == [4, 60]
+    assert availability.cards[PLUS].choices == NO_CHOICES
+
+
+def test_what_upstreams_make_is_sampled_by_them_and_nothing_of_it_can_be_chosen(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "wanserve.toml"
+    upstream = f'[[upstreams]]\nname = "one"\nurl = "http://one.example/v1"\ndialect = "openai"\nmodels = ["{TURBO}"]\n'
+    file.write_text(f'engine = "remote"\n{upstream}key = "k"\n')
+    card = find_availability(load({}, {}, file)).cards[TURBO]
+    assert (card.choices, card.profile, card.steps) == (NO_CHOICES, "", None)
+    for asked in ({"profile": "exact"}, {"steps": 50}, {"guidance_scale": 6.0}):
+        with pytest.raises(InvalidRequest, match="the owner of this server allows no choice of"):
+            check(VideoRequest(TURBO, "a cat", **asked), {TURBO: card}, lambda: 1)  # type: ignore[arg-type]
+
+
+def test_a_lora_that_is_offered_for_one_of_two_experts_is_refused(tmp_path: Path) -> None:
+    lora = {"file": "a"}
+    sampling = settings(tmp_path, {PLUS: {"requests": {"loras": {"ink": lora}}}}).models[PLUS].sampling(PLUS_2_2)
+    assert sampling.lora_problem() == "the LoRA a is for the first transformer: set file_2 for the second one too"
