@@ -10,6 +10,7 @@ from tests.choices import MODEL, write_settings
 from tests.e2e.server import Server, running
 from tests.e2e.studio.browsing import told
 from tests.e2e.studio.conftest import Visit
+from tests.e2e.studio.test_axe import check
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,8 @@ def test_a_lora_is_chosen_told_and_brought_back(choosable: Server, visit: Visit,
     expect(page.get_by_label(told("make.profile"))).to_have_count(0)
     page.locator("#model").select_option(MODEL)
     page.get_by_label(told("make.lora", n=1), exact=True).select_option("sketch")
+    expect(page.get_by_label(told("make.profile"))).to_have_count(1)
+    check(page)
     page.get_by_label(told("make.strength", n=1)).fill("0.5")
     chosen = {"size": "640*480", "profile": "balanced", "steps": "8", "guidance_scale": "2.5"}
     task_id = visitor.make("a chosen cat", **chosen)
@@ -68,3 +71,4 @@ def test_what_may_not_be_chosen_is_told_beside_its_field(choosable: Server, visi
     page.locator("#guidance_scale").fill("5")
     page.locator("#make button.primary").click()
     expect(page.locator("#guidance_scale-error")).to_contain_text("must be 1 or left out")
+    check(page)
