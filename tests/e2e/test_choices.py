@@ -242,3 +242,4 @@ def test_without_a_server_choices_are_those_of_the_file(folder: Path, tmp_path: 
         assert (refused.returncode, says in refused.stderr) == (1, True), refused.stderr
     for odd in ("", "=1", "ink=", "ink=nan", "ink=1e3", "ink=much"):
         assert wanserve("generate", "a cat", "--lora", odd, *out, cwd=folder).returncode == 2
+    assert wanserve("generate", "a cat", "--guidance-scale", "nan", *out, cwd=folder).returncode == 2

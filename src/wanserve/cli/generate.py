@@ -32,7 +32,7 @@ DEFAULT_MODEL: Final = "wan2.2-t2v-plus"
 
 STANDARD_INPUT: Final = "-"
 
-_STRENGTH: Final = re.compile(r"-?\d{1,3}(\.\d{1,6})?", re.ASCII)
+_DECIMAL: Final = re.compile(r"-?\d{1,3}(\.\d{1,6})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", help="auto, animatic, wan or remote (auto); without --url only")
     parser.add_argument("--weights", metavar="FOLDER", help="a checkpoint in the diffusers layout; for the wan engine")
     parser.add_argument("--steps", type=int, metavar="N", help=_STEPS)
-    parser.add_argument("--guidance-scale", type=float, metavar="X", help="how strongly the prompt counts; as allowed")
+    parser.add_argument(
+        "--guidance-scale", type=_number, metavar="X", help="how strongly the prompt counts; as allowed"
+    )
     parser.add_argument("--profile", help="exact, balanced or fast; as allowed")
     parser.add_argument("--lora", type=_lora, action="append", default=[], metavar="NAME[=STRENGTH]", help=_LORA)
     parser.add_argument("--frames", type=int, metavar="N", help="4k+1 frames; for the wan engine")
@@ -133,9 +135,16 @@ def _options(arguments: argparse.Namespace) -> VideoOptions:
 
 def _lora(text: str) -> LoraRequest:
     name, equals, strength = text.partition("=")
-    if not name or (equals and not _STRENGTH.fullmatch(strength)):
+    if not name or (equals and not _DECIMAL.fullmatch(strength)):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME or NAME=STRENGTH, such as sketch=0.8")
     return LoraRequest(name, float(strength) if equals else None)
+
+
+def _number(text: str) -> float:
+    # Without the NaN and the infinities of float, which no JSON can have.
+    if not _DECIMAL.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 2.5")
+    return float(text)
 
 
 def read_prompts(arguments: argparse.Namespace) -> Sequence[str]:

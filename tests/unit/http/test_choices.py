@@ -85,6 +85,7 @@ def test_choices_are_read_in_every_dialect(
         ({"guidance_scale": "high"}, "guidance_scale"),
         ({"steps": 8, "num_inference_steps": 9}, "steps"),
         ({"loras": 1}, "loras.0"),
+        ({"loras": 0}, "loras.0"),
         ({"loras": {"sketch": 0.8}}, "loras.0.name"),
         ({"loras": [{"name": "sketch", "strength": "0.8"}]}, "loras.0.strength"),
         ({"loras": [{"name": "sketch", "strength": True}]}, "loras.0.strength"),

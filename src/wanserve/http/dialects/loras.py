@@ -33,7 +33,8 @@ def _as_list(value: object) -> object:
             value = parse_json(value.encode())
         except ValueError as error:
             raise PydanticCustomError("loras", "must be JSON, or a name") from error
-    if value in (None, False, "", [], {}):
+    # By identity: 0 equals False, and is not left out.
+    if value is None or value is False or value in ("", [], {}):
         return None
     each = value if isinstance(value, list) else [value]
     return [{"name": item} if isinstance(item, str) else item for item in each]
