@@ -127,7 +127,7 @@ def test_what_upstreams_make_is_sampled_by_them_and_nothing_of_it_can_be_chosen(
     assert (card.choices, card.profile, card.steps) == (NO_CHOICES, "", None)
     for asked in ({"profile": "exact"}, {"steps": 50}, {"guidance_scale": 6.0}):
         with pytest.raises(InvalidRequest, match="the owner of this server allows no choice of"):
-            check(VideoRequest(TURBO, "a cat", **asked), {TURBO: card}, lambda: 1)  # type: ignore[arg-type]
+            check(VideoRequest(TURBO, "a cat", **asked), {TURBO: card}, lambda: 1)
 
 
 def test_a_lora_that_is_offered_for_one_of_two_experts_is_refused(tmp_path: Path) -> None:
