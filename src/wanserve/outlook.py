@@ -3,7 +3,7 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wanserve.domain.ports import TaskStore, TimesStore
@@ -61,9 +61,9 @@ class Outlooks:
         places = self.store.places(waiting) if waiting else {}
         return [self._of(task, places.get(task.id)) for task in tasks]
 
-    def before(self, account: str, model: str, width: int, height: int, frames: int) -> Outlook:
-        """What would be to come of a task of this size if the account submitted it now."""
-        return self._waiting(Kind(model, width, height, frames, ANY), self.store.next_place(account, model))
+    def before(self, account: str, model: str, width: int, height: int, frames: int, pace: str = "") -> Outlook:
+        """What would be to come of a task of this size and pace (see Kind) if the account submitted it now."""
+        return self._waiting(Kind(model, width, height, frames, ANY, pace), self.store.next_place(account, model))
 
     def _of(self, task: Task, place: int | None) -> Outlook | None:
         match task.state:
@@ -110,5 +110,5 @@ class Outlooks:
             running[task.generation.model].append(task.ends_ms)
         times: defaultdict[Kind, list[StageTimes]] = defaultdict(list)
         for kind, took in self.times.all():
-            times[Kind(kind.model, kind.width, kind.height, kind.frames, ANY)].append(took)
+            times[replace(kind, device=ANY)].append(took)
         return _Site(self.store.workers(SEEN_SECONDS), running, times)

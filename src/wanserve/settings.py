@@ -14,16 +14,9 @@ from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
-from wanserve.models.sampling import (
-    MODEL_FPS,
-    Distillation,
-    LargeSizes,
-    Lora,
-    Placement,
-    Precision,
-    Profile,
-    SamplingSettings,
-)
+from wanserve.models.lora_settings import DISTILLED, DistillSettings, LoraSettings
+from wanserve.models.request_settings import RequestSettings
+from wanserve.models.sampling import MODEL_FPS, LargeSizes, Placement, Precision, Profile, SamplingSettings
 from wanserve.models.upstream import Upstream
 from wanserve.models.upstream_settings import UpstreamSettings
 from wanserve.tasks import Policy
@@ -55,39 +48,6 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
-class LoraSettings(BaseModel):
-    """A LoRA of a model: a file for its transformer, and one for the second expert where it has two."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    file: str | None = None
-    file_2: str | None = None
-    strength: Annotated[float, Field(ge=-10, le=10)] = 1.0
-    strength_2: Annotated[float, Field(ge=-10, le=10)] | None = None
-
-    def lora(self) -> Lora:
-        """The LoRA as the engine takes it."""
-        file, file_2 = (path and str(Path(path).expanduser()) for path in (self.file, self.file_2))
-        return Lora(file, file_2, self.strength, self.strength_2)
-
-
-class DistillSettings(LoraSettings):
-    """The LoRA of the profile `fast`, and the settings that it was trained for, where they are not the usual ones."""
-
-    steps: Annotated[int, Field(ge=1, le=1000)] | None = None
-    flow_shift: Annotated[float, Field(gt=0, le=100)] | None = None
-    guidance_scale: Annotated[float, Field(ge=1, le=100)] | None = None
-    guidance_scale_2: Annotated[float, Field(ge=1, le=100)] | None = None
-
-    def distillation(self) -> Distillation:
-        """The distillation as the engine takes it."""
-        return Distillation(self.lora(), **self.model_dump(exclude_none=True, include=set(DISTILLED)))
-
-
-DISTILLED: Final = ("steps", "flow_shift", "guidance_scale", "guidance_scale_2")
-"""The settings that the profile `fast` has of its own."""
-
-
 class ModelSettings(BaseModel):
     """The owner's settings of one model of the wan engine: a table `[models."NAME"]` of wanserve.toml."""
 
@@ -111,6 +71,7 @@ class ModelSettings(BaseModel):
     attention: Attention | None = None
     loras: tuple[LoraSettings, ...] = ()
     distill: DistillSettings | None = None
+    requests: RequestSettings | None = None
 
     @field_validator("frames")
     @classmethod
@@ -130,13 +91,15 @@ class ModelSettings(BaseModel):
 
     def sampling(self, authors: SamplingSettings) -> SamplingSettings:
         """The authors' settings, replaced by those that are set here."""
-        given = self.model_dump(exclude_none=True, exclude={"loras", "distill"})
+        given = self.model_dump(exclude_none=True, exclude={"loras", "distill", "requests"})
         loras = tuple(lora.lora() for lora in self.loras)
         distill = self.distill.distillation() if self.distill else authors.distill
         if distill is not None and (self.profile or authors.profile) is Profile.FAST:
             # What the table says is meant for the profile that it names.
             distill = replace(distill, **{name: given.pop(name) for name in DISTILLED if name in given})
-        return replace(authors, **given, loras=loras, distill=distill)
+        requests = self.requests or RequestSettings()
+        choices, offered = requests.choices(), requests.offered_loras()
+        return replace(authors, **given, loras=loras, distill=distill, choices=choices, offered_loras=offered)
 
     @model_validator(mode="after")
     def _said_once(self) -> Self:
@@ -287,6 +250,13 @@ class Settings(BaseModel):
     def _whole_endpoint(self) -> Self:
         if (self.llm_url is None) != (self.llm_model is None):
             raise ValueError("llm_url and llm_model belong together: set both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _choices_are_honoured(self) -> Self:
+        for name, model in self.models.items():
+            if self.engine == "remote" and model.requests is not None:
+                raise ValueError(f"models.{name}.requests: the remote engine passes no choices on: leave it out")
         return self
 
     @property

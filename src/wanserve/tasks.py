@@ -63,6 +63,9 @@ RETRIES_MAX: Final = 1_000_000
 SLICE: Final = 200
 """One write removes at most this many rows, so that submits wait behind it for some milliseconds only."""
 
+_LATER: Final = frozenset(("webhook_url", "profile", "loras"))
+"""The fields of a request that earlier versions did not have."""
+
 SubmitRequest = rules.VideoRequest | rules.RemixRequest
 """What a submit may ask for."""
 
@@ -317,18 +320,7 @@ class Tasks:
         source = self.get(key.account, request.source_id)
         if source.state is not State.SUCCEEDED:
             raise VideoNotReady(source.id, source.state)
-        made = source.generation
-        like_the_source = rules.VideoRequest(
-            model=made.model,
-            prompt=request.prompt,
-            negative_prompt=made.negative_prompt,
-            size=(made.width, made.height),
-            seed=made.seed,
-            prompt_extend=made.prompt_extend,
-            watermark=made.watermark,
-            seconds=round(made.seconds),
-            webhook_url=request.webhook_url,
-        )
+        like_the_source = rules.request_like(source.generation, request.prompt, request.webhook_url)
         return replace(self._new_task(key, like_the_source), remixed_from=source.id)
 
     def _new_task(self, key: Key, request: rules.VideoRequest) -> NewTask:
@@ -389,6 +381,6 @@ class Tasks:
 
 def fingerprint(request: SubmitRequest) -> str:
     """The SHA-256 of the request as it was sent, before any default is filled in, as 64 hex digits."""
-    # Without a field that earlier versions did not have, where it is not sent: their fingerprints are stored.
-    sent = {name: value for name, value in asdict(request).items() if name != "webhook_url" or value is not None}
+    # Without the later fields where they are not sent: the fingerprints of earlier versions are stored.
+    sent = {name: value for name, value in asdict(request).items() if name not in _LATER or value not in (None, ())}
     return sha256(json.dumps([sent, None]).encode()).hexdigest()

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.choices import write_settings
 from tests.e2e.faults.harness import rig
 from tests.e2e.server import Server, running
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that makes videos; its rate limits are out of the clients' way."""
-    with running(tmp_path_factory.mktemp("clients") / "data", submit_rps="1000", query_rps="10000") as shared:
+    """A server that makes videos, and whose owner allows choices; its rate limits are out of the clients' way."""
+    folder = write_settings(tmp_path_factory.mktemp("clients"))
+    with running(folder / "data", cwd=folder, submit_rps="1000", query_rps="10000") as shared:
         yield shared
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.choices import CHOSEN
 from tests.clients import views
 from tests.clients.clients import program, run, told
 from tests.clients.views import MODEL, UNKNOWN
@@ -65,6 +66,11 @@ def test_call_waits_for_the_video(made: tuple[Told, Path], server: Server) -> No
     assert views.as_openai(server, task_id)["status"] == "completed"
 
 
+def test_choices_are_sent_among_the_parameters(made: tuple[Told, Path], server: Server) -> None:
+    video = views.as_openai(server, made[0]["chosen"]["output"]["task_id"])
+    assert {name: video[name] for name in CHOSEN} == CHOSEN
+
+
 def test_a_task_of_the_documents_api_is_seen(made: tuple[Told, Path], submitted: str) -> None:
     output = made[0]["other"]["output"]
     assert (output["task_id"], output["task_status"]) == (submitted, "SUCCEEDED")
@@ -96,6 +102,7 @@ def test_an_unknown_task_is_no_error(made: tuple[Told, Path]) -> None:
             r"Required parameter\(s\) missing or invalid, .+parameters\.size: .*832\*480",
         ),
         ("model", 400, "InvalidParameter", r"Model not exist\..*" + MODEL),
+        ("lora", 400, "InvalidParameter", r".+ parameters\.loras: must be some of sketch, ink"),
         ("key", 401, "InvalidApiKey", r"Invalid API-key provided\."),
         ("key_of_list", 401, "InvalidApiKey", r"Invalid API-key provided\."),
     ],
@@ -130,6 +137,13 @@ def test_a_failed_task_tells_why(queued: Told, failed: str) -> None:
     assert (output["task_id"], output["task_status"], output["code"]) == (failed, "FAILED", "InternalError.Algo")
     assert output["message"] == "this prompt cannot be drawn"
     assert answer["usage"] is None
+
+
+def test_v2_sends_choices(made_v2: tuple[Told, Path], server: Server) -> None:
+    told, _ = made_v2
+    video = views.as_openai(server, told["chosen"]["task_id"])
+    assert {name: video[name] for name in CHOSEN} == CHOSEN
+    assert (told["lora"]["code"], told["lora"]["status_code"]) == ("InvalidParameter", 400)
 
 
 def test_v2_generates(made_v2: tuple[Told, Path], server: Server) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.choices import CHOSEN
 from tests.clients import views
 from tests.clients.clients import told
 from tests.clients.lossy import lossy
@@ -43,6 +44,10 @@ def test_openai_makes_a_video(openai: tuple[Told, Path], server: Server, submitt
     assert told["listed"].index(video["id"]) < told["listed"].index(views.video_id(submitted))
     assert len(set(told["listed"])) == len(told["listed"])
     assert told["models"] == ["wan2.2-t2v-plus", "wanx2.1-t2v-turbo", "wanx2.1-t2v-plus"]
+
+
+def test_openai_sends_choices_and_has_them_in_its_answer(openai: tuple[Told, Path]) -> None:
+    assert {name: openai[0]["chosen"][name] for name in CHOSEN} == CHOSEN
 
 
 def test_openai_remixes_and_deletes(openai: tuple[Told, Path]) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.choices import CHOSEN
+from tests.choices import MODEL as CHOOSABLE
 from tests.clients import views
 from tests.clients.clients import told
 from tests.clients.lossy import lossy
@@ -55,6 +57,15 @@ def test_create_and_poll_ends_with_the_video(made: tuple[Told, Path], server: Se
     assert "actual_prompt" not in views.as_dashscope(server, task)  # prompt_extend=False came through
 
 
+def test_choices_are_sent_in_its_form_and_its_answers_have_them(made: tuple[Told, Path]) -> None:
+    every, one = made[0]["chosen"]
+    assert {name: every[name] for name in CHOSEN} == CHOSEN
+    assert one["loras"] == [{"name": "sketch", "strength": 0.5}]
+    assert "profile" not in one
+    choices = {model["id"]: model.get("choices") for model in made[0]["models"]}
+    assert (choices[CHOOSABLE]["max_loras"], choices[MODEL]) == (2, None)
+
+
 def test_the_content_is_the_video_and_its_stills(made: tuple[Told, Path]) -> None:
     told, folder = made
     assert told["kind"] == "video/mp4"
@@ -98,6 +109,7 @@ def test_the_models_are_listed(made: tuple[Told, Path]) -> None:
         ("seconds", "BadRequestError", 400, "invalid_value", "seconds"),
         ("blank", "BadRequestError", 400, "invalid_value", "prompt"),
         ("seed", "BadRequestError", 400, "invalid_value", "seed"),
+        ("lora", "BadRequestError", 400, "invalid_value", "loras"),
         ("picture", "BadRequestError", 400, "unsupported_parameter", "input_reference"),
         ("edit", "BadRequestError", 400, "unsupported", None),
         ("character", "NotFoundError", 404, "unsupported", None),

@@ -25,6 +25,7 @@ from tests.samples import VIDEO, unaccepted
 from wanserve.domain.attempt import Fault
 from wanserve.domain.catalogue import MODELS as CATALOGUE
 from wanserve.domain.errors import InvalidRequest, QueueFull, TaskNotFound
+from wanserve.domain.generation import NOTHING_CHOSEN, Chosen, LoraUse
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
 from wanserve.domain.ports import TaskStore, TaskVersion
 from wanserve.domain.progress import Heartbeat, Progress, Stage
@@ -590,6 +591,30 @@ def test_an_end_is_written_whatever_text_others_gave_for_it(store: TaskStore, te
         assert ended is not None
         told = ended.failure.message if ended.failure else ended.video and ended.video.actual_prompt
         assert told == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_what_a_request_chose_is_kept_with_the_task_and_in_the_ledger(store: TaskStore) -> None:
+    plain, new = unaccepted("ann", "small"), unaccepted("ann", "small")
+    loras = (LoraUse("sketch", 0.8), LoraUse("ink", -1.0))
+    choosing = replace(
+        new, generation=replace(new.generation, profile="fast", steps=8, guidance_scale=2.5, loras=loras)
+    )
+    for each in (plain, choosing):
+        assert store.add(each, 10, None).result(5).generation == each.generation
+        found = store.get("ann", each.id)
+        assert found is not None
+        assert found.generation == each.generation
+        claimed = store.claim("first", ["small"], 60, None)
+        assert claimed is not None
+        assert claimed.generation == each.generation
+        assert store.settle(claimed, Succeeded(VIDEO))
+    assert {task.id: task.generation for task in store.search("ann", Search())} == {
+        each.id: each.generation for each in (plain, choosing)
+    }
+    assert {row.task_id: row.chosen for row in store.usage("ann")} == {
+        plain.id: NOTHING_CHOSEN,
+        choosing.id: Chosen("fast", 8, 2.5, loras),
+    }
 
 
 def test_an_id_that_no_text_can_be_is_unknown(store: TaskStore) -> None:

@@ -14,6 +14,7 @@ from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.times import SqliteTimes
 
 SMALL = Kind("wan2.2-t2v-plus", 832, 480, 81, "host, gpu 0")
+FEWER_STEPS = Kind("wan2.2-t2v-plus", 832, 480, 81, "host, gpu 0", "8 steps")
 LARGE = Kind("wan2.2-t2v-plus", 1920, 1080, 81, "host, gpu 0")
 
 
@@ -45,8 +46,10 @@ def test_the_last_ones_of_each_kind_are_kept(times: TimesStore) -> None:
     times.note(LARGE, {Stage.TEXT: 0.25, Stage.DENOISE: 1000.5})
     for number in range(KEPT_TIMES + 3):
         times.note(SMALL, {Stage.DENOISE: float(number)})
+    times.note(FEWER_STEPS, {Stage.DENOISE: 0.5})
     kept = times.all()
     assert [took for kind, took in kept if kind == SMALL] == [
         {Stage.DENOISE: float(number)} for number in range(3, KEPT_TIMES + 3)
     ]
+    assert [took for kind, took in kept if kind == FEWER_STEPS] == [{Stage.DENOISE: 0.5}], "what is chosen is apart"
     assert [took for kind, took in kept if kind == LARGE] == [{Stage.TEXT: 0.25, Stage.DENOISE: 1000.5}]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -13,12 +14,15 @@ from tests import postgres
 from tests.e2e.server import POLL, SUBMIT, running, wanserve
 from tests.samples import VIDEO, unaccepted
 from wanserve.core import open_core
+from wanserve.domain.generation import LoraUse
+from wanserve.domain.progress import Stage, kind_of
 from wanserve.domain.task import Succeeded
 from wanserve.machine.clocks import now_ms
 from wanserve.settings import Settings
 from wanserve.store.postgres.database import PostgresDatabase
 from wanserve.store.sqlite.database import Database
 from wanserve.store.sqlite.tasks import SqliteTasks
+from wanserve.store.sqlite.times import SqliteTimes
 
 TABLES = ("accounts", "keys", "tasks", "ledger", "idempotency_keys")
 
@@ -135,3 +139,29 @@ def test_a_copy_that_differs_is_undone(tmp_path: Path, statement: str, named: st
     assert (status, named in problem) == (1, True)
     with psycopg.connect(url) as target:
         assert target.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+
+
+def test_what_was_chosen_moves_with_the_task_the_ledger_and_the_times(tmp_path: Path) -> None:
+    url, new = postgres.database("chosen"), unaccepted("one")
+    loras = (LoraUse("sketch", 0.8),)
+    with closing(Database(tmp_path / "wanserve.db")) as database:
+        table = SqliteTasks(database, now_ms)
+        table.add(replace(new, generation=replace(new.generation, steps=8, loras=loras)), 10).result(10)
+        claimed = table.claim("worker", [new.generation.model], 60, None)
+        assert claimed is not None
+        table.settle(claimed, Succeeded(VIDEO))
+        SqliteTimes(database, now_ms).note(kind_of(claimed.generation, "gpu"), {Stage.DENOISE: 2.0})
+    assert migrate(tmp_path, url)[0] == 0
+    chosen = {"profile": "", "steps": 8, "guidance_scale": None, "loras": [{"name": "sketch", "strength": 0.8}]}
+    assert (
+        json.loads(wanserve("tasks", "show", new.id, "--json", data_dir=str(tmp_path), database_url=url).stdout)[
+            "chosen"
+        ]
+        == chosen
+    )
+    assert [
+        row["chosen"]
+        for row in json.loads(wanserve("usage", "--json", data_dir=str(tmp_path), database_url=url).stdout)
+    ] == [chosen]
+    with psycopg.connect(url) as target:
+        assert target.execute("SELECT pace FROM stage_times").fetchall() == [("8 steps",)]

@@ -58,7 +58,7 @@ def test_pages_and_totals_over_many_periods_are_exact(tmp_path: Path) -> None:
     database.close()
 
 
-SINCE = ("losses", "worker_id", "stage", "step", "steps", "ends_ms", "preview", "webhook_url", "scene")
+SINCE = ("losses", "worker_id", "stage", "step", "steps", "ends_ms", "preview", "webhook_url", "scene", "chosen")
 """The columns that tasks have got since the counts, without the last, which counts changes."""
 
 

@@ -6,13 +6,20 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.choices import MODEL as CHOOSABLE
+from tests.choices import write_settings
 from tests.integration.studio_site import MODEL, ONCE, Browser, Site, serving, told
-from wanserve.domain.generation import Generation
+from wanserve.domain.files import file_key
+from wanserve.domain.generation import Chosen, Generation, LoraUse
+from wanserve.domain.progress import Kind, Stage
 from wanserve.domain.rules import SEED_MAX
 from wanserve.domain.search import Search
-from wanserve.domain.task import Task
+from wanserve.domain.task import Task, Video
+from wanserve.domain.worker import WorkerRow
+from wanserve.settings import load
 from wanserve.studio.rendering import asset
 from wanserve.studio.wall import FIRST_PAGE, PAGE
 
@@ -293,3 +300,107 @@ def test_a_page_is_light_before_its_pictures(site: Site, ann: Browser) -> None:
     for page in pages:
         assert page.status_code == 200
         assert loaded + len(page.content) < LIMIT_BYTES, page.url
+
+
+@pytest.fixture
+def choosing(tmp_path: Path) -> Iterator[Site]:
+    """A site whose owner allows choices for one model."""
+    models = load({}, {}, write_settings(tmp_path) / "wanserve.toml").models
+    with serving(tmp_path, models=models) as opened:
+        yield opened
+
+
+def asked(browser: Browser, prompt: str = "a cat", **fields: str | list[str]) -> httpx.Response:
+    """Send the form of the first page for the model of which its owner allows choices."""
+    whole = {"csrf_token": browser.token(), "prompt": prompt, "takes": "1", "model": CHOOSABLE, "size": "640*480"}
+    return browser.http.post("/studio/make", data={**whole, **fields})
+
+
+def finish(site: Site) -> None:
+    """Make the video that waits."""
+    claimed = site.core.tasks.claim("worker", [CHOOSABLE])
+    assert claimed is not None
+    assert site.core.tasks.succeed(claimed, Video(file_key(claimed.id, 1), 1, "animatic"))
+
+
+def test_what_may_be_chosen_is_in_the_form_of_its_model_alone(choosing: Site) -> None:
+    ann = choosing.signed_in("ann")
+    offered = ann.page(f"/studio/form?model={CHOOSABLE}&prompt=a+cat")
+    for name in ('name="profile"', 'name="steps"', 'name="guidance_scale"', 'name="lora"', 'name="strength"'):
+        assert name in offered
+        assert name not in ann.page("/studio/form?model=wan2.2-t2v-plus&prompt=a+cat")
+    assert offered.count('name="lora"') == 2, "as many as a request may name"
+    assert told("make.bounds", least=4, most=60) in offered
+    assert told("make.lora_bounds", lora="sketch", least="0", most="1.5", own="0.8") in offered
+
+
+def test_what_is_chosen_in_the_form_is_made_told_and_asked_for_again(choosing: Site) -> None:
+    ann = choosing.signed_in("ann")
+    fields = {"profile": "balanced", "steps": "8", "guidance_scale": "2.5"}
+    answer = asked(ann, **fields, lora=["sketch", "ink"], strength=["0.5", ""])
+    assert answer.status_code == 303, answer.text
+    (task,) = tasks(choosing)
+    chosen = Chosen("balanced", 8, 2.5, (LoraUse("sketch", 0.5), LoraUse("ink", 1.0)))
+    assert task.generation.chosen == chosen
+    page = ann.page(f"/video?id={task.id}")
+    for shown in ("<dd>balanced</dd>", "<dd>8</dd>", "<dd>2.5</dd>", "<dd>sketch:0.5, ink:1</dd>"):
+        assert shown in page
+    assert "num_inference_steps" in page, "the code of the page asks for it"
+    changed = ann.page(f"/?from={task.id}&same_seed=1")
+    for kept in ("<option selected>balanced</option>", 'name="steps" inputmode="numeric" autocomplete="off" value="8"'):
+        assert kept in changed
+    assert "<option selected>sketch</option>" in changed
+    assert 'value="0.5"' in changed
+    ann.post(f"/studio/tasks/{task.id}/again", {"seed": "same"})
+    first, again = tasks(choosing)
+    assert again.generation == first.generation
+
+
+def test_what_may_not_be_chosen_is_told_at_its_field(choosing: Site) -> None:
+    ann = choosing.signed_in("ann")
+    for field, text in (("profile", "best"), ("steps", "61"), ("guidance_scale", "9"), ("lora", "oil")):
+        answer = asked(ann, **{field: text})
+        assert answer.status_code == 400
+        name = "loras" if field == "lora" else field
+        assert f'id="{name}-error" role="alert"' in answer.text
+    ann.http.headers["accept-language"] = "zh-CN"
+    assert told("problem.steps", "zh") in asked(ann, steps="61").text
+    assert tasks(choosing) == []
+
+
+def test_a_file_of_a_chosen_video_brings_that_one_back(choosing: Site) -> None:
+    ann = choosing.signed_in("ann")
+    for prompt, steps in (("with eight steps", "8"), ("with the models own", "")):
+        assert asked(ann, prompt, seed="77", steps=steps).status_code == 303
+        finish(choosing)
+    file = f"/?restore=1&model={CHOOSABLE}&size=640*480&seconds=5&seed=77"
+    assert ">with the models own</textarea>" in ann.page(file)
+    assert ">with eight steps</textarea>" in ann.page(f"{file}&steps=8")
+    bare = ann.page(f"{file}&steps=9&lora=ink&strength=0.5")
+    assert told("restore.without_prompt") in bare
+    assert 'value="9"' in bare
+    assert "<option selected>ink</option>" in bare
+
+
+def test_videos_are_compared_by_what_they_chose(choosing: Site) -> None:
+    ann = choosing.signed_in("ann")
+    for lora in ("sketch", "ink", ""):
+        assert asked(ann, seed="7", lora=lora).status_code == 303
+        finish(choosing)
+    ids = "&".join(f"id={task.id}" for task in tasks(choosing))
+    page = ann.page(f"/compare?{ids}")
+    assert told("setting.loras") in page
+    assert "<td>sketch:0.8</td>" in page
+    assert "LoraUse" not in page
+
+
+def test_the_estimate_before_the_click_is_that_of_what_is_chosen(choosing: Site) -> None:
+    ann, size = choosing.signed_in("ann"), (640, 480, 150)
+    card = choosing.core.catalogue.models()[CHOOSABLE]
+    choosing.core.tasks.store.save_worker(WorkerRow("1", "here", "host", "cpu", (), "animatic", {CHOOSABLE: card}))
+    choosing.core.times.note(Kind(CHOOSABLE, *size, "host"), {Stage.DENOISE: 100.0})
+    choosing.core.times.note(Kind(CHOOSABLE, *size, "host", "8 steps"), {Stage.DENOISE: 20.0})
+    path = f"/studio/estimate?model={CHOOSABLE}&size=640*480&seconds=5"
+    assert told("estimate.ready", time=told("time.seconds", n=100)) in ann.page(path)
+    assert told("estimate.ready", time=told("time.seconds", n=20)) in ann.page(f"{path}&steps=8&lora=ink&strength=")
+    assert told("estimate.unknown") in ann.page(f"{path}&profile=fast")

@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 
 from tests import needs
+from tests.checkpoints import write_shapes
 from tests.machines import Torch, card, has_every_library, nvidia, with_files
 from wanserve.app import devices_of
 from wanserve.cli.findings import real_models
-from wanserve.domain.errors import SetupError
+from wanserve.domain.catalogue import NO_CHOICES
+from wanserve.domain.errors import InvalidRequest, SetupError
+from wanserve.domain.rules import VideoRequest, check
 from wanserve.machine.gpus import Machine
 from wanserve.machine.torch_report import Remembered, TorchReport, TorchUnusable
 from wanserve.models.availability import describe, find_availability, model_for_weights, wan_availability
-from wanserve.models.sampling import TransformerShape
+from wanserve.models.sampling import PLUS_2_2, TransformerShape
 from wanserve.placement.fleet_actor import actor_settings
 from wanserve.settings import Settings, load
 
@@ -95,8 +98,8 @@ def test_what_is_told_is_what_is_in_force(tmp_path: Path) -> None:
 
 
 def test_fast_has_the_settings_of_the_distillation(tmp_path: Path) -> None:
-    file = tmp_path / "distilled.safetensors"
-    file.touch()
+    file, layer = tmp_path / "distilled.safetensors", "blocks.0.attn1.to_q"
+    write_shapes(file, {f"{layer}.lora_A.weight": (2, 24), f"{layer}.lora_B.weight": (24, 2)})
     own: dict[str, Any] = {
         "weights": str(ASSETS / "tiny-wan22"),
         "profile": "fast",
@@ -120,11 +123,25 @@ def test_fast_has_the_settings_of_the_distillation(tmp_path: Path) -> None:
     ("own", "says"),
     [
         ({"profile": "fast"}, "the profile fast needs the LoRA of a 4-step distillation"),
+        ({"requests": {"profiles": ["fast"]}}, "the profile fast needs the LoRA of a 4-step distillation"),
+        ({"profile": "small", "requests": {"profiles": ["exact"]}}, "with the profile small no other can be chosen"),
+        ({"guidance_scale_2": 2.0}, "guidance_scale_2 is for a second expert, and this model has one"),
+        ({"distill": {"file": "LORA"}}, "distill is for the profile fast"),
+        (
+            {"profile": "fast", "distill": {"file": "LORA"}, "negative_prompt": "rain"},
+            "negative_prompt changes nothing",
+        ),
+        ({"loras": [{"file": "LORA"}]}, "wide.safetensors changes blocks.0.attn1.to_q.weight by 48x48 numbers"),
+        ({"requests": {"loras": {"ink": {"file": "/no/such"}}}}, "there is no LoRA file /no/such"),
         ({"loras": [{"file": "/no/such"}]}, "there is no LoRA file /no/such"),
         ({"loras": [{"file": "a", "file_2": "b"}]}, "b is for a second transformer, and this model has one"),
     ],
 )
 def test_a_profile_or_a_lora_that_cannot_be_had_stops_the_start(own: dict[str, Any], says: str, tmp_path: Path) -> None:
+    """LORA stands for a file whose matrices are wider than the model's."""
+    wide, layer = tmp_path / "wide.safetensors", "blocks.0.attn1.to_q"
+    write_shapes(wide, {f"{layer}.lora_A.weight": (2, 48), f"{layer}.lora_B.weight": (48, 2)})
+    own = json.loads(json.dumps(own).replace("LORA", str(wide)))
     with pytest.raises(SetupError, match=says) as refusal:
         find_availability(settings(tmp_path, {TURBO: {"weights": str(ASSETS / "tiny-wan")} | own}))
     assert str(refusal.value).startswith(f"{TURBO}: ")
@@ -304,3 +321,40 @@ def test_doctor_shows_that_torch_sees_no_gpu(engine: str, fine: bool | None, tmp
     found = real_models(settings(tmp_path, WITH_WEIGHTS, engine), nvidia(tmp_path, TOO_OLD, "535.54.03"))
     device = next(finding for finding in found if finding.about == "device")
     assert (device.fine, device.says) == (fine, UNSEEN)
+
+
+def test_the_preview_takes_the_choices_of_the_real_models(tmp_path: Path) -> None:
+    """It is a stand-in for integration work: the same settings accept the same requests, also without the files."""
+    own = {"requests": {"steps": [4, 60], "loras": {"ink": {"file": "/nowhere"}}}, "profile": "balanced"}
+    availability = find_availability(settings(tmp_path, {TURBO: own}, "animatic"))
+    card = availability.cards[TURBO]
+    assert (card.choices.steps, [lora.name for lora in card.choices.loras], card.profile) == (
+        (4, 60),
+        ["ink"],
+        "balanced",
+    )
+    assert card.sampling.offered_loras["ink"].file == "/nowhere"
+    told = {row["name"]: row["choices"] for row in map(describe, availability.models)}
+    assert json.loads(json.dumps(told[TURBO]))["steps"] == [4, 60]
+    assert availability.cards[PLUS].choices == NO_CHOICES
+
+
+def test_what_upstreams_make_is_sampled_by_them_and_nothing_of_it_can_be_chosen(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "wanserve.toml"
+    upstream = f'[[upstreams]]\nname = "one"\nurl = "http://one.example/v1"\ndialect = "openai"\nmodels = ["{TURBO}"]\n'
+    file.write_text(f'engine = "remote"\n{upstream}key = "k"\n')
+    card = find_availability(load({}, {}, file)).cards[TURBO]
+    assert (card.choices, card.profile, card.steps) == (NO_CHOICES, "", None)
+    for asked in ({"profile": "exact"}, {"steps": 50}, {"guidance_scale": 6.0}):
+        with pytest.raises(InvalidRequest, match="the owner of this server allows no choice of"):
+            check(VideoRequest(TURBO, "a cat", **asked), {TURBO: card}, lambda: 1)
+
+
+def test_a_lora_that_is_offered_for_one_of_two_experts_is_refused(tmp_path: Path) -> None:
+    lora = {"file": "a"}
+    sampling = settings(tmp_path, {PLUS: {"requests": {"loras": {"ink": lora}}}}).models[PLUS].sampling(PLUS_2_2)
+    assert str(sampling.problem()).startswith(
+        "the LoRA a is for the first transformer: set file_2 for the second one too"
+    )

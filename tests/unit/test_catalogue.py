@@ -79,5 +79,6 @@ def test_while_the_table_cannot_be_read_the_catalogue_stays_as_it_was() -> None:
 @pytest.mark.parametrize("steps", [50, 4])
 def test_a_card_says_what_its_model_is_sampled_with(steps: int) -> None:
     card = type(TURBO).of(TURBO, replace(TURBO.sampling, steps=steps))
-    assert card.made_with == {"fps": 30, "steps": steps, "guidance_scale": 6.0}
-    assert MODELS[TURBO.name].made_with == {"fps": 30}
+    assert (card.steps, card.guidance_scale, card.profile) == (steps, 6.0, "exact")
+    of_no_engine = MODELS[TURBO.name]
+    assert (of_no_engine.steps, of_no_engine.guidance_scale, of_no_engine.profile) == (None, None, "")

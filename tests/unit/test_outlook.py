@@ -150,3 +150,15 @@ def test_the_next_task_is_told_that_its_model_loads(site: Site) -> None:
 def test_without_a_worker_nobody_knows(site: Site) -> None:
     site.took(10.0)
     assert site.outlook(site.submit()) == Outlook(Stage.WAITING, place=1)
+
+
+def test_what_is_chosen_that_changes_the_time_is_estimated_by_its_like_alone(site: Site) -> None:
+    site.worker()
+    site.took(40.0)
+    site.times.note(Kind(MODEL, 64, 64, 6, "host", "8 steps"), {Stage.DENOISE: 5.0})
+    assert site.outlooks.before("ann", MODEL, 64, 64, 6).seconds_left == 40.0
+    assert site.outlooks.before("ann", MODEL, 64, 64, 6, "8 steps").seconds_left == 5.0
+    assert site.outlooks.before("ann", MODEL, 64, 64, 6, "fast").seconds_left is None
+    new = unaccepted("ann", MODEL)
+    task = site.store.add(replace(new, generation=replace(new.generation, steps=8)), 100).result(0)
+    assert site.outlook(task).seconds_left == 5.0

@@ -6,6 +6,7 @@ import pytest
 
 from tests.samples import new_generation, new_task
 from wanserve.domain.errors import StoreUnavailable
+from wanserve.domain.generation import LoraUse
 from wanserve.domain.progress import Kind, Stage, StageTimes
 from wanserve.store.memory_times import MemoryTimes
 from wanserve.worker.paces import Paces
@@ -45,3 +46,14 @@ def test_a_table_that_cannot_be_reached_costs_the_estimate_only(caplog: pytest.L
     paces.note(task, None, TOOK)
     assert list(paces.earlier(task, None)) == [TOOK]
     assert len(caplog.records) == 2
+
+
+def test_what_is_chosen_that_changes_the_time_is_kept_apart() -> None:
+    table, task = MemoryTimes(), new_task()
+    fewer = replace(task, generation=replace(task.generation, steps=8))
+    with_lora = replace(task, generation=replace(task.generation, loras=(LoraUse("ink", 1.0),)))
+    Paces(table, "gpu 0").note(fewer, None, TOOK)
+    paces = Paces(table, "gpu 0")
+    assert (list(paces.earlier(fewer, None)), list(paces.earlier(task, None))) == ([TOOK], [])
+    paces.note(task, None, {Stage.DENOISE: 40.0})
+    assert list(paces.earlier(with_lora, None)) == [{Stage.DENOISE: 40.0}]

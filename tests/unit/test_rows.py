@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.samples import new_task
 from wanserve.domain.account import Key, Limits
-from wanserve.domain.catalogue import MODELS, ModelCard
-from wanserve.domain.generation import Generation
+from wanserve.domain.catalogue import MODELS, NO_CHOICES, Choices, LoraChoice, ModelCard
+from wanserve.domain.generation import NOTHING_CHOSEN, Generation, LoraUse
 from wanserve.domain.progress import Stage
 from wanserve.domain.task import Failure, State, Task, Usage, Video
 from wanserve.domain.worker import WorkerHealth, WorkerRow
@@ -20,6 +21,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 NAME = st.text("abc-猫", min_size=1, max_size=5)
 TIME = st.integers(0, 2**53)
 COUNT = st.integers(0, 10_000)
+
+LORAS = st.lists(st.builds(LoraUse, NAME, st.floats(-10, 10)), max_size=2).map(tuple)
 
 GENERATIONS = st.builds(
     Generation,
@@ -33,6 +36,10 @@ GENERATIONS = st.builds(
     seed=st.integers(0, 2**31 - 1),
     prompt_extend=st.booleans(),
     watermark=st.booleans(),
+    profile=st.just("") | NAME,
+    steps=st.none() | st.integers(1, 1000),
+    guidance_scale=st.none() | st.floats(1, 100),
+    loras=LORAS,
 )
 VIDEOS = st.builds(
     Video,
@@ -96,6 +103,21 @@ USAGES = st.builds(
     seconds=st.floats(0, 1000),
     engine=NAME,
     ended_ms=TIME,
+    chosen=st.just(NOTHING_CHOSEN) | GENERATIONS.map(lambda made: made.chosen),
+)
+CARDS = st.builds(
+    replace,
+    st.sampled_from(list(MODELS.values())),
+    profile=st.just("") | NAME,
+    choices=st.just(NO_CHOICES)
+    | st.builds(
+        Choices,
+        st.lists(NAME, max_size=2).map(tuple),
+        st.none() | st.tuples(COUNT, COUNT),
+        st.none() | st.tuples(st.floats(1, 100), st.floats(1, 100)),
+        st.lists(st.builds(LoraChoice, NAME, st.floats(-1, 1), st.tuples(st.floats(-1, 0), st.just(2.0)))).map(tuple),
+        st.integers(1, 10),
+    ),
 )
 
 
@@ -142,13 +164,29 @@ def test_a_row_of_the_ledger_is_read_as_it_was_written(usage: Usage) -> None:
 @given(
     st.lists(NAME, max_size=3).map(tuple),
     st.builds(WorkerHealth, st.booleans(), st.none() | TEXT, *[st.dictionaries(NAME, TEXT, max_size=2)] * 2),
-    st.lists(st.sampled_from(list(MODELS.values())), unique=True),
+    st.lists(CARDS, unique_by=lambda card: card.name),
 )
 def test_a_worker_is_read_as_it_was_written(
     devices: tuple[str, ...], health: WorkerHealth, cards: list[ModelCard]
 ) -> None:
     worker = WorkerRow("1", "here", "host", "gpu", devices, "wan", {card.name: card for card in cards}, health, 7)
     assert rows.read_worker(rows.worker_row(worker, 7)) == worker
+
+
+def test_a_worker_of_another_version_is_read_as_far_as_it_is_known() -> None:
+    """One of before choices tells nothing of them, and one of a later version may tell more."""
+    card = MODELS["wanx2.1-t2v-plus"]
+    row = list(rows.worker_row(WorkerRow("1", "here", "host", "gpu", (), "wan", {card.name: card}), 7))
+    at = columns(rows.WORKER_COLUMNS).index("models")
+    (facts,) = json.loads(str(row[at]))
+    del facts["choices"], facts["profile"]
+    row[at] = json.dumps([facts | {"of_tomorrow": 1}])
+    assert rows.read_worker(tuple(row)).models == {card.name: card}
+
+
+def test_what_chose_nothing_has_no_value_in_its_column() -> None:
+    written = dict(zip(columns(rows.NEW_COLUMNS), rows.new_row(new_task()), strict=True))
+    assert written["chosen"] is None
 
 
 def test_of_an_engines_own_kind_of_card_only_what_every_card_has_is_kept() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,8 @@ from tests.samples import VIDEO, heartbeat
 from wanserve.blobs.keys import OWNER
 from wanserve.domain.account import Key
 from wanserve.domain.attempt import Fault
-from wanserve.domain.catalogue import MODELS
+from wanserve.domain.catalogue import MODELS, NO_CHOICES, Choices, LoraChoice
+from wanserve.domain.choosing import LoraRequest
 from wanserve.domain.errors import (
     BlobNotFound,
     InvalidRequest,
@@ -23,6 +25,7 @@ from wanserve.domain.errors import (
     WrongState,
 )
 from wanserve.domain.files import file_key
+from wanserve.domain.generation import Chosen, LoraUse
 from wanserve.domain.idempotency import (
     REMEMBERED_PER_ACCOUNT,
     CountedSubmit,
@@ -36,7 +39,7 @@ from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, NewTask, State, Task, Variant
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import RETRIES_MAX, SLICE, Policy, Tasks
+from wanserve.tasks import RETRIES_MAX, SLICE, Policy, Tasks, fingerprint
 
 ANN = Key("ann", "ann", "00", 0)
 BEN = Key("ben", "ben", "01", 0)
@@ -613,3 +616,67 @@ def test_progress_never_goes_back(bench: Bench) -> None:
     assert bench.tasks.get("ann", again.id).progress == 0.6
     bench.tasks.renew(again, heartbeat(0.7))
     assert bench.tasks.get("ann", again.id).progress == 0.7
+
+
+BEFORE_CHOICES = "0488c9d717352d258195ac52778739f1f825cae7e359b9e2be6819111820e7d5"
+EVERYTHING_BEFORE_CHOICES = "83d3c55364a851f73ea9d8c13742c9cd0c7134a07f1d79e93da4a0d78152e81c"
+CARD = replace(
+    MODELS["wan2.2-t2v-plus"],
+    steps=40,
+    choices=Choices(("exact", "fast"), (4, 60), (1.0, 8.0), (LoraChoice("ink"), LoraChoice("sketch"))),
+)
+
+
+def test_the_fingerprint_of_a_request_that_chooses_nothing_is_that_of_earlier_versions() -> None:
+    """They are stored, and a repeat may come after an upgrade. The code of before choices computed these."""
+    assert fingerprint(VideoRequest("wan2.2-t2v-plus", "a cat")) == BEFORE_CHOICES
+    every = VideoRequest(
+        "wan2.2-t2v-plus", "a cat", "a dog", (832, 480), 1, 7, True, False, 5, 832, 480, "480P", 150, 30, 40, 4.0
+    )
+    assert fingerprint(every) == EVERYTHING_BEFORE_CHOICES
+    assert fingerprint(replace(every, webhook_url="")) != fingerprint(every)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"steps": 8},
+        {"guidance_scale": 2.0},
+        {"profile": "fast"},
+        {"loras": (LoraRequest("ink"),)},
+        {"loras": (LoraRequest("sketch", 0.5),)},
+        {"loras": (LoraRequest("sketch"), LoraRequest("ink"))},
+    ],
+    ids=str,
+)
+def test_the_same_name_for_another_choice_is_refused(bench: Bench, other: dict[str, Any]) -> None:
+    tasks = replace(bench.tasks, catalogue=lambda: {CARD.name: CARD})
+    named, request = IdempotencyKey("mine"), replace(REQUEST, loras=(LoraRequest("sketch"),))
+    first = tasks.submit(ANN, request, named).result(0)
+    assert tasks.submit(ANN, request, named).result(0) == first
+    with pytest.raises(InvalidRequest, match="Idempotency-Key"):
+        tasks.submit(ANN, replace(request, **other), named).result(0)
+
+
+def test_a_remix_takes_over_what_was_chosen(bench: Bench) -> None:
+    tasks = replace(bench.tasks, catalogue=lambda: {CARD.name: CARD})
+    request = replace(REQUEST, steps=8, guidance_scale=2.5, loras=(LoraRequest("ink", 0.5),))
+    source = tasks.submit(ANN, request).result(0)
+    claimed = tasks.claim("worker", MODELS)
+    assert claimed is not None
+    assert tasks.succeed(claimed, VIDEO)
+    remixed = tasks.submit(ANN, RemixRequest(source.id, "a dog")).result(0)
+    assert remixed.generation == replace(source.generation, prompt="a dog")
+    assert remixed.generation.chosen == Chosen("", 8, 2.5, (LoraUse("ink", 0.5),))
+
+
+def test_what_the_owner_no_longer_offers_cannot_be_remixed(bench: Bench) -> None:
+    offered = {CARD.name: CARD}
+    tasks = replace(bench.tasks, catalogue=lambda: offered)
+    source = tasks.submit(ANN, replace(REQUEST, loras=(LoraRequest("ink"),))).result(0)
+    claimed = tasks.claim("worker", MODELS)
+    assert claimed is not None
+    assert tasks.succeed(claimed, VIDEO)
+    offered[CARD.name] = replace(CARD, choices=NO_CHOICES)
+    with pytest.raises(InvalidRequest, match=r"loras: .*the owner of this server allows no choice of LoRAs"):
+        tasks.submit(ANN, RemixRequest(source.id, "a dog"))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,8 +20,9 @@ from wanserve.cli.standalone import standalone
 from wanserve.client.address import client_address
 from wanserve.core import new_seed
 from wanserve.domain.catalogue import MODELS
+from wanserve.domain.choosing import LoraRequest
 from wanserve.domain.errors import EngineFailed, InvalidRequest
-from wanserve.domain.generation import Generation
+from wanserve.domain.generation import Chosen, Generation
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.http.dialects.vendor import read_size
 from wanserve.models.availability import Availability, find_availability, model_for_weights
@@ -30,10 +32,12 @@ DEFAULT_MODEL: Final = "wan2.2-t2v-plus"
 
 STANDARD_INPUT: Final = "-"
 
+_DECIMAL: Final = re.compile(r"-?\d{1,3}(\.\d{1,6})?", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class WanOptions:
-    """Settings of the wan engine for this one video."""
+    """Settings of the wan engine for these videos."""
 
     weights: str | None = None
     steps: int | None = None
@@ -60,7 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same video")
     parser.add_argument("--engine", help="auto, animatic, wan or remote (auto); without --url only")
     parser.add_argument("--weights", metavar="FOLDER", help="a checkpoint in the diffusers layout; for the wan engine")
-    parser.add_argument("--steps", type=int, metavar="N", help="denoising steps; for the wan engine")
+    parser.add_argument("--steps", type=int, metavar="N", help=_STEPS)
+    parser.add_argument(
+        "--guidance-scale", type=_number, metavar="X", help="how strongly the prompt counts; as allowed"
+    )
+    parser.add_argument("--profile", help="exact, balanced or fast; as allowed")
+    parser.add_argument("--lora", type=_lora, action="append", default=[], metavar="NAME[=STRENGTH]", help=_LORA)
     parser.add_argument("--frames", type=int, metavar="N", help="4k+1 frames; for the wan engine")
     parser.add_argument("--url", help="the address of a running server (WANSERVE_URL)")
     parser.add_argument(
@@ -70,15 +79,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_generate, wrong_usage=parser.error)
 
 
+_STEPS: Final = "denoising steps; through a server or beside --profile as allowed, else for the wan engine"
+_LORA: Final = "a LoRA of the owner's list; may be given several times"
 _OUTPUT: Final = "where the video goes (out.mp4); several get numbers, such as out-01.mp4"
 
 
 def run_generate(arguments: argparse.Namespace) -> int:
     """`wanserve generate`: the paths of the videos go to stdout, everything else to stderr. 1 where one failed."""
     prompts = read_prompts(arguments)
-    one = VideoOptions("", arguments.output, arguments.model, arguments.size, arguments.negative, arguments.seed)
-    videos = one_each(one, prompts)
-    wan = WanOptions(arguments.weights, arguments.steps, arguments.frames)
+    videos = one_each(_options(arguments), prompts)
+    wan = WanOptions(arguments.weights, None, arguments.frames)
     _require_folder(arguments.output)
     console, printer = Console(stderr=True), Printer(arguments.json)
     # Options of the engine ask for a video that is made here, also where the environment names a server.
@@ -90,6 +100,10 @@ def run_generate(arguments: argparse.Namespace) -> int:
         with show_bars(console, named=len(videos) > 1) as bars:
             generate_through_server(url, key, videos, bars, printer.report)
     else:
+        if arguments.profile is None:
+            # Who makes videos here is the owner: any number of steps, as a setting. A profile would bring its own.
+            wan = replace(wan, steps=arguments.steps)
+            videos = [replace(video, steps=None) for video in videos]
         model, settings = with_settings(arguments.model, arguments.engine, wan)
         availability = find_availability(settings)
         require_wan(wan, availability)
@@ -100,6 +114,40 @@ def run_generate(arguments: argparse.Namespace) -> int:
             console.print(f"note: {note}", markup=False, highlight=False)
     show_first_pictures(console, printer.made)
     return 1 if printer.failed else 0
+
+
+def _options(arguments: argparse.Namespace) -> VideoOptions:
+    """What the command line says of every video. Raises InvalidRequest."""
+    names = [lora.name for lora in arguments.lora]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidRequest("lora", f"must name {name} once")
+    return VideoOptions(
+        "",
+        arguments.output,
+        arguments.model,
+        arguments.size,
+        arguments.negative,
+        arguments.seed,
+        arguments.profile,
+        arguments.steps,
+        arguments.guidance_scale,
+        tuple(arguments.lora),
+    )
+
+
+def _lora(text: str) -> LoraRequest:
+    name, equals, strength = text.partition("=")
+    if not name or (equals and not _DECIMAL.fullmatch(strength)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME or NAME=STRENGTH, such as sketch=0.8")
+    return LoraRequest(name, float(strength) if equals else None)
+
+
+def _number(text: str) -> float:
+    # Without the NaN and the infinities of float, which no JSON can have.
+    if not _DECIMAL.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 2.5")
+    return float(text)
 
 
 def read_prompts(arguments: argparse.Namespace) -> Sequence[str]:
@@ -185,7 +233,17 @@ def _report_failure(report: Report, video: VideoOptions, failed: EngineFailed, *
 
 def _request(video: VideoOptions) -> VideoRequest:
     size = None if video.size is None else read_size(video.size)
-    return VideoRequest(video.model, video.prompt, video.negative, size, seed=video.seed)
+    return VideoRequest(
+        video.model,
+        video.prompt,
+        video.negative,
+        size,
+        seed=video.seed,
+        steps=video.steps,
+        guidance_scale=video.guidance_scale,
+        profile=video.profile,
+        loras=video.loras,
+    )
 
 
 def _recipe(made: Generation) -> dict[str, object]:
@@ -199,6 +257,16 @@ def _recipe(made: Generation) -> dict[str, object]:
         "seed": made.seed,
         "prompt_extend": made.prompt_extend,
         "watermark": made.watermark,
+        **_chosen(made.chosen),
+    }
+
+
+def _chosen(chosen: Chosen) -> dict[str, object]:
+    """What was chosen of how the model is sampled, without what was not."""
+    told = {"profile": chosen.profile or None, "steps": chosen.steps, "guidance_scale": chosen.guidance_scale}
+    return {
+        **{name: value for name, value in told.items() if value is not None},
+        **({"loras": {lora.name: lora.strength for lora in chosen.loras}} if chosen.loras else {}),
     }
 
 

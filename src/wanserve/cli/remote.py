@@ -62,7 +62,15 @@ async def _make(
     report: Report,
 ) -> None:
     accepted = await wan.submit(
-        video.prompt, model=video.model, size=video.size, negative_prompt=video.negative, seed=video.seed
+        video.prompt,
+        model=video.model,
+        size=video.size,
+        negative_prompt=video.negative,
+        seed=video.seed,
+        profile=video.profile,
+        steps=video.steps,
+        guidance_scale=video.guidance_scale,
+        loras={lora.name: lora.strength for lora in video.loras} or None,
     )
     submitted.set_result(None)
     _tell(bar, accepted)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from wanserve.domain.choosing import LoraRequest
+
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
@@ -17,6 +19,10 @@ class VideoOptions:
     size: str | None
     negative: str | None
     seed: int | None
+    profile: str | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    loras: tuple[LoraRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ import argparse
 import json
 import time
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Final
 
 from wanserve.cli.options import Subcommands, add_data_dir, add_json, open_data_dir
 from wanserve.cli.output import print_rows, time_text
+from wanserve.domain.generation import Chosen
 from wanserve.domain.search import Search
 from wanserve.domain.task import Task, Video
 from wanserve.outlook import Outlook, Outlooks
@@ -68,12 +70,18 @@ def run_cancel(arguments: argparse.Namespace) -> None:
     print(f"{task.id} is canceled")
 
 
+_CHOSEN: Final = tuple(each.name for each in fields(Chosen))
+
+
 def _flat(task: Task, outlook: Outlook | None) -> dict[str, object]:
     """All fields of a task by name, with its generation's fields and what is to come of it beside its own."""
     shown: dict[str, object] = {
         name: field for name, field in asdict(task).items() if name not in ("generation", "video", "failure")
     }
-    shown |= asdict(task.generation)
+    # What was chosen is apart: a task has steps of its own, those of its stage.
+    made = asdict(task.generation)
+    shown |= {name: value for name, value in made.items() if name not in _CHOSEN}
+    shown["chosen"] = {name: made[name] for name in _CHOSEN}
     if outlook is not None:
         shown |= {"stage": outlook.stage, "place": outlook.place, "seconds_left": outlook.seconds_left}
     shown["video"] = task.video and asdict(task.video) | {"scene": _scene(task.video)}

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from wanserve.cli.options import add_data_dir, add_json, open_data_dir
 from wanserve.cli.output import print_rows, time_text
+from wanserve.domain.task import Usage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,5 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_usage(arguments: argparse.Namespace) -> None:
     """`wanserve usage`."""
     with closing(open_data_dir(arguments)) as core:
-        rows = [asdict(row) | {"ended": time_text(row.ended_ms)} for row in core.tasks.usage(arguments.account)]
+        rows = [_row(each, as_json=arguments.json) for each in core.tasks.usage(arguments.account)]
     print_rows(rows, as_json=arguments.json)
+
+
+def _row(usage: Usage, *, as_json: bool) -> dict[str, object]:
+    chosen = asdict(usage.chosen) if as_json else usage.chosen.description
+    return asdict(usage) | {"chosen": chosen, "ended": time_text(usage.ended_ms)}

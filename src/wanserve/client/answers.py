@@ -54,8 +54,19 @@ _REFUSALS: Final[Mapping[int, type[RequestRefused]]] = {
     422: InvalidRequest,
     429: RateLimited,
 }
-_RECIPE: Final = ("model", "prompt", "size", "seconds", "negative_prompt", "seed", "prompt_extend", "watermark")
-"""The fields of a video that are its recipe, which a create takes by the same names."""
+_RECIPE: Final = (
+    "model",
+    "prompt",
+    "size",
+    "seconds",
+    "negative_prompt",
+    "seed",
+    "prompt_extend",
+    "watermark",
+    "profile",
+    "guidance_scale",
+)
+"""The fields of a video that are its recipe and have the same names in the settings of a create."""
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+)", re.ASCII)
 
@@ -239,6 +250,10 @@ def _video(told: Any) -> VideoInfo:
 
 def _recipe(told: Mapping[str, Any]) -> Mapping[str, object]:
     recipe = {name: told[name] for name in _RECIPE if told.get(name) is not None}
+    if told.get("num_inference_steps") is not None:
+        recipe["steps"] = told["num_inference_steps"]
+    if isinstance(loras := told.get("loras"), list):
+        recipe["loras"] = {lora["name"]: lora["strength"] for lora in loras if isinstance(lora, dict)}
     # A length is a text in this API, and a number for those who call us.
     return recipe | {"seconds": int(recipe["seconds"])} if str(recipe.get("seconds")).isdigit() else recipe
 

@@ -1,6 +1,6 @@
 """Builds the requests: pure functions, the same for both clients. The API is OpenAI's videos, with this server's fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 from urllib.parse import quote, urlencode
@@ -8,6 +8,10 @@ from urllib.parse import quote, urlencode
 VIDEOS: Final = "/v1/videos"
 PAGE: Final = 100
 """The most videos that the server puts on one page of a list."""
+
+
+Loras = Mapping[str, float | None] | Sequence[str]
+"""LoRAs by name, each with its strength; None, or a name alone: as strongly as the server's owner has set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class VideoSettings(TypedDict, total=False):
     seed: int | None
     prompt_extend: bool | None
     watermark: bool | None
+    profile: str | None
+    steps: int | None
+    guidance_scale: float | None
+    loras: Loras | None
 
 
 def create(
@@ -43,6 +51,10 @@ def create(
     seed: int | None = None,
     prompt_extend: bool | None = None,
     watermark: bool | None = None,
+    profile: str | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    loras: Loras | None = None,
 ) -> Request:
     """Submit a video. Sent again with the same idempotency key, it does not submit another."""
     wanted: dict[str, object] = {
@@ -54,6 +66,10 @@ def create(
         "seed": seed,
         "prompt_extend": prompt_extend,
         "watermark": watermark,
+        "profile": profile,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "loras": _loras(loras) if loras else None,
     }
     body = {name: value for name, value in wanted.items() if value is not None}
     return Request("POST", VIDEOS, body, {"Idempotency-Key": idempotency_key})
@@ -96,6 +112,16 @@ def content(video_id: str, begin: int, etag: str) -> Request:
     if begin:
         headers |= {"Range": f"bytes={begin}-", "If-Range": etag}
     return Request("GET", f"{_video(video_id)}/content", headers=headers)
+
+
+def _loras(loras: Loras) -> list[dict[str, object]]:
+    if isinstance(loras, Mapping):
+        return [_lora(name, strength) for name, strength in loras.items()]
+    return [_lora(name, None) for name in ([loras] if isinstance(loras, str) else loras)]
+
+
+def _lora(name: str, strength: float | None) -> dict[str, object]:
+    return {"name": name} if strength is None else {"name": name, "strength": strength}
 
 
 def _video(video_id: str) -> str:

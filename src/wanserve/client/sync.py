@@ -79,9 +79,9 @@ class Wan:
     def submit(self, prompt: str, *, idempotency_key: str | None = None, **settings: Unpack[VideoSettings]) -> Video:
         """Submit a video and return it at once; it is made later.
 
-        `settings` are `model`, `size` ("832*480"), `negative_prompt`, `seconds`, `seed`, `prompt_extend` and
-        `watermark`. The request has an idempotency key, a new one unless it is given, so it can be sent again without
-        making two videos.
+        `settings` are `model`, `size` ("832*480"), `negative_prompt`, `seconds`, `seed`, `prompt_extend`, `watermark`,
+        and where the server's owner allows it `profile`, `steps`, `guidance_scale` and `loras` ({"sketch": 0.8}). The
+        request has an idempotency key, a new one unless it is given, so it can be sent again without making two videos.
         """
         request = requests.create(prompt, idempotency_key or str(uuid4()), **settings)
         return self._video(self._run(flows.submitting(request, self._retries)))

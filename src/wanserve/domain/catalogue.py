@@ -1,6 +1,5 @@
 """The model cards: names, sizes and lengths, as the document and its vendor list them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,18 +20,42 @@ SHORTER: Final = 4
 """The second length of every model of five seconds: OpenAI's clients ask for it by default."""
 
 
+DISTILLED: Final = "fast"
+"""The profile of weights that were distilled to a few steps without guidance: its guidance scale is 1, and no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoraChoice:
+    """A LoRA that requests may name: the strength of those that name none, and the lowest and the highest one."""
+
+    name: str
+    strength: float = 1.0
+    strengths: tuple[float, float] = (0.0, 2.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a request may choose of how a model is sampled."""
+    """What a request may choose of how a model is sampled. None or nothing in a field: the owner allows no choice.
+
+    `steps` and `guidance_scale` are the least and the most. A request may name at most `max_loras` of the `loras`.
+    """
 
     profiles: tuple[str, ...] = ()
+    steps: tuple[int, int] | None = None
+    guidance_scale: tuple[float, float] | None = None
+    loras: tuple[LoraChoice, ...] = ()
+    max_loras: int = 3
+
+
+NO_CHOICES: Final = Choices()
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """One line of the catalogue. `frames` is the length of a video, at `fps` frames a second.
 
-    `steps` and `guidance_scale` are what it is sampled with, where an engine samples.
+    `steps`, `guidance_scale` and `profile` are what it is sampled with, where an engine samples. `choices` are what a
+    request may choose instead.
     """
 
     name: str
@@ -42,18 +65,13 @@ class ModelCard:
     fps: int = 30
     steps: int | None = None
     guidance_scale: float | None = None
-    choices: Choices = Choices()
+    profile: str = ""
+    choices: Choices = NO_CHOICES
 
     @property
     def seconds(self) -> int:
         """The default length of a video, in whole seconds."""
         return round(self.frames / self.fps)
-
-    @property
-    def made_with(self) -> Mapping[str, float]:
-        """The fields of a VideoRequest that cannot be chosen, with the only values that a client may send."""
-        made = {"fps": self.fps, "steps": self.steps, "guidance_scale": self.guidance_scale}
-        return {field: value for field, value in made.items() if value is not None}
 
     @property
     def lengths(self) -> tuple[int, ...]:

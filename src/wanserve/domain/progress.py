@@ -91,18 +91,23 @@ StageTimes = Mapping[Stage, float]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Attempts that take about as long as each other: of one model and size, on one device."""
+    """Attempts that take about as long as each other: of one model and size, on one device.
+
+    `pace` is what their requests chose that changes how long they take: see `Chosen.pace`.
+    """
 
     model: str
     width: int
     height: int
     frames: int
     device: str
+    pace: str = ""
 
 
 def kind_of(generation: Generation, device: str) -> Kind:
     """The kind of an attempt at the generation on this device."""
-    return Kind(generation.model, generation.width, generation.height, generation.frames, device)
+    made = generation
+    return Kind(made.model, made.width, made.height, made.frames, device, made.chosen.pace)
 
 
 def last_times() -> "defaultdict[Kind, deque[StageTimes]]":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wanserve.domain.catalogue import DOCUMENT_480P, TIERS, ModelCard, Size
+from wanserve.domain.choosing import LoraRequest, choose
 from wanserve.domain.errors import InvalidRequest, SizeNotMade
 from wanserve.domain.generation import Generation
 
@@ -19,8 +20,9 @@ class VideoRequest:
     """What a client asked for: parsed, and not yet checked against the rules.
 
     None in a field: the client sent none. `size` is width and height in pixels, which may also come as `width` and
-    `height`, or as a `tier` such as 720P. `seconds` is the length of the video. `frames` to `guidance_scale` cannot be
-    chosen: a client may send them only with the values that the model has. `webhook_url` is told of the task's end.
+    `height`, or as a `tier` such as 720P. `seconds` is the length of the video. `frames` and `fps` cannot be chosen: a
+    client may send them only with the values that the model has. `webhook_url` is told of the task's end. `steps`,
+    `guidance_scale`, `profile` and `loras` say how the model is sampled, where its owner allows a choice.
     """
 
     model: str | None
@@ -40,6 +42,8 @@ class VideoRequest:
     steps: int | None = None
     guidance_scale: float | None = None
     webhook_url: str | None = None
+    profile: str | None = None
+    loras: tuple[LoraRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,25 @@ class RemixRequest:
     source_id: str
     prompt: str
     webhook_url: str | None = None
+
+
+def request_like(made: Generation, prompt: str, webhook_url: str | None) -> VideoRequest:
+    """The request for another prompt with all the other settings of a generation."""
+    return VideoRequest(
+        model=made.model,
+        prompt=prompt,
+        negative_prompt=made.negative_prompt,
+        size=(made.width, made.height),
+        seed=made.seed,
+        prompt_extend=made.prompt_extend,
+        watermark=made.watermark,
+        seconds=round(made.seconds),
+        steps=made.steps,
+        guidance_scale=made.guidance_scale,
+        webhook_url=webhook_url,
+        profile=made.profile or None,
+        loras=tuple(LoraRequest(lora.name, lora.strength) for lora in made.loras),
+    )
 
 
 def check(
@@ -62,7 +85,9 @@ def check(
     if card is None:
         raise InvalidRequest("model", f"must be one of {', '.join(models)}")
     width, height = _size(request, card)
-    _require_as_made(request, card)
+    if request.fps not in (None, card.fps):
+        raise InvalidRequest("fps", f"must be {card.fps}, which is what {card.name} is made with, or left out")
+    chosen = choose(card, request.profile, request.steps, request.guidance_scale, request.loras)
     if request.count not in (None, 1):
         raise InvalidRequest("count", "must be 1: one video a task")
     seed = new_seed() if request.seed is None else request.seed
@@ -82,6 +107,10 @@ def check(
         seed=seed,
         prompt_extend=request.prompt_extend is not False,
         watermark=request.watermark is True,
+        profile=chosen.profile,
+        steps=chosen.steps,
+        guidance_scale=chosen.guidance_scale,
+        loras=chosen.loras,
     )
 
 
@@ -138,15 +167,6 @@ def _frames(seconds: int | None, frames: int | None, card: ModelCard) -> int:
     if frames is not None and frames not in made:
         raise InvalidRequest("frames", f"{card.name} makes {' or '.join(map(str, made))}")
     return frames or made[0]
-
-
-def _require_as_made(request: VideoRequest, card: ModelCard) -> None:
-    if request.fps is None and request.steps is None and request.guidance_scale is None:
-        return
-    stated = {"fps": request.fps, "steps": request.steps, "guidance_scale": request.guidance_scale}
-    for field, value in card.made_with.items():
-        if stated[field] not in (None, value):
-            raise InvalidRequest(field, f"must be {value:g}, which is what {card.name} is made with, or left out")
 
 
 def _text(field: str, text: str, limit: int) -> str:

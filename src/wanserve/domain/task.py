@@ -6,7 +6,7 @@ from typing import assert_never
 
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import WrongState
-from wanserve.domain.generation import Generation
+from wanserve.domain.generation import NOTHING_CHOSEN, Chosen, Generation
 from wanserve.domain.progress import Heartbeat, Stage
 
 
@@ -115,7 +115,7 @@ Settlement = Succeeded | Failed | Requeued
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A row of the ledger: one video, its account, and its length."""
+    """A row of the ledger: one video, its account, its length, and what its request chose."""
 
     task_id: str
     account: str
@@ -125,6 +125,7 @@ class Usage:
     seconds: float
     engine: str
     ended_ms: int
+    chosen: Chosen = NOTHING_CHOSEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,9 +257,8 @@ class Task:
         if self.video is None or self.ended_ms is None:
             raise WrongState(f"task {self.id} is {self.state} and has made no video")
         made = self.generation
-        return Usage(
-            self.id, self.account, made.model, made.width, made.height, made.seconds, self.video.engine, self.ended_ms
-        )
+        size, engine = (made.width, made.height), self.video.engine
+        return Usage(self.id, self.account, made.model, *size, made.seconds, engine, self.ended_ms, made.chosen)
 
     def _ended(self, state: State, now_ms: int) -> "Task":
         self._require(state)

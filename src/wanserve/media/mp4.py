@@ -77,13 +77,15 @@ def provenance(engine: str, generation: Generation, how: str = "") -> dict[str, 
 
     The prompt is left out: somebody who shares a video may not want to share the prompt.
     """
+    chosen = generation.chosen.description
+    told = f"model {generation.model}, seed {generation.seed}{chosen and f', chosen ({chosen})'}"
     program = f"wanserve {wanserve.__version__}"
     origin = f"Generated video, not a recording. Made by {program} with the engine {engine}"
     return {
         "title": "Generated video",
         "artist": f"{program} ({engine})",
         "comment": f"{origin}.",
-        "description": f"{origin}, model {generation.model}, seed {generation.seed}{how and f', {how}'}.",
+        "description": f"{origin}, {told}{how and f', {how}'}.",
     }
 
 

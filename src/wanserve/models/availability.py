@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from wanserve.models.frame_rate import frames_after
 from wanserve.models.framing import framing_for
 from wanserve.models.locations import find_weights, remedy
 from wanserve.models.sampling import WAN_MODELS, Profile, SamplingSettings, WanModelCard
+from wanserve.models.sampling_checks import settings_problem
 from wanserve.models.tensor_files import is_file
 from wanserve.models.upstream import Dialect, Upstream
 from wanserve.models.weights import Checkpoint, check_weights
@@ -216,6 +217,7 @@ def describe(model: ModelAvailability) -> dict[str, object]:
         "frames": card.frames,
         "negative_prompt": sampling.negative_prompt,
         "profile": sampling.profile,
+        "choices": asdict(card.choices),
         "default_size": "{}*{}".format(*card.default_size),
         "sizes": {"{}*{}".format(*size): describe_size(model, size) for size in card.sizes},
     }
@@ -269,7 +271,7 @@ def _remote_model(card: WanModelCard, settings: Settings, upstreams: Collection[
     """The model as its upstreams make it: how they sample it is not known here, nor can a client ask for it."""
     serving = [upstream for upstream in upstreams if card.name in upstream.models]
     sampling = _sampling(card, settings)
-    made = replace(card, sampling=sampling, steps=None, guidance_scale=None)
+    made = replace(card, sampling=sampling, steps=None, guidance_scale=None, profile="")
     if settings.models.get(card.name, ModelSettings()).frames is not None:
         made = replace(made, frames=sampling.frames, fps=sampling.fps)
     if any(upstream.dialect is Dialect.DASHSCOPE for upstream in serving):
@@ -294,7 +296,7 @@ def _wan_model(card: WanModelCard, settings: Settings, *, strict: bool) -> Model
     if found is not None:
         # Memory is planned for the weights that are there, whatever the authors' weights of the model are.
         card = replace(card, sampling=replace(sampling, shape=found.shape, stored=found.stored))
-    problem = weights_problem or _lora_problem(sampling)
+    problem = weights_problem or settings_problem(own, sampling, folder)
     # Weights that nobody set may be missing: the model is then not served.
     is_set = own.weights is not None or weights_problem is None
     if problem and is_set and strict:
@@ -334,10 +336,3 @@ def _missing_gguf(found: Checkpoint) -> str | None:
     if found.gguf and not is_installed("gguf"):
         return "its weights are stored as GGUF, and the library for it is missing: pip install 'wanserve[gguf]'"
     return None
-
-
-def _lora_problem(sampling: SamplingSettings) -> str | None:
-    """The problem with the LoRA settings, or a file of them that is missing; None without one. Reads no file."""
-    files = (file for each in sampling.loras_to_merge for file in each.files)
-    missing = (f"there is no LoRA file {file}" for file in files if not Path(file).is_file())
-    return sampling.problem() or next(missing, None)

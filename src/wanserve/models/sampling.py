@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
-from wanserve.domain.catalogue import MODELS, ModelCard
+from wanserve.domain.catalogue import MODELS, NO_CHOICES, Choices, ModelCard
 from wanserve.domain.generation import Generation
 
 
@@ -155,7 +155,8 @@ class SamplingSettings:
     `distill` is what the profile `fast` is made with. `stored` is what the weights are found to be. With `tiled_decode`
     None, the decoder uses tiles where memory is short.
     With `compile` None, the blocks are compiled where this is known to be faster. `attention` is diffusers' name of an
-    attention kernel; None: diffusers chooses.
+    attention kernel; None: diffusers chooses. `choices` are what a request may choose, and `offered_loras` the files of the
+    LoRAs that it may name.
     """
 
     weights: str
@@ -174,12 +175,13 @@ class SamplingSettings:
     placement: Placement = Placement.AUTO
     precision: Precision = Precision.AUTO
     loras: tuple[Lora, ...] = ()
-    offered_loras: Mapping[str, Lora] = field(default_factory=dict)
     distill: Distillation | None = None
     stored: StoredSizes = StoredSizes()
     tiled_decode: bool | None = None
     compile: bool | None = None
     attention: str | None = None
+    choices: Choices = NO_CHOICES
+    offered_loras: Mapping[str, Lora] = field(default_factory=dict, hash=False)
 
     def resolved(self, profile: Profile | None = None) -> "SamplingSettings":
         """The settings that apply with this profile, or with the model's own: `fast` has steps and guidance of its own."""
@@ -221,11 +223,13 @@ class SamplingSettings:
 
         A setting that would change nothing is a problem: whoever sets it expects that it does.
         """
-        if self.profile is Profile.FAST and self.distill is None:
+        if self.distill is None and Profile.FAST in (self.profile, *self.choices.profiles):
             return "the profile fast needs the LoRA of a 4-step distillation: set distill.file"
+        if self.profile is Profile.SMALL and self.choices.profiles:
+            return "requests.profiles: with the profile small no other can be chosen, as its weights are rounded"
         if self.experts == 1 and self.guidance_scale_2 is not None:
             return "guidance_scale_2 is for a second expert, and this model has one"
-        loras = (*self.loras, *((self.distill.lora,) if self.distill else ()))
+        loras = (*self.loras, *self.offered_loras.values(), *((self.distill.lora,) if self.distill else ()))
         return next((problem for each in loras if (problem := each.problem(self.experts))), None)
 
     @property
@@ -292,6 +296,8 @@ class WanModelCard(ModelCard):
             fps=card.fps,
             steps=effective.steps,
             guidance_scale=effective.guidance_scale,
+            profile=sampling.profile.value,
+            choices=sampling.choices,
             sampling=sampling,
         )
 

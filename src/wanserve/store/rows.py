@@ -6,8 +6,8 @@ from dataclasses import asdict, astuple, fields
 from typing import Any, Final
 
 from wanserve.domain.account import Account, Key, Limits
-from wanserve.domain.catalogue import ModelCard
-from wanserve.domain.generation import Generation
+from wanserve.domain.catalogue import Choices, LoraChoice, ModelCard
+from wanserve.domain.generation import NOTHING_CHOSEN, Chosen, Generation, LoraUse
 from wanserve.domain.progress import Heartbeat, Kind, Stage, StageTimes
 from wanserve.domain.task import Failure, State, Task, Usage, Video
 from wanserve.domain.worker import WorkerHealth, WorkerRow
@@ -17,7 +17,9 @@ Row = tuple[Value, ...]
 Fetched = tuple[Any, ...]
 """A row as the driver returns it, with the types of the migration's columns."""
 
-GENERATION_COLUMNS: Final = "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark"
+GENERATION_COLUMNS: Final = (
+    "model, prompt, negative_prompt, width, height, frames, fps, seed, prompt_extend, watermark, chosen"
+)
 LIFE_COLUMNS: Final = (
     "state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms, worker_id,"
     " video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message, stage, step, steps, ends_ms, preview,"
@@ -96,6 +98,7 @@ def new_row(task: Task) -> Row:
         made.seed,
         made.prompt_extend,
         made.watermark,
+        _chosen_text(made.chosen),
     )
 
 
@@ -103,7 +106,7 @@ def read_task(row: Fetched) -> Task:
     """The task whose TASK_COLUMNS are in `row`."""
     (
         task_id, account, submitted_ms, remixed_from, webhook_url, model, prompt, negative_prompt, width, height, frames,
-        fps, seed, prompt_extend, watermark, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms,
+        fps, seed, prompt_extend, watermark, chosen, state, attempt, attempts_spent, losses, progress, started_ms, ended_ms, lease_until_ms,
         worker_id, video_key, video_bytes, engine, notes, profile, actual_prompt, failure_code, failure_message,
         stage, step, steps, ends_ms, preview, scene, changes,
     ) = row  # fmt: skip
@@ -111,7 +114,17 @@ def read_task(row: Fetched) -> Task:
         task_id,
         account,
         Generation(
-            model, prompt, negative_prompt, width, height, frames, fps, seed, bool(prompt_extend), bool(watermark)
+            model,
+            prompt,
+            negative_prompt,
+            width,
+            height,
+            frames,
+            fps,
+            seed,
+            bool(prompt_extend),
+            bool(watermark),
+            *_read_chosen(chosen),
         ),
         submitted_ms,
         _STATES[state],
@@ -143,6 +156,20 @@ def _read_notes(notes: str) -> tuple[str, ...]:
     return () if notes == "[]" else tuple(json.loads(notes))
 
 
+def _chosen_text(chosen: Chosen) -> str | None:
+    """The value of a column `chosen`: NULL where nothing was chosen, as in most rows."""
+    return None if chosen == NOTHING_CHOSEN else json.dumps(asdict(chosen))
+
+
+def _read_chosen(text: str | None) -> tuple[str, int | None, float | None, tuple[LoraUse, ...]]:
+    """The fields of what was chosen, in their order."""
+    if text is None:
+        return "", None, None, ()
+    chosen = json.loads(text)
+    loras = tuple(LoraUse(lora["name"], lora["strength"]) for lora in chosen["loras"])
+    return chosen["profile"], chosen["steps"], chosen["guidance_scale"], loras
+
+
 KEY_COLUMNS: Final = (
     "keys.name, keys.account, keys.sha256, keys.created_ms, keys.models, keys.revoked_ms,"
     " accounts.submit_rps, accounts.query_rps, accounts.max_queued, accounts.max_running,"
@@ -171,25 +198,29 @@ def read_account(row: Fetched) -> Account:
     return Account(name, created_ms, Limits(*limits), bool(owner))
 
 
-USAGE_COLUMNS: Final = "task_id, account, model, width, height, seconds, engine, ended_ms"
+USAGE_COLUMNS: Final = "task_id, account, model, width, height, seconds, engine, ended_ms, chosen"
 
 
 def usage_row(usage: Usage) -> Row:
     """The values of USAGE_COLUMNS."""
-    return astuple(usage)
+    *facts, _ = (getattr(usage, each.name) for each in fields(Usage))
+    return *facts, _chosen_text(usage.chosen)
 
 
 def read_usage(row: Fetched) -> Usage:
     """The ledger row whose USAGE_COLUMNS are in `row`."""
-    return Usage(*row)
+    task_id, account, model, width, height, seconds, engine, ended_ms, chosen = row
+    known = Chosen(*_read_chosen(chosen))
+    return Usage(task_id, account, model, width, height, seconds, engine, ended_ms, known)
 
 
-TIMES_COLUMNS: Final = "model, width, height, frames, device, seconds"
+KIND_COLUMNS: Final = "model, width, height, frames, device, pace"
+TIMES_COLUMNS: Final = f"{KIND_COLUMNS}, seconds"
 
 
 def times_row(kind: Kind, times: StageTimes) -> Row:
     """The values of TIMES_COLUMNS."""
-    return kind.model, kind.width, kind.height, kind.frames, kind.device, json.dumps(times)
+    return *astuple(kind), json.dumps(times)
 
 
 def read_times(row: Fetched) -> tuple[Kind, StageTimes]:
@@ -241,4 +272,20 @@ def read_worker(row: Fetched) -> WorkerRow:
 def _read_card(facts: dict[str, Any]) -> ModelCard:
     sizes = tuple((width, height) for width, height in facts["sizes"])
     width, height = facts["default_size"]
-    return ModelCard(**facts | {"sizes": sizes, "default_size": (width, height)})
+    known = {name: value for name, value in facts.items() if name in _CARD_FIELDS}
+    read = {"sizes": sizes, "default_size": (width, height), "choices": _read_choices(facts.get("choices"))}
+    return ModelCard(**known | read)
+
+
+def _read_choices(facts: dict[str, Any] | None) -> Choices:
+    """What a request may choose; nothing where a worker of an earlier version does not say."""
+    if facts is None:
+        return Choices()
+    steps, scale = facts["steps"], facts["guidance_scale"]
+    return Choices(
+        tuple(facts["profiles"]),
+        steps and tuple(steps),
+        scale and tuple(scale),
+        tuple(LoraChoice(**lora | {"strengths": tuple(lora["strengths"])}) for lora in facts["loras"]),
+        facts["max_loras"],
+    )

@@ -3,18 +3,22 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Final
 
 from starlette.datastructures import QueryParams
 
 from wanserve.domain.catalogue import ModelCard, Size
+from wanserve.domain.choosing import LoraRequest, choose
 from wanserve.domain.errors import InvalidRequest
+from wanserve.domain.generation import Chosen, number_text
 from wanserve.domain.rules import NEGATIVE_PROMPT_CHARACTERS, PROMPT_CHARACTERS, SEED_MAX, VideoRequest
 from wanserve.domain.task import Task
 
 TAKES_MAX: Final = 4
 """How many videos of one prompt are asked for at most with one click."""
 
+_DECIMAL: Final = re.compile(r"-?\d{1,3}(\.\d{1,17})?", re.ASCII)
 ONCE: Final = re.compile(r"[0-9a-f-]{1,64}")
 
 LIMITS: Final[Mapping[str, int]] = {
@@ -28,7 +32,10 @@ LIMITS: Final[Mapping[str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What stands in the form. "" in `seed`: any. `once` is sent with it, so that sending it twice makes nothing twice."""
+    """What stands in the form. "" in `seed`: any. `once` is sent with it, so that sending it twice makes nothing twice.
+
+    "" in `profile`, `steps` and `guidance_scale`: the model's own. `loras` are names with strengths; "": the owner's.
+    """
 
     once: str
     prompt: str = ""
@@ -40,6 +47,10 @@ class Filled:
     takes: str = "1"
     watermark: bool = False
     prompt_extend: bool = True
+    profile: str = ""
+    steps: str = ""
+    guidance_scale: str = ""
+    loras: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,17 @@ def read_filled(form: QueryParams) -> Filled:
         takes=form.get("takes", "1"),
         watermark="watermark" in form,
         prompt_extend="prompt_extend" in form,
+        profile=form.get("profile", ""),
+        steps=form.get("steps", "").strip(),
+        guidance_scale=form.get("guidance_scale", "").strip(),
+        loras=_read_loras(form),
     )
+
+
+def _read_loras(form: QueryParams) -> tuple[tuple[str, str], ...]:
+    """The LoRAs that were selected: each has a field for its name and one for its strength."""
+    pairs = zip_longest(form.getlist("lora"), form.getlist("strength"), fillvalue="")
+    return tuple((name, strength.strip()) for name, strength in pairs if name)
 
 
 def filled_from(task: Task, once: str, *, same_seed: bool) -> Filled:
@@ -85,6 +106,10 @@ def filled_from(task: Task, once: str, *, same_seed: bool) -> Filled:
         seed=str(made.seed) if same_seed else "",
         watermark=made.watermark,
         prompt_extend=made.prompt_extend,
+        profile=made.profile,
+        steps="" if made.steps is None else str(made.steps),
+        guidance_scale="" if made.guidance_scale is None else number_text(made.guidance_scale),
+        loras=tuple((lora.name, number_text(lora.strength)) for lora in made.loras),
     )
 
 
@@ -93,12 +118,17 @@ def fitted(filled: Filled, cards: Mapping[str, ModelCard], default_model: str) -
     card = cards.get(filled.model) or cards.get(default_model) or next(iter(cards.values()), None)
     if card is None:
         return filled
+    offered = {lora.name for lora in card.choices.loras}
     sizes, lengths = [choice.name for choice in choices(card)], list(map(str, card.lengths))
     return replace(
         filled,
         model=card.name,
         size=filled.size if filled.size in sizes else f"{card.default_size[0]}*{card.default_size[1]}",
         seconds=filled.seconds if filled.seconds in lengths else lengths[0],
+        profile=filled.profile if filled.profile in card.choices.profiles else "",
+        steps=filled.steps if card.choices.steps else "",
+        guidance_scale=filled.guidance_scale if card.choices.guidance_scale else "",
+        loras=tuple(each for each in filled.loras if each[0] in offered),
     )
 
 
@@ -106,6 +136,12 @@ def choices(card: ModelCard) -> list[Choice]:
     """The sizes of a model, widest shapes first."""
     sizes = sorted(card.sizes, key=lambda size: (-size[0] / size[1], -size[0]))
     return [Choice(f"{width}*{height}", (width, height)) for width, height in sizes]
+
+
+def lora_fields(filled: Filled, card: ModelCard) -> list[tuple[str, str]]:
+    """The fields for LoRAs, one for each that a request may name: what stands in them, then empty ones."""
+    most = min(card.choices.max_loras, len(card.choices.loras))
+    return [*filled.loras, *[("", "")] * most][:most]
 
 
 def read_requests(filled: Filled) -> Iterator[VideoRequest]:
@@ -124,9 +160,24 @@ def read_requests(filled: Filled) -> Iterator[VideoRequest]:
         seconds=_number("seconds", filled.seconds) if filled.seconds else None,
         watermark=filled.watermark,
         prompt_extend=filled.prompt_extend,
+        steps=_number("steps", filled.steps) if filled.steps else None,
+        guidance_scale=_decimal("guidance_scale", filled.guidance_scale) if filled.guidance_scale else None,
+        profile=filled.profile or None,
+        loras=tuple(
+            LoraRequest(name, _decimal("loras", strength) if strength else None) for name, strength in filled.loras
+        ),
     )
     for take in range(takes):
         yield replace(request, seed=None if seed is None else seed + take)
+
+
+def chosen_in(filled: Filled, card: ModelCard) -> Chosen | None:
+    """What the form chooses of how the model is sampled; None where that is refused."""
+    try:
+        request = next(read_requests(replace(filled, takes="1", seed="")))
+        return choose(card, request.profile, request.steps, request.guidance_scale, request.loras)
+    except InvalidRequest:
+        return None
 
 
 def rest_of(filled: Filled, made: int) -> Filled:
@@ -144,6 +195,12 @@ def _number(field: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 12:
         raise InvalidRequest(field, "must be a whole number")
     return int(text)
+
+
+def _decimal(field: str, text: str) -> float:
+    if not _DECIMAL.fullmatch(text):
+        raise InvalidRequest(field, "must be a number")
+    return float(text)
 
 
 def _size(text: str) -> Size:

@@ -23,8 +23,10 @@ from wanserve.studio.form import (
     LIMITS,
     Filled,
     choices,
+    chosen_in,
     filled_from,
     fitted,
+    lora_fields,
     once_of,
     read_filled,
     read_requests,
@@ -36,7 +38,19 @@ from wanserve.studio.visit import Visit
 from wanserve.studio.wall import Wall
 from wanserve.tasks import Tasks
 
-FIELDS: Final = ("prompt", "negative_prompt", "model", "size", "seconds", "seed", "takes")
+FIELDS: Final = (
+    "prompt",
+    "negative_prompt",
+    "model",
+    "size",
+    "seconds",
+    "seed",
+    "takes",
+    "profile",
+    "steps",
+    "guidance_scale",
+    "loras",
+)
 """The fields of the form that have a place for an error beside them."""
 
 
@@ -124,6 +138,7 @@ class Making:
             "cards_by_name": cards,
             "card": card,
             "choices": [] if card is None else choices(card),
+            "lora_fields": [] if card is None else lora_fields(fit, card),
             "limits": LIMITS,
             "before": outlook,
             "restored": "",
@@ -150,15 +165,20 @@ class Making:
         return filled_from(task, once, same_seed="same_seed" in query), "changed"
 
     async def _made_with(self, account: str, filled: Filled) -> Task | None:
-        """The account's newest video of this model, seed and size, which are what a file tells of itself."""
+        """The account's newest video of this model, seed, size and choices, which are what a file tells of itself."""
         try:
             (request,) = read_requests(replace(filled, takes="1"))
         except InvalidRequest:
             return None
         search = Search((State.SUCCEEDED,), model=request.model, seed=request.seed)
         found = await self.runners.list(partial(self.tasks.search, account, search))
-        sizes = ((task.generation.width, task.generation.height) for task in found.tasks)
-        return next((task for task, size in zip(found.tasks, sizes, strict=True) if size == request.size), None)
+        wanted = filled.profile, filled.steps, filled.guidance_scale, filled.loras
+        for task in found.tasks:
+            made = filled_from(task, "", same_seed=True)
+            size = task.generation.width, task.generation.height
+            if size == request.size and (made.profile, made.steps, made.guidance_scale, made.loras) == wanted:
+                return task
+        return None
 
     async def _shown(self, account: str) -> Task | None:
         """The account's newest task, where it has not failed or been canceled; else its newest video."""
@@ -171,7 +191,9 @@ class Making:
     async def _before(self, account: str, filled: Filled, card: ModelCard) -> Outlook:
         width, height = next(choice.size for choice in choices(card) if choice.name == filled.size)
         frames = card.frames_in(int(filled.seconds))
-        return await self.runners.read(partial(self.outlooks.before, account, card.name, width, height, frames))
+        chosen = chosen_in(filled, card)
+        pace = "" if chosen is None else chosen.pace
+        return await self.runners.read(partial(self.outlooks.before, account, card.name, width, height, frames, pace))
 
     async def _cards(self, key: Key) -> Mapping[str, ModelCard]:
         served = await self.runners.read(self.tasks.catalogue)

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 
 import wanserve
 from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.domain.generation import number_text
 from wanserve.domain.ports import Clock
 from wanserve.domain.progress import Stage
 from wanserve.domain.task import Task
@@ -154,6 +155,7 @@ def _environment() -> Environment:
         "version": wanserve.__version__,
     }
     environment.filters |= {"outlook": _outlook, "duration": _duration, "told": _told, "problem": _problem}
+    environment.filters["number"] = number_text
     return environment
 
 

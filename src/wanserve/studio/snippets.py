@@ -4,7 +4,7 @@ import json
 import shlex
 from typing import Final
 
-from wanserve.domain.generation import Generation
+from wanserve.domain.generation import Chosen, Generation
 
 KEY: Final = "YOUR_KEY"
 """In place of the key, which no page shows."""
@@ -33,7 +33,20 @@ def request_body(made: Generation) -> dict[str, object]:
         "seed": made.seed,
         "prompt_extend": made.prompt_extend,
         "watermark": made.watermark,
+        **_chosen(made.chosen),
     }
+
+
+def _chosen(chosen: Chosen) -> dict[str, object]:
+    """What was chosen of how the model is sampled, without what was not."""
+    loras = [{"name": lora.name, "strength": lora.strength} for lora in chosen.loras]
+    told = {
+        "profile": chosen.profile or None,
+        "num_inference_steps": chosen.steps,
+        "guidance_scale": chosen.guidance_scale,
+        "loras": loras or None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _python(body: dict[str, object]) -> str:

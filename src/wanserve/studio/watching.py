@@ -160,4 +160,6 @@ def _differing(tasks: Sequence[Task]) -> dict[str, list[object]]:
     names = [each.name for each in fields(Generation) if each.name not in ("width", "height")]
     values: dict[str, list[object]] = {name: [getattr(each, name) for each in made] for name in names}
     values["size"] = [f"{each.width}\N{MULTIPLICATION SIGN}{each.height}" for each in made]
-    return {name: each for name, each in values.items() if len(set(each)) > 1}
+    values["loras"] = [", ".join(lora.description for lora in each.loras) for each in made]
+    differing = {name: each for name, each in values.items() if len(set(each)) > 1}
+    return {name: ["" if value is None else value for value in each] for name, each in differing.items()}

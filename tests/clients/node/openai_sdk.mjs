@@ -30,6 +30,14 @@ async function made(videoId) {
   for (const variant of ['thumbnail', 'spritesheet']) {
     await save(variant, await videos.downloadContent(video.id, { variant }));
   }
+  const chosen = await videos.create({
+    model: 'wanx2.1-t2v-turbo',
+    prompt: 'chosen',
+    profile: 'balanced',
+    num_inference_steps: 8,
+    guidance_scale: 2.5,
+    loras: [{ name: 'sketch' }, { name: 'ink' }],
+  });
   const remix = await videos.remix(video.id, { prompt: 'in the rain' });
   const stranger = new OpenAI({ apiKey: 'sk-wrong' });
   const reference = { image_url: 'data:image/png;base64,' };
@@ -38,6 +46,7 @@ async function made(videoId) {
     kind: content.headers.get('content-type'),
     other: await videos.retrieve(videoId),
     remix,
+    chosen,
     deleted: await videos.delete(remix.id),
     listed: (await all(videos.list({ limit: 2 }))).map((one) => one.id),
     models: (await all(client.models.list())).map((one) => one.id),

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from dashscope.aigc.video_synthesis import AioVideoSynthesis
-from saying import MODEL, UNKNOWN, download, tell
+from saying import CHOICES, CHOOSABLE, MODEL, UNKNOWN, download, tell
 
 
 async def made(task_id: str) -> None:
@@ -19,6 +19,8 @@ async def made(task_id: str) -> None:
         other=await AioVideoSynthesis.wait(task_id),
         unknown=await AioVideoSynthesis.fetch(UNKNOWN),
         listed=await AioVideoSynthesis.list(page_size=100, model_name=MODEL, status="SUCCEEDED"),
+        chosen=await AioVideoSynthesis.async_call(model=CHOOSABLE, prompt="chosen", **CHOICES),
+        lora=await AioVideoSynthesis.async_call(model=CHOOSABLE, prompt="a cat", loras=["oil"]),
         late=await AioVideoSynthesis.cancel(video),
         size=await AioVideoSynthesis.async_call(model=MODEL, prompt="a cat", size="1*1"),
         model=await AioVideoSynthesis.async_call(model="wan9", prompt="a cat"),

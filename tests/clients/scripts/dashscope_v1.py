@@ -3,7 +3,7 @@
 import sys
 
 from dashscope import VideoSynthesis
-from saying import MODEL, UNKNOWN, download, tell
+from saying import CHOICES, CHOOSABLE, MODEL, UNKNOWN, download, tell
 
 
 def made(task_id: str) -> None:
@@ -18,6 +18,8 @@ def made(task_id: str) -> None:
         other=VideoSynthesis.wait(task_id),
         unknown=VideoSynthesis.fetch(UNKNOWN),
         listed=VideoSynthesis.list(page_size=100, model_name=MODEL, status="SUCCEEDED"),
+        chosen=VideoSynthesis.async_call(model=CHOOSABLE, prompt="chosen", **CHOICES),
+        lora=VideoSynthesis.async_call(model=CHOOSABLE, prompt="a cat", loras=["oil"]),
         late=VideoSynthesis.cancel(video),
         size=VideoSynthesis.async_call(model=MODEL, prompt="a cat", size="1*1"),
         model=VideoSynthesis.async_call(model="wan9", prompt="a cat"),

@@ -5,7 +5,7 @@ from functools import partial
 
 import dashscope
 from dashscope.v2.resources._jobs import Job, JobList
-from saying import MODEL, UNKNOWN, download, refusal, tell
+from saying import CHOICES, CHOOSABLE, MODEL, UNKNOWN, download, refusal, tell
 
 client = dashscope.Client()
 
@@ -34,6 +34,8 @@ def made(task_id: str) -> None:
         other=plain(jobs.wait(task_id)),
         unknown=plain(jobs.fetch(UNKNOWN)),
         listed=plain(jobs.list(page_size=100, model_name=MODEL, status="SUCCEEDED")),
+        chosen=plain(jobs.create(model=CHOOSABLE, prompt="chosen", parameters=CHOICES)),
+        lora=error(partial(jobs.create, model=CHOOSABLE, prompt="a cat", parameters={"loras": ["oil"]})),
         late=error(partial(jobs.cancel, video.task_id)),
         size=error(partial(jobs.create, model=MODEL, prompt="a cat", size="1*1")),
         model=error(partial(jobs.create, model="wan9", prompt="a cat")),

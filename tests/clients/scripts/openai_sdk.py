@@ -6,13 +6,17 @@ from functools import partial
 from pathlib import Path
 
 import openai
-from saying import MODEL, UNKNOWN, refusal, tell
+from saying import CHOICES, CHOOSABLE, MODEL, UNKNOWN, refusal, tell
 
 # The vendor has ended its own service of videos; its clients warn of that.
 warnings.simplefilter("ignore", DeprecationWarning)
 client = openai.OpenAI()
 stranger = openai.OpenAI(api_key="sk-wrong")
 unknown = f"video_{UNKNOWN.replace('-', '')}"
+
+
+ONE_LORA = {"lora": {"name": "sketch", "scale": 0.5}}
+"""By vLLM-Omni's names."""
 
 
 def error(call: object) -> dict:
@@ -29,6 +33,7 @@ def made(video_id: str) -> None:
         videos.download_content(video.id, variant=variant).write_to_file(variant)
     with videos.with_streaming_response.download_content(video.id) as response:
         response.stream_to_file("streamed")
+    chosen = [videos.create(model=CHOOSABLE, prompt="chosen", extra_body=choices).id for choices in (CHOICES, ONE_LORA)]
     short = videos.create(model=MODEL, prompt="four seconds", size="832x480", seconds="4")
     remix = videos.poll(videos.remix(video.id, prompt="in the rain").id, poll_interval_ms=300)
     short = videos.poll(short.id, poll_interval_ms=300)
@@ -42,6 +47,7 @@ def made(video_id: str) -> None:
         bytes=len(Path("video").read_bytes()),
         short=short.model_dump(),
         remix=remix.model_dump(),
+        chosen=[videos.retrieve(each).model_dump() for each in chosen],
         deleted=videos.delete(remix.id).model_dump(),
         gone=error(partial(videos.retrieve, remix.id)),
         models=[model.model_dump() for model in client.models.list()],
@@ -53,6 +59,7 @@ def made(video_id: str) -> None:
         seconds=error(partial(videos.create, prompt="a cat", seconds="12")),
         blank=error(partial(videos.create, prompt=" ")),
         seed=error(partial(videos.create, prompt="a cat", extra_body={"seed": "many"})),
+        lora=error(partial(videos.create, model=CHOOSABLE, prompt="a cat", extra_body={"lora": "oil"})),
         picture=error(partial(videos.create, prompt="a cat", input_reference=b"a picture")),
         edit=error(partial(videos.edit, prompt="a cat", video=b"a video")),
         character=error(partial(videos.get_character, "char_1")),

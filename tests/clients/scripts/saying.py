@@ -8,6 +8,15 @@ from pathlib import Path
 from typing import Any
 
 MODEL = "wan2.2-t2v-plus"
+CHOOSABLE = "wanx2.1-t2v-turbo"
+"""The model whose owner allows choices."""
+
+CHOICES = {
+    "profile": "balanced",
+    "num_inference_steps": 8,
+    "guidance_scale": 2.5,
+    "loras": [{"name": "sketch", "strength": 0.8}, {"name": "ink", "strength": 1}],
+}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 

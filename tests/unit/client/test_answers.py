@@ -57,6 +57,18 @@ def test_a_video_is_read_as_the_server_writes_it(state: str) -> None:
     assert (read.recipe["size"], read.recipe["model"]) == (f"{made.width}x{made.height}", made.model)
 
 
+def test_the_recipe_has_what_was_chosen_as_a_create_takes_it() -> None:
+    loras = [{"name": "sketch", "strength": 0.8}]
+    told = video(profile="fast", num_inference_steps=8, guidance_scale=2.5, loras=loras)
+    recipe = dict(answers.read_video(answer(told)).recipe)
+    chosen = {"profile": "fast", "steps": 8, "guidance_scale": 2.5, "loras": {"sketch": 0.8}}
+    assert {name: recipe[name] for name in chosen} == chosen
+    body = create(idempotency_key="once", **recipe).body or {}  # type: ignore[arg-type]
+    assert {name: body[name] for name in ("profile", "num_inference_steps", "guidance_scale", "loras")} == {
+        name: told[name] for name in ("profile", "num_inference_steps", "guidance_scale", "loras")
+    }
+
+
 def test_a_recipe_is_what_a_create_takes() -> None:
     recipe = dict(answers.read_video(answer(video())).recipe)
     request = create(idempotency_key="once", **recipe)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +11,7 @@ from starlette.routing import compile_path
 
 from wanserve.client import requests
 from wanserve.client.requests import Request
+from wanserve.domain.choosing import LoraRequest
 from wanserve.domain.idempotency import IdempotencyKey
 from wanserve.http.dialects import openai
 from wanserve.http.dialects.base import DialectRequest, Events
@@ -45,6 +47,23 @@ def test_a_create_is_what_the_server_parses() -> None:
     )  # fmt: skip
     assert (video.seconds, video.seed, video.prompt_extend, video.watermark) == (5, 7, False, True)
     assert openai.read_idempotency(seen) == IdempotencyKey("once")
+
+
+@pytest.mark.parametrize(
+    ("loras", "asked"),
+    [
+        ({"sketch": 0.8, "ink": None}, (LoraRequest("sketch", 0.8), LoraRequest("ink"))),
+        (["sketch", "ink"], (LoraRequest("sketch"), LoraRequest("ink"))),
+        (["ink", "ink"], (LoraRequest("ink"), LoraRequest("ink"))),
+        ("sketch", (LoraRequest("sketch"),)),
+        ({}, ()),
+        ([], ()),
+    ],
+)
+def test_choices_are_what_the_server_parses(loras: Any, asked: object) -> None:
+    request = requests.create("A kitten", "once", profile="fast", steps=8, guidance_scale=1, loras=loras)
+    video = openai.read_create(as_the_server_sees_it(request))
+    assert (video.profile, video.steps, video.guidance_scale, video.loras) == ("fast", 8, 1.0, asked)
 
 
 def test_what_is_left_out_is_not_sent() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests import needs
 from wanserve.domain.errors import Canceled, EngineFailed, MediaFailed
-from wanserve.domain.generation import Generation
+from wanserve.domain.generation import Generation, LoraUse
 from wanserve.domain.ports import Clip, Frame
 from wanserve.media import mp4
 
@@ -353,3 +353,11 @@ def test_how_it_was_made_stands_in_the_description(generation: Generation) -> No
     told = mp4.provenance("wan", generation, "profile exact, drawn at 1280*720")["description"]
     assert told.endswith(f"seed {generation.seed}, profile exact, drawn at 1280*720.")
     assert mp4.provenance("wan", generation)["description"].endswith(f"seed {generation.seed}.")
+
+
+def test_what_was_chosen_stands_in_the_description_before_how_it_was_made(generation: Generation) -> None:
+    """From there the studio brings it back into its form."""
+    made = replace(generation, profile="fast", steps=8, guidance_scale=1.0, loras=(LoraUse("ink.v2", 0.8),))
+    told = mp4.provenance("wan", made, "4 steps")["description"]
+    chosen = "chosen (profile=fast, steps=8, guidance_scale=1, lora=ink.v2:0.8)"
+    assert told.endswith(f"seed {generation.seed}, {chosen}, 4 steps.")

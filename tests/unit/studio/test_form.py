@@ -1,22 +1,27 @@
 """The form of the studio: what is read of it, what is refused, and how it fits the model."""
 
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 from starlette.datastructures import QueryParams
 
 from tests.samples import new_task
 from wanserve.domain import rules
-from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS, ModelCard
+from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS, Choices, LoraChoice, ModelCard
+from wanserve.domain.choosing import LoraRequest
 from wanserve.domain.errors import InvalidRequest
+from wanserve.domain.generation import LoraUse
 from wanserve.domain.rules import SEED_MAX, VideoRequest
 from wanserve.studio.form import (
     LIMITS,
     TAKES_MAX,
     Filled,
     choices,
+    chosen_in,
     filled_from,
     fitted,
+    lora_fields,
     once_of,
     read_filled,
     read_requests,
@@ -180,6 +185,68 @@ def test_a_task_fills_the_form_with_or_without_its_seed() -> None:
     assert filled_from(task, ONCE, same_seed=False) == replace(again, seed="")
     (request,) = requests(again)
     assert rules.check(request, MODELS, lambda: 1) == made, "the same form makes the same video"
+
+
+CHOOSING = replace(WHOLE, profile="fast", steps="8", guidance_scale="1", loras=(("sketch", "0.8"), ("ink", "")))
+OPEN = replace(
+    MODELS["wan2.2-t2v-plus"],
+    profile="exact",
+    choices=Choices(("exact", "fast"), (4, 60), (1.0, 8.0), (LoraChoice("sketch"), LoraChoice("ink")), 2),
+)
+
+
+def test_choices_are_read_and_asked_for() -> None:
+    sent = QueryParams(
+        f"once={ONCE}&prompt=a+cat&negative_prompt=a+dog&model=wan2.2-t2v-plus&size=640*480&seconds=5&seed=7&takes=1"
+        "&watermark=on&prompt_extend=on&profile=fast&steps=+8&guidance_scale=1&lora=sketch&strength=0.8&lora=&strength=3"
+        "&lora=ink&strength="
+    )
+    assert read_filled(sent) == CHOOSING
+    (request,) = requests(CHOOSING)
+    assert (request.profile, request.steps, request.guidance_scale) == ("fast", 8, 1.0)
+    assert request.loras == (LoraRequest("sketch", 0.8), LoraRequest("ink"))
+    (plain,) = requests(WHOLE)
+    assert (plain.profile, plain.steps, plain.guidance_scale, plain.loras) == (None, None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [({"guidance_scale": text}, "guidance_scale") for text in ("x", "nan", "inf", "1e3", "1,5", "٣", "1.", "9999")]
+    + [({"loras": (("sketch", text),)}, "loras") for text in ("x", "nan", "--1")]
+    + [({"steps": "8.5"}, "steps")],
+)
+def test_what_is_no_number_of_a_choice_is_refused_at_its_field(changed: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        requests(replace(WHOLE, **changed))
+    assert refused.value.field == field
+
+
+def test_the_form_offers_what_the_card_does() -> None:
+    assert fitted(CHOOSING, {OPEN.name: OPEN}, "") == CHOOSING
+    assert lora_fields(CHOOSING, OPEN) == [("sketch", "0.8"), ("ink", "")]
+    assert lora_fields(WHOLE, OPEN) == [("", "")] * 2
+    closed = fitted(CHOOSING, MODELS, "")
+    assert (closed.profile, closed.steps, closed.guidance_scale, closed.loras) == ("", "", "", ())
+    assert lora_fields(closed, MODELS[OPEN.name]) == []
+
+
+def test_the_estimate_before_the_click_is_that_of_what_is_chosen() -> None:
+    found = chosen_in(CHOOSING, OPEN)
+    assert found is not None
+    assert found.pace == "fast 8 steps"
+    assert chosen_in(replace(CHOOSING, steps="1000"), OPEN) is None
+
+
+def test_a_task_fills_the_form_with_what_it_chose() -> None:
+    task = new_task()
+    loras = (LoraUse("sketch", 0.8), LoraUse("ink", 1.0))
+    made = replace(
+        task.generation, width=640, height=480, frames=150, profile="fast", steps=8, guidance_scale=None, loras=loras
+    )
+    again = filled_from(replace(task, generation=made), ONCE, same_seed=True)
+    assert (again.profile, again.steps, again.guidance_scale) == ("fast", "8", "")
+    assert again.loras == (("sketch", "0.8"), ("ink", "1"))
+    assert rules.check(requests(again)[0], {OPEN.name: OPEN}, lambda: 1) == replace(made, prompt_extend=False)
 
 
 def test_each_take_has_an_idempotency_key_of_its_own_and_a_foreign_form_has_none() -> None:

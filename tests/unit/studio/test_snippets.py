@@ -10,7 +10,7 @@ import pytest
 from tests.samples import new_generation
 from wanserve.domain import rules
 from wanserve.domain.catalogue import MODELS
-from wanserve.domain.generation import Generation
+from wanserve.domain.generation import Generation, LoraUse
 from wanserve.http.dialects.base import DialectRequest
 from wanserve.studio.snippets import KEY, request_body, snippets
 
@@ -77,6 +77,27 @@ def test_the_request_has_every_setting_and_a_negative_prompt_only_where_there_is
         "watermark": True,
     }
     assert "negative_prompt" not in request_body(replace(made("a cat"), negative_prompt=""))
+
+
+CHOOSING = replace(
+    made("a cat"), profile="fast", steps=8, guidance_scale=1.0, loras=(LoraUse("sketch", 0.8), LoraUse("ink", 1.0))
+)
+
+
+def test_the_code_asks_for_what_was_chosen() -> None:
+    body = request_body(CHOOSING)
+    assert {name: body[name] for name in ("profile", "num_inference_steps", "guidance_scale")} == {
+        "profile": "fast",
+        "num_inference_steps": 8,
+        "guidance_scale": 1.0,
+    }
+    assert body["loras"] == [{"name": "sketch", "strength": 0.8}, {"name": "ink", "strength": 1.0}]
+    code = snippets(CHOOSING, BASE)
+    assert ast.literal_eval(called(code["Python"], "post")["json"]) == body
+    words = shlex.split(code["curl"])
+    assert json.loads(words[words.index("-d") + 1]) == body
+    begin = code["JavaScript"].index("JSON.stringify(") + len("JSON.stringify(")
+    assert json.JSONDecoder().raw_decode(code["JavaScript"][begin:])[0] == body
 
 
 @pytest.mark.parametrize("code", snippets(made("a cat"), BASE).values(), ids=snippets(made("a cat"), BASE))

@@ -1,6 +1,7 @@
 """The animatic engine: reads the prompt and draws it as a cartoon. It is a preview, not a diffusion model."""
 
 import json
+from collections.abc import Iterator
 
 from wanserve.domain.errors import SetupError
 from wanserve.domain.generation import Generation
@@ -12,6 +13,12 @@ from wanserve.engine.animatic.memory import give_back
 from wanserve.engine.animatic.plot.plot import read_scene
 from wanserve.engine.animatic.scene import Scene
 from wanserve.engine.animatic.words.lexicon import Lexicon, load_lexicon
+
+
+def _without_effect(generation: Generation) -> Iterator[str]:
+    """What the request chose of how a diffusion model is sampled, which this engine is not."""
+    if chosen := generation.chosen.description:
+        yield f"a preview is drawn and not sampled: these choices changed nothing in it: {chosen}"
 
 
 class AnimaticEngine:
@@ -50,7 +57,8 @@ class AnimaticEngine:
             raise SetupError("the animatic engine was asked to draw before it was loaded")
         renderer = ClipRenderer(self._painter, self._pack, scene, generation, hidden)
         told = json.dumps(scene.as_json(), ensure_ascii=False)
-        return Clip(renderer.frames(report), scene.notes, scaled=renderer.scaled, scene=told)
+        notes = (*scene.notes, *_without_effect(generation))
+        return Clip(renderer.frames(report), notes, scaled=renderer.scaled, scene=told)
 
     def clean_up(self) -> None:
         """See Engine."""

@@ -143,9 +143,11 @@ class WanEngine:
 
 
 def plan_for(card: WanModelCard, info: DeviceInfo) -> MemoryPlan:
-    """Plan where the model is placed on this device. Raises SetupError where it does not fit."""
+    """Plan where the model is placed on this device. Raises SetupError where it does not fit, or cannot be so placed."""
     if info.kind == "cpu":
         # A CPU's memory is the host's memory, so there is nowhere to offload to.
+        if card.sampling.placement not in (Placement.AUTO, Placement.WHOLE):
+            raise SetupError(f"placement {card.sampling.placement} is for a GPU, and none is used here: leave it out")
         tiled = bool(card.sampling.tiled_decode)
         block_format = BlockFormat.INT8 if card.sampling.profile is Profile.SMALL else BlockFormat.AS_LOADED
         return MemoryPlan(Placement.WHOLE, block_format, tiled, pinned=False, device_bytes=0, host_bytes=0)

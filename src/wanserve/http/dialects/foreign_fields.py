@@ -10,9 +10,11 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from wanserve.domain.catalogue import TIERS
+from wanserve.domain.errors import InvalidRequest
 from wanserve.domain.rules import VideoRequest
 from wanserve.http.dialects.base import UnsupportedParameter
 from wanserve.http.dialects.fields import WebhookUrl, one_of
+from wanserve.http.dialects.loras import Loras, read_loras
 
 # Without `audio_url` and `with_audio`: the vendor's SDK for Java and n8n send them for every model, and the vendor ignores
 # them for these models, whose videos are silent.
@@ -100,10 +102,8 @@ _SAMPLING: Final = [
     "guidance_scale_2",
     "high_noise_guidance_scale",
     "inference_steps",
-    "lora",
     "lora_path",
     "lora_scale",
-    "loras",
     "low_noise_guidance_scale",
     "motion_score",
     "num_steps",
@@ -114,7 +114,6 @@ _SAMPLING: Final = [
     "sampler",
     "scheduler",
     "shift",
-    "steps",
     "strength",
     "template",
     "true_cfg_scale",
@@ -150,6 +149,7 @@ _UNSET: Final = ("", "false", "none", "null", "[]", "{}")
 
 
 _FIXED: Final = "Must be what the model is made with."
+_CHOSEN: Final = "What the model is made with, or what its owner allows: see `choices` of GET /v1/models."
 _Side = Annotated[
     int | None,
     Field(description="Width and height together are a size of the model.", json_schema_extra={"minimum": 1}),
@@ -157,9 +157,9 @@ _Side = Annotated[
 
 
 class ExtensionFields(BaseModel):
-    """The fields in which clients of other servers say size and sampling, and ours of a webhook.
+    """The fields in which clients of other servers say size and sampling, and ours of a profile and of a webhook.
 
-    `domain/rules.py` compares the former with the model.
+    `domain/rules.py` compares the former with the model and with what its owner allows.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -169,12 +169,18 @@ class ExtensionFields(BaseModel):
     resolution: Annotated[str | None, one_of(TIERS, "The model's landscape size of this tier.")] = None
     num_frames: Annotated[int | None, Field(description="A length that the model makes, in frames.")] = None
     fps: Annotated[int | None, Field(description=_FIXED)] = None
-    num_inference_steps: Annotated[int | None, Field(description=_FIXED)] = None
-    guidance_scale: Annotated[float | None, Field(description=_FIXED)] = None
+    num_inference_steps: Annotated[int | None, Field(description=_CHOSEN)] = None
+    steps: Annotated[int | None, Field(description="The same as num_inference_steps.")] = None
+    guidance_scale: Annotated[float | None, Field(description=_CHOSEN)] = None
+    profile: Annotated[str | None, Field(description=_CHOSEN)] = None
+    loras: Loras = None
+    lora: Annotated[Loras, Field(description="The same as loras, by vLLM-Omni's name.")] = None
     webhook_url: WebhookUrl = None
 
     def apply_to(self, request: VideoRequest) -> VideoRequest:
-        """The request with these fields."""
+        """The request with these fields. Raises InvalidRequest where two of them contradict each other."""
+        if None not in (self.steps, self.num_inference_steps) and self.steps != self.num_inference_steps:
+            raise InvalidRequest("steps", "is another number than steps")
         return replace(
             request,
             width=self.width,
@@ -182,9 +188,11 @@ class ExtensionFields(BaseModel):
             tier=self.resolution,
             frames=self.num_frames,
             fps=self.fps,
-            steps=self.num_inference_steps,
+            steps=self.steps if self.num_inference_steps is None else self.num_inference_steps,
             guidance_scale=self.guidance_scale,
             webhook_url=self.webhook_url,
+            profile=self.profile,
+            loras=read_loras(self.loras, self.lora),
         )
 
 

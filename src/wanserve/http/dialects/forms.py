@@ -48,18 +48,38 @@ def read_form_or_json(request: DialectRequest, model: type[Model]) -> Model:
 
 
 def _fields(parts: Iterator[tuple[str, str | Upload]], model: type[BaseModel]) -> Iterator[tuple[str, object]]:
-    """The fields by name. `a[b]` is the field `b` of the object `a`; a field with an empty text counts as left out."""
+    """The fields by name. `a[b]` is the field `b` of the object `a`; a field with an empty text counts as left out.
+
+    `a[]` is an item of the list `a`, and `a[][b]` the field `b` of one of the objects in it.
+    """
     nested: dict[str, dict[str, object]] = {}
+    lists: dict[str, dict[str, list[object]]] = {}
     for name, value in parts:
         top, bracket, inner = name.partition("[")
         if isinstance(value, Upload) and not _accepts_files(model, top):
             raise InvalidRequest(top, "must be text, and is a file")
-        if bracket:
+        if inner.startswith("]"):
+            lists.setdefault(top, {}).setdefault(inner.removeprefix("]").strip("[]"), []).append(value)
+        elif bracket:
             nested.setdefault(top, {})[inner.rstrip("]")] = value
         # Except the prompt, which is required: an empty one is refused as blank.
         elif value or top == "prompt":
             yield name, value
     yield from nested.items()
+    for name, columns in lists.items():
+        yield name, _items(name, columns)
+
+
+def _items(name: str, columns: dict[str, list[object]]) -> list[object]:
+    """The items of a list. Raises InvalidRequest where it is not clear which object has which field.
+
+    Some clients send the fields of one object after another, others the first field of all objects before the second.
+    """
+    if len(set(map(len, columns.values()))) > 1 or ("" in columns and len(columns) > 1):
+        raise InvalidRequest(name, "must have the same fields in each of its objects, or be a text of JSON")
+    if "" in columns:
+        return columns[""]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _accepts_files(model: type[BaseModel], name: str) -> bool:

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from wanserve.domain.catalogue import ModelCard
+from wanserve.domain.catalogue import NO_CHOICES, ModelCard
+from wanserve.domain.generation import Chosen
 from wanserve.domain.search import Found
 from wanserve.domain.task import State, Task
 from wanserve.http.dialects.base import AnswerContext
 from wanserve.http.dialects.openai_models import (
+    ChoicesObject,
+    ChosenFields,
     DeletedVideo,
     ModelList,
     ModelObject,
@@ -57,7 +60,7 @@ def write_video(task: Task, context: AnswerContext, retention_ms: int) -> VideoO
 def _video(task: Task, retention_ms: int) -> VideoObject:
     made, ended_ms = task.generation, task.ended_ms
     done_ms = ended_ms if task.state is State.SUCCEEDED else None
-    return {
+    video: VideoObject = {
         "id": video_id(task.id),
         "object": "video",
         "model": made.model,
@@ -76,6 +79,21 @@ def _video(task: Task, retention_ms: int) -> VideoObject:
         "prompt_extend": made.prompt_extend,
         "watermark": made.watermark,
     }
+    return {**video, **_chosen(made.chosen)}
+
+
+def _chosen(chosen: Chosen) -> ChosenFields:
+    """What the request chose; a field is left out where it chose nothing."""
+    told: ChosenFields = {}
+    if chosen.profile:
+        told["profile"] = chosen.profile
+    if chosen.steps is not None:
+        told["num_inference_steps"] = chosen.steps
+    if chosen.guidance_scale is not None:
+        told["guidance_scale"] = chosen.guidance_scale
+    if chosen.loras:
+        told["loras"] = [{"name": lora.name, "strength": lora.strength} for lora in chosen.loras]
+    return told
 
 
 def _video_error(task: Task) -> VideoError | None:
@@ -147,4 +165,20 @@ def write_model(cards: Sequence[ModelCard], context: AnswerContext) -> ModelObje
 
 
 def _model(card: ModelCard) -> ModelObject:
-    return {"id": card.name, "object": "model", "created": _RELEASED_S.get(card.name, 0), "owned_by": "wan"}
+    released_s = _RELEASED_S.get(card.name, 0)
+    model: ModelObject = {"id": card.name, "object": "model", "created": released_s, "owned_by": "wan"}
+    return model if card.choices == NO_CHOICES else {**model, "choices": _choices(card)}
+
+
+def _choices(card: ModelCard) -> ChoicesObject:
+    choices = card.choices
+    return {
+        "profiles": list(dict.fromkeys((card.profile, *choices.profiles))) if choices.profiles else [],
+        "num_inference_steps": choices.steps and list(choices.steps),
+        "guidance_scale": choices.guidance_scale and list(choices.guidance_scale),
+        "loras": [
+            {"name": lora.name, "strength": lora.strength, "lowest": lora.strengths[0], "highest": lora.strengths[1]}
+            for lora in choices.loras
+        ],
+        "max_loras": choices.max_loras,
+    }

@@ -92,7 +92,23 @@ class VideoError(TypedDict):
     message: str
 
 
-class VideoObject(TypedDict):
+class LoraObject(TypedDict):
+    """A LoRA that a video is made with."""
+
+    name: str
+    strength: float
+
+
+class ChosenFields(TypedDict):
+    """What the request chose of how the model is sampled; each is left out where it chose nothing."""
+
+    profile: NotRequired[Annotated[str, Field(description="Where the request chose one.")]]
+    num_inference_steps: NotRequired[Annotated[int, Field(description="Where the request chose them.")]]
+    guidance_scale: NotRequired[Annotated[float, Field(description="Where the request chose one.")]]
+    loras: NotRequired[Annotated[list[LoraObject], Field(description="Where the request named any.")]]
+
+
+class VideoObject(ChosenFields):
     """A video."""
 
     id: str
@@ -159,6 +175,23 @@ class DeletedVideo(TypedDict):
     deleted: Literal[True]
 
 
+class LoraChoiceObject(LoraObject):
+    """A LoRA that a request may name, with the strength that it has where the request names none."""
+
+    lowest: float
+    highest: float
+
+
+class ChoicesObject(TypedDict):
+    """What a request may choose of how the model is sampled. Null, or an empty list: nothing of it."""
+
+    profiles: Annotated[list[str], Field(description="The first is what the model is made with.")]
+    num_inference_steps: Annotated[list[int] | None, Field(description="The least and the most.")]
+    guidance_scale: Annotated[list[float] | None, Field(description="The least and the most.")]
+    loras: list[LoraChoiceObject]
+    max_loras: int
+
+
 class ModelObject(TypedDict):
     """A model."""
 
@@ -166,6 +199,7 @@ class ModelObject(TypedDict):
     object: Literal["model"]
     created: UnixSeconds
     owned_by: str
+    choices: NotRequired[Annotated[ChoicesObject, Field(description="Where the owner allows any.")]]
 
 
 class ModelList(TypedDict):

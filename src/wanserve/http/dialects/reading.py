@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeVar, get_args
 
@@ -34,7 +34,7 @@ def read_json(request: DialectRequest, model: type[Model]) -> Model:
         require_utf_8(request.headers.get("content-type", ""), content, "body")
     try:
         # In two steps, so that NaN, lone surrogates and invalid UTF-8 are refused anywhere in the body.
-        return model.model_validate(_parse_json(content), strict=True)
+        return model.model_validate(parse_json(content), strict=True)
     except ValidationError as error:
         raise _first_error(error) from error
     except ValueError as error:
@@ -47,7 +47,7 @@ def read_fields(fields: Iterable[tuple[str, object]], model: type[Model]) -> Mod
     for name, value in fields:
         if name in given and name in kinds:
             raise InvalidRequest(name, "must stand once")
-        given[name] = _parse_value(name, value, kinds.get(name, str)) if isinstance(value, str) else value
+        given[name] = _parse_texts(name, value, kinds.get(name, str), model)
     try:
         return model.model_validate(given, strict=True)
     except ValidationError as error:
@@ -85,7 +85,7 @@ def require_utf_8(content_type: str, content: bytes, field: str) -> None:
         raise InvalidRequest(field, f"must be in UTF-8, and this is {named or 'another encoding'}")
 
 
-def _parse_json(content: bytes) -> object:
+def parse_json(content: bytes) -> object:
     """Parse JSON. Raises ValueError, also for a name that is twice in an object, and for too many values."""
     if _count_structure(content) > MAX_VALUES and _count_structure(_STRING.sub(b"", content)) > MAX_VALUES:
         raise ValueError(f"it has more than {MAX_VALUES} values")
@@ -126,6 +126,33 @@ def _kind(annotation: Any) -> type:
     return next((kind for kind in (bool, int, float) if kind in choices), str)
 
 
+def _parse_texts(name: str, value: object, kind: type, model: type[BaseModel]) -> object:
+    """Parse a field's text, or the texts of the objects that a form has in the field, by the types of their fields."""
+    if isinstance(value, list):
+        return [_parse_texts(f"{name}.{index}", each, kind, model) for index, each in enumerate(value)]
+    if isinstance(value, dict):
+        kinds = _inner_kinds(model, name.partition(".")[0])
+        return {
+            inner: _parse_texts(f"{name}.{inner}", each, kinds.get(inner, str), model) for inner, each in value.items()
+        }
+    return _parse_value(name, value, kind) if isinstance(value, str) else value
+
+
+@lru_cache
+def _inner_kinds(model: type[BaseModel], name: str) -> Mapping[str, type]:
+    """The types of the fields of the objects in a field; nothing where it has none."""
+    field = model.model_fields.get(name)
+    inner = next(_models_in(field.annotation), None) if field else None
+    return _kinds(inner) if inner else {}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for each in get_args(annotation):
+        yield from _models_in(each)
+
+
 def _parse_value(name: str, text: str, kind: type) -> object:
     if kind is bool:
         found: object = _BOOLEANS.get(text.lower())
@@ -162,6 +189,8 @@ _RULES: Final = {
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
     "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "extra_forbidden": "is not a field of it",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be one of {expected}",

@@ -36,6 +36,8 @@ FIELD_PATHS: Final = {
     "height": "parameters.height",
     "fps": "parameters.fps",
     "guidance_scale": "parameters.guidance_scale",
+    "profile": "parameters.profile",
+    "loras": "parameters.loras",
     "webhook_url": "parameters.webhook_url",
     **{field: f"parameters.{name}" for field, name in FIELD_NAMES.items()},
 }

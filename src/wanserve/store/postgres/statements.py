@@ -9,6 +9,7 @@ from wanserve.domain.progress import KEPT_TIMES
 from wanserve.store.rows import (
     ACCOUNT_COLUMNS,
     KEY_COLUMNS,
+    KIND_COLUMNS,
     LIFE_COLUMNS,
     NEW_COLUMNS,
     TASK_COLUMNS,
@@ -189,7 +190,7 @@ SETTLE_TASK: Final = f"""
         RETURNING *
     ), billed AS (
         INSERT INTO ledger ({USAGE_COLUMNS})
-        SELECT id, account, model, width, height, frames::float / fps, engine, ended_ms
+        SELECT id, account, model, width, height, frames::float / fps, engine, ended_ms, chosen
         FROM settled WHERE state = 'SUCCEEDED'
     ), told AS (
         SELECT pg_notify('{WAKE_CHANNEL}', '') FROM settled
@@ -203,8 +204,8 @@ ADD_TIMES: Final = f"""
 # Of each kind only the newest are kept.
 FORGET_TIMES: Final = f"""
     DELETE FROM stage_times
-    WHERE (model, width, height, frames, device) = (%s, %s, %s, %s, %s) AND id NOT IN (
-        SELECT id FROM stage_times WHERE (model, width, height, frames, device) = (%s, %s, %s, %s, %s)
+    WHERE ({KIND_COLUMNS}) = ({_marks(KIND_COLUMNS)}) AND id NOT IN (
+        SELECT id FROM stage_times WHERE ({KIND_COLUMNS}) = ({_marks(KIND_COLUMNS)})
         ORDER BY id DESC LIMIT {KEPT_TIMES}
     )
 """

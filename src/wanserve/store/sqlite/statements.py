@@ -6,6 +6,7 @@ from wanserve.domain.progress import KEPT_TIMES
 from wanserve.store.rows import (
     ACCOUNT_COLUMNS,
     KEY_COLUMNS,
+    KIND_COLUMNS,
     LIFE_COLUMNS,
     NEW_COLUMNS,
     TASK_COLUMNS,
@@ -193,8 +194,8 @@ ADD_TIMES: Final = f"INSERT INTO stage_times ({TIMES_COLUMNS}, ended_ms) VALUES 
 # Of each kind only the newest are kept.
 FORGET_TIMES: Final = f"""
     DELETE FROM stage_times
-    WHERE (model, width, height, frames, device) = (?, ?, ?, ?, ?) AND rowid NOT IN (
-        SELECT rowid FROM stage_times WHERE (model, width, height, frames, device) = (?, ?, ?, ?, ?)
+    WHERE ({KIND_COLUMNS}) = ({_marks(KIND_COLUMNS)}) AND rowid NOT IN (
+        SELECT rowid FROM stage_times WHERE ({KIND_COLUMNS}) = ({_marks(KIND_COLUMNS)})
         ORDER BY rowid DESC LIMIT {KEPT_TIMES}
     )
 """

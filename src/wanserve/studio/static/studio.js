@@ -160,7 +160,7 @@
   const HEAD_BYTES = 1 << 20, restore = "[data-restore]";
   const settings = async (file) => {
     const head = new TextDecoder().decode(await file.slice(0, HEAD_BYTES).arrayBuffer());
-    const made = /Made by wanserve [^,]*, model ([\w.-]+), seed (\d+)/.exec(head);
+    const made = /Made by wanserve [^,]*, model ([\w.-]+), seed (\d+)(?:, chosen \(([^)]*)\))?/.exec(head);
     if (!made) return null;
     const video = document.createElement("video");
     video.preload = "metadata";
@@ -172,11 +172,16 @@
     } finally {
       URL.revokeObjectURL(video.src);
     }
-    return { model: made[1], seed: made[2], size: `${video.videoWidth}*${video.videoHeight}`, seconds: Math.round(video.duration) };
+    const found = [["model", made[1]], ["seed", made[2]], ["size", `${video.videoWidth}*${video.videoHeight}`], ["seconds", Math.round(video.duration)]];
+    for (const [, name, value] of (made[3] ?? "").matchAll(/(\w+)=([^,]+)/g)) {
+      const [lora, strength] = value.split(":");
+      found.push(...(name === "lora" ? [["lora", lora], ["strength", strength]] : [[name, value]]));
+    }
+    return found;
   };
   const take = async (file) => {
     const found = file && (await settings(file));
-    if (found) location.assign(`./?${new URLSearchParams({ ...found, restore: "1" })}`);
+    if (found) location.assign(`./?${new URLSearchParams([...found, ["restore", "1"]])}`);
     else say(document.querySelector(restore).dataset.foreign);
   };
   if (document.querySelector(restore)) {
