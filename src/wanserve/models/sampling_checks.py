@@ -1,16 +1,17 @@
 """Says what is wrong with the settings of a model, from the settings and from the headers of its files."""
 
 from pathlib import Path
+from typing import Final
 
 from wanserve.domain.errors import SetupError
-from wanserve.models.architecture import transformer_tensors
+from wanserve.models.architecture import Shapes, transformer_tensors
 from wanserve.models.lora_file import read_lora
 from wanserve.models.sampling import Lora, Profile, SamplingSettings
 from wanserve.models.tensor_files import is_file, read_json
 from wanserve.models.weights import CONFIG
 from wanserve.settings import ModelSettings
 
-EXPERTS = ("transformer", "transformer_2")
+EXPERTS: Final = ("transformer", "transformer_2")
 
 
 def settings_problem(own: ModelSettings, sampling: SamplingSettings, folder: Path | None) -> str | None:
@@ -37,19 +38,22 @@ def _files_problem(sampling: SamplingSettings, folder: Path | None) -> str | Non
     """The first LoRA file that is missing, damaged or not for these weights."""
     distilled = (sampling.distill.lora,) if sampling.distill else ()
     loras: tuple[Lora, ...] = (*sampling.loras, *sampling.offered_loras.values(), *distilled)
-    for lora in loras:
-        for file in lora.files:
-            if not is_file(Path(file)):
-                return f"there is no LoRA file {file}"
+    missing = next((file for lora in loras for file in lora.files if not is_file(Path(file))), None)
+    if missing is not None:
+        return f"there is no LoRA file {missing}"
     if folder is None:
         return None
     try:
         for number, part in enumerate(EXPERTS[: sampling.experts]):
-            tensors = transformer_tensors(read_json(folder / part / CONFIG))
-            for lora in loras:
-                of_expert, strength = lora.for_expert(number)
-                if of_expert is not None and strength != 0:
-                    read_lora(Path(of_expert), tensors)
+            _require_fitting(loras, number, transformer_tensors(read_json(folder / part / CONFIG)))
     except SetupError as error:
         return str(error)
     return None
+
+
+def _require_fitting(loras: tuple[Lora, ...], number: int, tensors: Shapes) -> None:
+    """Raise SetupError where a file is not for the expert with this number, which has these tensors."""
+    for lora in loras:
+        file, strength = lora.for_expert(number)
+        if file is not None and strength != 0:
+            read_lora(Path(file), tensors)

@@ -40,6 +40,8 @@ def load_pipeline(
     pipeline = apply_loras(pipe, card)
     # Also where none is set: diffusers keeps the last one for the whole process, and it may be that of another model.
     set_attention_backend(pipe, sampling.attention or DIFFUSERS_ATTN_BACKEND, compute_capability(device))
+    if plan.placement is Placement.GROUPS:
+        pipeline.offered.require_matrices()
     quantise(pipe, plan.block_format)
     apply_placement(pipe, plan, device)
     if pipe.vae.dtype is torch.bfloat16:

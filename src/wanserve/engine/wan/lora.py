@@ -147,6 +147,14 @@ class OfferedLoras:
     small: list[tuple[torch.nn.Module, str, list[NamedPatch], Strengths]] = field(default_factory=list)
     _kept: list[tuple[torch.nn.Parameter, torch.Tensor]] = field(default_factory=list)
 
+    def require_matrices(self) -> None:
+        """Raise SetupError where a LoRA changes more than matrices: offloaded layers bring back what they had before."""
+        for _, name, patches, _ in self.small:
+            raise SetupError(
+                f"the LoRA {patches[0].lora} changes a {name} that is not of a matrix, which cannot be done for one video"
+                " where blocks come and go: list it in loras, or choose another placement"
+            )
+
     @contextmanager
     def applied(self, asked: Mapping[str, float]) -> Iterator[None]:
         """Within the block, apply these LoRAs with these strengths. Raises SetupError for one that is not offered."""
