@@ -100,20 +100,27 @@ def run_generate(arguments: argparse.Namespace) -> int:
         with show_bars(console, named=len(videos) > 1) as bars:
             generate_through_server(url, key, videos, bars, printer.report)
     else:
-        if arguments.profile is None:
-            # Who makes videos here is the owner: any number of steps, as a setting. A profile would bring its own.
-            wan = replace(wan, steps=arguments.steps)
-            videos = [replace(video, steps=None) for video in videos]
-        model, settings = with_settings(arguments.model, arguments.engine, wan)
-        availability = find_availability(settings)
-        require_wan(wan, availability)
-        videos = [replace(video, model=model) for video in videos]
-        with show_bars(console, named=len(videos) > 1) as bars:
-            notes = generate_here(settings, availability, videos, bars, printer.report)
-        for note in notes:
-            console.print(f"note: {note}", markup=False, highlight=False)
+        _run_here(arguments, wan, videos, console, printer)
     show_first_pictures(console, printer.made)
     return 1 if printer.failed else 0
+
+
+def _run_here(
+    arguments: argparse.Namespace, wan: WanOptions, videos: Sequence[VideoOptions], console: Console, printer: Printer
+) -> None:
+    """Make the videos in a child process of this command."""
+    if arguments.profile is None:
+        # Who makes videos here is the owner: any number of steps, as a setting. A profile would bring its own.
+        wan = replace(wan, steps=arguments.steps)
+        videos = [replace(video, steps=None) for video in videos]
+    model, settings = with_settings(arguments.model, arguments.engine, wan)
+    availability = find_availability(settings)
+    require_wan(wan, availability)
+    with show_bars(console, named=len(videos) > 1) as bars:
+        made = [replace(video, model=model) for video in videos]
+        notes = generate_here(settings, availability, made, bars, printer.report)
+    for note in notes:
+        console.print(f"note: {note}", markup=False, highlight=False)
 
 
 def _options(arguments: argparse.Namespace) -> VideoOptions:

@@ -105,18 +105,23 @@ def _with_gpus(settings: Settings, machine: Machine, models: tuple[ModelAvailabi
         raise
     if gpus.problem is not None and may_choose:
         return _animatic(settings, f"auto: {gpus.problem}")
-    if gpus.problem is not None and not gpus.hidden:
-        raise SetupError(f"{gpus.problem}. To compute on the CPU, set CUDA_VISIBLE_DEVICES=-1")
-    if wanted and not gpus.found and not missing_libraries(machine):
-        raise SetupError(
-            f"devices (WANSERVE_DEVICES): there is no GPU {wanted[0]}: {gpus.problem or 'no GPU was found'}"
-        )
+    _require_gpus(gpus, wanted, machine)
     for model in models:
         _require_attention(model, gpus)
     if may_choose:
         return Availability("wan", "auto: a GPU and weights were found", models, gpus)
     on_cpu = f", and computes on the CPU: {gpus.problem}" if gpus.problem else ""
     return Availability("wan", f"it is the setting{on_cpu}", models, gpus)
+
+
+def _require_gpus(gpus: Gpus, wanted: Sequence[str], machine: Machine) -> None:
+    """Raise SetupError where the wan engine is to compute on a GPU that it cannot have, and not on the CPU by intent."""
+    if gpus.problem is not None and not gpus.hidden:
+        raise SetupError(f"{gpus.problem}. To compute on the CPU, set CUDA_VISIBLE_DEVICES=-1")
+    if wanted and not gpus.found and not missing_libraries(machine):
+        raise SetupError(
+            f"devices (WANSERVE_DEVICES): there is no GPU {wanted[0]}: {gpus.problem or 'no GPU was found'}"
+        )
 
 
 def _usable_gpus(machine: Machine, wanted: Sequence[str]) -> Gpus:

@@ -108,18 +108,23 @@ def _part(shapes: Mapping[str, tuple[int, ...]], names: Mapping[str, str], besid
     if TIED_EMBEDDING in shapes and EMBEDDING not in shapes:
         ours[TIED_EMBEDDING] = EMBEDDING
     renamed = {ours[name]: shape for name, shape in shapes.items() if name in ours}
-    left = [names[name] for name in shapes if name not in ours and not _is_beside(name, ours)]
-    if left:
-        raise SetupError(f"has {left[0]}, which {_WHAT[family.part]} does not have: it is of another model")
+    left = next((names[name] for name in shapes if name not in ours and not _is_beside(name, ours)), None)
+    if left is not None:
+        raise SetupError(f"has {left}, which {_WHAT[family.part]} does not have: it is of another model")
     if wrong := next(architecture.differences(expected, renamed), None):
         raise SetupError(f"holds {_WHAT[family.part]} that {wrong}")
-    scales = {
-        names[name]: f"{ours[f'{layer}.weight'].removesuffix('weight')}{last}"
-        for name in shapes
-        for layer, _, last in [name.rpartition(".")]
-        if last in SCALE_SUFFIXES and f"{layer}.weight" in ours
-    }
-    return FoundPart(family.part, config, {names[name]: ours[name] for name in shapes if name in ours} | scales)
+    own = {names[name]: ours[name] for name in shapes if name in ours}
+    return FoundPart(family.part, config, own | _scales(names, ours))
+
+
+def _scales(names: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    """The libraries' names of the scales beside fp8 weights, by the file's own."""
+    scales = {}
+    for bare, name in names.items():
+        layer, _, last = bare.rpartition(".")
+        if last in SCALE_SUFFIXES and f"{layer}.weight" in ours:
+            scales[name] = f"{ours[f'{layer}.weight'].removesuffix('weight')}{last}"
+    return scales
 
 
 def _is_beside(name: str, ours: Mapping[str, str]) -> bool:
