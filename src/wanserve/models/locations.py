@@ -51,7 +51,7 @@ def source_of(folder: Path) -> str | None:
 
 def remedy(path: Path, model: str) -> str:
     """The one step that helps where the weights at the path cannot be used for the model, by what lies there."""
-    made_of = f"run `wanserve models import {path} {model}`, which makes a folder of it that can be used"
+    made_of = f"run `wanserve models import {path} {model}`, which makes a folder that is used where no weights are set"
     if is_file(path):
         return made_of if path.name.endswith(SINGLE_FILES) else "set the weights to a folder in the diffusers layout"
     if is_file(path / INDEX):
