@@ -99,7 +99,9 @@ def test_weights_that_cannot_be_loaded_stop_the_start_in_one_line(folder: Path) 
 
     file = cut_short(folder / "cut")
     configure(folder, turbo=weights(folder / "cut"))
-    assert re.fullmatch(f"{TURBO}: {file} is cut short: \\d+ bytes instead of \\d+; copy that file again .*", start_refused(folder))
+    assert re.fullmatch(
+        f"{TURBO}: {file} is cut short: \\d+ bytes instead of \\d+; copy that file again .*", start_refused(folder)
+    )
 
     foreign = Path(shutil.copytree(TINY, folder / "foreign"))
     index = foreign / "model_index.json"
