@@ -188,8 +188,7 @@ def pull_files(hub_id: str, folder: Path, names: Sequence[str]) -> None:
     if _holds_something(folder):
         _require_source(folder, hub_id)
         try:
-            for name in names:
-                read_header(folder / name)
+            _read_headers(folder, names)
         except SetupError:
             if source_of(folder) is None or partial.exists():
                 raise
@@ -209,9 +208,14 @@ def pull_files(hub_id: str, folder: Path, names: Sequence[str]) -> None:
         download = Download(hub_id, revision, partial)
         _check_disk_space(download, files)
         download.all(files)
-        for name in names:
-            read_header(partial / name)
+        _read_headers(partial, names)
         partial.rename(folder)
+
+
+def _read_headers(folder: Path, names: Sequence[str]) -> None:
+    """Raise SetupError where one of the files is missing or damaged."""
+    for name in names:
+        read_header(folder / name)
 
 
 def _holds_something(folder: Path) -> bool:

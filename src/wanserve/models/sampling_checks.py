@@ -37,10 +37,9 @@ def _files_problem(sampling: SamplingSettings, folder: Path | None) -> str | Non
     """The first LoRA file that is missing, damaged or not for these weights."""
     distilled = (sampling.distill.lora,) if sampling.distill else ()
     loras: tuple[Lora, ...] = (*sampling.loras, *sampling.offered_loras.values(), *distilled)
-    for lora in loras:
-        for file in lora.files:
-            if not is_file(Path(file)):
-                return f"there is no LoRA file {file}"
+    missing = next((file for lora in loras for file in lora.files if not is_file(Path(file))), None)
+    if missing is not None:
+        return f"there is no LoRA file {missing}"
     if folder is None:
         return None
     try:
