@@ -56,7 +56,7 @@ frames = 1
             yield one
 
 
-def made(server: Server, file: Path, **chosen: object) -> Path:
+def made(server: Server, file: Path, **chosen: Any) -> Path:
     """Have a video made of the same prompt and seed, and download it."""
     output = server.wait(server.submit(model=TURBO, seed=7, **chosen), "SUCCEEDED")
     file.write_bytes(server.http.get(str(output["video_url"])).raise_for_status().content)

@@ -330,8 +330,8 @@ def test_a_pull_with_fast_gives_the_model_its_four_steps_unless_the_owner_wants_
     data = ("--data-dir", str(folder / "data"))
     configure(folder, plus="frames = 1")
     (folder / "loras").mkdir()
-    for seed, file in enumerate(FAST.files):
-        write_lora(folder / "loras" / file, seed)
+    for seed, name in enumerate(FAST.files):
+        write_lora(folder / "loras" / name, seed)
     with serving({PLUS_ID: TINY22, FAST.hub_id: folder / "loras"}) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         pulled = wanserve("models", "pull", PLUS, "--fast", *data, cwd=folder)
