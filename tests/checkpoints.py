@@ -1,6 +1,8 @@
 """Writes safetensors files for tests: of zeros that take no room on the disk, and changed ones of other files."""
 
 import json
+import random
+import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,27 @@ def write_zeros(file: Path, tensors: Mapping[str, Given], metadata: Mapping[str,
 def write_shapes(file: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str = "BF16") -> None:
     """Write a file of zeros with tensors of these shapes."""
     write_zeros(file, {name: (dtype, shape, NUMBER_BYTES[dtype] * _product(shape)) for name, shape in shapes.items()})
+
+
+def write_lora(file: Path, seed: int = 1, rank: int = 2) -> Path:
+    """Write a LoRA for the tiny checkpoints, in the layout of diffusers, of numbers large enough to be seen."""
+    numbers = random.Random(seed)
+
+    def normal(*shape: int) -> tuple[str, tuple[int, ...], bytes]:
+        count = _product(shape)
+        return "F32", shape, struct.pack(f"<{count}f", *(numbers.gauss(0, 1) for _ in range(count)))
+
+    layers = [f"transformer.blocks.{block}.{layer}" for block in range(2) for layer in ("attn1.to_q", "attn2.to_v")]
+    down = {f"{layer}.lora_A.weight": normal(rank, 24) for layer in layers}
+    write_tensors(file, down | {f"{layer}.lora_B.weight": normal(24, rank) for layer in layers})
+    return file
+
+
+def without(file: Path, name: str) -> None:
+    """Remove a tensor from a file."""
+    tensors = tensors_of(file)
+    del tensors[name]
+    write_tensors(file, tensors)
 
 
 def _product(shape: Iterable[int]) -> int:

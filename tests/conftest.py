@@ -45,14 +45,23 @@ THOROUGH = (
     "e2e/test_soak.py",
     "e2e/studio",
     "e2e/test_traces.py",
+    "e2e/test_import.py",
     "e2e/test_wan.py",
+    "e2e/test_wan_choices.py",
     "e2e/test_weights.py",
     "e2e/test_webhooks.py",
 )
 """What `make test` leaves to `make test-all` as a whole. Single tests carry the marker `thorough` themselves."""
 
 NEEDED_LIBRARIES = {
-    "torch": ("unit/wan", "integration/test_group.py", "integration/test_pull.py", "e2e/test_wan.py"),
+    "torch": (
+        "unit/wan",
+        "integration/test_group.py",
+        "integration/test_pull.py",
+        "e2e/test_import.py",
+        "e2e/test_wan.py",
+        "e2e/test_wan_choices.py",
+    ),
     "psycopg": (
         "e2e/test_postgres.py",
         "e2e/test_ray.py",

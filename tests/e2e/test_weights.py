@@ -11,28 +11,19 @@ from typing import Any
 import pytest
 
 from tests import needs
+from tests.checkpoints import without, write_lora
 from tests.e2e.server import Server, running, wanserve
 from tests.integration.hub import serving
 from wanserve.domain.generation import Generation
 from wanserve.media import probe
+from wanserve.models.distilled import KNOWN
 from wanserve.models.sampling import NEGATIVE_PROMPT
 
 ASSETS = Path(__file__).parents[1] / "assets"
 TINY, TINY22 = ASSETS / "tiny-wan", ASSETS / "tiny-wan22"
 TURBO, PLUS_2_1, PLUS = "wanx2.1-t2v-turbo", "wanx2.1-t2v-plus", "wan2.2-t2v-plus"
-TURBO_ID = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
+TURBO_ID, PLUS_ID = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "Wan-AI/Wan2.2-T2V-A14B-Diffusers"
 TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which a command runs, without cached weights, without a GPU, and without a wanserve.toml."""
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
-    (tmp_path / "here").mkdir()
-    return tmp_path / "here"
 
 
 @pytest.fixture
@@ -99,7 +90,9 @@ def test_weights_that_cannot_be_loaded_stop_the_start_in_one_line(folder: Path) 
 
     file = cut_short(folder / "cut")
     configure(folder, turbo=weights(folder / "cut"))
-    assert re.fullmatch(f"{TURBO}: {file} is cut short: \\d+ bytes instead of \\d+; remove .*", start_refused(folder))
+    assert re.fullmatch(
+        f"{TURBO}: {file} is cut short: \\d+ bytes instead of \\d+; copy that file again .*", start_refused(folder)
+    )
 
     foreign = Path(shutil.copytree(TINY, folder / "foreign"))
     index = foreign / "model_index.json"
@@ -289,3 +282,81 @@ def test_a_folder_is_not_pulled(folder: Path) -> None:
     configure(folder, turbo=weights(TINY))
     message = f"the weights of {TURBO} are set to the folder {TINY}: there is nothing to fetch"
     assert refused(folder, "models", "pull", TURBO, "--data-dir", str(folder / "data")) == message
+
+
+@pytest.mark.parametrize(
+    ("part", "tensor"),
+    [
+        (TRANSFORMER, "proj_out.bias"),
+        ("text_encoder/model.safetensors", "encoder.final_layer_norm.weight"),
+        ("vae/diffusion_pytorch_model.safetensors", "decoder.conv_out.bias"),
+    ],
+)
+def test_a_tensor_that_is_missing_is_named_before_any_task_is_taken(
+    folder: Path, torch: None, part: str, tensor: str
+) -> None:
+    file = Path(shutil.copytree(TINY, folder / "less")) / part
+    without(file, tensor)
+    configure(folder, turbo=weights(folder / "less"))
+    lacks = f"{file.parent} lacks {tensor}"
+    assert start_refused(folder).startswith(f"{TURBO}: {lacks}")
+    assert refused(folder, "models", "--json").startswith(f"{TURBO}: {lacks}")
+    generate = ("generate", "a cat", "--model", TURBO, "-o", "out.mp4")
+    assert refused(folder, *generate).startswith(f"{TURBO}: {lacks}")
+    assert refused(folder, *generate, "--weights", str(folder / "less")).startswith(f"{TURBO}: {lacks}")
+    done = wanserve("doctor", "--json", "--data-dir", str(folder / "data"), cwd=folder)
+    assert done.returncode == 1
+    findings = {finding["about"]: finding for finding in json.loads(done.stdout)}
+    assert lacks in findings[f"model {TURBO}"]["says"]
+
+
+def test_a_single_file_stops_the_start_with_the_command_that_imports_it(folder: Path) -> None:
+    for name in ("wan2.1_t2v_1.3B.safetensors", "wan-Q4_K_M.gguf"):
+        file = folder / name
+        shutil.copy(TINY / TRANSFORMER, file)
+        configure(folder, turbo=weights(file))
+        assert start_refused(folder) == (
+            f"{TURBO}: {file} is a file and not a folder; run `wanserve models import {file} {TURBO}`, "
+            "which makes a folder of it that can be used"
+        )
+
+
+FAST = KNOWN[PLUS]
+
+
+def test_a_pull_with_fast_gives_the_model_its_four_steps_unless_the_owner_wants_others(
+    folder: Path, torch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ("--data-dir", str(folder / "data"))
+    configure(folder, plus="frames = 1")
+    (folder / "loras").mkdir()
+    for seed, name in enumerate(FAST.files):
+        write_lora(folder / "loras" / name, seed)
+    with serving({PLUS_ID: TINY22, FAST.hub_id: folder / "loras"}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        pulled = wanserve("models", "pull", PLUS, "--fast", *data, cwd=folder)
+        assert (pulled.returncode, pulled.stdout) == (0, ""), pulled.stderr
+        assert set(FAST.files) < set(hub.fetched())
+        assert wanserve("models", "pull", PLUS, "--fast", *data, cwd=folder).returncode == 0
+        assert hub.fetched() == [], "what is here is not fetched again"
+    columns = ("engine", "profile", "steps", "guidance_scale", "guidance_scale_2", "flow_shift")
+
+    def told() -> tuple[object, ...]:
+        (row,) = [row for row in json_of(folder, "models", *data) if row["name"] == PLUS]
+        return tuple(row[column] for column in columns)
+
+    assert told() == ("wan", "fast", FAST.steps, 1.0, 1.0, FAST.flow_shift)
+    with running(folder / "data", cwd=folder) as server:
+        output = server.wait(server.submit(model=PLUS, seed=1), "SUCCEEDED")
+        file = folder / "made.mp4"
+        file.write_bytes(server.http.get(str(output["video_url"])).content)
+    assert "profile fast, 4 steps," in probe.read(file).tags["description"]
+    configure(folder, plus='frames = 1\nprofile = "exact"')
+    assert told() == ("wan", "exact", 40, 4.0, 3.0, 12.0)
+
+
+def test_a_model_without_a_distilled_lora_has_no_fast_pull(folder: Path) -> None:
+    configure(folder)
+    assert refused(folder, "models", "pull", TURBO, "--fast", "--data-dir", str(folder / "data")) == (
+        f"no distilled LoRA is known for {TURBO}; for {PLUS_2_1} and {PLUS} there is one"
+    )

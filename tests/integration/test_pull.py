@@ -7,12 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.checkpoints import change_json, tensors_of, write_shapes, write_tensors
+from tests.checkpoints import change_json, tensors_of, without, write_shapes, write_tensors
 from tests.integration.hub import REVISION, Hub, serving
 from wanserve.domain.errors import SetupError
 from wanserve.models.architecture import text_encoder_tensors, transformer_tensors
@@ -335,3 +335,193 @@ def test_a_text_encoder_is_cut_into_files_of_a_given_size_and_other_formats_stay
     (part / "model.safetensors").unlink()
     with pytest.raises(SetupError, match=r"model.safetensors is missing"):
         to_bf16(part, tmp_path / "none", ignore)
+
+
+def broken(file: Path) -> None:
+    """Cut a file short."""
+    file.write_bytes(file.read_bytes()[:-10])
+
+
+CONVERTED = "text_encoder/model-00001-of-00001.safetensors"
+ENCODERS = ["text_encoder/config.json", ENCODER]
+SMALL = [
+    name
+    for name in files(ASSETS / "tiny-wan")
+    if not name.endswith(".safetensors") and not name.startswith("text_encoder/")
+]
+"""What is so small that it is fetched again with anything."""
+
+
+@pytest.mark.parametrize("damage", [broken, Path.unlink], ids=["damaged", "missing"])
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [
+        (TRANSFORMER, [TRANSFORMER]),
+        (WEIGHTS[2], [WEIGHTS[2]]),
+        ("transformer/config.json", []),
+        ("scheduler/scheduler_config.json", []),
+        ("model_index.json", []),
+        (CONVERTED, ENCODERS),
+        ("text_encoder/model.safetensors.index.json", ENCODERS),
+        ("text_encoder/config.json", ENCODERS),
+    ],
+)
+def test_of_a_pulled_folder_only_what_is_damaged_or_missing_is_fetched_again(
+    hub: Hub, pull: Puller, name: str, again: list[str], damage: Callable[[Path], None]
+) -> None:
+    assert pull() == ""
+    before = {each: (pull.folder / each).read_bytes() for each in files(pull.folder)}
+    hub.fetched()
+    damage(pull.folder / name)
+    assert pull() == ""
+    fetched = hub.fetched()
+    assert [each for each in fetched if each not in SMALL] == again
+    assert name in (*fetched, CONVERTED, "text_encoder/model.safetensors.index.json")
+    assert {each: (pull.folder / each).read_bytes() for each in files(pull.folder)} == before
+    assert not pull.partial.exists()
+    check_weights(pull.folder, 1)
+
+
+def test_a_pulled_folder_without_its_tokenizer_gets_it_again(hub: Hub, pull: Puller) -> None:
+    assert pull() == ""
+    hub.fetched()
+    shutil.rmtree(pull.folder / "tokenizer")
+    assert pull() == ""
+    assert not set(hub.fetched()) & set(WEIGHTS)
+    assert files(pull.folder / "tokenizer") == files(ASSETS / "tiny-wan" / "tokenizer")
+
+
+def test_a_tensor_that_a_pulled_file_lacks_is_fetched_again_with_its_part(hub: Hub, pull: Puller) -> None:
+    assert pull() == ""
+    hub.fetched()
+    without(pull.folder / TRANSFORMER, "proj_out.bias")
+    assert pull() == ""
+    assert [each for each in hub.fetched() if each in WEIGHTS] == [TRANSFORMER]
+    check_weights(pull.folder, 1)
+
+
+def test_a_damaged_folder_that_was_not_pulled_is_left_alone_and_refused(hub: Hub, pull: Puller) -> None:
+    shutil.copytree(ASSETS / "tiny-wan", pull.folder)
+    broken(pull.folder / TRANSFORMER)
+    before = {each: (pull.folder / each).read_bytes() for each in files(pull.folder)}
+    assert f"{pull.folder / TRANSFORMER} is cut short" in pull()
+    assert {each: (pull.folder / each).read_bytes() for each in files(pull.folder)} == before
+    assert not pull.partial.exists()
+    assert hub.fetched() == []
+
+
+def test_an_empty_folder_is_no_obstacle(hub: Hub, pull: Puller) -> None:
+    pull.folder.mkdir(parents=True)
+    assert pull() == ""
+    check_weights(pull.folder, 1)
+
+
+def cut_into_shards(folder: Path) -> list[str]:
+    """Cut the transformer into three files, as the larger models have it. Returns their names in the repository."""
+    tensors = tensors_of(folder / TRANSFORMER)
+    (folder / TRANSFORMER).unlink()
+    names = [f"transformer/diffusion_pytorch_model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
+    shards = {name: sorted(tensors)[number::3] for number, name in enumerate(names)}
+    for name, some in shards.items():
+        write_tensors(folder / name, {tensor: tensors[tensor] for tensor in some})
+    weight_map = {tensor: Path(name).name for name, some in shards.items() for tensor in some}
+    (folder / f"{TRANSFORMER}.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    return names
+
+
+@pytest.mark.parametrize("damage", [broken, Path.unlink], ids=["damaged", "missing"])
+def test_of_several_files_only_the_damaged_or_missing_one_is_fetched_again(
+    hub: Hub, pull: Puller, damage: Callable[[Path], None]
+) -> None:
+    names = cut_into_shards(hub.repositories[OWN])
+    assert pull(OWN) == ""
+    for name, again in ((names[1], [names[1]]), (f"{TRANSFORMER}.index.json", [])):
+        hub.fetched()
+        damage(pull.folder / name)
+        assert pull(OWN) == ""
+        assert [each for each in hub.fetched() if each.endswith(".safetensors")] == again
+        check_weights(pull.folder, 1)
+
+
+def test_a_repair_that_was_stopped_goes_on(hub: Hub, pull: Puller) -> None:
+    make_large(hub)
+    assert pull(OWN) == ""
+    hub.fetched()
+    broken(pull.folder / TRANSFORMER)
+    hub.stall_after[TRANSFORMER] = CHUNK + 5
+    part = pull.partial / f"{TRANSFORMER}.part"
+    with pull.start(OWN) as process:
+        assert hub.stalled.wait(60)
+        until_written(part, CHUNK, process)
+        process.kill()
+    hub.fetched()
+    assert pull(OWN) == ""
+    begins = [asked.begin for asked in hub.requests if asked.name == TRANSFORMER and asked.is_to_content_host]
+    assert begins == [CHUNK]
+    assert [each for each in hub.fetched() if each in WEIGHTS] == [TRANSFORMER]
+    assert (pull.folder / TRANSFORMER).read_bytes() == (hub.repositories[OWN] / TRANSFORMER).read_bytes()
+
+
+def until_written(part: Path, size: int, process: subprocess.Popen[str]) -> None:
+    """Wait until a part of a file has its size. The process that writes it must not end before."""
+    while not (part.exists() and part.stat().st_size == size):
+        assert process.poll() is None
+
+
+LORA, LORA_2 = "style_high.safetensors", "style_low.safetensors"
+
+
+def add_loras(hub: Hub) -> None:
+    """Add two single files to `OWN`; the first one is larger than two chunks."""
+    for name, width in ((LORA, CHUNK), (LORA_2, 8)):
+        write_shapes(hub.repositories[OWN] / name, {"blocks.0.attn1.to_q.lora_A.weight": (2, width)}, "BF16")
+
+
+def test_single_files_are_fetched_whole_and_once(hub: Hub, pull: Puller) -> None:
+    add_loras(hub)
+    names = (f"--file={LORA}", f"--file={LORA_2}")
+    assert pull(OWN, *names) == ""
+    assert hub.fetched() == [LORA, LORA_2], "and nothing else of the repository"
+    assert files(pull.folder) == ["pulled.json", LORA, LORA_2]
+    for name in (LORA, LORA_2):
+        assert (pull.folder / name).read_bytes() == (hub.repositories[OWN] / name).read_bytes()
+    assert not pull.partial.exists()
+    assert pull(OWN, *names) == ""
+    assert hub.fetched() == []
+
+
+def test_a_single_file_whose_pull_was_killed_is_taken_up_where_it_was(hub: Hub, pull: Puller) -> None:
+    add_loras(hub)
+    hub.stall_after[LORA] = 2 * CHUNK + 5
+    with pull.start(OWN, f"--file={LORA}") as process:
+        assert hub.stalled.wait(60)
+        until_written(pull.partial / f"{LORA}.part", 2 * CHUNK, process)
+        process.kill()
+    assert not pull.folder.exists()
+    hub.fetched()
+    assert pull(OWN, f"--file={LORA}") == ""
+    assert [asked.begin for asked in hub.requests if asked.name == LORA and asked.is_to_content_host] == [2 * CHUNK]
+    assert (pull.folder / LORA).read_bytes() == (hub.repositories[OWN] / LORA).read_bytes()
+
+
+def test_a_single_file_that_was_damaged_later_or_is_missing_is_fetched_again(hub: Hub, pull: Puller) -> None:
+    add_loras(hub)
+    names = (f"--file={LORA}", f"--file={LORA_2}")
+    for damage in (broken, Path.unlink):
+        assert pull(OWN, *names) == ""
+        hub.fetched()
+        damage(pull.folder / LORA_2)
+        assert pull(OWN, *names) == ""
+        assert hub.fetched() == [LORA_2]
+        assert (pull.folder / LORA_2).read_bytes() == (hub.repositories[OWN] / LORA_2).read_bytes()
+
+
+def test_a_single_file_that_is_not_there_or_is_none_is_one_line(hub: Hub, pull: Puller) -> None:
+    add_loras(hub)
+    assert f"{OWN} has no gone.safetensors any more: " in pull.fails(OWN, f"--file={LORA}", "--file=gone.safetensors")
+    assert hub.fetched() == []
+    (hub.repositories[OWN] / "notes.safetensors").write_bytes(b"not a tensor in it")
+    told = pull.fails(OWN, "--file=notes.safetensors")
+    assert "notes.safetensors is not a safetensors file, or its header is damaged" in told
+    broken(hub.repositories[OWN] / LORA_2)
+    assert f"{LORA_2} is cut short" in pull.fails(OWN, f"--file={LORA_2}")

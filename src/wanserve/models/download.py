@@ -24,8 +24,18 @@ from typing import Any, Final, cast
 
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.models.locations import PULLED, source_of
-from wanserve.models.tensor_files import read_header, read_json, write_json
-from wanserve.models.weights import INDEX, PART_SPECS, Checkpoint, check_layout, check_part, check_weights
+from wanserve.models.tensor_files import is_file, read_header, read_json, write_json
+from wanserve.models.weights import (
+    CONFIG,
+    INDEX,
+    PART_SPECS,
+    Checkpoint,
+    PartSpec,
+    check_layout,
+    check_part,
+    check_weights,
+    weight_files,
+)
 
 try:
     from huggingface_hub import constants
@@ -134,9 +144,8 @@ def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
     and whatever huggingface_hub and the disk raise.
     """
     partial = folder.with_name(f"{folder.name}.partial")
-    if folder.exists():
-        if source_of(folder) not in (None, hub_id):
-            raise SetupError(f"{folder} holds {source_of(folder)}: remove it to fetch {hub_id}")
+    if _holds_something(folder):
+        _require_source(folder, hub_id)
         try:
             return check_weights(folder, experts)
         except SetupError:
@@ -170,14 +179,23 @@ def pull(hub_id: str, folder: Path, experts: int) -> Checkpoint:
 
 
 def pull_files(hub_id: str, folder: Path, names: Sequence[str]) -> None:
-    """Put these safetensors files of the repository into `folder`. Those that are there already are kept.
+    """Put these safetensors files of the repository into `folder`. Those that are there and whole are kept.
 
     Raises SetupError where the repository does not have one, or what arrived is not whole, and whatever huggingface_hub
     and the disk raise.
     """
-    if folder.exists():
-        return
     partial = folder.with_name(f"{folder.name}.partial")
+    if _holds_something(folder):
+        _require_source(folder, hub_id)
+        try:
+            _read_headers(folder, names)
+        except SetupError:
+            if source_of(folder) is None or partial.exists():
+                raise
+            _remove_unreadable(folder)
+            folder.rename(partial)
+        else:
+            return
     partial.mkdir(parents=True, exist_ok=True)
     with locked(partial):
         started = _started_revision(hub_id, partial)
@@ -190,29 +208,59 @@ def pull_files(hub_id: str, folder: Path, names: Sequence[str]) -> None:
         download = Download(hub_id, revision, partial)
         _check_disk_space(download, files)
         download.all(files)
-        for name in names:
-            read_header(partial / name)
+        _read_headers(partial, names)
         partial.rename(folder)
+
+
+def _read_headers(folder: Path, names: Sequence[str]) -> None:
+    """Raise SetupError where one of the files is missing or damaged."""
+    for name in names:
+        read_header(folder / name)
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.exists() and any(folder.iterdir())
+
+
+def _require_source(folder: Path, hub_id: str) -> None:
+    """Raise SetupError where another repository was pulled into the folder."""
+    if source_of(folder) not in (None, hub_id):
+        raise SetupError(f"{folder} holds {source_of(folder)}: remove it to fetch {hub_id}")
 
 
 def remove_damaged(folder: Path) -> None:
     """Remove from pulled weights what is damaged, and what is so small that it need not be looked at."""
     for part, spec in PART_SPECS.items():
-        try:
-            check_part(folder / part, spec)
-        except SetupError:
-            # The text encoder is not as the hub has it: it was converted, all of it or nothing.
-            if part == "text_encoder" or not _remove_unreadable(folder / part):
-                shutil.rmtree(folder / part, ignore_errors=True)
-    for file in (*folder.glob("*.json"), *folder.glob("*/*.json"), *folder.glob("tokenizer/*")):
+        _remove_damaged_part(folder / part, spec)
+    small = {*folder.glob("*.json"), *folder.glob("*/*.json"), *folder.glob("tokenizer/*")}
+    for file in small:
         if file.name != PULLED and file.parent.name != "text_encoder":
             file.unlink()
 
 
-def _remove_unreadable(part: Path) -> int:
-    """Remove the part's weight files whose headers cannot be read. Returns how many there were."""
+def _remove_damaged_part(part: Path, spec: PartSpec) -> None:
+    """Remove the part's weight files that cannot be read, or all of them where their tensors are wrong."""
+    try:
+        check_part(part, spec)
+    except SetupError:
+        # The text encoder is not as the hub has it: it was converted, all of it or nothing.
+        if part.name == "text_encoder" or (not _remove_unreadable(part) and _is_whole(part, spec)):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _is_whole(part: Path, spec: PartSpec) -> bool:
+    """Whether no file of the part is missing, and those that say which there are can be read."""
+    try:
+        read_json(part / CONFIG)
+        return all(map(is_file, weight_files(part, spec)))
+    except SetupError:
+        return False
+
+
+def _remove_unreadable(folder: Path) -> int:
+    """Remove the weight files whose headers cannot be read. Returns how many there were."""
     removed = 0
-    for file in part.glob("*.safetensors"):
+    for file in folder.glob("*.safetensors"):
         try:
             read_header(file)
         except SetupError:

@@ -54,7 +54,7 @@ def remedy(path: Path, model: str) -> str:
     made_of = f"run `wanserve models import {path} {model}`, which makes a folder that is used where no weights are set"
     if is_file(path):
         return made_of if path.name.endswith(SINGLE_FILES) else "set the weights to a folder in the diffusers layout"
-    if is_file(path / INDEX):
+    if any(is_file(path / name) for name in (INDEX, PULLED, IMPORTED)):
         return _remedy_for_pipeline(path, model, made_of)
     if below := _below(path):
         return below
@@ -80,6 +80,8 @@ def _below(path: Path) -> str:
                 "run `wanserve models import` with the files of the transformer, the text encoder and the VAE that are "
                 f"in {models}"
             )
+    if (snapshot := _main_snapshot(path)) is not None and is_file(snapshot / INDEX):
+        return f"set the weights to {snapshot}"
     indexes = sorted(path.glob(f"*/{INDEX}")) or sorted(path.glob(f"snapshots/*/{INDEX}"))
     return f"set the weights to {indexes[-1].parent}" if indexes else ""
 
@@ -107,12 +109,8 @@ def _is_complete(folder: Path, experts: int) -> bool:
 
 def _cached(hub_id: str, environ: Mapping[str, str]) -> Iterator[Path]:
     """The snapshots of the repository's main branch in the caches, complete or not."""
-    repository = _hub_cache(environ) / f"models--{hub_id.replace('/', '--')}"
-    try:
-        revision = (repository / "refs" / "main").read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        revision = None
-    if revision and (snapshot := _folder(str(repository / "snapshots" / revision))) is not None:
+    snapshot = _main_snapshot(_hub_cache(environ) / f"models--{hub_id.replace('/', '--')}")
+    if snapshot is not None:
         yield snapshot
     owner, name = hub_id.split("/")
     # ModelScope replaces the dots. Older versions of it have no folder `models`, and none `hub`.
@@ -120,6 +118,15 @@ def _cached(hub_id: str, environ: Mapping[str, str]) -> Iterator[Path]:
         folder = _folder(str(_modelscope_cache(environ) / below / owner / name.replace(".", "___")))
         if folder is not None:
             yield folder
+
+
+def _main_snapshot(repository: Path) -> Path | None:
+    """The snapshot of the main branch in a repository of the hub's cache; None where there is none."""
+    try:
+        revision = (repository / "refs" / "main").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return _folder(str(repository / "snapshots" / revision)) if revision else None
 
 
 def _hub_cache(environ: Mapping[str, str]) -> Path:
