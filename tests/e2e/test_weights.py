@@ -317,7 +317,7 @@ def test_a_single_file_stops_the_start_with_the_command_that_imports_it(folder: 
         configure(folder, turbo=weights(file))
         assert start_refused(folder) == (
             f"{TURBO}: {file} is a file and not a folder; run `wanserve models import {file} {TURBO}`, "
-            "which makes a folder of it that can be used"
+            "which makes a folder that is used where no weights are set"
         )
 
 

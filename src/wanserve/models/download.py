@@ -24,18 +24,9 @@ from typing import Any, Final, cast
 
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.models.locations import PULLED, source_of
-from wanserve.models.tensor_files import is_file, read_header, read_json, write_json
-from wanserve.models.weights import (
-    CONFIG,
-    INDEX,
-    PART_SPECS,
-    Checkpoint,
-    PartSpec,
-    check_layout,
-    check_part,
-    check_weights,
-    weight_files,
-)
+from wanserve.models.repair import remove_damaged, remove_unreadable
+from wanserve.models.tensor_files import read_header, read_json, write_json
+from wanserve.models.weights import INDEX, PART_SPECS, Checkpoint, check_layout, check_part, check_weights
 
 try:
     from huggingface_hub import constants
@@ -192,7 +183,7 @@ def pull_files(hub_id: str, folder: Path, names: Sequence[str]) -> None:
         except SetupError:
             if source_of(folder) is None or partial.exists():
                 raise
-            _remove_unreadable(folder)
+            remove_unreadable(folder)
             folder.rename(partial)
         else:
             return
@@ -226,47 +217,6 @@ def _require_source(folder: Path, hub_id: str) -> None:
     """Raise SetupError where another repository was pulled into the folder."""
     if source_of(folder) not in (None, hub_id):
         raise SetupError(f"{folder} holds {source_of(folder)}: remove it to fetch {hub_id}")
-
-
-def remove_damaged(folder: Path) -> None:
-    """Remove from pulled weights what is damaged, and what is so small that it need not be looked at."""
-    for part, spec in PART_SPECS.items():
-        _remove_damaged_part(folder / part, spec)
-    small = {*folder.glob("*.json"), *folder.glob("*/*.json"), *folder.glob("tokenizer/*")}
-    for file in small:
-        if file.name != PULLED and file.parent.name != "text_encoder":
-            file.unlink()
-
-
-def _remove_damaged_part(part: Path, spec: PartSpec) -> None:
-    """Remove the part's weight files that cannot be read, or all of them where their tensors are wrong."""
-    try:
-        check_part(part, spec)
-    except SetupError:
-        # The text encoder is not as the hub has it: it was converted, all of it or nothing.
-        if part.name == "text_encoder" or (not _remove_unreadable(part) and _is_whole(part, spec)):
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _is_whole(part: Path, spec: PartSpec) -> bool:
-    """Whether no file of the part is missing, and those that say which there are can be read."""
-    try:
-        read_json(part / CONFIG)
-        return all(map(is_file, weight_files(part, spec)))
-    except SetupError:
-        return False
-
-
-def _remove_unreadable(folder: Path) -> int:
-    """Remove the weight files whose headers cannot be read. Returns how many there were."""
-    removed = 0
-    for file in folder.glob("*.safetensors"):
-        try:
-            read_header(file)
-        except SetupError:
-            file.unlink()
-            removed += 1
-    return removed
 
 
 @contextmanager

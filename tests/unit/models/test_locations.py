@@ -31,7 +31,7 @@ def with_files(folder: Path, *names: str) -> Path:
 
 
 def import_of(path: Path) -> str:
-    return f"run `wanserve models import {path} {NAME}`, which makes a folder of it that can be used"
+    return f"run `wanserve models import {path} {NAME}`, which makes a folder that is used where no weights are set"
 
 
 PULL = f"run `wanserve models pull {NAME}`"
