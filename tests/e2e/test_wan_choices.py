@@ -76,9 +76,9 @@ def how(file: Path) -> str:
 
 def test_a_lora_is_in_the_video_of_its_request_and_in_no_other(server: Server, tmp_path: Path) -> None:
     before = made(server, tmp_path / "before.mp4")
+    without = made(server, tmp_path / "without.mp4", loras=[{"name": "sketch", "strength": 0}])
     sketched = made(server, tmp_path / "sketched.mp4", loras=[{"name": "sketch"}])
     stronger = made(server, tmp_path / "stronger.mp4", loras=[{"name": "sketch", "strength": 1.5}])
-    without = made(server, tmp_path / "without.mp4", loras=[{"name": "sketch", "strength": 0}])
     after = made(server, tmp_path / "after.mp4")
     assert after.read_bytes() == before.read_bytes()
     assert pictures(without) == pictures(before)
