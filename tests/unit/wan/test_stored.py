@@ -28,7 +28,7 @@ from wanserve.engine.wan.loading import apply_placement, read_pipeline
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan
 from wanserve.engine.wan.parts import load_part
 from wanserve.models.sampling import Placement, Precision, Profile
-from wanserve.models.stored import GGUF_BLOCKS
+from wanserve.models.stored import GGUF_BLOCKS, our_quantization
 from wanserve.models.weights import check_weights
 
 
@@ -211,3 +211,34 @@ def test_a_load_refuses_what_was_lost_since_the_check(tmp_path: Path) -> None:
     write(folder, tensors)
     with pytest.raises(SetupError, match=r"transformer lacks blocks\.0\.norm2\.bias$"):
         loaded_engine(card(folder))
+
+
+def decibels(ours: Any, exact: Any) -> float:
+    """The PSNR of the pictures beside the exact ones."""
+    error = np.mean((ours.astype(float) - exact.astype(float)) ** 2)
+    return float(10 * np.log10(255**2 / error))
+
+
+def test_each_format_costs_what_its_rounding_does(tmp_path: Path) -> None:
+    """Of weights that this test rounds itself, so far as the libraries can; docs/wan.md has the figures."""
+    import gguf
+
+    plain = make_wide(tmp_path / "plain")
+    exact = drawn(loaded_engine(card(plain)))
+
+    def rounded(format_: str) -> Path:
+        folder, stored = make_wide(tmp_path / format_), {}
+        for name, tensor in tensors_of(folder).items():
+            blocks = is_matrix(name, tensor)
+            kind = gguf.GGMLQuantizationType[format_]
+            stored[name] = torch.from_numpy(gguf.quantize(tensor.numpy(), kind)) if blocks else tensor
+        listed = {name: format_ for name, tensor in stored.items() if tensor.dtype is torch.uint8}
+        write(folder, stored, our_quantization(listed))
+        return folder
+
+    fp8 = make_wide(tmp_path / "fp8")
+    store_fp8(fp8, E4M3, by_tensor)
+    assert decibels(drawn(loaded_engine(card(fp8))), exact) > 50
+    assert decibels(drawn(loaded_engine(card(plain, profile=Profile.SMALL))), exact) > 56
+    for format_, least in {"Q8_0": 56, "Q5_0": 48, "Q4_0": 43}.items():
+        assert decibels(drawn(loaded_engine(card(rounded(format_)))), exact) > least, format_
