@@ -278,6 +278,26 @@ def test_what_was_pulled_is_served_with_no_weights_set(
     assert f"engine wan, model {TURBO}, seed 1, profile exact, 1 step," in facts.tags["description"]
 
 
+def test_a_pulled_folder_that_is_set_by_its_path_is_mended_where_it_is(
+    folder: Path, torch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled = folder / "data" / "models" / TURBO
+    configure(folder)
+    with serving({TURBO_ID: TINY}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        command = ("models", "pull", TURBO, "--data-dir", str(folder / "data"))
+        assert wanserve(*command, cwd=folder).returncode == 0
+        elsewhere = pulled.rename(folder / "elsewhere")
+        configure(folder, turbo=weights(elsewhere))
+        (elsewhere / TRANSFORMER).unlink()
+        advice = f"run `wanserve models pull {TURBO}`, which fetches only what is missing or damaged"
+        assert start_refused(folder).endswith(advice)
+        hub.fetched()
+        assert wanserve(*command, cwd=folder).returncode == 0
+        assert TRANSFORMER in hub.fetched()
+    assert {row["name"]: row["engine"] for row in json_of(folder, "models")}[TURBO] == "wan"
+
+
 def test_a_folder_is_not_pulled(folder: Path) -> None:
     configure(folder, turbo=weights(TINY))
     message = f"the weights of {TURBO} are set to the folder {TINY}: there is nothing to fetch"

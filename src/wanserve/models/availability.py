@@ -16,7 +16,7 @@ from wanserve.machine.torch_report import TorchUnusable
 from wanserve.models.distilled import KNOWN, lora_folder, pulled_distillation
 from wanserve.models.frame_rate import frames_after
 from wanserve.models.framing import framing_for
-from wanserve.models.locations import find_weights, remedy
+from wanserve.models.locations import find_weights, remedy, source_of
 from wanserve.models.sampling import WAN_MODELS, Profile, SamplingSettings, WanModelCard
 from wanserve.models.sampling_checks import settings_problem
 from wanserve.models.tensor_files import is_file
@@ -152,19 +152,22 @@ def pull_weights(settings: Settings, model: str, hub_id: str | None = None, *, f
     """Fetch the model's weights to where the server looks for them, and return the exit status of the download.
 
     `fast`: fetch the distilled LoRA of the model too; the model then has the profile `fast`, unless the owner has set
-    another. Weights that are set to a local folder stay as they are. Raises SetupError where there is nothing to fetch.
+    another. A local folder that was not pulled stays as it is. Raises SetupError where there is nothing to fetch.
     """
     sampling = _sampling(WAN_MODELS[model], settings)
     source = hub_id or sampling.weights
-    is_local = Path(source).expanduser().is_dir()
-    if is_local and not fast:
+    local = Path(source).expanduser()
+    # A folder that was pulled, and is set by its path, is mended where it is.
+    to_fetch = source_of(local) if local.is_dir() else source
+    if to_fetch is None and not fast:
         raise SetupError(f"the weights of {model} are set to the folder {source}: there is nothing to fetch")
     if fast and model not in KNOWN:
         raise SetupError(f"no distilled LoRA is known for {model}; for {' and '.join(KNOWN)} there is one")
     if missing := missing_libraries(Machine()):
         raise SetupError(missing)
     settings.models_dir.mkdir(parents=True, exist_ok=True)
-    status = 0 if is_local else _download(source, settings.models_dir / model, str(sampling.experts))
+    folder = local if local.is_dir() else settings.models_dir / model
+    status = 0 if to_fetch is None else _download(to_fetch, folder, str(sampling.experts))
     if fast and status == 0:
         known = KNOWN[model]
         files = [f"--file={file}" for file in known.files]

@@ -121,6 +121,14 @@ def read_json(file: Path) -> dict[str, object]:
     return content
 
 
+def is_json_object(file: Path) -> bool:
+    """Whether the file begins and ends as a JSON object does, which one that was cut short does not."""
+    with file.open("rb") as opened:
+        begin = opened.read(64).lstrip()
+        opened.seek(max(0, file.stat().st_size - 64))
+        return begin.startswith(b"{") and opened.read().rstrip().endswith(b"}")
+
+
 def write_json(file: Path, content: Mapping[str, object]) -> None:
     """Write the content, durably. Raises OSError."""
     with file.open("w", encoding="utf-8") as opened:

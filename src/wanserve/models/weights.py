@@ -16,7 +16,7 @@ from wanserve.models import architecture
 from wanserve.models.architecture import Config, Shapes
 from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B, StoredSizes, TransformerShape
 from wanserve.models.stored import GGUF_BLOCKS, PLAIN, Stored, understand
-from wanserve.models.tensor_files import Tensor, is_file, read_json, read_whole_header
+from wanserve.models.tensor_files import Tensor, is_file, is_json_object, read_json, read_whole_header
 
 CONFIG: Final = "config.json"
 INDEX: Final = "model_index.json"
@@ -145,8 +145,19 @@ def check_layout(folder: Path, experts: int) -> None:
     for name in sorted(parts):
         _check_config(folder / name / CONFIG, PART_SPECS[name])
     read_json(folder / "scheduler" / "scheduler_config.json")
-    if not any(is_file(folder / "tokenizer" / name) for name in ("tokenizer.json", "spiece.model")):
-        raise SetupError(f"{folder / 'tokenizer'} has neither tokenizer.json nor spiece.model")
+    _check_tokenizer(folder / "tokenizer")
+
+
+def _check_tokenizer(folder: Path) -> None:
+    """Raise SetupError where the tokenizer is missing or cut short. Its 16 MB of JSON are not parsed at each start."""
+    whole, model = folder / "tokenizer.json", folder / "spiece.model"
+    if is_file(whole):
+        if not is_json_object(whole):
+            raise SetupError(f"{whole} is damaged or cut short")
+    elif not is_file(model):
+        raise SetupError(f"{folder} has neither tokenizer.json nor spiece.model")
+    elif model.stat().st_size == 0:
+        raise SetupError(f"{model} is empty")
 
 
 def _check_parts(index: Path, present: set[str], expected: set[str]) -> None:

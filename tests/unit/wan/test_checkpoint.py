@@ -194,6 +194,16 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "transformer/config.json has ffn_dim 'many', which is not a positive whole number",
     ),
     "no tokenizer": (lambda one: (one / "tokenizer" / "tokenizer.json").unlink(), "neither tokenizer.json nor"),
+    "a tokenizer that is cut short": (
+        lambda one: (one / "tokenizer" / "tokenizer.json").write_bytes(
+            (one / "tokenizer" / "tokenizer.json").read_bytes()[:-200]
+        ),
+        "tokenizer/tokenizer.json is damaged or cut short",
+    ),
+    "an empty tokenizer": (
+        lambda one: (one / "tokenizer" / "tokenizer.json").write_bytes(b""),
+        "tokenizer/tokenizer.json is damaged or cut short",
+    ),
     "no scheduler": (lambda one: shutil.rmtree(one / "scheduler"), "scheduler_config.json is missing"),
     "no weights": (lambda one: (one / TRANSFORMER).unlink(), f"{TRANSFORMER} is missing"),
     "an index of nothing": (
