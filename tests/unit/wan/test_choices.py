@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from tests.unit.wan.engines import PLUS, SMALL, TURBO, ignore_progress, loaded_engine, pictures, tiny_card
 from tests.unit.wan.test_lora import LAYERS, weights
 from wanserve.domain.catalogue import Choices
-from wanserve.domain.errors import Canceled, SetupError
+from wanserve.domain.errors import Canceled, EngineFailed, SetupError
 from wanserve.domain.generation import Generation, LoraUse
 from wanserve.domain.progress import Progress
 from wanserve.engine.wan.engine import UNGUIDED_NOTE, WanEngine
@@ -96,8 +96,12 @@ def test_a_lora_for_one_expert_leaves_the_other_one_as_it_is(file: str, plus: Wa
 
 def test_a_lora_that_is_not_offered_is_refused(file: str) -> None:
     engine = loaded_engine(tiny_card(offered_loras={"style": Lora(file)}))
-    with pytest.raises(SetupError, match="the LoRA unknown is not offered for this model"):
+    # The owner may have taken it away since the task was submitted.
+    with pytest.raises(EngineFailed, match="the LoRA unknown is not offered for this model any more"):
         drawn(engine, with_loras(unknown=1.0))
+    for profile in ("fast", "gone"):
+        with pytest.raises(EngineFailed, match=f"the profile {profile} is not offered for this model any more"):
+            drawn(engine, replace(SMALL, profile=profile))
 
 
 def test_a_lora_that_does_not_fit_is_refused_at_the_load(tmp_path: Path) -> None:
@@ -124,7 +128,7 @@ def test_after_a_cancel_nothing_of_the_choice_remains(file: str, turbo: WanEngin
 
 def test_each_profile_is_what_it_is_as_the_models_own(file: str) -> None:
     settings: dict[str, Any] = {"distill": Distillation(Lora(file)), "steps": 16}
-    engine = loaded_engine(replace(tiny_card(**settings), choices=PROFILES))
+    engine = loaded_engine(tiny_card(**settings, choices=PROFILES))
     expected = {
         profile: drawn(loaded_engine(tiny_card(**settings, profile=profile)))
         for profile in (Profile.EXACT, Profile.BALANCED, Profile.FAST)
@@ -139,14 +143,14 @@ def test_each_profile_is_what_it_is_as_the_models_own(file: str) -> None:
 
 def test_the_models_own_profile_may_be_fast_where_another_one_may_be_chosen(file: str) -> None:
     settings: dict[str, Any] = {"distill": Distillation(Lora(file)), "steps": 6}
-    engine = loaded_engine(replace(tiny_card(**settings, profile=Profile.FAST), choices=PROFILES))
+    engine = loaded_engine(tiny_card(**settings, profile=Profile.FAST, choices=PROFILES))
     assert np.array_equal(drawn(engine), drawn(loaded_engine(tiny_card(**settings, profile=Profile.FAST))))
     exact = drawn(loaded_engine(tiny_card(**settings)))
     assert np.array_equal(drawn(engine, replace(SMALL, profile="exact")), exact)
 
 
 def test_steps_and_guidance_are_those_that_were_asked_for(file: str) -> None:
-    engine = loaded_engine(replace(tiny_card(distill=Distillation(Lora(file))), choices=PROFILES))
+    engine = loaded_engine(tiny_card(distill=Distillation(Lora(file)), choices=PROFILES))
     asked = replace(SMALL, steps=6, guidance_scale=2.0)
     clip = engine.generate(asked, ignore_progress)
     expected = drawn(loaded_engine(tiny_card(steps=6, guidance_scale=2.0)))

@@ -14,7 +14,7 @@ import torch
 from diffusers import WanPipeline
 from safetensors import SafetensorError, safe_open
 
-from wanserve.domain.errors import SetupError
+from wanserve.domain.errors import EngineFailed, SetupError
 from wanserve.engine.wan.layers import NamedPatch, Patch, StoredLinear, Strengths, linears_of, patched
 from wanserve.models.architecture import transformer_tensors
 from wanserve.models.lora_file import LOHA, LOKR, LOW_RANK, Role, TensorPatch, read_lora
@@ -157,9 +157,9 @@ class OfferedLoras:
 
     @contextmanager
     def applied(self, asked: Mapping[str, float]) -> Iterator[None]:
-        """Within the block, apply these LoRAs with these strengths. Raises SetupError for one that is not offered."""
+        """Within the block, apply these LoRAs with these strengths. Raises EngineFailed for one that is not offered."""
         if foreign := sorted(asked.keys() - self.loras.keys()):
-            raise SetupError(f"the LoRA {foreign[0]} is not offered for this model")
+            raise EngineFailed(f"the LoRA {foreign[0]} is not offered for this model any more")
         try:
             for number, part in enumerate(EXPERTS):
                 if part in self.strengths:

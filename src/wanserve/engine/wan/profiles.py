@@ -9,7 +9,7 @@ import cache_dit
 import torch
 from diffusers import WanPipeline, WanTransformer3DModel
 
-from wanserve.domain.errors import SetupError
+from wanserve.domain.errors import EngineFailed, SetupError
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.layers import StoredLinear, replace_linears
 from wanserve.engine.wan.lora import OfferedLoras, merge, offer
@@ -48,7 +48,7 @@ class Pipeline:
 
 def apply_loras(pipe: WanPipeline, card: WanModelCard) -> Pipeline:
     """Merge the LoRAs of the model, and make those ready that a request may name. Raises SetupError."""
-    sampling, switched = card.sampling, bool(card.choices.profiles)
+    sampling, switched = card.sampling, bool(card.sampling.choices.profiles)
     if problem := sampling.problem():
         raise SetupError(problem)
     merge(pipe, sampling.loras if switched else sampling.loras_to_merge)
@@ -65,8 +65,11 @@ def _offered(sampling: SamplingSettings, *, switched: bool) -> Mapping[str, Lora
 def prepared(pipeline: Pipeline, sampling: SamplingSettings, generation: Generation) -> Iterator[SamplingSettings]:
     """Within the block, the pipeline makes this generation: with its LoRAs and its profile. Gives the settings for it.
 
-    `sampling` are the model's own settings. Raises SetupError for a LoRA that is not offered.
+    `sampling` are the model's own settings. Raises EngineFailed for a profile or a LoRA that is not offered: the owner may
+    have taken it away since the task was submitted.
     """
+    if generation.profile not in ("", sampling.profile, *sampling.choices.profiles):
+        raise EngineFailed(f"the profile {generation.profile} is not offered for this model any more")
     made = sampling.for_generation(generation)
     asked = {each.name: each.strength for each in generation.loras}
     if pipeline.switched and made.profile is Profile.FAST and made.distill is not None:
