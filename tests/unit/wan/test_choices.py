@@ -16,7 +16,9 @@ from wanserve.domain.errors import Canceled, EngineFailed, SetupError
 from wanserve.domain.generation import Generation, LoraUse
 from wanserve.domain.progress import Progress
 from wanserve.engine.wan.engine import UNGUIDED_NOTE, WanEngine
-from wanserve.models.sampling import Distillation, Lora, Profile
+from wanserve.engine.wan.loading import load_pipeline
+from wanserve.engine.wan.memory import BlockFormat, MemoryPlan
+from wanserve.models.sampling import Distillation, Lora, Placement, Profile, WanModelCard
 
 PROFILES = Choices(profiles=("exact", "balanced", "fast"))
 
@@ -181,3 +183,29 @@ def test_the_metadata_name_the_loras(file: str) -> None:
         == "profile exact, 4 steps, LoRA style at 0.5, native"
     )
     assert SMALL.model == TURBO
+
+
+def in_groups(card: WanModelCard) -> WanEngine:
+    """The engine with blocks that come and go, as on a GPU with little memory."""
+    engine = loaded_engine(card)
+    assert engine._loaded is not None
+    plan = MemoryPlan(Placement.GROUPS, BlockFormat.AS_LOADED, tiled=False, pinned=False, device_bytes=0, host_bytes=0)
+    pipeline = load_pipeline(card, plan, torch.device("cpu"))
+    encoder = type(engine._loaded.prompt_encoder)(pipeline.pipe, torch.device("cpu"))
+    engine._loaded = replace(engine._loaded, pipeline=pipeline, prompt_encoder=encoder)
+    return engine
+
+
+def test_where_blocks_come_and_go_a_lora_of_matrices_draws_the_same(other: str, turbo: WanEngine) -> None:
+    engine = in_groups(tiny_card(offered_loras={"other": Lora(other)}))
+    merged = drawn(loaded_engine(tiny_card(loras=(Lora(other),))))
+    assert np.array_equal(drawn(engine, with_loras(other=1.0)), merged)
+    assert np.array_equal(drawn(engine), drawn(turbo))
+
+
+def test_where_blocks_come_and_go_a_lora_of_more_than_matrices_is_refused(file: str) -> None:
+    with pytest.raises(
+        SetupError, match=r"^the LoRA style changes a \w+ that is not of a matrix, which cannot be done"
+    ):
+        in_groups(tiny_card(offered_loras={"style": Lora(file)}))
+    assert len(drawn(in_groups(tiny_card(loras=(Lora(file),))))) == 9, "merged it is no matter"
