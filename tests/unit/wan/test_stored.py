@@ -22,12 +22,13 @@ from tests.unit.wan.wide import (
     write,
 )
 from wanserve.domain.errors import SetupError
+from wanserve.domain.generation import LoraUse
 from wanserve.engine.wan.engine import WanEngine
 from wanserve.engine.wan.layers import StoredLinear, dequantise
 from wanserve.engine.wan.loading import apply_placement, read_pipeline
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan
 from wanserve.engine.wan.parts import load_part
-from wanserve.models.sampling import Placement, Precision, Profile
+from wanserve.models.sampling import Lora, Placement, Precision, Profile
 from wanserve.models.stored import GGUF_BLOCKS, our_quantization
 from wanserve.models.weights import check_weights
 
@@ -242,3 +243,24 @@ def test_each_format_costs_what_its_rounding_does(tmp_path: Path) -> None:
     assert decibels(drawn(loaded_engine(card(plain, profile=Profile.SMALL))), exact) > 56
     for format_, least in {"Q8_0": 56, "Q5_0": 48, "Q4_0": 43}.items():
         assert decibels(drawn(loaded_engine(card(rounded(format_)))), exact) > least, format_
+
+
+@pytest.mark.parametrize("name", ["fp8 scaled by rows", "Q4_K"])
+def test_loras_beside_stored_weights_draw_what_they_draw_beside_their_numbers(tmp_path: Path, name: str) -> None:
+    from safetensors.torch import save_file
+
+    generator = torch.Generator().manual_seed(6)
+    file, layers = tmp_path / "style.safetensors", ("blocks.0.attn1.to_q", "blocks.0.ffn.net.2")
+    tensors = {f"{layers[0]}.lora_A.weight": torch.randn(4, 256, generator=generator)}
+    tensors[f"{layers[0]}.lora_B.weight"] = torch.randn(256, 4, generator=generator)
+    tensors[f"{layers[1]}.diff_b"] = torch.randn(256, generator=generator)
+    save_file(tensors, file)
+    stored, plain = make_wide(tmp_path / "stored"), make_wide(tmp_path / "plain")
+    write(plain, STORED[name](stored))
+    lora = Lora(str(file), strength=0.5)
+    expected = drawn(loaded_engine(card(plain, loras=(lora,))))
+    assert not np.array_equal(drawn(loaded_engine(card(stored))), expected)
+    assert np.array_equal(drawn(loaded_engine(card(stored, loras=(lora,)))), expected)
+    engine = loaded_engine(card(stored, offered_loras={"style": lora}))
+    asked = replace(SMALL, loras=(LoraUse("style", 0.5),))
+    assert np.array_equal(pictures(engine.generate(asked, ignore_progress)), expected)
