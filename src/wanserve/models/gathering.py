@@ -13,7 +13,7 @@ from wanserve.models.recognise import TOKENIZER_TENSOR, FoundPart, recognise
 from wanserve.models.sampling import SHAPE_1_3B, SHAPE_14B
 from wanserve.models.sources import Source, SourceTensor, open_source
 from wanserve.models.tensor_files import is_file, read_json
-from wanserve.models.weights import CONFIG, INDEX, PART_SPECS
+from wanserve.models.weights import CONFIG, EXPERTS, INDEX, PART_SPECS
 
 EXPERT_FOLDERS: Final = ("high_noise_model", "low_noise_model")
 """Where the authors keep the two experts of Wan 2.2 A14B."""
@@ -153,7 +153,7 @@ def _add_transformers(given: Given, transformers: Sequence[GivenPart], experts: 
     if len(transformers) > experts:
         raise SetupError(f"there are {len(transformers)} transformers, and the model has {experts}: {files}")
     if experts == 1 or len(transformers) < experts:
-        given.parts |= dict(zip(("transformer", "transformer_2"), transformers, strict=False))
+        given.parts |= dict(zip(EXPERTS, transformers, strict=False))
         return
     by_noise = {word: [each for each in transformers if word in each.whole.label.lower()] for word in ("high", "low")}
     if [len(found) for found in by_noise.values()] != [1, 1] or by_noise["high"] == by_noise["low"]:
@@ -172,7 +172,7 @@ def require_shape(given: Given, layers: int, dim: int, ffn: int, model: str) -> 
 
     A shape that none of the authors' models has is taken: distilled and pruned models have others.
     """
-    for part in ("transformer", "transformer_2"):
+    for part in EXPERTS:
         if part not in given.parts:
             continue
         config, file = given.parts[part].found.config, given.parts[part].whole.files[0]

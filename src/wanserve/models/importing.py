@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from wanserve.domain.errors import SetupError
+from wanserve.machine.fsync import sync
 from wanserve.models.gathering import TOKENIZER_FILES, Given, GivenPart, gather, require_shape
 from wanserve.models.locations import IMPORTED
 from wanserve.models.sampling import WAN_MODELS, WanModelCard
 from wanserve.models.sources import SourceTensor
 from wanserve.models.stored import GGUF_BLOCKS, our_quantization
 from wanserve.models.tensor_files import header_bytes, is_file, read_json, write_json
-from wanserve.models.weights import CONFIG, INDEX, PART_SPECS, Checkpoint, check_part, check_weights
+from wanserve.models.weights import CONFIG, EXPERTS, INDEX, PART_SPECS, Checkpoint, check_part, check_weights
 
 try:
     from wanserve.models.download import RESERVED_BYTES, locked
@@ -96,15 +97,14 @@ def import_weights(paths: Sequence[Path], folder: Path, card: WanModelCard, dono
         _write_tokenizer(partial / "tokenizer", given)
         _write_rest(partial, card)
         checkpoint = check_weights(partial, sampling.experts)
-        _sync(partial)
+        sync(partial)
         partial.rename(folder)
     return replace(checkpoint, folder=folder)
 
 
 def _lent(given: Given, donors: Sequence[Path], experts: int) -> dict[str, Path]:
     """For each part that was not given, the folder of a model that has it. Raises SetupError where none has."""
-    own = ["transformer", "transformer_2"][:experts]
-    if missing := [part for part in own if part not in given.parts]:
+    if missing := [part for part in EXPERTS[:experts] if part not in given.parts]:
         raise SetupError(
             f"no {' and no '.join(missing)} was given: name the file of {'each' if experts > 1 else 'the'} transformer"
         )
@@ -291,14 +291,6 @@ def _write_rest(partial: Path, card: WanModelCard) -> None:
             "flow_shift": sampling.flow_shift,
         },
     )
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -84,6 +84,12 @@ LOW_RANK: Final = frozenset({Role.DOWN, Role.UP})
 LOKR: Final = frozenset({Role.LOKR_1, Role.LOKR_1A, Role.LOKR_1B, Role.LOKR_2, Role.LOKR_2A, Role.LOKR_2B})
 LOHA: Final = frozenset({Role.LOHA_1A, Role.LOHA_1B, Role.LOHA_2A, Role.LOHA_2B})
 
+RANKS: Final = (Role.DOWN, Role.LOHA_1B, Role.LOKR_2B, Role.LOKR_1B)
+"""The first of these that a layer has tells by its first side the rank by which alpha is divided.
+
+Where both factors of a Kronecker product are products, the second one's counts. Source: LyCORIS, lokr.py.
+"""
+
 _ALPHAS: Final = ("lora_alpha", "network_alpha", "alpha", "ss_network_alpha")
 _SAID: Final = 3
 
@@ -217,11 +223,8 @@ def _patches(
 
 
 def _rank(parts: Mapping[Role, str], header: Header) -> int | None:
-    """The rank by which alpha is divided; None where nothing is a product, so that alpha has no meaning.
-
-    Where both factors of a Kronecker product are products, the second one's counts. Source: LyCORIS, lokr.py.
-    """
-    for role in (Role.DOWN, Role.LOHA_1B, Role.LOKR_2B, Role.LOKR_1B):
+    """The rank by which alpha is divided; None where nothing is a product, so that alpha has no meaning."""
+    for role in RANKS:
         if role in parts and (shape := header.tensors[parts[role]].shape):
             return shape[0]
     return None

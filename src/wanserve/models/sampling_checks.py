@@ -1,17 +1,14 @@
 """Says what is wrong with the settings of a model, from the settings and from the headers of its files."""
 
 from pathlib import Path
-from typing import Final
 
 from wanserve.domain.errors import SetupError
 from wanserve.models.architecture import Shapes, transformer_tensors
 from wanserve.models.lora_file import read_lora
 from wanserve.models.sampling import Lora, Profile, SamplingSettings
 from wanserve.models.tensor_files import is_file, read_json
-from wanserve.models.weights import CONFIG
+from wanserve.models.weights import CONFIG, EXPERTS
 from wanserve.settings import ModelSettings
-
-EXPERTS: Final = ("transformer", "transformer_2")
 
 
 def settings_problem(own: ModelSettings, sampling: SamplingSettings, folder: Path | None) -> str | None:

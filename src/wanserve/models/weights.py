@@ -57,6 +57,9 @@ PART_SPECS: Final[Mapping[str, PartSpec]] = {
 }
 """The parts that have weights, by their folders' names."""
 
+EXPERTS: Final = ("transformer", "transformer_2")
+"""The parts of a model of two experts that its timesteps are shared among: the first one is for high noise."""
+
 
 @dataclass(frozen=True, slots=True)
 class PartWeights:
@@ -271,7 +274,7 @@ def _check_config(file: Path, spec: PartSpec) -> None:
 
 def _transformer_shape(folder: Path, experts: int) -> TransformerShape:
     shapes = []
-    for name in ("transformer", "transformer_2")[:experts]:
+    for name in EXPERTS[:experts]:
         config = {**architecture.TRANSFORMER_DEFAULTS, **read_json(folder / name / CONFIG)}
         heads = architecture.count(config, "num_attention_heads")
         shapes.append(

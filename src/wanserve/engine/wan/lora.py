@@ -17,10 +17,10 @@ from safetensors import SafetensorError, safe_open
 from wanserve.domain.errors import EngineFailed, SetupError
 from wanserve.engine.wan.layers import NamedPatch, Patch, StoredLinear, Strengths, linears_of, patched
 from wanserve.models.architecture import transformer_tensors
-from wanserve.models.lora_file import LOHA, LOKR, LOW_RANK, Role, TensorPatch, read_lora
+from wanserve.models.lora_file import LOHA, LOKR, LOW_RANK, RANKS, Role, TensorPatch, read_lora
 from wanserve.models.sampling import Lora
+from wanserve.models.weights import EXPERTS
 
-EXPERTS: Final = ("transformer", "transformer_2")
 MERGED: Final = "merged"
 
 
@@ -41,13 +41,10 @@ class FilePatch:
 
     def _scale(self, parts: Mapping[Role, torch.Tensor]) -> float:
         """Alpha by the rank. A tensor with alpha takes precedence over the file's metadata."""
-        rank = next((parts[role].shape[0] for role in _RANKS if role in parts), None)
+        rank = next((parts[role].shape[0] for role in RANKS if role in parts), None)
         if Role.ALPHA in parts and rank is not None:
             return float(parts[Role.ALPHA]) / rank
         return self.factor
-
-
-_RANKS: Final = (Role.DOWN, Role.LOHA_1B, Role.LOKR_2B, Role.LOKR_1B)
 
 
 def _product(parts: Mapping[Role, torch.Tensor]) -> torch.Tensor:
