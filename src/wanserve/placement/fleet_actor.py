@@ -17,6 +17,7 @@ from wanserve.app import build_worker
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.fleet import Fleet
 from wanserve.machine.environment import colours_wanted
+from wanserve.machine.gpus import has_gpu
 from wanserve.placement.plan import Phase
 from wanserve.server import opened
 from wanserve.settings import Settings
@@ -94,7 +95,8 @@ class FleetActor:
     def _start(self, order: ActorOrder, name: str, devices: Sequence[str]) -> None:
         if order.version != __version__:
             raise SetupError(f"wanserve {__version__} is installed there, and the controller is {order.version}")
-        settings = actor_settings(Settings.model_validate(order.settings), name, devices)
+        # On a node without a GPU's driver the numbers that Ray gives stand for nothing: the CPU computes, as without Ray.
+        settings = actor_settings(Settings.model_validate(order.settings), name, devices if has_gpu() else ())
         start_logging(settings.log_level, settings.log_format, colours=colours_wanted())
         core, availability = self._open.enter_context(opened(settings, owner=False))
         parts = build_worker(settings, core, availability)
