@@ -16,6 +16,7 @@ from wanserve.domain.errors import Canceled, EngineFailed, SetupError
 from wanserve.domain.generation import Generation, LoraUse
 from wanserve.domain.progress import Progress
 from wanserve.engine.wan.engine import UNGUIDED_NOTE, WanEngine
+from wanserve.engine.wan.layers import StoredLinear
 from wanserve.engine.wan.loading import load_pipeline
 from wanserve.engine.wan.memory import BlockFormat, MemoryPlan
 from wanserve.models.sampling import Distillation, Lora, Placement, Profile, WanModelCard
@@ -209,3 +210,14 @@ def test_where_blocks_come_and_go_a_lora_of_more_than_matrices_is_refused(file: 
     ):
         in_groups(tiny_card(offered_loras={"style": Lora(file)}))
     assert len(drawn(in_groups(tiny_card(loras=(Lora(file),))))) == 9, "merged it is no matter"
+
+
+def test_the_profile_small_rounds_the_layers_that_a_request_may_change_too(other: str) -> None:
+    engine = loaded_engine(tiny_card(profile=Profile.SMALL, offered_loras={"other": Lora(other)}))
+    assert engine._loaded is not None
+    blocks = engine._loaded.pipe.transformer.blocks
+    formats = [layer.format for layer in blocks.modules() if isinstance(layer, StoredLinear)]
+    assert (set(formats), len(formats)) == ({"int8"}, 20), "as the memory plan counts them"
+    plain = drawn(engine)
+    assert not np.array_equal(drawn(engine, with_loras(other=1.0)), plain)
+    assert np.array_equal(drawn(engine), plain)

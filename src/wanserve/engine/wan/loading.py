@@ -18,7 +18,7 @@ from wanserve.engine.wan.attention import attention_problem
 from wanserve.engine.wan.device import compute_capability, has_bf16_units
 from wanserve.engine.wan.memory import MemoryPlan
 from wanserve.engine.wan.parts import load_part
-from wanserve.engine.wan.profiles import Pipeline, apply_loras, enable_step_cache, quantise, transformers_of
+from wanserve.engine.wan.profiles import Pipeline, apply_loras, enable_step_cache, transformers_of
 from wanserve.models.sampling import Placement, Precision, Profile, SamplingSettings, WanModelCard
 
 log = logging.getLogger(__name__)
@@ -36,13 +36,11 @@ def load_pipeline(
     """
     sampling = card.sampling
     pipe = read_pipeline(sampling, device, with_text_encoder=with_text_encoder)
-    # Before the blocks are quantised, so that what is merged is rounded once, and before they are offered LoRAs.
-    pipeline = apply_loras(pipe, card)
+    pipeline = apply_loras(pipe, sampling, plan.block_format)
     # Also where none is set: diffusers keeps the last one for the whole process, and it may be that of another model.
     set_attention_backend(pipe, sampling.attention or DIFFUSERS_ATTN_BACKEND, compute_capability(device))
     if plan.placement is Placement.GROUPS:
         pipeline.offered.require_matrices()
-    quantise(pipe, plan.block_format)
     apply_placement(pipe, plan, device)
     if pipe.vae.dtype is torch.bfloat16:
         use_channels_last(pipe.vae)

@@ -14,7 +14,7 @@ from wanserve.domain.generation import Generation
 from wanserve.engine.wan.layers import StoredLinear, replace_linears
 from wanserve.engine.wan.lora import OfferedLoras, merge, offer
 from wanserve.engine.wan.memory import BlockFormat
-from wanserve.models.sampling import Lora, Profile, SamplingSettings, WanModelCard
+from wanserve.models.sampling import Lora, Profile, SamplingSettings
 
 WARMUP_STEPS: Final = 4
 WARMUP_STEPS_LOW_NOISE: Final = 2
@@ -46,12 +46,16 @@ class Pipeline:
     switched: bool = False
 
 
-def apply_loras(pipe: WanPipeline, card: WanModelCard) -> Pipeline:
-    """Merge the LoRAs of the model, and make those ready that a request may name. Raises SetupError."""
-    sampling, switched = card.sampling, bool(card.sampling.choices.profiles)
+def apply_loras(pipe: WanPipeline, sampling: SamplingSettings, block_format: BlockFormat) -> Pipeline:
+    """Merge the LoRAs of the model, store the blocks in this format, and make those LoRAs ready that a request may name.
+
+    In this order: what is merged is rounded once, and a layer that a request may change is rounded too. Raises SetupError.
+    """
+    switched = bool(sampling.choices.profiles)
     if problem := sampling.problem():
         raise SetupError(problem)
     merge(pipe, sampling.loras if switched else sampling.loras_to_merge)
+    quantise(pipe, block_format)
     return Pipeline(pipe, offer(pipe, _offered(sampling, switched=switched)), switched)
 
 
