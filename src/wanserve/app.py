@@ -20,6 +20,7 @@ from wanserve.core import Core, Uuids
 from wanserve.domain.blobs import BlobStore
 from wanserve.domain.catalogue import ModelCard
 from wanserve.domain.errors import SetupError
+from wanserve.domain.marks import MarkSettings
 from wanserve.domain.ports import Clock
 from wanserve.domain.task import Task
 from wanserve.domain.worker import SEEN_SECONDS, WorkerRow
@@ -53,6 +54,7 @@ from wanserve.outlook import Outlooks
 from wanserve.overview import Overview
 from wanserve.prompts.chat import ChatEndpoint
 from wanserve.settings import Settings
+from wanserve.signing import mark_settings
 from wanserve.storage import blob_target, room_of
 from wanserve.studio.routes import open_studio
 from wanserve.traces import Traces, open_traces
@@ -94,13 +96,14 @@ class Parts:
     """To be set once the process is to stop."""
 
 
-def child_config(settings: Settings, availability: Availability) -> ChildConfig:
+def child_config(settings: Settings, availability: Availability, marks: MarkSettings) -> ChildConfig:
     """The settings that a worker's child process gets."""
     return ChildConfig(
         availability.engine,
         blob_target(settings),
         settings.scratch_dir,
         settings.log_level,
+        marks,
         availability.loadable,
         _llm(settings),
         settings.gpus_per_video,
@@ -162,12 +165,13 @@ def _worker(
     router: Router,
 ) -> Worker:
     heavy = availability.engine == "wan"
+    config = child_config(settings, availability, mark_settings(settings, core.certificate))
     # Where the files go to a bucket, this machine still needs room for the one that is being made.
     local = open_blobs(DiskTarget(settings.scratch_dir)) if blob_target(settings).remote else blobs
     return Worker(
         core.tasks.new_id(),
         core.tasks,
-        Supervisor(child_config(settings, availability), {**process_environment(), **gpus.variables}),
+        Supervisor(config, {**process_environment(), **gpus.variables}),
         models=tuple(availability.cards),
         # A step of a large model takes a minute, and loading it again after a kill takes longer.
         timeouts=Timeouts(

@@ -6,7 +6,7 @@ It is apart from app.py so that a command which only reads the database loads no
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -17,16 +17,18 @@ from typing import Final
 from wanserve.domain.blobs import LinkSecret
 from wanserve.domain.catalogue import MODELS
 from wanserve.domain.errors import SetupError
+from wanserve.domain.marks import CertificateStore
 from wanserve.domain.overview import OverviewStore
 from wanserve.domain.ports import TimesStore, TokenStore
 from wanserve.domain.rules import SEED_MAX
 from wanserve.keys import Keys
+from wanserve.machine.certificate_file import FileCertificate
 from wanserve.machine.clocks import RetentionClock, now_ms, uptime_ms
 from wanserve.machine.data_dir_lock import lock_data_dir, lock_file, lock_for_migration
 from wanserve.machine.link_secret import FileLinkSecret
 from wanserve.models.catalogue import Catalogue, Served
 from wanserve.sessions import Sessions
-from wanserve.settings import POSTGRES_URLS, Settings
+from wanserve.settings import CERTIFICATE_FILE, POSTGRES_URLS, Settings
 from wanserve.store.opened import OpenedStores
 from wanserve.store.sqlite.backup import back_up
 from wanserve.store.sqlite.database import Database
@@ -44,7 +46,7 @@ UNKNOWN: Final = Served(MODELS, frozenset())
 
 SQLITE_URL: Final = "sqlite://"
 
-Move = Callable[[Path, str, bytes | None], dict[str, int]]
+Move = Callable[[Path, str, Mapping[str, bytes]], dict[str, int]]
 
 UUIDS_AT_ONCE: Final = 256
 """How many ids are made from one read of randomness, which is 4 KiB."""
@@ -68,6 +70,7 @@ class Core:
     catalogue: Catalogue
     reads_block: bool
     link_secret: LinkSecret
+    certificate: CertificateStore
     database_id: str
     tokens: TokenStore | None
     _close: Callable[[], None]
@@ -108,7 +111,10 @@ def open_core(settings: Settings, served: Served = UNKNOWN, *, owner: bool = Fal
     tasks, keys = SqliteTasks(database, now_ms), SqliteKeys(database, now_ms)
     sessions, times = SqliteSessions(database, now_ms), SqliteTimes(database, now_ms)
     webhooks, overview = SqliteWebhooks(database, now_ms), SqliteOverview(database, now_ms)
-    stores = OpenedStores(tasks, keys, sessions, times, webhooks, overview, link_secret, database.id(), database.close)
+    certificate = FileCertificate(settings.certificate_file)
+    stores = OpenedStores(
+        tasks, keys, sessions, times, webhooks, overview, link_secret, certificate, database.id(), database.close
+    )
     return _core(settings, stores, served)
 
 
@@ -143,6 +149,7 @@ def _core(settings: Settings, stores: OpenedStores, served: Served) -> Core:
         catalogue,
         stores.reads_block,
         stores.link_secret,
+        stores.certificate,
         stores.database_id,
         stores.tokens,
         stores.close,
@@ -169,11 +176,16 @@ def move_installation(settings: Settings, source: str | None, target: str | None
     if not url.startswith(POSTGRES_URLS):
         raise SetupError("--to: must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     move: Move = _postgres("--to").move
-    link_secret = file.parent / "link-secret"
+    link_secret, certificate = file.parent / "link-secret", file.parent / CERTIFICATE_FILE
     with lock_data_dir(file.parent):
         # Brings an older schema up to this version's.
         Database(file).close()
-        return move(file, url, FileLinkSecret(link_secret).read() if link_secret.exists() else None)
+        secrets_of: dict[str, bytes] = {}
+        if link_secret.exists():
+            secrets_of["links"] = FileLinkSecret(link_secret).read()
+        if certificate.exists():
+            secrets_of["certificate"] = certificate.read_bytes()
+        return move(file, url, secrets_of)
 
 
 def _sqlite_file(url: str) -> Path:

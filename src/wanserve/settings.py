@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from wanserve.domain.catalogue import DEFAULT_MODEL, MODELS
 from wanserve.domain.errors import SetupError
+from wanserve.domain.marks import MarksPolicy, WatermarkText
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
 from wanserve.models.lora_settings import DISTILLED, DistillSettings, LoraSettings
@@ -30,6 +31,9 @@ POSTGRES_URLS: Final = ("postgresql://", "postgres://")
 
 FILE_URL: Final = "file://"
 """Begins a `blob_url` that names a folder, such as one of a network file system that all machines mount."""
+
+CERTIFICATE_FILE: Final = "certificate.pem"
+"""The file with the certificate of an installation and its key, in its data directory."""
 
 MOST_FPS: Final = 60
 """The most frames a second that a model's frames are interpolated to."""
@@ -150,6 +154,13 @@ class Settings(BaseModel):
     webhooks_private: bool = False
     webhook_format: Literal["standard", "cloudevents"] = "standard"
     studio: Literal["on", "off"] = "on"
+    marks: MarksPolicy = MarksPolicy.REQUIRED
+    producer: Annotated[str, Field(min_length=1, max_length=64)] = "wanserve"
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    timestamp_url: str | None = None
+    watermark: Literal["request", "always"] = "request"
+    watermark_text: WatermarkText = WatermarkText.CHINESE
     traces_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: LogFormat = "auto"
@@ -263,6 +274,11 @@ class Settings(BaseModel):
     def database_file(self) -> Path:
         """The database: tasks, keys and the ledger."""
         return self.data_dir / "wanserve.db"
+
+    @property
+    def certificate_file(self) -> Path:
+        """The certificate of this installation and its key, unless the owner has set another or they are in PostgreSQL."""
+        return self.data_dir / CERTIFICATE_FILE
 
     @property
     def models_dir(self) -> Path:

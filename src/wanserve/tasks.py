@@ -35,6 +35,7 @@ from wanserve.domain.idempotency import (
     RetryCount,
     SubmitIdentity,
 )
+from wanserve.domain.marks import NO_HASHES, Hashes
 from wanserve.domain.ports import Clock, Refusals, TaskStore
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Found, Search
@@ -239,9 +240,9 @@ class Tasks:
         """Note that the worker of a canceled attempt has stopped, so that its device is free; False where it was not canceled."""
         return self.store.note_freed(task)
 
-    def succeed(self, task: Task, video: Video) -> bool:
+    def succeed(self, task: Task, video: Video, hashes: Hashes = NO_HASHES) -> bool:
         """End the attempt with its video, and bill it; False where it came too late and nothing was written."""
-        return self.store.settle(task, Succeeded(video))
+        return self.store.settle(task, Succeeded(video, hashes))
 
     def fail(self, task: Task, failure: Failure, *, retryable: bool, fault: Fault = Fault.TASK) -> bool:
         """End the attempt without a video: the task waits again while it may be tried, else it has FAILED.

@@ -12,13 +12,16 @@ from uuid import uuid4
 
 from wanserve.app import child_config, devices_of
 from wanserve.blobs.target import DiskTarget
+from wanserve.core import make_folders
 from wanserve.domain.errors import EngineFailed
 from wanserve.domain.generation import Generation
 from wanserve.domain.progress import Progress
 from wanserve.domain.task import Video
+from wanserve.machine.certificate_file import FileCertificate
 from wanserve.machine.environment import process_environment
 from wanserve.models.availability import Availability
 from wanserve.settings import Settings
+from wanserve.signing import mark_settings
 from wanserve.worker import protocol
 from wanserve.worker.supervisor import Supervisor
 
@@ -57,10 +60,12 @@ class Standalone:
 @contextmanager
 def standalone(settings: Settings, availability: Availability) -> Iterator[Standalone]:
     """An engine for the length of a block, on the first of the GPUs. Raises SetupError."""
+    make_folders(settings)
+    marks = mark_settings(settings, FileCertificate(settings.certificate_file))
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:
         folder = Path(scratch)
         config = replace(
-            child_config(settings, availability), blobs=DiskTarget(folder), scratch=folder, log_level="error"
+            child_config(settings, availability, marks), blobs=DiskTarget(folder), scratch=folder, log_level="error"
         )
         gpus = next(iter(devices_of(settings, availability).values()))
         child = Supervisor(config, {**process_environment(), **gpus.variables})

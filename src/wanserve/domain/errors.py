@@ -23,7 +23,8 @@ WanserveError
 │   └── RemoteUnavailable 503  the file store on another machine does not answer, or refuses
 ├── MediaFailed                the video could not be encoded, or does not read back as asked
 │   ├── MediaUnavailable       its file could not be written or read
-│   └── MediaDamaged           its file does not read back as it was written
+│   ├── MediaDamaged           its file does not read back as it was written
+│   └── MarksFailed            its files cannot be marked as generated
 ├── MachineFailed              a limit of this machine stopped a generation
 ├── EngineFailed               the engine cannot make this video
 │   ├── EngineExhausted        out of memory or of a device: another attempt may succeed
@@ -239,6 +240,13 @@ class MediaDamaged(MediaFailed):
     """The video's file does not read back as it was written: the disk or its driver fails."""
 
     code = "media_damaged"
+    fault = Fault.MACHINE
+
+
+class MarksFailed(MediaFailed):
+    """The video's files cannot be marked as generated, or do not read back with their marks."""
+
+    code = "marks_failed"
     fault = Fault.MACHINE
 
 

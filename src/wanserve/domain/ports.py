@@ -13,6 +13,7 @@ from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.domain.idempotency import CountedSubmit, SubmitIdentity
+from wanserve.domain.marks import DigitalSource, MadeFile
 from wanserve.domain.progress import Heartbeat, Kind, Progress, StageTimes
 from wanserve.domain.search import Search
 from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
@@ -81,6 +82,7 @@ class Engine(Protocol):
     """Makes videos of generations. Built once in a worker's child process, which calls it from its main thread only."""
 
     name: str
+    digital_source: DigitalSource
 
     def load(self, model: str) -> None:
         """Load this model and unload the one before it. That may take minutes.
@@ -244,6 +246,8 @@ class TaskStore(Protocol):
     def settle(self, task: Task, settlement: Settlement, *, expired_only: bool = False) -> bool:
         """End the attempt `task.attempt` and change its task's state; a success adds its ledger row in the same transaction.
 
+        With the row it adds the hashes of the files.
+
         Returns False, and writes nothing, where that attempt no longer holds the task, or with `expired_only` where
         its lease has not expired.
         """
@@ -268,6 +272,9 @@ class TaskStore(Protocol):
 
     def usage(self, account: str | None) -> list[Usage]:
         """The ledger, oldest first; of one account, or of all where it is None."""
+
+    def made(self, sha256: str) -> list[MadeFile]:
+        """The files with this hash that attempts of any account have made, while their ledger rows are there."""
 
     def forget(self, ended_before_ms: int, limit: int) -> list[Task]:
         """Delete the `limit` oldest tasks that ended before this time, and return them; their ledger rows stay."""

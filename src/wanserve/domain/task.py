@@ -1,12 +1,13 @@
 """A task: its states, the table of allowed transitions, and what each transition changes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import WrongState
 from wanserve.domain.generation import NOTHING_CHOSEN, Chosen, Generation
+from wanserve.domain.marks import Hashes
 from wanserve.domain.progress import Heartbeat, Stage
 
 
@@ -89,9 +90,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The attempt has stored its video."""
+    """The attempt has stored its video. `hashes` are those of its files."""
 
     video: Video
+    hashes: Hashes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ class Task:
     def settled(self, settlement: Settlement, now_ms: int) -> "Task":
         """The task after its attempt has ended. Raises WrongState unless it is RUNNING."""
         match settlement:
-            case Succeeded(video):
+            case Succeeded(video=video):
                 return replace(self._ended(State.SUCCEEDED, now_ms), progress=1.0, video=_storable_video(video))
             case Failed(failure, fault):
                 told = Failure(storable(failure.code), storable(failure.message))

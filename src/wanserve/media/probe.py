@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 from av.codec.context import ThreadType
@@ -12,13 +11,8 @@ from av.video.stream import VideoStream
 
 from wanserve.domain.errors import MediaDamaged, MediaFailed
 from wanserve.domain.generation import Generation
+from wanserve.media.boxes import outermost
 from wanserve.media.errors import media_errors
-
-_HEADER = 8
-"""How many bytes the header of a box has: the size of the whole box, and its name."""
-
-_LONG_HEADER = 16
-"""How many bytes the header has where the size does not fit in four bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +64,11 @@ def facts_of(
     )
 
 
-def check(path: Path, generation: Generation) -> VideoFacts:
-    """Read the file back and compare it with the generation. Raises MediaFailed, which names each difference."""
+def check(path: Path, generation: Generation, tags: Mapping[str, str] | None = None) -> VideoFacts:
+    """Read the file back and compare it with the generation and with the metadata tags that it was given.
+
+    Raises MediaFailed, which names each difference.
+    """
     facts = read(path)
     found = {
         "size": (f"{facts.width}x{facts.height}", f"{generation.width}x{generation.height}"),
@@ -82,6 +79,7 @@ def check(path: Path, generation: Generation) -> VideoFacts:
         "codec": (facts.codec, "h264"),
         "pixel format": (facts.pixel_format, "yuv420p"),
         "index before the pictures": (facts.faststart, True),
+        **{f"tag {name}": (facts.tags.get(name, ""), text) for name, text in (tags or {}).items()},
     }
     wrong = [
         f"{name} {actual} instead of {expected}" for name, (actual, expected) in found.items() if actual != expected
@@ -126,27 +124,13 @@ def outermost_boxes(path: Path) -> list[str]:
     FFmpeg plays a file whose end is missing, or is zeros after a power cut, as far as it can. This function does not
     accept it: the boxes must fill the file to its last byte.
     """
-    size = path.stat().st_size
-    names = []
     with path.open("rb") as file:
-        position = 0
-        while position < size:
-            name, length = _box(file)
-            if length < _HEADER or position + length > size:
-                raise MediaDamaged(f"{path.name} is damaged: no whole MP4 box at byte {position} of {size}")
-            names.append(name)
-            position += length
-            file.seek(position)
+        try:
+            names = [box.name.decode("latin-1") for box in outermost(file)]
+        except MediaDamaged as error:
+            raise MediaDamaged(f"{path.name} is damaged: {error}") from error
+        size = file.seek(0, 2)
     missing = [name for name in ("ftyp", "moov", "mdat") if name not in names]
     if missing:
         raise MediaDamaged(f"{path.name} ({size} bytes) is not an MP4 video: it has no {', '.join(missing)}")
     return names
-
-
-def _box(file: BinaryIO) -> tuple[str, int]:
-    """The name and the whole length in bytes of the box that starts here; length 0 where no box starts."""
-    header = file.read(_HEADER)
-    length = int.from_bytes(header[:4]) if len(header) == _HEADER else 0
-    if length == 1:
-        length = max(int.from_bytes(file.read(_LONG_HEADER - _HEADER)), _LONG_HEADER)
-    return header[4:].decode("latin-1"), length

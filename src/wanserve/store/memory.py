@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from wanserve.domain.errors import InvalidRequest, QueueFull, WanserveError
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
+from wanserve.domain.marks import MadeFile
 from wanserve.domain.ports import Clock, StateCount, TaskVersion
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
-from wanserve.domain.task import UNFINISHED, NewTask, Settlement, State, Task, Usage
+from wanserve.domain.task import UNFINISHED, NewTask, Settlement, State, Succeeded, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.memory_search import fits, has_text
 from wanserve.store.refusals import key_of_a_forgotten_task, key_of_another_request
@@ -31,6 +32,7 @@ class MemoryTasks:
         self._on_end = on_end
         self._tasks: dict[str, Task] = {}
         self._ledger: list[Usage] = []
+        self._files: list[tuple[str, MadeFile]] = []
         self._keyed: dict[tuple[str, str], tuple[Task, KeyedSubmit]] = {}
         self._counted: dict[str, tuple[Task, CountedSubmit]] = {}
         self._served: dict[str, int] = {}
@@ -165,6 +167,8 @@ class MemoryTasks:
             self._tasks[task.id] = moved
             if moved.state is State.SUCCEEDED:
                 self._ledger.append(moved.usage())
+            if isinstance(settlement, Succeeded):
+                self._files += [(sha256, _made(moved.usage(), file)) for file, sha256 in settlement.hashes.items()]
         self._wakeup.wake()
         return True
 
@@ -209,6 +213,11 @@ class MemoryTasks:
         """See TaskStore."""
         own = {worker.id for worker in self._workers.values() if worker.installation == installation}
         return [task for task in self._running() if task.worker_id is None or task.worker_id in own]
+
+    def made(self, sha256: str) -> list[MadeFile]:
+        """See TaskStore."""
+        found = [made for hash_, made in self._files if hash_ == sha256]
+        return sorted(found, key=lambda made: (made.task_id, made.file))
 
     def usage(self, account: str | None) -> list[Usage]:
         """See TaskStore."""
@@ -383,3 +392,7 @@ class MemoryTasks:
 def _place_in_line(lanes: Mapping[str, Sequence[str]], account: str, own: int) -> int:
     """The place in line of the task that has the place `own` among those of its account."""
     return own + sum(min(len(lane), own) for other, lane in lanes.items() if other != account)
+
+
+def _made(usage: Usage, file: str) -> MadeFile:
+    return MadeFile(usage.task_id, usage.account, file, usage.model, usage.engine, usage.ended_ms)

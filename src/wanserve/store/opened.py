@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from wanserve.domain.blobs import LinkSecret
 from wanserve.domain.idempotency import RefusedSubmits
+from wanserve.domain.marks import CertificateStore
 from wanserve.domain.overview import OverviewStore
 from wanserve.domain.ports import KeyStore, Refusals, SessionStore, TaskStore, TimesStore, TokenStore
 from wanserve.domain.webhook_store import WebhookStore
@@ -25,6 +26,7 @@ class OpenedStores:
     webhooks: WebhookStore
     overview: OverviewStore
     link_secret: LinkSecret
+    certificate: CertificateStore
     database_id: str
     close: Callable[[], None]
     refused: Refusals = field(default_factory=RefusedSubmits)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from wanserve.domain.account import Account, Key, Limits
 from wanserve.domain.catalogue import Choices, LoraChoice, ModelCard
 from wanserve.domain.generation import NOTHING_CHOSEN, Chosen, Generation, LoraUse
+from wanserve.domain.marks import MadeFile
 from wanserve.domain.progress import Heartbeat, Kind, Stage, StageTimes
 from wanserve.domain.task import Failure, State, Task, Usage, Video
 from wanserve.domain.worker import WorkerHealth, WorkerRow
@@ -212,6 +213,15 @@ def read_usage(row: Fetched) -> Usage:
     task_id, account, model, width, height, seconds, engine, ended_ms, chosen = row
     known = Chosen(*_read_chosen(chosen))
     return Usage(task_id, account, model, width, height, seconds, engine, ended_ms, known)
+
+
+MADE_COLUMNS: Final = "task_id, account, file, model, engine, ended_ms"
+"""Of the ledger and its files together."""
+
+
+def read_made(row: Fetched) -> MadeFile:
+    """The file whose MADE_COLUMNS are in `row`."""
+    return MadeFile(*row)
 
 
 KIND_COLUMNS: Final = "model, width, height, frames, device, pace"

@@ -149,7 +149,7 @@ class Attempt:
             case Progress() | Storing() | Loaded() | Probed() | Pong():
                 return None
             case Done():
-                if not self._write(lambda: self.tasks.succeed(self.task, event.video)):
+                if not self._write(lambda: self.tasks.succeed(self.task, event.video, event.hashes)):
                     log.warning("attempt %d ended too late and changes nothing", self.task.attempt)
                     return Outcome.LATE
                 log.info("attempt %d made %s", self.task.attempt, event.video.key)

@@ -27,6 +27,7 @@ from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.engine.remote.engine import RemoteEngine
 from wanserve.engine.wan.library_logging import silence_libraries
 from wanserve.machine.environment import colours_wanted
+from wanserve.media.marks.marker import Marker
 from wanserve.prompts.chat import PromptExtender
 from wanserve.telemetry import bind_task_id, start_logging
 from wanserve.worker.jobs import JobRunner, Result
@@ -114,11 +115,12 @@ def main() -> None:
     commands.start()
     try:
         engine, blobs = ENGINES[config.engine](config), open_blobs(config.blobs)
+        marker = Marker.by(config.marks)
     except SetupError as error:
         sender.send(Crashed(error.code, str(error), error.retryable))
         return
     extender = PromptExtender(config.llm) if config.llm else None
-    runner = JobRunner(sender, commands, engine, blobs, config, extender)
+    runner = JobRunner(sender, commands, engine, blobs, config, marker, extender)
     while run_next(runner):
         pass
 

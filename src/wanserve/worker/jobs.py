@@ -1,5 +1,6 @@
 """Runs the child's jobs with one engine: loads a model, makes a video, writes a test file."""
 
+import hashlib
 import os
 import time
 import uuid
@@ -11,15 +12,17 @@ from typing import Final, assert_never
 
 from wanserve.domain.attempt import Timings
 from wanserve.domain.blobs import BlobStore
-from wanserve.domain.errors import Canceled, MediaFailed, MediaUnavailable, Superseded, UpstreamFailed
+from wanserve.domain.errors import Canceled, MarksFailed, MediaFailed, MediaUnavailable, Superseded, UpstreamFailed
 from wanserve.domain.files import download_of, file_key, unfinished_name
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import Origin
 from wanserve.domain.ports import Clip, Engine, Frame, Order, RemoteVideo
 from wanserve.domain.progress import NOT_BEGUN, Progress, Stage
 from wanserve.domain.task import Variant, Video
 from wanserve.media import finished_file, mp4, probe
 from wanserve.media.errors import media_errors
 from wanserve.media.interpolation import how_interpolated, interpolate
+from wanserve.media.marks.marker import MARKED, Marker
 from wanserve.media.stills import Stills
 from wanserve.models.frame_rate import as_drawn
 from wanserve.prompts.chat import PromptExtender
@@ -71,6 +74,7 @@ class JobRunner:
     engine: Engine
     blobs: BlobStore
     config: ChildConfig
+    marker: Marker
     extender: PromptExtender | None = None
     _sent_at: float = field(default=0.0, init=False)
     _stage: Stage | None = field(default=None, init=False)
@@ -92,9 +96,10 @@ class JobRunner:
                 assert_never(job)
 
     def probe(self) -> None:
-        """Write, store and delete a file as a video's is. Raises MediaUnavailable, BlobUnavailable."""
+        """Mark a picture, and write, store and delete a file as a video's is. Raises MediaUnavailable, MarksFailed, BlobUnavailable."""
         # Named like a file that no task has: one that a killed child leaves behind is swept.
         name, key = f"probe-{os.getpid()}", file_key(str(uuid.uuid4()), 0)
+        self.marker.try_out()
         with working_folder(self.config.scratch), media_errors("cannot write a file as large as a video"):
             unfinished = self.config.scratch / name
             try:
@@ -112,6 +117,8 @@ class JobRunner:
         The stills are stored first: a stored video always has its stills. An error leaves nothing in scratch.
         """
         made, self._stage, self._latest = job.generation, None, NOT_BEGUN
+        if self.config.marks.watermark_always:
+            made = replace(made, watermark=True)
         self._previews = Previews(self.blobs, self.config.scratch, job.task_id, job.attempt)
         if self.extender is not None and made.prompt_extend:
             made = replace(made, prompt=self.extender.extend(made, self._report))
@@ -121,11 +128,12 @@ class JobRunner:
         with unfinished_files(self.config.scratch, job) as unfinished:
             match result:
                 case Clip():
-                    finished = self._encode(result, drawn, made, unfinished, begun)
+                    finished = self._encode(result, drawn, made, job, unfinished, begun)
                 case RemoteVideo():
                     finished = self._fetch(result, job, unfinished, begun)
                 case _:
                     assert_never(result)
+            hashes = {kind.value: _sha256(unfinished[kind]) for kind in MARKED}
             self._report(Progress(1.0, Stage.STORE))
             uploads = Uploads(self.blobs, self._tell_storing, self.commands.cancel_requested)
             told = (Variant.SCENE,) if finished.scene else ()
@@ -138,7 +146,7 @@ class JobRunner:
             key, finished.size_bytes, self.engine.name, finished.notes, finished.profile, rewritten, finished.scene
         )
         stored_s = time.monotonic() - begun - finished.generate_s - finished.encode_s
-        return Done(video, Timings(finished.generate_s, finished.encode_s, stored_s))
+        return Done(video, Timings(finished.generate_s, finished.encode_s, stored_s), hashes)
 
     def _as_drawn(self, made: Generation) -> Generation:
         """What the engine is asked for: a model with weights has a frame rate of its own, which may be lower."""
@@ -146,9 +154,15 @@ class JobRunner:
         return made if card is None else as_drawn(made, card.sampling.fps)
 
     def _encode(
-        self, clip: Clip, drawn: Generation, made: Generation, unfinished: Mapping[Variant, Path], begun: float
+        self,
+        clip: Clip,
+        drawn: Generation,
+        made: Generation,
+        job: Generate,
+        unfinished: Mapping[Variant, Path],
+        begun: float,
     ) -> Finished:
-        """Draw the clip's frames, interpolate them where the video has more, encode them, and read the file back."""
+        """Draw the clip's frames, interpolate them where the video has more, encode and mark them, and read the file back."""
         frames = TimedFrames(clip.frames, time.monotonic() - begun)
         clip = replace(clip, frames=frames)
         notes: tuple[str, ...] = ()
@@ -167,25 +181,36 @@ class JobRunner:
         if clip.scene:
             with media_errors("cannot write what was understood of the prompt"):
                 unfinished[Variant.SCENE].write_text(clip.scene, encoding="utf-8")
+        missing = self.marker.mark(unfinished, self._origin(job))
         encode_s = time.monotonic() - begun - frames.seconds
-        facts = probe.check(unfinished[Variant.VIDEO], made)
-        return Finished(facts.bytes, frames.seconds, encode_s, (*clip.notes, *notes), clip.profile, scene=clip.scene)
+        facts = probe.check(unfinished[Variant.VIDEO], made, tags)
+        notes = (*clip.notes, *notes, *missing)
+        return Finished(facts.bytes, frames.seconds, encode_s, notes, clip.profile, scene=clip.scene)
 
     def _fetch(self, video: RemoteVideo, job: Generate, unfinished: Mapping[Variant, Path], begun: float) -> Finished:
-        """Have the upstream make the video, check its file, and make stills of it. The file is kept as it is."""
+        """Have the upstream make the video, check its file, make stills of it, and mark them. Its pictures are kept as they are."""
         fetched = video.fetch(Order(job.task_id, job.attempt, job.upstream), unfinished[Variant.VIDEO])
         generate_s = time.monotonic() - begun
+        path = unfinished[Variant.VIDEO]
         try:
-            facts = finished_file.examine(unfinished[Variant.VIDEO], lambda: self._report(MADE))
-            stills = finished_file.stills_of(unfinished[Variant.VIDEO], facts, job.generation)
-        except MediaUnavailable:
+            facts = finished_file.examine(path, lambda: self._report(MADE))
+            stills = finished_file.stills_of(path, facts, job.generation)
+            stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
+            missing = self.marker.mark(unfinished, self._origin(job), received=True)
+            # The labels moved the pictures within the file.
+            facts = finished_file.examine(path, lambda: self._report(MADE))
+        except (MediaUnavailable, MarksFailed):
             raise
         except MediaFailed as error:
             raise UpstreamFailed(f"the file that it sent is not a usable video: {error}") from error
-        stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
-        notes = (*fetched.notes, *finished_file.differences(facts, job.generation))
+        notes = (*fetched.notes, *finished_file.differences(facts, job.generation), *missing)
         encode_s = time.monotonic() - begun - generate_s
         return Finished(facts.bytes, generate_s, encode_s, notes, actual_prompt=fetched.actual_prompt)
+
+    def _origin(self, job: Generate) -> Origin:
+        engine, now_ms = self.engine, time.time_ns() // 1_000_000
+        producer, model = self.config.marks.producer, job.generation.model
+        return Origin(job.task_id, producer, engine.name, model, engine.digital_source, now_ms)
 
     def _tell_storing(self, problem: str | None) -> None:
         if self.config.blobs.remote:
@@ -234,6 +259,11 @@ def working_folder(folder: Path) -> Iterator[None]:
     with media_errors(f"the folder {folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     yield
+
+
+def _sha256(path: Path) -> str:
+    with media_errors(f"cannot read {path.name}"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_probe(file: Path) -> None:

@@ -13,6 +13,7 @@ from wanserve.blobs.target import BlobTarget
 from wanserve.domain.attempt import NO_TIMINGS, Fault, Timings
 from wanserve.domain.errors import EngineExhausted, MachineFailed, SetupError, WanserveError
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import Hashes, MarkSettings
 from wanserve.domain.progress import Progress
 from wanserve.domain.task import Video
 from wanserve.models.sampling import WanModelCard
@@ -25,7 +26,7 @@ from wanserve.telemetry import LogFormat
 class ChildConfig:
     """The first message: which engine to build, and where finished and unfinished files go.
 
-    `cards` are the models with the settings in force, by name, for engines that sample; `llm` is the chat endpoint that
+    `marks` says how the files are marked as generated. `cards` are the models with the settings in force, by name, for engines that sample; `llm` is the chat endpoint that
     extends short prompts, where there is one; `gpus` is how many make one video together. `upstreams` are the servers
     of the remote engine, by name. `preview_steps`: an engine that can shows a picture after every so many steps; 0:
     never.
@@ -35,6 +36,7 @@ class ChildConfig:
     blobs: BlobTarget
     scratch: Path
     log_level: str
+    marks: MarkSettings
     cards: Mapping[str, WanModelCard] = field(default_factory=dict)
     llm: ChatEndpoint | None = None
     gpus: int = 1
@@ -99,10 +101,11 @@ class Storing:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The video is stored."""
+    """The video is stored. `hashes` are those of its files."""
 
     video: Video
     timings: Timings = NO_TIMINGS
+    hashes: Hashes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from wanserve.domain.errors import SetupError
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import DigitalSource
 from wanserve.domain.ports import Clip, Report
 from wanserve.engine.animatic.art import ArtPack, load_pack
 from wanserve.engine.animatic.canvas import Painter
@@ -25,6 +26,7 @@ class AnimaticEngine:
     """Draws a prompt as an animated storyboard on any CPU. The same generation gives the same bytes."""
 
     name = "animatic"
+    digital_source = DigitalSource.ALGORITHMIC
 
     def __init__(self) -> None:
         self._pack: ArtPack | None = None

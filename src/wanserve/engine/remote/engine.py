@@ -8,6 +8,7 @@ from typing import Final
 
 from wanserve.domain.errors import Canceled, SetupError, Superseded, WanserveError
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import DigitalSource
 from wanserve.domain.ports import Fetched, Order, RemoteVideo, Report
 from wanserve.domain.progress import Progress, Stage
 from wanserve.engine.remote.answers import KeyTaken, Transient
@@ -31,6 +32,7 @@ class RemoteEngine:
     """Satisfies Engine. Every wait for an upstream has a limit of its own, so reports never stop coming."""
 
     name = "remote"
+    digital_source = DigitalSource.TRAINED
 
     def __init__(
         self, upstreams: Mapping[str, Upstream], pace: Pace = DEFAULT_PACE, limits: Limits = DEFAULT_LIMITS

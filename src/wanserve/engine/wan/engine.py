@@ -11,6 +11,7 @@ from diffusers import WanPipeline
 
 from wanserve.domain.errors import SetupError
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import DigitalSource
 from wanserve.domain.ports import Clip, Frame, Report
 from wanserve.domain.progress import Progress, Stage
 from wanserve.engine.wan.decode import decode, decode_tiled, denormalise, to_frames
@@ -54,6 +55,7 @@ class WanEngine:
     """Runs the real models, one at a time. Not thread-safe: one thread owns the pipeline."""
 
     name = "wan"
+    digital_source = DigitalSource.TRAINED
 
     def __init__(self, cards: Mapping[str, WanModelCard], gpus: int = 1, preview_steps: int = 0) -> None:
         """`cards`: the models by name, with checked folders as `sampling.weights`. `gpus`: how many make one video.

@@ -12,7 +12,6 @@ import psycopg
 from wanserve.domain.errors import SetupError
 from wanserve.store.postgres.migrate import migrate
 from wanserve.store.postgres.reasons import reason
-from wanserve.store.postgres.shared import SIGNS_LINKS
 from wanserve.store.postgres.statements import KEEP_NAMED, TAKE_DATABASE_ID
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -23,6 +22,7 @@ TABLES: Final = {
     "sessions": "sha256",
     "tasks": "seq",
     "ledger": "rowid",
+    "ledger_files": "sha256, task_id, file",
     "lane_counts": "account, model, state",
     "period_counts": "account, period, model, state",
     "idempotency_keys": "account, key",
@@ -45,8 +45,8 @@ _COLUMNS: Final = """
 """
 
 
-def move(source: Path, url: str, link_secret: bytes | None) -> dict[str, int]:
-    """Copy every table of the SQLite database `source`, which nobody serves, its id and the secret of its links.
+def move(source: Path, url: str, secrets: Mapping[str, bytes]) -> dict[str, int]:
+    """Copy every table of the SQLite database `source`, which nobody serves, its id, and its secrets by their names.
 
     Returns how many rows each table has. Raises SetupError, and leaves the target as it was, where that is not empty,
     where a row cannot be stored, or where a count or a sum of the copy differs.
@@ -58,8 +58,8 @@ def move(source: Path, url: str, link_secret: bytes | None) -> dict[str, int]:
             moved = {table: _copy(database, target, table, order) for table, order in TABLES.items()}
             _continue_numbers(target)
             target.execute(TAKE_DATABASE_ID, database.execute("SELECT id FROM database_id").fetchone())
-            if link_secret is not None:
-                target.execute(KEEP_NAMED, (SIGNS_LINKS, link_secret))
+            for secret in secrets.items():
+                target.execute(KEEP_NAMED, secret)
             for table in TABLES:
                 _compare(database, target, table)
     except psycopg.Error as error:

@@ -6,7 +6,7 @@ from wanserve.store.postgres.keys import PostgresKeys
 from wanserve.store.postgres.move import move
 from wanserve.store.postgres.overview import PostgresOverview
 from wanserve.store.postgres.sessions import PostgresSessions
-from wanserve.store.postgres.shared import PostgresLinkSecret, PostgresRefusals, PostgresTokens
+from wanserve.store.postgres.shared import PostgresCertificate, PostgresLinkSecret, PostgresRefusals, PostgresTokens
 from wanserve.store.postgres.tasks import PostgresTasks
 from wanserve.store.postgres.times import PostgresTimes
 from wanserve.store.postgres.webhooks import PostgresWebhooks
@@ -32,6 +32,7 @@ def open_postgres(url: str, *, owner: bool, sweeps: bool) -> OpenedStores:
         PostgresWebhooks(database),
         PostgresOverview(database),
         PostgresLinkSecret(database),
+        PostgresCertificate(database),
         database.id(),
         close,
         refused,

@@ -1,9 +1,9 @@
-"""What several servers share besides tasks and keys: the link secret, the rate limits' buckets, the refused submits."""
+"""What several servers share besides tasks and keys: the link secret, the certificate, the rate limits' buckets, the refused submits."""
 
 import logging
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 SIGNS_LINKS: Final = "links"
 """The name of the secret in its table."""
 
+SIGNS_FILES: Final = "certificate"
+"""The name of the certificate and its key in the same table."""
+
 SECRET_BYTES: Final = 32
 
 
@@ -31,25 +34,41 @@ class PostgresLinkSecret:
     def read(self) -> bytes:
         """See LinkSecret. Of two servers that start at once, one makes it."""
         try:
-            return self._keep(secrets.token_bytes(SECRET_BYTES))
+            return _keep(self._database, SIGNS_LINKS, secrets.token_bytes(SECRET_BYTES))
         except StoreUnavailable as error:
             raise SetupError(f"the link secret cannot be read: {error}") from error
 
     def restore(self, secret: bytes) -> None:
         """See LinkSecret. Raises StoreUnavailable."""
-        if self._keep(secret) != secret:
+        if _keep(self._database, SIGNS_LINKS, secret) != secret:
             log.warning("the link secret was changed in the database: links of before work until this server ends")
 
-    def _keep(self, secret: bytes) -> bytes:
-        """The stored secret; this one where none was stored."""
 
-        def keep(connection: Connection) -> bytes:
-            connection.execute(sql.KEEP_NAMED, (SIGNS_LINKS, secret))
-            row = connection.execute(sql.READ_NAMED, (SIGNS_LINKS,)).fetchone()
-            assert row is not None, "it was stored by the statement before"
-            return bytes(row[0])
+class PostgresCertificate:
+    """The CertificateStore of every server and worker on the database."""
 
-        return self._database.run(keep)
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    def read(self, make: Callable[[], bytes]) -> bytes:
+        """See CertificateStore. Of two that start at once, one makes it."""
+        try:
+            rows = self._database.read(sql.READ_NAMED, (SIGNS_FILES,))
+            return bytes(rows[0][0]) if rows else _keep(self._database, SIGNS_FILES, make())
+        except StoreUnavailable as error:
+            raise SetupError(f"the certificate cannot be read: {error}") from error
+
+
+def _keep(database: PostgresDatabase, name: str, secret: bytes) -> bytes:
+    """The stored secret of this name; this one where none was stored. Raises StoreUnavailable."""
+
+    def keep(connection: Connection) -> bytes:
+        connection.execute(sql.KEEP_NAMED, (name, secret))
+        row = connection.execute(sql.READ_NAMED, (name,)).fetchone()
+        assert row is not None, "it was stored by the statement before"
+        return bytes(row[0])
+
+    return database.run(keep)
 
 
 class PostgresTokens:

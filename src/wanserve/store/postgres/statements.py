@@ -11,6 +11,7 @@ from wanserve.store.rows import (
     KEY_COLUMNS,
     KIND_COLUMNS,
     LIFE_COLUMNS,
+    MADE_COLUMNS,
     NEW_COLUMNS,
     TASK_COLUMNS,
     TIMES_COLUMNS,
@@ -180,7 +181,7 @@ _LIFE: Final = ", ".join(
     f"{name} = {_BY_THE_TABLE.get(name, f'%({name})s')}" for name in map(str.strip, LIFE_COLUMNS.split(","))
 )
 
-# Ends an attempt; a success adds its ledger row in the same statement. An attempt that is not the newest, or that has
+# Ends an attempt; a success adds its ledger row and the hashes of its files in the same statement. An attempt that is not the newest, or that has
 # lost the task, changes no row.
 SETTLE_TASK: Final = f"""
     WITH settled AS (
@@ -192,10 +193,18 @@ SETTLE_TASK: Final = f"""
         INSERT INTO ledger ({USAGE_COLUMNS})
         SELECT id, account, model, width, height, frames::float / fps, engine, ended_ms, chosen
         FROM settled WHERE state = 'SUCCEEDED'
+    ), filed AS (
+        INSERT INTO ledger_files (sha256, task_id, file)
+        SELECT hashes.value, settled.id, hashes.key
+        FROM settled, jsonb_each_text(%(hashes)s) AS hashes WHERE settled.state = 'SUCCEEDED'
     ), told AS (
         SELECT pg_notify('{WAKE_CHANNEL}', '') FROM settled
     )
     SELECT count(*) FROM settled LEFT JOIN told ON TRUE
+"""
+FIND_FILES: Final = f"""
+    SELECT {MADE_COLUMNS} FROM ledger_files JOIN ledger USING (task_id)
+    WHERE sha256 = %(sha256)s ORDER BY task_id, file
 """
 
 ADD_TIMES: Final = f"""

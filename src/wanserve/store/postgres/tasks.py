@@ -10,12 +10,15 @@ from dataclasses import asdict
 from threading import Event
 from typing import Final
 
+from psycopg.types.json import Jsonb
+
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
+from wanserve.domain.marks import MadeFile
 from wanserve.domain.ports import Clock, StateCount, TaskVersion
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
-from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
+from wanserve.domain.task import NewTask, Settlement, State, Succeeded, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.listing import Listing
 from wanserve.store.postgres import search_statements
@@ -23,7 +26,16 @@ from wanserve.store.postgres import statements as sql
 from wanserve.store.postgres.database import UNSTORABLE, PostgresDatabase, is_storable
 from wanserve.store.postgres.listener import Connection
 from wanserve.store.postgres.submits import Submitter
-from wanserve.store.rows import LIFE_COLUMNS, life_row, read_task, read_usage, read_worker, renewal_values, worker_row
+from wanserve.store.rows import (
+    LIFE_COLUMNS,
+    life_row,
+    read_made,
+    read_task,
+    read_usage,
+    read_worker,
+    renewal_values,
+    worker_row,
+)
 from wanserve.store.submits import PendingSubmit
 
 CLAIM_PAUSES_SECONDS: Final = (0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
@@ -163,6 +175,7 @@ class PostgresTasks:
                 "task_id": task.id,
                 "attempt": task.attempt,
                 "expired_only": expired_only,
+                "hashes": Jsonb(dict(settlement.hashes) if isinstance(settlement, Succeeded) else {}),
             }
         )
 
@@ -217,6 +230,10 @@ class PostgresTasks:
         """See TaskStore."""
         rows = self._database.read(sql.ABANDONED_TASKS, {"installation": installation})
         return [read_task(row) for row in rows]
+
+    def made(self, sha256: str) -> list[MadeFile]:
+        """See TaskStore."""
+        return [read_made(row) for row in self._database.read(sql.FIND_FILES, {"sha256": sha256})]
 
     def usage(self, account: str | None) -> list[Usage]:
         """See TaskStore."""

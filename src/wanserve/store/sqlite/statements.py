@@ -8,6 +8,7 @@ from wanserve.store.rows import (
     KEY_COLUMNS,
     KIND_COLUMNS,
     LIFE_COLUMNS,
+    MADE_COLUMNS,
     NEW_COLUMNS,
     TASK_COLUMNS,
     TIMES_COLUMNS,
@@ -189,6 +190,11 @@ SETTLE_TASK: Final = f"""
 
 # Runs only in the transaction of the SETTLE_TASK that makes a task SUCCEEDED.
 ADD_USAGE: Final = f"INSERT INTO ledger ({USAGE_COLUMNS}) VALUES ({_marks(USAGE_COLUMNS)})"
+
+ADD_FILE: Final = "INSERT INTO ledger_files (sha256, task_id, file) VALUES (?, ?, ?)"
+FIND_FILES: Final = f"""
+    SELECT {MADE_COLUMNS} FROM ledger_files JOIN ledger USING (task_id) WHERE sha256 = ? ORDER BY task_id, file
+"""
 
 ADD_TIMES: Final = f"INSERT INTO stage_times ({TIMES_COLUMNS}, ended_ms) VALUES ({_marks(TIMES_COLUMNS)}, ?)"
 # Of each kind only the newest are kept.

@@ -10,15 +10,17 @@ from threading import Event
 
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.idempotency import SubmitIdentity
+from wanserve.domain.marks import MadeFile
 from wanserve.domain.ports import Clock, StateCount, TaskVersion
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Search
-from wanserve.domain.task import NewTask, Settlement, State, Task, Usage
+from wanserve.domain.task import NewTask, Settlement, State, Succeeded, Task, Usage
 from wanserve.domain.worker import WorkerRow
 from wanserve.store.listing import Listing
 from wanserve.store.rows import (
     Value,
     life_row,
+    read_made,
     read_task,
     read_usage,
     read_worker,
@@ -146,6 +148,9 @@ class SqliteTasks:
                 return False
             if moved.state is State.SUCCEEDED:
                 connection.execute(sql.ADD_USAGE, usage_row(moved.usage()))
+            if isinstance(settlement, Succeeded):
+                files = [(sha256, task.id, file) for file, sha256 in settlement.hashes.items()]
+                connection.executemany(sql.ADD_FILE, files)
             return True
 
         # The account may run another task, or this one waits again.
@@ -178,6 +183,10 @@ class SqliteTasks:
     def abandoned(self, installation: str) -> list[Task]:
         """See TaskStore."""
         return [read_task(row) for row in self._database.read(sql.ABANDONED_TASKS, (installation,))]
+
+    def made(self, sha256: str) -> list[MadeFile]:
+        """See TaskStore."""
+        return [read_made(row) for row in self._database.read(sql.FIND_FILES, (sha256,))]
 
     def usage(self, account: str | None) -> list[Usage]:
         """See TaskStore."""

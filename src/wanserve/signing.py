@@ -1,0 +1,44 @@
+"""How the files of this installation are marked by its settings, and by which certificate."""
+
+from pathlib import Path
+
+from wanserve.domain.errors import SetupError
+from wanserve.domain.marks import Certificate, CertificateStore, MarkSettings
+from wanserve.machine.certificate import make_certificate, read_certificate
+from wanserve.settings import Settings
+
+
+def mark_settings(settings: Settings, store: CertificateStore) -> MarkSettings:
+    """What a worker's child process needs to mark files. Raises SetupError for a certificate that cannot sign."""
+    return MarkSettings(
+        settings.producer,
+        certificate_of(settings, store),
+        settings.marks,
+        watermark_always=settings.watermark == "always",
+        watermark_text=settings.watermark_text,
+    )
+
+
+def certificate_of(settings: Settings, store: CertificateStore) -> Certificate:
+    """The certificate of the owner's where the settings name one, else that of the installation. Raises SetupError."""
+    if settings.certificate is None or settings.certificate_key is None:
+        pem = store.read(lambda: make_certificate(settings.producer))
+        return _checked("the certificate of this installation", pem, pem, settings.timestamp_url)
+    chain, key = settings.certificate, settings.certificate_key
+    return _checked(
+        f"certificate: {chain}", _read("certificate", chain), _read("certificate_key", key), settings.timestamp_url
+    )
+
+
+def _checked(what: str, chain: bytes, key: bytes, timestamp_url: str | None) -> Certificate:
+    try:
+        return read_certificate(chain, key, timestamp_url)
+    except SetupError as error:
+        raise SetupError(f"{what}: {error}") from error
+
+
+def _read(setting: str, path: Path) -> bytes:
+    try:
+        return path.expanduser().read_bytes()
+    except OSError as error:
+        raise SetupError(f"{setting}: {path} cannot be read: {error.strerror or error}") from error
