@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "tasks": "list and cancel tasks",
     "webhooks": "have URLs told how videos end",
     "usage": "print the ledger: one row for each video",
+    "verify": "tell what a file says of where it comes from, and whether it was altered",
     "models": "list the models with their settings, or fetch the weights of one",
     "backup": "copy the database, also while a server serves",
     "migrate": "move an installation from SQLite to PostgreSQL",

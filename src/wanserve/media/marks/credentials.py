@@ -40,7 +40,8 @@ _SIGNING: Final = {
 class Credentials:
     """The Content Credentials of a file, as its newest signer wrote them.
 
-    `problems` are the codes of what a reader finds wrong, without UNTRUSTED. `trusted`: by the certificates that the
+    `altered`: the file, or what is said of it, was changed after it was signed. `problems` are the codes of what a reader
+    finds wrong, without UNTRUSTED. `trusted`: by the certificates that the
     reader was given. `signed_at` is what a time-stamping authority says, in ISO 8601; "" where none was asked.
     """
 
@@ -52,12 +53,8 @@ class Credentials:
     made_at: str
     signed_at: str
     trusted: bool
+    altered: bool
     problems: Sequence[str]
-
-    @property
-    def altered(self) -> bool:
-        """Whether the file, or what is said of it, was changed after it was signed."""
-        return bool(set(self.problems) & ALTERED)
 
 
 def sign(
@@ -104,11 +101,14 @@ def read(file: BinaryIO, media_type: str, trusted: bytes = b"") -> Credentials |
     file.seek(0)
     try:
         with c2pa.Context.from_dict(options) as context:
-            reader = c2pa.Reader.try_create(media_type, file, context=context)
+            reader = c2pa.Reader.try_create(media_type or None, file, context=context)
             if reader is None:
                 return None
             with reader:
                 return _read(reader)
+    except c2pa.C2paError.NotSupported:
+        # A kind of file that can have none.
+        return None
     except c2pa.C2paError as error:
         raise MarksFailed(f"its Content Credentials cannot be read: {error}") from error
 
@@ -179,6 +179,7 @@ def _read(reader: c2pa.Reader) -> Credentials:
         made_at=str(made.get("when", "")),
         signed_at=str(signature.get("time") or ""),
         trusted=reader.get_validation_state() == "Trusted",
+        altered=bool(ALTERED.intersection(failures)),
         problems=tuple(code for code in failures if code != UNTRUSTED),
     )
 

@@ -19,6 +19,7 @@ TC260: Final = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 IPTC: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 """Source: IPTC Photo Metadata Standard, IPTC Extension."""
 
+XMP: Final = "http://ns.adobe.com/xap/1.0/"
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
 PACKET_BYTES: Final = 60_000
@@ -31,27 +32,34 @@ _WEBP_XMP_FLAG: Final = 0x04
 
 _PACKET: Final = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{rdf}">
-<rdf:Description rdf:about="" xmlns:TC260="{tc260}" xmlns:Iptc4xmpExt="{iptc}" xmlns:xmp="http://ns.adobe.com/xap/1.0/">
+<rdf:Description rdf:about="" xmlns:TC260="{tc260}" xmlns:Iptc4xmpExt="{iptc}" xmlns:xmp="{xmp}">
 <TC260:AIGC>{label}</TC260:AIGC>
 <Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>
-<xmp:CreatorTool>wanserve {version}</xmp:CreatorTool>
+<xmp:CreatorTool>{program}</xmp:CreatorTool>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureLabels:
-    """What the XMP of a picture says. `source` is the URI of the digital source type; "" where there is none."""
+    """What the XMP of a picture says. `program` is what made it; `source` is the URI of the digital source type; "" where there is none."""
 
     label: AigcLabel | None
     source: str
+    program: str = f"wanserve {wanserve.__version__}"
 
     @property
     def packet(self) -> bytes:
         """The XMP packet."""
         text = escape((self.label or AigcLabel()).text)
         return _PACKET.format(
-            rdf=RDF, tc260=TC260, iptc=IPTC, label=text, source=escape(self.source), version=wanserve.__version__
+            rdf=RDF,
+            tc260=TC260,
+            iptc=IPTC,
+            xmp=XMP,
+            label=text,
+            source=escape(self.source),
+            program=escape(self.program),
         ).encode()
 
 
@@ -74,13 +82,18 @@ def _read_packet(packet: bytes) -> PictureLabels:
         tree = ET.fromstring(packet)  # noqa: S314 - without a document type there is nothing to expand
     except ET.ParseError as error:
         raise MediaDamaged(f"its XMP cannot be read: {error}") from error
-    label = source = ""
+    label = source = program = ""
     for description in tree.iter(f"{{{RDF}}}Description"):
-        # XMP writes a property as an element, or as an attribute.
-        label = description.findtext(f"{{{TC260}}}AIGC") or description.get(f"{{{TC260}}}AIGC") or label
-        name = f"{{{IPTC}}}DigitalSourceType"
-        source = description.findtext(name) or description.get(name) or source
-    return PictureLabels(AigcLabel.read(label), source)
+        label = _property(description, TC260, "AIGC") or label
+        source = _property(description, IPTC, "DigitalSourceType") or source
+        program = _property(description, XMP, "CreatorTool") or program
+    return PictureLabels(AigcLabel.read(label), source, program)
+
+
+def _property(description: ET.Element, namespace: str, name: str) -> str:
+    # XMP writes a property as an element, or as an attribute.
+    full = f"{{{namespace}}}{name}"
+    return description.findtext(full) or description.get(full) or ""
 
 
 def _jpeg_segments(picture: bytes) -> Iterator[tuple[int, bytes]]:
