@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from bench.processes import environment, memory_mb
 from bench.result import Result, Target
+from tests.marks import MARKS
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Clip, Frame
@@ -43,7 +44,7 @@ KEPT = 15
 
 def run(folder: Path) -> Result:
     """Make each clip some times in one child; the first time is the target's, as it finds nothing warm."""
-    child = Supervisor(ChildConfig("animatic", DiskTarget(folder / "blobs"), folder, "warning"), os.environ)
+    child = Supervisor(ChildConfig("animatic", DiskTarget(folder / "blobs"), folder, "warning", MARKS), os.environ)
     child.start()
     child.load(CLIP.model)
     try:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import av
 import pytest
 
+from tests.marks import MARKS
 from tests.samples import new_generation
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.target import DiskTarget
@@ -23,6 +24,7 @@ from wanserve.domain.generation import Generation
 from wanserve.domain.progress import Progress, Stage
 from wanserve.domain.task import Variant
 from wanserve.media import probe
+from wanserve.media.marks.marker import Marker
 from wanserve.worker import supervisor
 from wanserve.worker.child import result_of
 from wanserve.worker.jobs import JobRunner
@@ -48,7 +50,7 @@ def child(tmp_path: Path) -> Iterator[Supervisor]:
     for folder in ("blobs", "scratch"):
         (tmp_path / folder).mkdir()
     started = Supervisor(
-        ChildConfig("animatic", DiskTarget(tmp_path / "blobs"), tmp_path / "scratch", "error"), os.environ
+        ChildConfig("animatic", DiskTarget(tmp_path / "blobs"), tmp_path / "scratch", "error", MARKS), os.environ
     )
     started.start()
     started.load("wan2.2-t2v-plus")
@@ -204,9 +206,9 @@ class KeepsAll(DiskBlobs):
 def test_a_probe_that_is_cut_short_leaves_a_file_that_the_sweeper_knows(tmp_path: Path) -> None:
     nobody: Any = None
     blobs = KeepsAll(tmp_path / "blobs")
-    config = ChildConfig("animatic", DiskTarget(blobs.root), tmp_path / "scratch", "critical")
+    config = ChildConfig("animatic", DiskTarget(blobs.root), tmp_path / "scratch", "critical", MARKS)
     with pytest.raises(BlobUnavailable):
-        JobRunner(nobody, nobody, nobody, blobs, config).probe()
+        JobRunner(nobody, nobody, nobody, blobs, config, Marker.by(config.marks)).probe()
     (key,) = blobs.keys()
     assert task_of(key) is not None, "else it would lie there for ever"
 
@@ -287,7 +289,9 @@ def test_an_idle_child_answers_with_nothing_but_an_answer(child: Supervisor) -> 
 
 
 def test_after_a_crash_that_may_have_broken_it_it_is_gone_before_it_is_given_more(tmp_path: Path) -> None:
-    started = Supervisor(ChildConfig("animatic", DiskTarget(tmp_path), tmp_path / "none", "critical"), os.environ)
+    started = Supervisor(
+        ChildConfig("animatic", DiskTarget(tmp_path), tmp_path / "none", "critical", MARKS), os.environ
+    )
     started.start()
     started.load("wan2.2-t2v-plus")
     assert isinstance(ended(started), Loaded)
@@ -315,7 +319,7 @@ def test_it_ends_when_its_pipe_closes_even_while_it_renders(child: Supervisor) -
 
 
 def test_an_engine_that_does_not_load_is_told_and_tried_again_ever_later(tmp_path: Path) -> None:
-    child = Supervisor(ChildConfig("no such engine", DiskTarget(tmp_path), tmp_path, "critical"), os.environ)
+    child = Supervisor(ChildConfig("no such engine", DiskTarget(tmp_path), tmp_path, "critical", MARKS), os.environ)
     pauses = []
     for _ in range(3):
         pauses.append(child.pause_s())

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.marks import MARKS
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, SetupError
@@ -50,7 +51,8 @@ class Child:
             (folder / name).mkdir(parents=True)
         self.blobs = folder / "blobs"
         self.supervisor = Supervisor(
-            ChildConfig("wan", DiskTarget(self.blobs), folder / "scratch", "critical", CARDS, gpus=gpus), os.environ
+            ChildConfig("wan", DiskTarget(self.blobs), folder / "scratch", "critical", MARKS, CARDS, gpus=gpus),
+            os.environ,
         )
         self.made = 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import pytest
 
+from tests.marks import MARKS
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.errors import Canceled
 from wanserve.domain.files import file_key
@@ -31,7 +32,9 @@ DRAWN = replace(ASKED, frames=33, fps=16)
 
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[Supervisor]:
-    config = ChildConfig("animatic", DiskTarget(tmp_path / "blobs"), tmp_path / "scratch", "error", dict(WAN_MODELS))
+    config = ChildConfig(
+        "animatic", DiskTarget(tmp_path / "blobs"), tmp_path / "scratch", "error", MARKS, dict(WAN_MODELS)
+    )
     started = Supervisor(config, os.environ)
     started.start()
     started.load(MODEL)

@@ -21,6 +21,7 @@ from tests.integration.upstream import (
     says,
     stub,
 )
+from tests.marks import MARKS
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.files import file_key
@@ -56,6 +57,7 @@ def rig(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
             DiskTarget(tmp_path / "blobs"),
             tmp_path / "scratch",
             "error",
+            MARKS,
             upstreams={"stub": served.upstream(outage_s=0.2)},
         )
         child = Supervisor(config, os.environ)

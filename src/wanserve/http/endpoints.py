@@ -23,6 +23,7 @@ from wanserve.http.dialects.base import (
     Dialect,
     DialectRequest,
     Events,
+    FindFile,
     JsonObject,
     List,
     ListModels,
@@ -43,6 +44,7 @@ from wanserve.http.rates import RateLimiter, RequestKind
 from wanserve.http.responses import send_json
 from wanserve.http.routing import BODY_READ, DIALECT, OPERATION, REQUEST_ID, STORED
 from wanserve.http.runners import Runners
+from wanserve.provenance import Provenance
 from wanserve.tasks import Tasks
 from wanserve.traces import NoTraces, Traces
 from wanserve.webhook_endpoints import Webhooks
@@ -178,6 +180,9 @@ class Endpoint:
                 if not cards:
                     raise ModelNotFound(f"there is no model {name}")
                 return operation.write([card for card in cards if key.may_use(card.name)], context)
+            case FindFile():
+                find = partial(Provenance(self.tasks.store).made_by, key, operation.read(request))
+                return operation.write(await self.runners.read(find), context)
             case AddWebhook() | ListWebhooks() | RemoveWebhook():
                 return await self._webhooks(operation, key.account, request, context)
             case Unsupported():

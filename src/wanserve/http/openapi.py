@@ -23,6 +23,7 @@ from wanserve.http.dialects.base import (
     Delete,
     Dialect,
     Events,
+    FindFile,
     JsonObject,
     List,
     ListModels,
@@ -298,14 +299,24 @@ def _examples(operation: Operation) -> Iterator[tuple[str, JsonObject]]:
             yield "done", _example(operation.write(_SAMPLES[type(operation)], samples.CONTEXT))
         case Delete():
             yield "deleted", _example(operation.write(samples.TASK_ID, samples.CONTEXT))
-        case List():
-            yield "found", _example(operation.write(samples.FOUND, samples.CONTEXT))
-        case ListModels():
-            yield "models", _example(operation.write(list(MODELS.values()), samples.CONTEXT))
+        case List() | ListModels() | FindFile():
+            yield "found", _example(_found(operation))
         case AddWebhook() | ListWebhooks() | RemoveWebhook():
             yield "done", _example(_webhook_answer(operation))
         case _:
             return
+
+
+def _found(operation: List | ListModels | FindFile) -> JsonObject:
+    match operation:
+        case List():
+            return operation.write(samples.FOUND, samples.CONTEXT)
+        case ListModels():
+            return operation.write(list(MODELS.values()), samples.CONTEXT)
+        case FindFile():
+            return operation.write([samples.MADE], samples.CONTEXT)
+        case _:
+            assert_never(operation)
 
 
 def _webhook_answer(operation: WebhookOperation) -> JsonObject:

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, QueryParams
 from wanserve.domain.catalogue import ModelCard, Size
 from wanserve.domain.errors import InvalidRequest, SizeNotMade, WanserveError
 from wanserve.domain.idempotency import Idempotency, IdempotencyKey
+from wanserve.domain.marks import MadeFile
 from wanserve.domain.ports import Clock
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Found, Search
@@ -245,6 +246,14 @@ class RemoveWebhook(_Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindFile(_Operation):
+    """Finds the tasks that made a file: `read` returns the file's SHA-256 as the client sent it."""
+
+    read: Callable[[DialectRequest], str]
+    write: Callable[[Sequence[MadeFile], AnswerContext], JsonObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsupported(_Operation):
     """An operation of the API that this server does not support; `why` is the message for the user."""
 
@@ -257,7 +266,7 @@ TaskOperation = Query | Submit | Remix | CancelTask
 WebhookOperation = AddWebhook | ListWebhooks | RemoveWebhook
 """Operations on the account's webhooks."""
 
-AccountOperation = List | Delete | ListModels | WebhookOperation | Unsupported
+AccountOperation = List | Delete | ListModels | FindFile | WebhookOperation | Unsupported
 """The other operations that answer with JSON."""
 
 Operation = TaskOperation | AccountOperation | Content | Events

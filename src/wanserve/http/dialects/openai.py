@@ -73,6 +73,7 @@ from wanserve.http.dialects.openai_models import (
     RemixBody,
     video_id,
 )
+from wanserve.http.dialects.openai_provenance import PROVENANCE
 from wanserve.http.dialects.openai_webhooks import webhook_operations
 from wanserve.http.dialects.reading import read_fields
 from wanserve.http.dialects.vendor import retry_after
@@ -183,6 +184,7 @@ class OpenAI:
             ),
             ListModels(method="GET", path="/v1/models", read=read_all_models, write=write_models, docs=docs.MODELS),
             ListModels(method="GET", path="/v1/models/{model}", read=read_model, write=write_model, docs=docs.MODEL),
+            PROVENANCE,
             *webhook_operations(),
             *_unsupported(),
         )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import MadeFile
 from wanserve.domain.search import Found, Search
 from wanserve.domain.task import Failure, State, Task, Video
 from wanserve.domain.webhooks import EventType, WebhookEndpoint
@@ -38,6 +39,8 @@ FAILED: Final = replace(
 CANCELED: Final = replace(PENDING, state=State.CANCELED, ended_ms=_SUBMITTED_MS + 5_000)
 TASKS: Final = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELED)
 FOUND: Final = Found(Search(limit=10, counted=True), [RUNNING], more=False, total=1)
+
+MADE: Final = MadeFile(TASK_ID, "default", "mp4", "wanx2.1-t2v-turbo", "animatic", _SUBMITTED_MS + 106_638)
 
 WEBHOOK: Final = WebhookEndpoint(
     "we_0f6f4a1e2b3c9a53",
