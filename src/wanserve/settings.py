@@ -208,6 +208,20 @@ class Settings(BaseModel):
             )
         return url
 
+    @field_validator("timestamp_url")
+    @classmethod
+    def _authority(cls, url: str | None) -> str | None:
+        if url is not None and not is_url(url):
+            raise ValueError("must be the http:// or https:// address of a time-stamping authority (RFC 3161)")
+        return url
+
+    @field_validator("producer")
+    @classmethod
+    def _one_line(cls, name: str) -> str:
+        if not name.isprintable() or not name.strip():
+            raise ValueError("must be one line of printable characters: who answers for the videos")
+        return name.strip()
+
     @field_validator("llm_url")
     @classmethod
     def _endpoint(cls, url: str | None) -> str | None:
@@ -261,6 +275,12 @@ class Settings(BaseModel):
     def _whole_endpoint(self) -> Self:
         if (self.llm_url is None) != (self.llm_model is None):
             raise ValueError("llm_url and llm_model belong together: set both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_certificate(self) -> Self:
+        if (self.certificate is None) != (self.certificate_key is None):
+            raise ValueError("certificate and certificate_key belong together: set both or neither")
         return self
 
     @model_validator(mode="after")
@@ -324,6 +344,7 @@ class Settings(BaseModel):
             run_length=self.run_length,
             default_model=self.default_model,
             private_webhooks=self.webhooks_private,
+            watermark_always=self.watermark == "always",
         )
 
 

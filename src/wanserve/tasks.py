@@ -80,7 +80,7 @@ class Policy:
     device serves in a row while tasks of another model wait. `idempotency_ttl_ms` is how long an idempotency key is
     valid, `retry_window_ms` how long a client may retry a submit. `default_model` is the model of a request that names
     none; where it is not served, the first of the catalogue is. `private_webhooks`: the URLs that come with tasks may lead
-    to private addresses, and begin with http://.
+    to private addresses, and begin with http://. `watermark_always`: every video has the visible watermark.
     """
 
     max_queued: int = 500
@@ -94,6 +94,8 @@ class Policy:
     retry_window_ms: int = 60_000
     default_model: str = DEFAULT_MODEL
     private_webhooks: bool = False
+    watermark_always: bool = False
+    watermark_always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,8 @@ class Tasks:
     def _new_task(self, key: Key, request: rules.VideoRequest) -> NewTask:
         models = self.catalogue()
         generation = rules.check(request, models, self.new_seed, self._default_model(models))
+        if self.policy.watermark_always:
+            generation = replace(generation, watermark=True)
         if not key.may_use(generation.model):
             raise ModelDenied(f"this key may not use {generation.model}")
         url = request.webhook_url and checked_url(

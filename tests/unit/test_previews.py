@@ -57,7 +57,7 @@ def wait(previews: Previews) -> None:
 
 
 def test_the_newest_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    previews = Previews(DiskBlobs(tmp_path / "blobs"), tmp_path / "scratch", "task", 1)
+    previews = Previews(DiskBlobs(tmp_path / "blobs"), tmp_path / "scratch", ORIGIN, 1)
     for step, level in ((5, 10), (10, 200)):
         previews.offer(step, grey(level))
         wait(previews)
@@ -68,7 +68,7 @@ def test_the_newest_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
 
 def test_a_slow_store_delays_nothing_and_gets_no_second_one_meanwhile(tmp_path: Path) -> None:
     blobs = Slow(tmp_path / "blobs")
-    previews = Previews(blobs, tmp_path / "scratch", "task", 1)
+    previews = Previews(blobs, tmp_path / "scratch", ORIGIN, 1)
     for step in (5, 10, 15):
         previews.offer(step, grey(step))
     assert previews.stored == 0
@@ -80,7 +80,7 @@ def test_a_slow_store_delays_nothing_and_gets_no_second_one_meanwhile(tmp_path: 
 def test_one_that_cannot_be_stored_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     blobs = Slow(tmp_path / "blobs", fails=True)
     blobs.go.set()
-    previews = Previews(blobs, tmp_path / "scratch", "task", 1)
+    previews = Previews(blobs, tmp_path / "scratch", ORIGIN, 1)
     with caplog.at_level("INFO"):
         previews.offer(5, grey(1))
         wait(previews)

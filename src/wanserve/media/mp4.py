@@ -16,10 +16,11 @@ import wanserve
 from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import WatermarkText
 from wanserve.domain.ports import Clip, Frame
 from wanserve.media.errors import media_errors
+from wanserve.media.marks.watermark import Watermark
 from wanserve.media.pixels import copy_frame, require_pixels
-from wanserve.media.watermark import Watermark
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -36,7 +37,7 @@ TAGS = frozenset({"title", "artist", "comment", "description", "synopsis", "copy
 # A preview is drawn and encoded on the cores that also serve requests, so time matters more than a megabyte a clip. The
 # fastest preset gets back what costs little: CABAC and the 8x8 transform (a fifth less size), deblocking (visible in
 # photographic pictures), and aq-mode 3, which spends bits on dark gradients, where bands are visible.
-_QUALITY = {"preset": "ultrafast", "crf": "20", "x264-params": "cabac=1:8x8dct=1:deblock=0,0:aq-mode=3"}
+QUALITY = {"preset": "ultrafast", "crf": "20", "x264-params": "cabac=1:8x8dct=1:deblock=0,0:aq-mode=3"}
 
 # x264's output depends on its number of threads, so this is not a setting. Each thread encodes a frame of its own (with
 # slices, PyAV's default, the threads share a picture), so that the next frame is drawn while the last one is encoded.
@@ -50,7 +51,12 @@ OnPicture = Callable[[VideoFrame], None]
 
 
 def write(
-    path: Path, clip: Clip, generation: Generation, tags: Mapping[str, str], on_picture: OnPicture | None = None
+    path: Path,
+    clip: Clip,
+    generation: Generation,
+    tags: Mapping[str, str],
+    on_picture: OnPicture | None = None,
+    watermark_text: WatermarkText = WatermarkText.CHINESE,
 ) -> None:
     """Encode the clip's frames, taken one by one, into an MP4 file at `path`. An existing file is replaced.
 
@@ -65,15 +71,17 @@ def write(
     with ExitStack() as on_error:
         on_error.callback(_discard, file, path)
         size = None if clip.scaled else clip.size or (generation.width, generation.height)
-        encoder = _Encoder(file, path, generation, size, tags, on_picture)
+        encoder = _Encoder(file, path, generation, size, tags, on_picture, watermark_text)
         for frame in clip.frames:
             encoder.add(frame)
         encoder.finish()
         on_error.pop_all()
 
 
-def provenance(engine: str, generation: Generation, how: str = "") -> dict[str, str]:
+def provenance(engine: str, generation: Generation, how: str = "", task_id: str = "") -> dict[str, str]:
     """The tags that say that the video is generated, not filmed, and by which engine; `how` adds details in words.
+
+    `task_id` is the id of the task: players show it, and it stays in the file when FFmpeg encodes that again.
 
     The prompt is left out: somebody who shares a video may not want to share the prompt.
     """
@@ -85,7 +93,7 @@ def provenance(engine: str, generation: Generation, how: str = "") -> dict[str, 
         "title": "Generated video",
         "artist": f"{program} ({engine})",
         "comment": f"{origin}.",
-        "description": f"{origin}, {told}{how and f', {how}'}.",
+        "description": f"{origin}, {told}{how and f', {how}'}{task_id and f', id {task_id}'}.",
     }
 
 
@@ -120,6 +128,7 @@ class _Encoder:
         size: Size | None,
         tags: Mapping[str, str],
         on_picture: OnPicture | None,
+        watermark_text: WatermarkText,
     ) -> None:
         self._file = file
         self._path = path
@@ -142,11 +151,11 @@ class _Encoder:
                 io_open=lambda *_: path.open("rb"),
             )
             self._container.metadata.update({name: text for name, text in tags.items() if name in TAGS})
-            self._stream = self._container.add_stream("libx264", rate=generation.fps, options=dict(_QUALITY))
+            self._stream = self._container.add_stream("libx264", rate=generation.fps, options=dict(QUALITY))
             self._set_up_encoder()
             self._container.start_encoding()
             full_size = generation.width, generation.height
-            self._watermark = Watermark(full_size, generation.fps) if generation.watermark else None
+            self._watermark = Watermark(full_size, generation.fps, watermark_text) if generation.watermark else None
 
     def _set_up_encoder(self) -> None:
         """Set the encoder's size, rate, threads and colours."""

@@ -23,6 +23,7 @@ from wanserve.media import finished_file, mp4, probe
 from wanserve.media.errors import media_errors
 from wanserve.media.interpolation import how_interpolated, interpolate
 from wanserve.media.marks.marker import MARKED, Marker
+from wanserve.media.rewatermark import REMADE, draw_watermark
 from wanserve.media.stills import Stills
 from wanserve.models.frame_rate import as_drawn
 from wanserve.prompts.chat import PromptExtender
@@ -119,12 +120,14 @@ class JobRunner:
         made, self._stage, self._latest = job.generation, None, NOT_BEGUN
         if self.config.marks.watermark_always:
             made = replace(made, watermark=True)
-        self._previews = Previews(self.blobs, self.config.scratch, job.task_id, job.attempt)
+        self._previews = Previews(self.blobs, self.config.scratch, self._origin(job), job.attempt)
         if self.extender is not None and made.prompt_extend:
             made = replace(made, prompt=self.extender.extend(made, self._report))
         begun = time.monotonic()
         drawn = self._as_drawn(made)
-        result = self.engine.generate(drawn, self._report)
+        # Where it is drawn here, whoever makes the pictures, another server is not asked for it too.
+        asked = replace(drawn, watermark=drawn.watermark and not self.config.marks.watermark_always)
+        result = self.engine.generate(asked, self._report)
         with unfinished_files(self.config.scratch, job) as unfinished:
             match result:
                 case Clip():
@@ -174,8 +177,8 @@ class JobRunner:
                 how=", ".join(filter(None, (clip.how, *notes))),
             )
         stills = Stills(made)
-        tags = mp4.provenance(self.engine.name, made, clip.how)
-        mp4.write(unfinished[Variant.VIDEO], clip, made, tags, stills.add)
+        tags = mp4.provenance(self.engine.name, made, clip.how, job.task_id)
+        mp4.write(unfinished[Variant.VIDEO], clip, made, tags, stills.add, self.config.marks.watermark_text)
         self._report(MADE)
         stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
         if clip.scene:
@@ -191,19 +194,24 @@ class JobRunner:
         """Have the upstream make the video, check its file, make stills of it, and mark them. Its pictures are kept as they are."""
         fetched = video.fetch(Order(job.task_id, job.attempt, job.upstream), unfinished[Variant.VIDEO])
         generate_s = time.monotonic() - begun
-        path = unfinished[Variant.VIDEO]
+        path, remade = unfinished[Variant.VIDEO], tuple[str, ...]()
         try:
-            facts = finished_file.examine(path, lambda: self._report(MADE))
-            stills = finished_file.stills_of(path, facts, job.generation)
-            stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
-            missing = self.marker.mark(unfinished, self._origin(job), received=True)
+            facts = finished_file.examine(path, self._report_made)
+            with media_errors(f"cannot read {path.name}"), path.open("rb") as received:
+                if self.config.marks.watermark_always:
+                    path.unlink()
+                    draw_watermark(received, path, self.config.marks.watermark_text, self._report_made)
+                    remade = (REMADE,)
+                stills = finished_file.stills_of(path, facts, job.generation)
+                stills.write(unfinished[Variant.THUMBNAIL], unfinished[Variant.SPRITESHEET])
+                missing = self.marker.mark(unfinished, self._origin(job), received)
             # The labels moved the pictures within the file.
-            facts = finished_file.examine(path, lambda: self._report(MADE))
+            facts = finished_file.examine(path, self._report_made)
         except (MediaUnavailable, MarksFailed):
             raise
         except MediaFailed as error:
             raise UpstreamFailed(f"the file that it sent is not a usable video: {error}") from error
-        notes = (*fetched.notes, *finished_file.differences(facts, job.generation), *missing)
+        notes = (*fetched.notes, *finished_file.differences(facts, job.generation), *remade, *missing)
         encode_s = time.monotonic() - begun - generate_s
         return Finished(facts.bytes, generate_s, encode_s, notes, actual_prompt=fetched.actual_prompt)
 
@@ -215,6 +223,9 @@ class JobRunner:
     def _tell_storing(self, problem: str | None) -> None:
         if self.config.blobs.remote:
             self.sender.send(Storing(problem))
+
+    def _report_made(self) -> None:
+        self._report(MADE)
 
     def _report_again(self) -> None:
         """Say that work goes on where no step of the engine says so; it can be canceled here too."""

@@ -8,9 +8,11 @@ from pathlib import Path
 from wanserve.domain.blobs import BlobStore
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.files import download_of, file_key, unfinished_name
+from wanserve.domain.marks import Origin
 from wanserve.domain.progress import Picture
 from wanserve.domain.task import Variant
 from wanserve.media.errors import media_errors
+from wanserve.media.marks.marker import labelled
 from wanserve.media.preview import png
 
 log = logging.getLogger(__name__)
@@ -22,7 +24,7 @@ class Previews:
 
     blobs: BlobStore
     scratch: Path
-    task_id: str
+    origin: Origin
     attempt: int
     stored: int = field(default=0, init=False)
     """The step of the newest one that is stored; 0: none."""
@@ -36,13 +38,13 @@ class Previews:
             self._thread.start()
 
     def _store(self, step: int, picture: Picture) -> None:
-        unfinished = self.scratch / unfinished_name(self.task_id, self.attempt, Variant.PREVIEW)
+        unfinished = self.scratch / unfinished_name(self.origin.task_id, self.attempt, Variant.PREVIEW)
         try:
             with media_errors(f"cannot write {unfinished.name}"):
                 self.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-                unfinished.write_bytes(png(picture))
-            key = file_key(self.task_id, self.attempt, Variant.PREVIEW)
-            self.blobs.put(key, unfinished, download_of(self.task_id, Variant.PREVIEW))
+                unfinished.write_bytes(labelled(png(picture), Variant.PREVIEW, self.origin))
+            key = file_key(self.origin.task_id, self.attempt, Variant.PREVIEW)
+            self.blobs.put(key, unfinished, download_of(self.origin.task_id, Variant.PREVIEW))
         except WanserveError as error:
             # The video matters, and not its preview.
             log.info("a preview was not stored: %s", error)

@@ -1,9 +1,10 @@
 """The look-up of the task that made a file, in the name space of OpenAI's dialect. It is not an operation of OpenAI's."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, TypedDict
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from wanserve.domain.marks import MadeFile
 from wanserve.http.dialects.base import AnswerContext, DialectRequest, Docs, FindFile

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -56,7 +56,7 @@ class Label:
     ) -> None:
         """See Mark."""
         if kind is Variant.VIDEO:
-            before = mp4_label.read_label(source) if received is not None else None
+            before = None if received is None else mp4_label.read_label(received)
             label = AigcLabel.of(origin) if before is None else before.passed_on(origin)
             mp4_label.write_label(source, target, label)
             return
@@ -98,6 +98,16 @@ class SignedCredentials:
         credentials.require(file, kind.media_type, origin, self.certificate)
 
 
+def _as_signed(received: BinaryIO, origin: Origin) -> Origin:
+    """The origin of a file that another server made: with its digital source type, where it is one that we know."""
+    try:
+        found = credentials.read(received, Variant.VIDEO.media_type)
+    except MarksFailed:
+        return origin
+    told = {source.uri: source for source in DigitalSource}
+    return origin if found is None else replace(origin, source=told.get(found.source, origin.source))
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
     """Writes these marks, one after another."""
@@ -110,16 +120,17 @@ class Marker:
         """The marker of a server."""
         return cls((Label(), SignedCredentials(settings.certificate)), settings.policy)
 
-    def mark(self, files: Mapping[Variant, Path], origin: Origin, *, received: bool = False) -> list[str]:
+    def mark(self, files: Mapping[Variant, Path], origin: Origin, received: BinaryIO | None = None) -> list[str]:
         """Mark the files of MARKED. Returns a note for the user on each mark that is missing by the policy.
 
-        `received`: another server made the video. Raises MarksFailed, MediaDamaged, MediaUnavailable.
+        `received` is the video as another server made it, where one did. Raises MarksFailed, MediaDamaged, MediaUnavailable.
         """
         notes: list[str] = []
+        if received is not None:
+            origin = _as_signed(received, origin)
         for kind in filter(files.__contains__, MARKED):
             with media_errors(f"cannot mark {files[kind].name}"):
-                foreign = received and kind is Variant.VIDEO
-                missing = self._mark_one(files[kind], kind, origin, foreign=foreign)
+                missing = self._mark_one(files[kind], kind, origin, received if kind is Variant.VIDEO else None)
             notes += [note for note in missing if note not in notes]
         return notes
 
@@ -137,17 +148,16 @@ class Marker:
             stills.write(files[Variant.THUMBNAIL], files[Variant.SPRITESHEET])
             self.mark(files, origin)
 
-    def _mark_one(self, path: Path, kind: Variant, origin: Origin, *, foreign: bool) -> list[str]:
+    def _mark_one(self, path: Path, kind: Variant, origin: Origin, received: BinaryIO | None) -> list[str]:
         notes, written = [], []
         with ExitStack() as opened:
-            before: BinaryIO = opened.enter_context(path.open("rb"))
-            current = before
+            current: BinaryIO = opened.enter_context(path.open("rb"))
             for mark in self.marks:
                 # Without a name, so that nothing is left behind where this process is killed meanwhile.
                 following: BinaryIO = opened.enter_context(tempfile.TemporaryFile(dir=path.parent))
                 current.seek(0)
                 try:
-                    mark.write(current, following, kind, origin, before if foreign else None)
+                    mark.write(current, following, kind, origin, received)
                 except MarksFailed as error:
                     notes.append(self._missing(mark, error))
                 else:
