@@ -95,7 +95,6 @@ class Policy:
     default_model: str = DEFAULT_MODEL
     private_webhooks: bool = False
     watermark_always: bool = False
-    watermark_always: bool = False
 
 
 @dataclass(frozen=True, slots=True)

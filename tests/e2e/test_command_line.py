@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from tests.e2e.server import WANSERVE, Server, environment, running, wanserve
+from tests.pictures import pictures_of
 from wanserve.domain.generation import Generation
 from wanserve.media import probe
 
@@ -43,9 +44,9 @@ def test_generate_makes_a_video_with_no_server_store_lock_or_ledger(tmp_path: Pa
     assert [file.name for file in tmp_path.iterdir()] == ["cat.mp4"]
     facts = probe.check(out, Generation("wan2.2-t2v-plus", "x", "", 640, 480, 150, 30, 7))
     assert "animatic" in " ".join(facts.tags.values())
-    first = out.read_bytes()
+    first = pictures_of(out)
     assert wanserve(*arguments).returncode == 0
-    assert out.read_bytes() == first
+    assert pictures_of(out) == first
 
 
 def test_generate_goes_through_a_server_where_it_is_told_one(server: Server, tmp_path: Path) -> None:

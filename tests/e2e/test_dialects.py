@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.faults.harness import rig, until
 from tests.e2e.server import SUBMIT, Server, running, wanserve
+from tests.pictures import pictures_of
 from wanserve.media import probe
 
 DASH_SUBMIT = "/api/v1/services/aigc/video-generation/video-synthesis"
@@ -137,7 +138,7 @@ def test_the_pictures_of_a_video_are_a_webp_and_a_jpeg_its_scene_is_json_and_ran
 
 @pytest.mark.thorough
 def test_the_watermark_is_drawn_where_it_is_asked_for_in_each_dialect(server: Server) -> None:
-    """The same seed gives the same bytes, but for the mark."""
+    """The same seed gives the same pictures, but for the mark."""
     view = View(server)
 
     def by_dash(**marked: bool) -> str:
@@ -149,12 +150,13 @@ def test_the_watermark_is_drawn_where_it_is_asked_for_in_each_dialect(server: Se
     def by_openai(**marked: bool) -> str:
         return task_of(view.create(OPENAI_BODY | {"seed": 7, **marked}))
 
-    def content(task_id: str) -> bytes:
+    def picture(task_id: str) -> str:
         server.wait(task_id, "SUCCEEDED")
-        return view.ask("GET", f"{VIDEOS}/{video_id(task_id)}/content?variant=thumbnail").content
+        path = f"{VIDEOS}/{video_id(task_id)}/content?variant=thumbnail"
+        return pictures_of(view.ask("GET", path).content)[0]
 
-    plain = {content(by_dash()), content(by_document(watermark=False))}
-    marked = {content(submit(watermark=True)) for submit in (by_dash, by_document, by_openai)}
+    plain = {picture(by_dash()), picture(by_document(watermark=False))}
+    marked = {picture(submit(watermark=True)) for submit in (by_dash, by_document, by_openai)}
     assert (len(plain), len(marked)) == (1, 1)
     assert plain != marked
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.server import SUBMIT, Server, running, wanserve
 from tests.e2e.sse import events, path_of, streaming, video_of
+from tests.pictures import pictures_of
 from wanserve.domain.generation import Generation
 from wanserve.media import probe
 
@@ -264,7 +265,7 @@ def child_stays_usable(server: Server, batch: Batch) -> Iterator[int]:
     child, files_before = server.child_pid(), files(server)
     yield child
     output = server.wait(submit(server, KITTEN), "SUCCEEDED")
-    assert download(server, output) == batch.made[KITTEN].file.read_bytes()
+    assert pictures_of(download(server, output)) == pictures_of(batch.made[KITTEN].file)
     assert server.child_pid() == child
     finished = {row["task_id"] for row in usage(server)}
     # A preview of it may be there until the next sweep.
@@ -326,14 +327,14 @@ def usage(server: Server) -> list[dict[str, Any]]:
     return list(json.loads(wanserve("usage", "--json", "--data-dir", str(server.data_dir)).stdout))
 
 
-def test_the_same_seed_gives_the_same_file_with_a_server_and_without(batch: Batch, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_pictures_with_a_server_and_without(batch: Batch, tmp_path: Path) -> None:
     out = tmp_path / "same.mp4"
     flags = ("--size", "640*480", "--seed", "7", "--steps", "3", "--frames", "1", "-o", str(out))
     done = wanserve(
         "generate", "--engine", "wan", "--weights", "tests/assets/tiny-wan22", TWO_EXPERTS.prompt, *flags, cwd=ROOT
     )
     assert (done.returncode, done.stdout) == (0, f"{out}\n"), done.stderr
-    assert out.read_bytes() == batch.made[TWO_EXPERTS].file.read_bytes()
+    assert pictures_of(out) == pictures_of(batch.made[TWO_EXPERTS].file)
 
 
 def test_generate_makes_a_video_of_a_folder_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import av
 import pytest
 
 from tests.marks import MARKS
+from tests.pictures import pictures_of
 from tests.samples import new_generation
 from wanserve.blobs.disk import DiskBlobs
 from wanserve.blobs.target import DiskTarget
@@ -111,7 +112,7 @@ def test_the_mark_comes_on_what_the_engine_draws_and_on_the_stills(child: Superv
         assert isinstance(ended(child), Done)
     for variant in (Variant.VIDEO, Variant.THUMBNAIL, Variant.SPRITESHEET):
         marked, plain, *again = (
-            (tmp_path / "blobs" / file_key("task", number, variant)).read_bytes() for number in (1, 2, 3, 4)
+            pictures_of(tmp_path / "blobs" / file_key("task", number, variant)) for number in (1, 2, 3, 4)
         )
         assert marked != plain
         assert again == [marked, plain]

@@ -22,6 +22,7 @@ from tests.integration.upstream import (
     stub,
 )
 from tests.marks import MARKS
+from tests.pictures import pictures_of
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.files import file_key
@@ -68,14 +69,15 @@ def rig(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
         child.close()
 
 
-def test_the_upstreams_file_is_stored_as_it_is_with_stills_of_it(rig: Rig) -> None:
+def test_the_upstreams_pictures_are_stored_as_they_are_with_stills_of_them(rig: Rig) -> None:
     progress: list[float] = []
     rig.child.send(rig.order())
     done = ended(rig.child, progress)
     assert isinstance(done, Done)
     assert progress == sorted(progress)
-    assert (rig.folder / "blobs" / done.video.key).read_bytes() == rig.served.video
-    assert (done.video.engine, done.video.notes, done.video.size_bytes) == ("remote", (), len(rig.served.video))
+    stored = rig.folder / "blobs" / done.video.key
+    assert pictures_of(stored) == pictures_of(rig.served.video)
+    assert (done.video.engine, done.video.notes, done.video.size_bytes) == ("remote", (), stored.stat().st_size)
     assert done.video.actual_prompt == ("A kitten, extended" if rig.served.dialect is Dialect.DASHSCOPE else None)
     assert done.timings.generate_s > 0
     assert done.timings.store_s > 0

@@ -12,12 +12,14 @@ from wanserve.blobs.disk import DiskBlobs
 from wanserve.domain.blobs import Download
 from wanserve.domain.errors import RemoteUnavailable
 from wanserve.domain.files import file_key
+from wanserve.domain.marks import DigitalSource, Origin
 from wanserve.domain.progress import Picture
 from wanserve.domain.task import Variant
 from wanserve.media.preview import png
 from wanserve.worker.previews import Previews
 
 PATIENCE_S = 30
+ORIGIN = Origin("task", "wanserve", "wan", "wan2.2-t2v-plus", DigitalSource.TRAINED, 0)
 KEY = file_key("task", 1, Variant.PREVIEW)
 
 

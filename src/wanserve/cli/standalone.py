@@ -12,12 +12,10 @@ from uuid import uuid4
 
 from wanserve.app import child_config, devices_of
 from wanserve.blobs.target import DiskTarget
-from wanserve.core import make_folders
-from wanserve.domain.errors import EngineFailed
+from wanserve.domain.errors import EngineFailed, SetupError
 from wanserve.domain.generation import Generation
 from wanserve.domain.progress import Progress
 from wanserve.domain.task import Video
-from wanserve.machine.certificate_file import FileCertificate
 from wanserve.machine.environment import process_environment
 from wanserve.models.availability import Availability
 from wanserve.settings import Settings
@@ -57,11 +55,26 @@ class Standalone:
         return video
 
 
+@dataclass(frozen=True, slots=True)
+class UsedCertificate:
+    """A CertificateStore that keeps nothing: the installation's certificate where it has one, else one for this command."""
+
+    path: Path
+
+    def read(self, make: Callable[[], bytes]) -> bytes:
+        """See CertificateStore."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return make()
+        except OSError as error:
+            raise SetupError(f"cannot use the certificate {self.path}: {error.strerror or error}") from error
+
+
 @contextmanager
 def standalone(settings: Settings, availability: Availability) -> Iterator[Standalone]:
     """An engine for the length of a block, on the first of the GPUs. Raises SetupError."""
-    make_folders(settings)
-    marks = mark_settings(settings, FileCertificate(settings.certificate_file))
+    marks = mark_settings(settings, UsedCertificate(settings.certificate_file))
     with tempfile.TemporaryDirectory(prefix="wanserve-") as scratch:
         folder = Path(scratch)
         config = replace(

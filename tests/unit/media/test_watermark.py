@@ -72,8 +72,8 @@ def test_it_stands_at_the_bottom_right_of_every_frame(tmp_path: Path, marked: Ge
     short = min(size)
     assert 0.02 < (width - right) / short < 0.03
     assert 0.02 < (height - bottom) / short < 0.03
-    assert 0.04 < (bottom - top) / short < 0.065
-    assert 0.13 < (right - left) / short < 0.165
+    assert 0.05 < (bottom - top) / short < 0.065
+    assert 0.16 < (right - left) / short < 0.18
     assert len(pictures) == 3
     assert pictures[0] == pictures[1] == pictures[2]
 
@@ -127,7 +127,7 @@ def test_it_is_four_letters(tmp_path: Path, marked: Generation) -> None:
     a, i, life, become = widths
     assert i < a / 3
     assert a < life < 1.2 * become
-    assert 45 < life < 54
+    assert 54 <= life < 58
 
 
 def test_it_comes_after_the_scaling(tmp_path: Path, marked: Generation) -> None:
@@ -181,7 +181,7 @@ def test_memory_is_free_at_once(tmp_path: Path, marked: Generation) -> None:
 
 def test_a_damaged_installation_is_told(tmp_path: Path, marked: Generation, monkeypatch: pytest.MonkeyPatch) -> None:
     """A video without the requested watermark would be worse than no video."""
-    (tmp_path / "watermark.svg").write_text("no drawing")
+    (tmp_path / "watermark-zh.svg").write_text("no drawing")
     monkeypatch.setattr(resources, "files", lambda _package: tmp_path)
     with pytest.raises(MediaFailed, match="the watermark cannot be drawn"):
         shown(tmp_path, marked, (0, 0, 0))

@@ -1,0 +1,17 @@
+"""Compares the pictures of two files: their bytes differ, as each says when it was made, and for which task."""
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+
+import av
+
+
+def pictures_of(file: Path | bytes) -> list[str]:
+    """The SHA-256 of each picture of a video, or of the one of a still."""
+    content = file.read_bytes() if isinstance(file, Path) else file
+    with av.open(BytesIO(content), "r") as container:
+        return [
+            hashlib.sha256(bytes(frame.reformat(format="rgb24").planes[0])).hexdigest()
+            for frame in container.decode(video=0)
+        ]
