@@ -142,7 +142,8 @@ def _manifest(origin: Origin, *, opened: bool) -> Mapping[str, object]:
     return {
         "claim_generator_info": [program],
         "title": "Generated video",
-        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [made]}}],
+        # `created`: the signer says it, and does not pass on what others said.
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [made]}, "created": True}],
     }
 
 
