@@ -31,7 +31,9 @@ _TRIAL_SIDE: Final = 16
 class Mark(Protocol):
     """One mark in the files of an attempt. `source` and `target` are open files; the target is empty."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What notes and the log call it."""
 
     def write(
         self, source: BinaryIO, target: BinaryIO, kind: Variant, origin: Origin, received: BinaryIO | None

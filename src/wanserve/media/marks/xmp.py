@@ -29,6 +29,8 @@ _JPEG_HEAD: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _PNG_HEAD: Final = b"XML:com.adobe.xmp\0\0\0\0\0"
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _WEBP_XMP_FLAG: Final = 0x04
+_WEBP_HEAD: Final = 10
+"""The shortest first chunk that has the size of the picture."""
 
 _PACKET: Final = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{rdf}">
@@ -144,7 +146,7 @@ def _webp_chunks(picture: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _write_webp(picture: bytes, packet: bytes) -> bytes:
     chunks = [chunk for chunk in _webp_chunks(picture) if chunk[0] != b"XMP "]
-    if not chunks or chunks[0][0] not in (b"VP8X", b"VP8 "):
+    if not chunks or chunks[0][0] not in (b"VP8X", b"VP8 ") or len(chunks[0][1]) < _WEBP_HEAD:
         raise MediaDamaged("it is a WebP without a lossy picture")
     if chunks[0][0] == b"VP8 ":
         # The size is in the head of a key frame: 14 bits each, behind three bytes of a start code. RFC 6386, 9.1.
