@@ -1,7 +1,7 @@
 """The contract of TaskStore: one state machine, run on the SQLite store and on its in-memory twin alike."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from wanserve.domain.catalogue import MODELS as CATALOGUE
 from wanserve.domain.errors import InvalidRequest, QueueFull, TaskNotFound
 from wanserve.domain.generation import NOTHING_CHOSEN, Chosen, LoraUse
 from wanserve.domain.idempotency import CountedSubmit, KeyedSubmit, SubmitIdentity
+from wanserve.domain.marks import MadeFile
 from wanserve.domain.ports import TaskStore, TaskVersion
 from wanserve.domain.progress import Heartbeat, Progress, Stage
 from wanserve.domain.search import Search
@@ -591,6 +592,38 @@ def test_an_end_is_written_whatever_text_others_gave_for_it(store: TaskStore, te
         assert ended is not None
         told = ended.failure.message if ended.failure else ended.video and ended.video.actual_prompt
         assert told == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def succeed_one(store: TaskStore, account: str, hashes: Mapping[str, str]) -> Task:
+    store.add(unaccepted(account), 10).result()
+    task = store.claim("worker", ["wan2.2-t2v-plus"], 60, None)
+    assert task is not None
+    assert store.settle(task, Succeeded(VIDEO, hashes))
+    return task
+
+
+def test_the_files_of_a_video_are_found_by_their_hashes_for_as_long_as_its_ledger_row_lives(store: TaskStore) -> None:
+    one, two, unknown = "1" * 64, "2" * 64, "3" * 64
+    first = succeed_one(store, "ann", {"mp4": one, "webp": two})
+    second = succeed_one(store, "ben", {"mp4": one})
+    bare = succeed_one(store, "ann", {})
+    ended = {row.task_id: row.ended_ms for row in store.usage(None)}
+    assert set(ended) == {first.id, second.id, bare.id}
+
+    def row(task: Task, file: str) -> MadeFile:
+        return MadeFile(task.id, task.account, file, "wan2.2-t2v-plus", "animatic", ended[task.id])
+
+    assert store.made(one) == sorted([row(first, "mp4"), row(second, "mp4")], key=lambda made: made.task_id)
+    assert store.made(two) == [row(first, "webp")]
+    assert store.made(unknown) == store.made("") == []
+    assert store.remove("ann", first.id)
+    assert store.made(two) == [row(first, "webp")], "the task is gone, and not what was billed"
+
+
+def test_an_attempt_that_came_too_late_leaves_no_hash(store: TaskStore) -> None:
+    task = succeed_one(store, "ann", {"mp4": "1" * 64})
+    assert not store.settle(task, Succeeded(VIDEO, {"mp4": "2" * 64}))
+    assert store.made("2" * 64) == []
 
 
 def test_what_a_request_chose_is_kept_with_the_task_and_in_the_ledger(store: TaskStore) -> None:

@@ -18,6 +18,7 @@ from wanserve.domain.errors import (
     Canceled,
     EngineExhausted,
     MachineFailed,
+    MarksFailed,
     SetupError,
     UpstreamBusy,
     WanserveError,
@@ -116,7 +117,9 @@ def main() -> None:
     try:
         engine, blobs = ENGINES[config.engine](config), open_blobs(config.blobs)
         marker = Marker.by(config.marks)
-    except SetupError as error:
+        # Before a task is claimed, as no video could be made without its marks.
+        marker.try_out()
+    except (SetupError, MarksFailed) as error:
         sender.send(Crashed(error.code, str(error), error.retryable))
         return
     extender = PromptExtender(config.llm) if config.llm else None
