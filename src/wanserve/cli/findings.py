@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from wanserve import __version__
-from wanserve.cli.standalone import standalone
+from wanserve.cli.standalone import UsedCertificate, standalone
 from wanserve.domain.errors import SetupError, WanserveError
 from wanserve.domain.generation import Generation
 from wanserve.engine.remote.check import check_all
 from wanserve.engine.wan.memory import plan_memory
+from wanserve.machine.certificate import valid_until
 from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import Gpus, Machine, find_gpus, has_gpu
 from wanserve.machine.torch_report import Remembered, TorchReport, ask_torch
@@ -27,6 +28,7 @@ from wanserve.models.availability import (
     wan_availability,
 )
 from wanserve.settings import Settings
+from wanserve.signing import certificate_of
 from wanserve.storage import blob_target, check_blobs
 
 DISK_BYTES: Final = 1_000_000_000
@@ -71,10 +73,26 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             yield _trial_clip(settings, availability)
     if settings.engine != "remote":
         yield from real_models(settings, machine)
+    yield _marks(settings)
     yield _sqlite()
     yield from _data_dir(settings.data_dir)
     if settings.blob_url is not None:
         yield _bucket(settings)
+
+
+def _marks(settings: Settings) -> Finding:
+    """Who signs the videos, and until when."""
+    try:
+        certificate = certificate_of(settings, UsedCertificate(settings.certificate_file))
+    except SetupError as error:
+        return Finding("marks", False, str(error))
+    own = settings.certificate is None
+    if own and not settings.certificate_file.exists():
+        whose = "by a certificate that the first start makes"
+    else:
+        whose = f"by {'the certificate of this installation' if own else settings.certificate}"
+        whose += f", which is valid until {valid_until(certificate):%Y-%m-%d}"
+    return Finding("marks", True, f"{settings.marks}; videos are signed {whose}, in the name of {settings.producer}")
 
 
 def _bucket(settings: Settings) -> Finding:

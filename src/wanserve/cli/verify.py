@@ -62,7 +62,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     else:
         print(f"{arguments.file}: {verdict}: {VERDICTS[verdict]}")
         for name, text in lines_of(found, made):
-            print(f"  {name:<12} {text}")
+            print(f"  {name:<12} {_shown(text)}")
     return 0 if verdict == "whole" else 1
 
 
@@ -127,6 +127,11 @@ def _label_text(label: dict[str, str]) -> str:
         f"{says}{_with(', produced by ', producer)}{_with(' as ', label['produce_id'])}"
         f"{_with(', passed on by ', passed)}{_with(' as ', label['propagate_id'])}"
     )
+
+
+def _shown(text: str) -> str:
+    """The text without what a terminal would obey: it may be of a foreign file."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _with(before: str, text: str) -> str:

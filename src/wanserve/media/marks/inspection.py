@@ -90,7 +90,9 @@ def _labels(file: BinaryIO, kind: Variant | None) -> xmp.PictureLabels | None:
 def _tags(path: Path) -> dict[str, str]:
     """The tags of TAGS that a video has, in whatever container; none of what FFmpeg does not read."""
     with suppress(av.FFmpegError, OSError), av.open(str(path.absolute()), "r", metadata_errors="replace") as container:
-        return {name: container.metadata[name] for name in TAGS if name in container.metadata}
+        # Matroska writes the names in capitals.
+        found = {name.lower(): text for name, text in container.metadata.items()}
+        return {name: found[name] for name in TAGS if name in found}
     return {}
 
 
