@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
 import pytest
 
+from tests.certificates import Order, issue
 from tests.integration.test_child import ended
 from tests.integration.upstream import (
     ASKED,
@@ -26,7 +28,11 @@ from tests.pictures import pictures_of
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.files import file_key
+from wanserve.domain.marks import AigcLabel, DigitalSource, MarkSettings, Origin
 from wanserve.domain.task import Variant
+from wanserve.machine.certificate import read_certificate
+from wanserve.media.marks import credentials, mp4_label
+from wanserve.media.marks.marker import MARKED, Marker
 from wanserve.models.upstream import Dialect
 from wanserve.worker.ports import Absent
 from wanserve.worker.protocol import Cancel, ChildConfig, Crashed, Done, Generate, Loaded
@@ -48,9 +54,9 @@ class Rig:
         return [path.name for path in (self.folder / "scratch").iterdir()]
 
 
-@pytest.fixture(params=list(Dialect))
-def rig(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
-    with stub(tmp_path, request.param) as served:
+@contextmanager
+def rigged(tmp_path: Path, dialect: Dialect, marks: MarkSettings) -> Iterator[Rig]:
+    with stub(tmp_path, dialect) as served:
         for name in ("blobs", "scratch"):
             (tmp_path / name).mkdir()
         config = ChildConfig(
@@ -58,7 +64,7 @@ def rig(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
             DiskTarget(tmp_path / "blobs"),
             tmp_path / "scratch",
             "error",
-            MARKS,
+            marks,
             upstreams={"stub": served.upstream(outage_s=0.2)},
         )
         child = Supervisor(config, os.environ)
@@ -67,6 +73,12 @@ def rig(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
         assert ended(child) == Loaded(MODEL)
         yield Rig(served, child, tmp_path)
         child.close()
+
+
+@pytest.fixture(params=list(Dialect))
+def rig(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    with rigged(tmp_path, request.param, MARKS) as made:
+        yield made
 
 
 def test_the_upstreams_pictures_are_stored_as_they_are_with_stills_of_them(rig: Rig) -> None:
@@ -85,6 +97,44 @@ def test_the_upstreams_pictures_are_stored_as_they_are_with_stills_of_them(rig: 
         with av.open(str(rig.folder / "blobs" / file_key("task", 1, variant))) as container:
             assert container.streams.video[0].width == side
     assert rig.left() == []
+
+
+def test_its_files_are_marked_and_what_the_upstream_said_of_its_own_stays(rig: Rig, tmp_path: Path) -> None:
+    theirs = issue(Order(name="Her Studio"))
+    hers = replace(MARKS, producer="Her Studio", certificate=read_certificate(theirs.chain, theirs.key))
+    path = tmp_path / "theirs.mp4"
+    path.write_bytes(rig.served.video)
+    origin = Origin("hers", "Her Studio", "animatic", MODEL, DigitalSource.ALGORITHMIC, 0)
+    Marker.by(hers).mark({Variant.VIDEO: path}, origin)
+    rig.served.video = path.read_bytes()
+    rig.child.send(rig.order())
+    assert isinstance(ended(rig.child), Done)
+    for kind in MARKED:
+        stored = rig.folder / "blobs" / file_key("task", 1, kind)
+        with stored.open("rb") as file:
+            found = credentials.read(file, kind.media_type, MARKS.certificate.chain)
+        assert found is not None
+        assert (found.trusted, found.made_by) == (True, "wanserve engine remote")
+        assert found.source == DigitalSource.ALGORITHMIC.uri, "a preview engine made it there"
+    with (rig.folder / "blobs" / file_key("task", 1)).open("rb") as file:
+        label = mp4_label.read_label(file)
+    assert label == AigcLabel("1", "Her Studio", "hers", "", "wanserve", "task")
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_the_mark_that_every_video_must_have_is_drawn_here(tmp_path: Path, dialect: Dialect) -> None:
+    with rigged(tmp_path, dialect, replace(MARKS, watermark_always=True)) as rig:
+        rig.child.send(Generate("task", 1, replace(ASKED, watermark=True), "stub"))
+        done = ended(rig.child)
+        assert isinstance(done, Done)
+        assert done.video.notes == ("encoded again here, with the watermark",)
+        (asked,) = rig.served.asked("submit")
+        assert not asked.json().get("parameters", asked.json()).get("watermark"), "not twice"
+        stored = rig.folder / "blobs" / done.video.key
+        before, after = pictures_of(rig.served.video), pictures_of(stored)
+        assert len(before) == len(after)
+        assert all(one != other for one, other in zip(before, after, strict=True)), "on every picture"
+        assert rig.left() == []
 
 
 def test_what_differs_from_what_was_asked_is_noted(rig: Rig, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -151,36 +152,35 @@ class Marker:
             self.mark(files, origin)
 
     def _mark_one(self, path: Path, kind: Variant, origin: Origin, received: BinaryIO | None) -> list[str]:
-        notes, written = [], []
+        notes: list[str] = []
         with ExitStack() as opened:
             current: BinaryIO = opened.enter_context(path.open("rb"))
             for mark in self.marks:
                 # Without a name, so that nothing is left behind where this process is killed meanwhile.
                 following: BinaryIO = opened.enter_context(tempfile.TemporaryFile(dir=path.parent))
                 current.seek(0)
-                try:
-                    mark.write(current, following, kind, origin, received)
-                except MarksFailed as error:
-                    notes.append(self._missing(mark, error))
-                else:
-                    written.append(mark)
+                if self._done(mark, notes, partial(mark.write, current, following, kind, origin, received)):
                     current = following
             path.unlink()
             with path.open("xb") as file:
                 current.seek(0)
                 shutil.copyfileobj(current, file)
         with path.open("rb") as file:
-            for mark in written:
+            for mark in self.marks:
                 file.seek(0)
-                try:
-                    mark.require(file, kind, origin)
-                except MarksFailed as error:
-                    notes.append(self._missing(mark, error))
+                self._done(mark, notes, partial(mark.require, file, kind, origin))
         return notes
 
-    def _missing(self, mark: Mark, error: MarksFailed) -> str:
-        """The note on a mark that is missing. Raises the error where each mark is required."""
-        if self.policy is MarksPolicy.REQUIRED:
-            raise error
-        log.warning("the file is kept without its %s: %s", mark.name, error)
-        return f"without its {mark.name}: {error}"
+    def _done(self, mark: Mark, notes: list[str], work: Callable[[], None]) -> bool:
+        """Do it; False where it failed, with a note of that, unless every mark is required: then the error is raised."""
+        try:
+            work()
+        except MarksFailed as error:
+            if self.policy is MarksPolicy.REQUIRED:
+                raise
+            note = f"without its {mark.name}: {error}"
+            if not any(each.startswith(f"without its {mark.name}: ") for each in notes):
+                log.warning("the file is kept %s", note)
+                notes.append(note)
+            return False
+        return True

@@ -202,10 +202,8 @@ SETTLE_TASK: Final = f"""
     )
     SELECT count(*) FROM settled LEFT JOIN told ON TRUE
 """
-FIND_FILES: Final = f"""
-    SELECT {MADE_COLUMNS} FROM ledger_files JOIN ledger USING (task_id)
-    WHERE sha256 = %(sha256)s ORDER BY task_id, file
-"""
+_FILES: Final = f"SELECT {MADE_COLUMNS} FROM ledger_files JOIN ledger USING (task_id)"
+FIND_FILES: Final = f"{_FILES} WHERE sha256 = %(sha256)s ORDER BY task_id, file"
 
 ADD_TIMES: Final = f"""
     INSERT INTO stage_times ({TIMES_COLUMNS}, ended_ms) VALUES ({_marks(TIMES_COLUMNS)}, wanserve_now_ms(NULL))
