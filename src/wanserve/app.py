@@ -44,6 +44,7 @@ from wanserve.http.origin import Origin
 from wanserve.http.rates import RateLimiter, Rates, TokenBuckets
 from wanserve.http.runners import Cached, InThreads, Runners, on_event_loop
 from wanserve.http.shared_rates import SharedTokenBuckets
+from wanserve.machine.certificate import valid_until
 from wanserve.machine.environment import process_environment
 from wanserve.machine.gpus import GpuGroup, group_gpus
 from wanserve.machine.installation import installation_id
@@ -163,9 +164,10 @@ def _worker(
     metrics: Metrics,
     traces: Traces,
     router: Router,
+    *,
+    config: ChildConfig,
 ) -> Worker:
     heavy = availability.engine == "wan"
-    config = child_config(settings, availability, mark_settings(settings, core.certificate))
     # Where the files go to a bucket, this machine still needs room for the one that is being made.
     local = open_blobs(DiskTarget(settings.scratch_dir)) if blob_target(settings).remote else blobs
     return Worker(
@@ -205,8 +207,11 @@ def _fleet(
     members = []
     router = _router(settings, availability) if with_worker else NoRouter()
     metrics.add_upstreams(router.use)
+    marks = mark_settings(settings, core.certificate)
+    metrics.note_certificate(valid_until(marks.certificate).timestamp())
+    config = child_config(settings, availability, marks)
     for name, gpus in devices_of(settings, availability).items() if with_worker else ():
-        worker = _worker(settings, core, availability, name, gpus, blobs, metrics, traces, router)
+        worker = _worker(settings, core, availability, name, gpus, blobs, metrics, traces, router, config=config)
         row = WorkerRow(
             worker.id, installation, platform.node(), name, gpus.names, availability.engine, availability.cards
         )

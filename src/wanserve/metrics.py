@@ -72,6 +72,11 @@ class Metrics:
             "1 while the next task would be made, as /readyz/workers reports.",
             registry=self._registry,
         )
+        self._certificate = Gauge(
+            "wanserve_certificate_expires_seconds",
+            "When the certificate that signs the videos expires, in seconds since 1970.",
+            registry=self._registry,
+        )
         self._registry.register(_AnswerCollector(self.answers))
 
     def add_task_table(self, state_counts: Callable[[], Sequence[StateCount]]) -> None:
@@ -81,6 +86,10 @@ class Metrics:
     def add_upstreams(self, use: Callable[[], Mapping[str, UpstreamUse]]) -> None:
         """Add the metrics of the upstreams, where there are some. Call it once."""
         self._registry.register(_UpstreamCollector(use))
+
+    def note_certificate(self, expires_s: float) -> None:
+        """Show when the certificate that signs the videos expires, in seconds since 1970."""
+        self._certificate.set(expires_s)
 
     def add_outbox(self, waiting: Callable[[], int]) -> None:
         """Add the number of webhooks that wait, which is read for every page. Call it once."""

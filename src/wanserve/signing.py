@@ -1,18 +1,29 @@
 """How the files of this installation are marked by its settings, and by which certificate."""
 
+import logging
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from wanserve.domain.errors import SetupError
 from wanserve.domain.marks import Certificate, CertificateStore, MarkSettings
-from wanserve.machine.certificate import make_certificate, read_certificate
+from wanserve.machine.certificate import make_certificate, read_certificate, valid_until
 from wanserve.settings import Settings
+
+log = logging.getLogger(__name__)
+
+WARNED_DAYS: Final = 30
+"""So many days before the certificate expires each start says so."""
 
 
 def mark_settings(settings: Settings, store: CertificateStore) -> MarkSettings:
     """What a worker's child process needs to mark files. Raises SetupError for a certificate that cannot sign."""
+    certificate = certificate_of(settings, store)
+    if (left := valid_until(certificate) - datetime.now(UTC)) < timedelta(days=WARNED_DAYS):
+        log.warning("the certificate that signs the videos expires in %d days", left.days)
     return MarkSettings(
         settings.producer,
-        certificate_of(settings, store),
+        certificate,
         settings.marks,
         watermark_always=settings.watermark == "always",
         watermark_text=settings.watermark_text,
