@@ -70,10 +70,20 @@ def test_what_runs_on_a_24_gb_card_by_the_authors_table_fits_there() -> None:
 
 
 def test_the_working_memory_is_that_of_an_h200() -> None:
-    # Measured with the shape of the 1.3B, 81 frames of 832*480, blocks not compiled: see docs/benchmarks.md.
+    # Measured with the shape of the 1.3B, 81 frames of 832*480, blocks not compiled: see docs/wan.md.
     needs = memory_needs(replace(card(TURBO), sizes=((832, 480),)), BlockFormat.AS_LOADED)
     assert 1.64 * GB <= needs.denoising <= 1.1 * 1.64 * GB
     assert 4.06 * GB <= needs.decoding <= 1.3 * 4.06 * GB
+
+
+def test_the_working_memory_of_the_larger_shape_is_that_of_an_h200() -> None:
+    # Measured with the shape of the 14B, 81 frames of 1280*720, blocks not compiled: see docs/wan.md.
+    needs = memory_needs(card(PLUS_21), BlockFormat.AS_LOADED)
+    assert 8.68 * GB <= needs.denoising <= 1.1 * 8.68 * GB
+    assert 9.42 * GB <= needs.decoding <= 1.3 * 9.42 * GB
+    assert 2.66 * GB <= needs.decoding_tiled <= 1.3 * 2.66 * GB
+    in_fp32 = memory_needs(card(PLUS_22), BlockFormat.AS_LOADED)
+    assert 5.99 * GB <= in_fp32.decoding_tiled <= 1.3 * 5.99 * GB
 
 
 @pytest.mark.parametrize(

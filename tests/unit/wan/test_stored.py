@@ -245,22 +245,42 @@ def test_each_format_costs_what_its_rounding_does(tmp_path: Path) -> None:
         assert decibels(drawn(loaded_engine(card(rounded(format_)))), exact) > least, format_
 
 
-@pytest.mark.parametrize("name", ["fp8 scaled by rows", "Q4_K"])
-def test_loras_beside_stored_weights_draw_what_they_draw_beside_their_numbers(tmp_path: Path, name: str) -> None:
+def style(folder: Path) -> Lora:
+    """A LoRA that changes a matrix and the bias of another."""
     from safetensors.torch import save_file
 
     generator = torch.Generator().manual_seed(6)
-    file, layers = tmp_path / "style.safetensors", ("blocks.0.attn1.to_q", "blocks.0.ffn.net.2")
+    file, layers = folder / "style.safetensors", ("blocks.0.attn1.to_q", "blocks.0.ffn.net.2")
     tensors = {f"{layers[0]}.lora_A.weight": torch.randn(4, 256, generator=generator)}
     tensors[f"{layers[0]}.lora_B.weight"] = torch.randn(256, 4, generator=generator)
     tensors[f"{layers[1]}.diff_b"] = torch.randn(256, generator=generator)
     save_file(tensors, file)
+    return Lora(str(file), strength=0.5)
+
+
+@pytest.mark.parametrize("name", ["fp8 scaled by rows", "Q4_K"])
+def test_loras_beside_stored_weights_draw_what_they_draw_beside_their_numbers(tmp_path: Path, name: str) -> None:
     stored, plain = make_wide(tmp_path / "stored"), make_wide(tmp_path / "plain")
     write(plain, STORED[name](stored))
-    lora = Lora(str(file), strength=0.5)
+    lora = style(tmp_path)
     expected = drawn(loaded_engine(card(plain, loras=(lora,))))
     assert not np.array_equal(drawn(loaded_engine(card(stored))), expected)
     assert np.array_equal(drawn(loaded_engine(card(stored, loras=(lora,)))), expected)
     engine = loaded_engine(card(stored, offered_loras={"style": lora}))
     asked = replace(SMALL, loras=(LoraUse("style", 0.5),))
     assert np.array_equal(pictures(engine.generate(asked, ignore_progress)), expected)
+
+
+@pytest.mark.parametrize("name", ["fp8 scaled by rows", "Q4_K"])
+def test_in_bf16_a_lora_of_a_request_is_rounded_once_as_a_merged_one_is(tmp_path: Path, name: str) -> None:
+    stored, lora = make_wide(tmp_path / "stored"), style(tmp_path)
+    STORED[name](stored)
+    merged = loaded_engine(card(stored, precision=Precision.BF16, loras=(lora,)))
+    offered = loaded_engine(card(stored, precision=Precision.BF16, offered_loras={"style": lora}))
+    assert merged._loaded is not None
+    assert offered._loaded is not None
+    expected, layer = (loaded.pipe.transformer.blocks[0].attn1.to_q for loaded in (merged._loaded, offered._loaded))
+    with offered._loaded.pipeline.offered.applied({"style": 0.5}):
+        assert torch.equal(layer.weight, expected.weight)
+    assert not torch.equal(layer.weight, expected.weight)
+    assert layer.weight.dtype is torch.bfloat16

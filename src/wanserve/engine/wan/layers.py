@@ -96,8 +96,9 @@ class StoredLinear(torch.nn.Linear):
     def weight(self) -> torch.Tensor:  # type: ignore[override]  # computed here, a parameter there
         """The weight that the layer computes with now."""
         plain = dequantise(self.stored, self.scale, self.format, (self.out_features, self.in_features))
-        merged = patched(plain, self.merged, self.merged_strengths).to(self.compute_dtype)
-        return patched(merged, self.patches, self.strengths)
+        merged = patched(plain, self.merged, self.merged_strengths)
+        # Rounded once and at the end, as where all of them are merged.
+        return patched(merged, self.patches, self.strengths).to(self.compute_dtype)
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         """See torch.nn.Linear."""

@@ -21,7 +21,10 @@ LAYER_BYTES: Final = 1_000_000_000
 """The memory of offloaded layers on the device: two blocks of the largest model, or layers of the text encoder."""
 
 ATTENTION_BYTES: Final = 24
-"""A block's working memory in attention, for each token and each channel of its width: residual, q, k, v, fp32 copies."""
+"""A block's working memory in attention, for each token and each channel of its width: residual, q, k, v, fp32 copies.
+
+Measured on an H200 with the shape of the 14B: 22.4 bytes, and 12.8 with compiled blocks.
+"""
 
 FEED_FORWARD_BYTES: Final = 4
 FEED_FORWARD_RESIDUAL_BYTES: Final = 10
