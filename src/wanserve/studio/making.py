@@ -140,6 +140,7 @@ class Making:
             "choices": [] if card is None else choices(card),
             "lora_fields": [] if card is None else lora_fields(fit, card),
             "limits": LIMITS,
+            "always_marked": self.tasks.policy.watermark_always,
             "before": outlook,
             "restored": "",
             "refusal": refusal,
