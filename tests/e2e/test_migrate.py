@@ -33,6 +33,13 @@ def migrate(data_dir: Path, url: str, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def verified(video: Path, data_dir: Path, url: str) -> tuple[str, bool, list[str]]:
+    """The verdict of the database on a file, whether its signer is known there, and the tasks that made it."""
+    (data_dir / "certificate.pem").unlink()
+    found = json.loads(wanserve("verify", "--json", "--data-dir", str(data_dir), str(video), database_url=url).stdout)
+    return found["verdict"], found["credentials"]["trusted"], [each["task_id"] for each in found["made_here"]]
+
+
 def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
     data_dir, url = tmp_path / "data", postgres.database("moved")
     place = f"file://{tmp_path / 'videos'}"
@@ -43,6 +50,7 @@ def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
         made = str(server.http.post(server.url + SUBMIT, json=body, headers=headers).json()["output"]["task_id"])
         link = str(server.wait(made, "SUCCEEDED")["video_url"]).removeprefix(server.url)
         told = server.poll(made)
+        (video := tmp_path / "made.mp4").write_bytes(server.http.get(server.url + link).content)
         second = wanserve("keys", "create", "two", "--account", "ann", "--data-dir", str(data_dir)).stdout.strip()
         wanserve("accounts", "set", "ann", "--max-queued", "7", "--owner", "--data-dir", str(data_dir))
         with closing(open_core(Settings(data_dir=data_dir))) as core:
@@ -82,6 +90,7 @@ def test_clients_notice_nothing_of_a_move(tmp_path: Path) -> None:
         billed = json.loads(wanserve("usage", "--json", *beside, database_url=url).stdout)
         assert billed[:1] == json.loads(usage)
         assert [row["task_id"] for row in billed] == [made, waiting, later], "the queue goes on in its order"
+        assert verified(video, data_dir, url) == ("whole", True, [made]), "certificate and hashes were moved too"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What several servers on one PostgreSQL database share: link secret, rate limits, refusals, cancels, the lead."""
+"""What several servers on one PostgreSQL database share: link secret, certificate, rate limits, refusals, cancels, the lead."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +17,10 @@ from wanserve.domain.idempotency import CountedSubmit, RefusedSubmits
 from wanserve.domain.ports import Refusals, TokensAsked, TokensGranted
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, Failed, Failure, Requeued, State, Succeeded
+from wanserve.machine.certificate import make_certificate, read_certificate
 from wanserve.store.postgres.database import PostgresDatabase
 from wanserve.store.postgres.listener import Connection
-from wanserve.store.postgres.shared import PostgresLinkSecret, PostgresRefusals, PostgresTokens
+from wanserve.store.postgres.shared import PostgresCertificate, PostgresLinkSecret, PostgresRefusals, PostgresTokens
 from wanserve.store.postgres.tasks import PostgresTasks
 from wanserve.tasks import Policy, Tasks
 
@@ -68,6 +69,16 @@ def test_servers_that_start_at_once_have_one_link_secret(url: str) -> None:
         one.change("DELETE FROM secrets", ())
         PostgresLinkSecret(two).restore(secret)
         assert PostgresLinkSecret(one).read() == secret, "links of before stay good"
+
+
+def test_servers_that_start_at_once_sign_as_one(url: str) -> None:
+    with closing(PostgresDatabase(url)) as one, closing(PostgresDatabase(url)) as two, ThreadPoolExecutor(8) as threads:
+        stores = [PostgresCertificate(database) for database in (one, two)]
+        kept = set(threads.map(lambda n: stores[n % 2].read(lambda: make_certificate("Example")), range(16)))
+        assert len(kept) == 1
+        (pem,) = kept
+        assert read_certificate(pem, pem).algorithm == "es256"
+        assert PostgresLinkSecret(one).read() not in kept, "it is another secret"
 
 
 def test_a_link_secret_that_was_changed_meanwhile_is_told(url: str, caplog: pytest.LogCaptureFixture) -> None:
