@@ -3,13 +3,11 @@
 Every policy is here: which task waits, which may run, what is tried again and how long a task is kept.
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
-from typing import Final, assert_never
+from typing import Final
 
 from wanserve.domain import rules
 from wanserve.domain.account import Key
@@ -19,22 +17,13 @@ from wanserve.domain.errors import (
     BlobNotFound,
     InvalidRequest,
     ModelDenied,
-    StoreUncertain,
     TaskNotFound,
     VideoNotReady,
     WanserveError,
     WrongState,
 )
 from wanserve.domain.files import files_of, task_of, unfinished_name
-from wanserve.domain.idempotency import (
-    CountedSubmit,
-    Idempotency,
-    IdempotencyKey,
-    KeyedSubmit,
-    RefusedSubmits,
-    RetryCount,
-    SubmitIdentity,
-)
+from wanserve.domain.idempotency import CountedSubmit, Idempotency, RefusedSubmits
 from wanserve.domain.marks import NO_HASHES, Hashes
 from wanserve.domain.ports import Clock, Refusals, TaskStore
 from wanserve.domain.progress import Heartbeat
@@ -55,20 +44,10 @@ from wanserve.domain.task import (
 )
 from wanserve.domain.webhooks import checked_url
 from wanserve.domain.worker import KEPT_SECONDS
-
-IDEMPOTENCY_KEY_CHARACTERS: Final = 255
-
-RETRIES_MAX: Final = 1_000_000
-"""A client that claims to have retried more often is treated as one that does not count its retries."""
+from wanserve.repeats import Repeats
 
 SLICE: Final = 200
 """One write removes at most this many rows, so that submits wait behind it for some milliseconds only."""
-
-_LATER: Final = frozenset(("webhook_url", "profile", "loras"))
-"""The fields of a request that earlier versions did not have."""
-
-SubmitRequest = rules.VideoRequest | rules.RemixRequest
-"""What a submit may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +105,7 @@ class Tasks:
     retention_clock: Clock | None = None
     refused: Refusals = field(default_factory=RefusedSubmits)
 
-    def submit(self, key: Key, request: SubmitRequest, idempotency: Idempotency = None) -> Future[Task]:
+    def submit(self, key: Key, request: rules.SubmitRequest, idempotency: Idempotency = None) -> Future[Task]:
         """Accept a request; its task, once that is on disk. No client may be answered before.
 
         Where `idempotency` marks the submit as a repetition of one that was accepted, the future gives that one's task
@@ -134,24 +113,23 @@ class Tasks:
         restricted to other models; for a remix TaskNotFound, and VideoNotReady where its source has made no video. The
         future fails as described at `TaskStore.add`.
         """
-        identity = self._identity(key.account, request, idempotency)
+        repeats = self._repeats()
+        identity = repeats.identity(key.account, request, idempotency)
         try:
             new = self._remix(key, request) if isinstance(request, rules.RemixRequest) else self._new_task(key, request)
         except WanserveError as refusal:
-            if identity is None or (isinstance(identity, CountedSubmit) and identity.follows is None):
+            if identity is None or not identity.may_repeat:
                 raise
             # An accepted submit stays accepted, even if it would be refused by now.
             return self.store.find_earlier(key.account, identity, refusal)
         added = self.store.add(new, self.policy.max_queued, identity)
         if isinstance(identity, CountedSubmit):
-            added.add_done_callback(partial(self._note_if_refused, key.account, identity))
+            added.add_done_callback(partial(repeats.note_if_refused, key.account, identity))
         return added
 
-    def note_refused(self, account: str, request: SubmitRequest, idempotency: Idempotency) -> None:
+    def note_refused(self, account: str, request: rules.SubmitRequest, idempotency: Idempotency) -> None:
         """Remember that a submit was refused before it came here: its repetition is new work, not an earlier task's."""
-        identity = self._identity(account, request, idempotency) if isinstance(idempotency, RetryCount) else None
-        if isinstance(identity, CountedSubmit):
-            self._note_refusal(account, identity)
+        self._repeats().note_refused(account, request, idempotency)
 
     def get(self, account: str, task_id: str) -> Task:
         """The task. Raises TaskNotFound where it is unknown, another account's, or past its retention."""
@@ -318,6 +296,12 @@ class Tasks:
         """Remove the workers that have been lost for long."""
         self.store.forget_workers(KEPT_SECONDS)
 
+    def _repeats(self) -> Repeats:
+        policy = self.policy
+        return Repeats(
+            self.refused, self.store.now_ms, self.kept_since_ms, policy.idempotency_ttl_ms, policy.retry_window_ms
+        )
+
     def _remix(self, key: Key, request: rules.RemixRequest) -> NewTask:
         source = self.get(key.account, request.source_id)
         if source.state is not State.SUCCEEDED:
@@ -341,33 +325,6 @@ class Tasks:
         wanted = self.policy.default_model
         return wanted if wanted in models else next(iter(models), "")
 
-    def _identity(self, account: str, request: SubmitRequest, idempotency: Idempotency) -> SubmitIdentity | None:
-        match idempotency:
-            case None:
-                return None
-            case IdempotencyKey(value):
-                if not 0 < len(value) <= IDEMPOTENCY_KEY_CHARACTERS or not value.isascii() or not value.isprintable():
-                    problem = f"must be 1 to {IDEMPOTENCY_KEY_CHARACTERS} printable ASCII characters"
-                    raise InvalidRequest("Idempotency-Key", problem)
-                return KeyedSubmit(value, fingerprint(request), self.policy.idempotency_ttl_ms, self.kept_since_ms())
-            case RetryCount(retries):
-                if retries > RETRIES_MAX:
-                    return None
-                same = fingerprint(request)
-                follows = self.refused.follows(account, same, retries, self.store.now_ms())
-                return CountedSubmit(same, retries, self.policy.retry_window_ms, follows)
-            case _:
-                assert_never(idempotency)
-
-    def _note_if_refused(self, account: str, submit: CountedSubmit, added: Future[Task]) -> None:
-        """Remember a try that stored nothing, also one whose client went away before it was written."""
-        error = None if added.cancelled() else added.exception()
-        if added.cancelled() or (error is not None and not isinstance(error, StoreUncertain)):
-            self._note_refusal(account, submit)
-
-    def _note_refusal(self, account: str, submit: CountedSubmit) -> None:
-        self.refused.note(account, submit, self.store.now_ms() + self.policy.retry_window_ms)
-
     def _after_failure(self, task: Task, failure: Failure, fault: Fault, *, retryable: bool) -> Settlement:
         spent, limit = task.attempts_spent, self.policy.max_attempts
         if fault is not Fault.TASK:
@@ -381,10 +338,3 @@ class Tasks:
     def _unless_old(self, task: Task | None) -> Task | None:
         # A task that has not ended needs no clock, and there are many polls.
         return None if task is None or (task.ended_ms and task.ended_before(self.kept_since_ms())) else task
-
-
-def fingerprint(request: SubmitRequest) -> str:
-    """The SHA-256 of the request as it was sent, before any default is filled in, as 64 hex digits."""
-    # Without the later fields where they are not sent: the fingerprints of earlier versions are stored.
-    sent = {name: value for name, value in asdict(request).items() if name not in _LATER or value not in (None, ())}
-    return sha256(json.dumps([sent, None]).encode()).hexdigest()
