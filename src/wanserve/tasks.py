@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from wanserve.domain import rules
 from wanserve.domain.account import Key
@@ -23,8 +23,9 @@ from wanserve.domain.errors import (
     WrongState,
 )
 from wanserve.domain.files import files_of, task_of, unfinished_name
-from wanserve.domain.idempotency import CountedSubmit, Idempotency, RefusedSubmits
+from wanserve.domain.idempotency import CountedSubmit, Idempotency, RefusedSubmits, SubmitIdentity
 from wanserve.domain.marks import NO_HASHES, Hashes
+from wanserve.domain.moderation import Moderator, Texts, Verdict, refusal_of, texts_of
 from wanserve.domain.ports import Clock, Refusals, TaskStore
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Found, Search
@@ -44,6 +45,7 @@ from wanserve.domain.task import (
 )
 from wanserve.domain.webhooks import checked_url
 from wanserve.domain.worker import KEPT_SECONDS
+from wanserve.machine.futures import after, already, failed
 from wanserve.repeats import Repeats
 
 SLICE: Final = 200
@@ -59,7 +61,8 @@ class Policy:
     device serves in a row while tasks of another model wait. `idempotency_ttl_ms` is how long an idempotency key is
     valid, `retry_window_ms` how long a client may retry a submit. `default_model` is the model of a request that names
     none; where it is not served, the first of the catalogue is. `private_webhooks`: the URLs that come with tasks may lead
-    to private addresses, and begin with http://. `watermark_always`: every video has the visible watermark.
+    to private addresses, and begin with http://. `watermark_always`: every video has the visible watermark. `open_when_down`:
+    submits are accepted while moderation gives no verdict.
     """
 
     max_queued: int = 500
@@ -74,6 +77,10 @@ class Policy:
     default_model: str = DEFAULT_MODEL
     private_webhooks: bool = False
     watermark_always: bool = False
+    open_when_down: bool = False
+
+
+_NO_EARLIER: Final = WanserveError("no submit with this identity was accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ class Tasks:
 
     `catalogue` gives the models that are served, by name. `new_id` gives the text of a fresh UUID, `new_seed` the seed
     of a request that names none. `retention_clock` is the clock by which tasks are deleted, where that is not the
-    store's. `refused` are the refused submits of every server on the store.
+    store's. `refused` are the refused submits of every server on the store. `moderator` judges the texts of submits.
     """
 
     store: TaskStore
@@ -104,14 +111,16 @@ class Tasks:
     policy: Policy
     retention_clock: Clock | None = None
     refused: Refusals = field(default_factory=RefusedSubmits)
+    moderator: Moderator | None = None
 
     def submit(self, key: Key, request: rules.SubmitRequest, idempotency: Idempotency = None) -> Future[Task]:
         """Accept a request; its task, once that is on disk. No client may be answered before.
 
         Where `idempotency` marks the submit as a repetition of one that was accepted, the future gives that one's task
         as it now is, even if a new submit would be refused. Raises InvalidRequest, or ModelDenied where the key is
-        restricted to other models; for a remix TaskNotFound, and VideoNotReady where its source has made no video. The
-        future fails as described at `TaskStore.add`.
+        restricted to other models, or ModerationBlocked; for a remix TaskNotFound, and VideoNotReady where its source has
+        made no video. The future fails as described at `TaskStore.add`, and with ModerationBlocked and
+        ModerationUnavailable where an endpoint judges the texts.
         """
         repeats = self._repeats()
         identity = repeats.identity(key.account, request, idempotency)
@@ -122,7 +131,10 @@ class Tasks:
                 raise
             # An accepted submit stays accepted, even if it would be refused by now.
             return self.store.find_earlier(key.account, identity, refusal)
-        added = self.store.add(new, self.policy.max_queued, identity)
+        if self.moderator is None or not self.moderator.asks:
+            added = self._added(new, identity)
+        else:
+            added = self._judged(new, identity, self.moderator.ask)
         if isinstance(identity, CountedSubmit):
             added.add_done_callback(partial(repeats.note_if_refused, key.account, identity))
         return added
@@ -319,7 +331,41 @@ class Tasks:
         url = request.webhook_url and checked_url(
             "webhook_url", request.webhook_url, allow_private=self.policy.private_webhooks
         )
+        if self.moderator is not None:
+            # Last: nobody is told of a rule for words by a request that would be refused anyway.
+            self._require_passed(self.moderator.look_up(texts_of(generation)))
         return NewTask(self.new_id(), key.account, generation, webhook_url=url or None)
+
+    def _require_passed(self, verdict: Verdict) -> None:
+        refusal = refusal_of(verdict, open_when_down=self.policy.open_when_down)
+        if refusal is not None:
+            raise refusal
+
+    def _added(self, new: NewTask, identity: SubmitIdentity | None) -> Future[Task]:
+        return self.store.add(new, self.policy.max_queued, identity)
+
+    def _judged(
+        self, new: NewTask, identity: SubmitIdentity | None, ask: Callable[[Texts], Future[Verdict]]
+    ) -> Future[Task]:
+        """Add the task once the moderation endpoint lets it pass; a repetition is not judged again.
+
+        A client that goes away meanwhile gets no task.
+        """
+        earlier: Future[Task] = failed(_NO_EARLIER)
+        if identity is not None and identity.may_repeat:
+            earlier = self.store.find_earlier(new.account, identity, _NO_EARLIER)
+
+        def unless_found(found: Future[Task]) -> Future[Task | Verdict]:
+            next_one = ask(texts_of(new.generation)) if found.exception() is _NO_EARLIER else found
+            return cast("Future[Task | Verdict]", next_one)
+
+        return after(after(earlier, unless_found), lambda judged: self._added_if_passed(new, identity, judged.result()))
+
+    def _added_if_passed(self, new: NewTask, identity: SubmitIdentity | None, judged: Task | Verdict) -> Future[Task]:
+        if isinstance(judged, Task):
+            return already(judged)
+        self._require_passed(judged)
+        return self._added(new, identity)
 
     def _default_model(self, models: Mapping[str, ModelCard]) -> str:
         wanted = self.policy.default_model
