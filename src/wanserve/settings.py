@@ -20,6 +20,7 @@ from wanserve.models.request_settings import RequestSettings
 from wanserve.models.sampling import MODEL_FPS, LargeSizes, Placement, Precision, Profile, SamplingSettings
 from wanserve.models.upstream import Upstream
 from wanserve.models.upstream_settings import UpstreamSettings
+from wanserve.prompts.moderation_settings import CategoriesSetting, JudgesSetting, KeySetting
 from wanserve.tasks import Policy
 from wanserve.telemetry import LogFormat
 
@@ -150,6 +151,11 @@ class Settings(BaseModel):
     llm_url: str | None = None
     llm_key: SecretStr | None = None
     llm_model: str | None = None
+    moderation: JudgesSetting | None = None
+    moderation_key: KeySetting | None = None
+    moderation_model: str | None = None
+    moderation_categories: CategoriesSetting | None = None
+    moderation_down: Literal["closed", "open"] = "closed"
     default_model: str = DEFAULT_MODEL
     webhooks_private: bool = False
     webhook_format: Literal["standard", "cloudevents"] = "standard"
@@ -284,6 +290,16 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _endpoint_of_moderation(self) -> Self:
+        if self.moderation is None or self.moderation.url is None:
+            for name in ("moderation_key", "moderation_model", "moderation_categories"):
+                if getattr(self, name) is not None:
+                    raise ValueError(
+                        f"{name} is for an endpoint, and moderation names no URL: set it, or leave this out"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _choices_are_honoured(self) -> Self:
         for name, model in self.models.items():
             if self.engine == "remote" and model.requests is not None:
@@ -345,6 +361,7 @@ class Settings(BaseModel):
             default_model=self.default_model,
             private_webhooks=self.webhooks_private,
             watermark_always=self.watermark == "always",
+            open_when_down=self.moderation_down == "open",
         )
 
 

@@ -26,6 +26,7 @@ from wanserve.domain.task import Failure, Task, Variant, Video
 from wanserve.http.listener import bind_socket, serve_app, start_listening
 from wanserve.models.availability import find_availability
 from wanserve.models.catalogue import Served
+from wanserve.prompts.moderation import Moderation
 from wanserve.settings import Settings
 from wanserve.studio.endpoint import StudioEndpoint
 from wanserve.studio.language import Language, read_texts
@@ -204,7 +205,7 @@ def serving(folder: Path, **settings: Any) -> Iterator[Site]:
     availability = find_availability(chosen)
     served = Served(availability.cards, frozenset({availability.engine}))
     with closing(open_core(chosen, served)) as core:
-        parts = build(chosen, core, availability, with_worker=False)
+        parts = build(chosen, core, availability, with_worker=False, moderation=Moderation())
         bound = bind_socket("127.0.0.1", 0)
         url, done = start_listening(bound), threading.Event()
 

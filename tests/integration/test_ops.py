@@ -39,7 +39,9 @@ def routes(
 ) -> Router:
     rows = [WorkerRow("id", "here", "a-host", "cpu", (), "animatic", health=health) for health in workers]
     threads = ThreadPoolExecutor(3)
-    health = Health("animatic", "why", lambda: rows, counted.check_writable, lambda: stopping, threads, store_s)
+    health = Health(
+        "animatic", "why", lambda: rows, counted.check_writable, lambda: stopping, lambda: "off", threads, store_s
+    )
     return Router(Ops(health, counted.page, {}, threads).routes())
 
 

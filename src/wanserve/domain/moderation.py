@@ -56,8 +56,9 @@ PASSED: Final = Passed()
 class Moderator(Protocol):
     """Judges texts by the owner's list and by an endpoint. May be used from any thread. It logs and keeps no text."""
 
-    asks: bool
-    """Whether there is an endpoint to be asked."""
+    @property
+    def asks(self) -> bool:
+        """Whether there is an endpoint to be asked."""
 
     def look_up(self, texts: Texts) -> Passed | Refused:
         """What the list says, at once; Passed where there is none."""
