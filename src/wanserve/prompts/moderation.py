@@ -73,7 +73,8 @@ class Moderation:
                 judgement = Judgement.PASSED
             case Refused(name, categories):
                 judgement = Judgement.REFUSED
-                log.info("a submit was refused by the %s: %s", source.value, ", ".join((name, *categories)))
+                log.info("a submit was refused by the %s: %s", source.value, name)
+                log.debug("the categories were: %s", ", ".join(categories))
             case NoVerdict():
                 judgement = Judgement.UNAVAILABLE
         with self._lock:
