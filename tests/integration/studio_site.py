@@ -26,7 +26,7 @@ from wanserve.domain.task import Failure, Task, Variant, Video
 from wanserve.http.listener import bind_socket, serve_app, start_listening
 from wanserve.models.availability import find_availability
 from wanserve.models.catalogue import Served
-from wanserve.prompts.moderation import Moderation
+from wanserve.moderation import open_moderation
 from wanserve.settings import Settings
 from wanserve.studio.endpoint import StudioEndpoint
 from wanserve.studio.language import Language, read_texts
@@ -204,8 +204,8 @@ def serving(folder: Path, **settings: Any) -> Iterator[Site]:
     chosen = Settings(data_dir=folder / "data", **given)
     availability = find_availability(chosen)
     served = Served(availability.cards, frozenset({availability.engine}))
-    with closing(open_core(chosen, served)) as core:
-        parts = build(chosen, core, availability, with_worker=False, moderation=Moderation())
+    with closing(open_core(chosen, served)) as core, closing(open_moderation(chosen)) as moderation:
+        parts = build(chosen, core, availability, with_worker=False, moderation=moderation)
         bound = bind_socket("127.0.0.1", 0)
         url, done = start_listening(bound), threading.Event()
 

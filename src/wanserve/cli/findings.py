@@ -80,7 +80,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield from _data_dir(settings.data_dir)
     if settings.blob_url is not None:
         yield _bucket(settings)
-    yield _moderation(settings)
+    yield examine_moderation(settings)
 
 
 def _marks(settings: Settings) -> Finding:
@@ -106,7 +106,7 @@ def _bucket(settings: Settings) -> Finding:
     return Finding("bucket", True, f"{settings.blob_url} can be listed, written, read and deleted from")
 
 
-def _moderation(settings: Settings) -> Finding:
+def examine_moderation(settings: Settings) -> Finding:
     """Read the list, and ask the endpoint with a harmless text."""
     try:
         with closing(open_moderation(settings)) as moderation:
