@@ -25,6 +25,7 @@ AV女优
 порно
 /gr[ae]y (?:cat|dog)s?/
 /🍑/
+/BIG (?:Hat|coat)/
 """
 LIST = compile_list(ENTRIES)
 
@@ -38,7 +39,7 @@ LIST = compile_list(ENTRIES)
         "Don’t look", "don't   look", "一个nude女孩", "nude女孩",
         "裸体", "她是裸体的", "裸 体", "裸，体", "裸*体", "裸\u200b体", "裸\n体", "裸_体", "流血", "一个AV女优", "av 女 优", "ａｖ女优",
         "ばか", "は\u3099か", "ПОРНО", "смотри порно",
-        "gray cats", "GREY DOG", "grey   dog", "a 🍑",
+        "gray cats", "GREY DOG", "grey   dog", "a 🍑", "a big hat",
     ],
 )  # fmt: skip
 def test_an_entry_is_found_however_it_is_written(text: str) -> None:
@@ -58,7 +59,7 @@ def test_what_is_none_is_left_alone(text: str) -> None:
 
 
 def test_the_entries_are_counted_once_each() -> None:
-    assert LIST.size == 11
+    assert LIST.size == 12
     assert compile_list("a\nA\n ａ \n#a\n").size == 1
 
 
