@@ -131,10 +131,11 @@ class Tasks:
                 raise
             # An accepted submit stays accepted, even if it would be refused by now.
             return self.store.find_earlier(key.account, identity, refusal)
+        add = partial(self.store.add, new, self.policy.max_queued, identity)
         if self.moderator is None or not self.moderator.asks:
-            added = self._added(new, identity)
+            added = add()
         else:
-            added = self._judged(new, identity, self.moderator.ask)
+            added = self._judged(new, identity, self.moderator.ask, add)
         if isinstance(identity, CountedSubmit):
             added.add_done_callback(partial(repeats.note_if_refused, key.account, identity))
         return added
@@ -341,11 +342,12 @@ class Tasks:
         if refusal is not None:
             raise refusal
 
-    def _added(self, new: NewTask, identity: SubmitIdentity | None) -> Future[Task]:
-        return self.store.add(new, self.policy.max_queued, identity)
-
     def _judged(
-        self, new: NewTask, identity: SubmitIdentity | None, ask: Callable[[Texts], Future[Verdict]]
+        self,
+        new: NewTask,
+        identity: SubmitIdentity | None,
+        ask: Callable[[Texts], Future[Verdict]],
+        add: Callable[[], Future[Task]],
     ) -> Future[Task]:
         """Add the task once the moderation endpoint lets it pass; a repetition is not judged again.
 
@@ -359,13 +361,14 @@ class Tasks:
             next_one = ask(texts_of(new.generation)) if found.exception() is _NO_EARLIER else found
             return cast("Future[Task | Verdict]", next_one)
 
-        return after(after(earlier, unless_found), lambda judged: self._added_if_passed(new, identity, judged.result()))
+        def unless_refused(judged: Future[Task | Verdict]) -> Future[Task]:
+            result = judged.result()
+            if isinstance(result, Task):
+                return already(result)
+            self._require_passed(result)
+            return add()
 
-    def _added_if_passed(self, new: NewTask, identity: SubmitIdentity | None, judged: Task | Verdict) -> Future[Task]:
-        if isinstance(judged, Task):
-            return already(judged)
-        self._require_passed(judged)
-        return self._added(new, identity)
+        return after(after(earlier, unless_found), unless_refused)
 
     def _default_model(self, models: Mapping[str, ModelCard]) -> str:
         wanted = self.policy.default_model
