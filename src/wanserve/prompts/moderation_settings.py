@@ -62,3 +62,12 @@ def _printable(key: SecretStr) -> SecretStr:
 JudgesSetting = Annotated[Judges, BeforeValidator(_judges)]
 CategoriesSetting = Annotated[Categories, BeforeValidator(_categories)]
 KeySetting = Annotated[SecretStr, AfterValidator(_printable)]
+
+
+def require_endpoint(judges: Judges | None, **given: object) -> None:
+    """Raise ValueError where one of these settings is given, and there is no endpoint that it could be for."""
+    if judges is not None and judges.url is not None:
+        return
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name} is for an endpoint, and moderation names no URL: set it, or leave this out")
