@@ -17,7 +17,15 @@ from tests.moderators import KEY, Judge, judging
 from wanserve.cli.findings import examine_moderation
 from wanserve.client import ModerationBlocked, ServerFailed, Wan
 from wanserve.domain.task import State
-from wanserve.prompts.moderation_endpoint import AT_ONCE, BUSY_SECONDS, PROBE_SECONDS
+from wanserve.prompts.deny_list import read_deny_list
+from wanserve.prompts.moderation import Moderation
+from wanserve.prompts.moderation_endpoint import (
+    AT_ONCE,
+    BUSY_SECONDS,
+    PROBE_SECONDS,
+    EndpointAsker,
+    ModerationEndpoint,
+)
 from wanserve.settings import load
 
 DOCUMENT = "/wan-video/v1/generateTextToVideoRequest"
@@ -123,8 +131,10 @@ def deny(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path, deny: Path, judge: Judge) -> Iterator[Site]:
-    """A server with a list and an endpoint that judges."""
-    with serving(tmp_path, moderation=f"{deny},{judge.url}/v1", moderation_key=KEY) as one:
+    """A server with a list and an endpoint that judges, and may take as long as it likes."""
+    asker = EndpointAsker(ModerationEndpoint(f"{judge.url}/v1", KEY), timeout_s=3600)
+    asker.begin()
+    with serving(tmp_path, Moderation(read_deny_list(deny), asker)) as one:
         yield one
 
 
