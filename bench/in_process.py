@@ -13,6 +13,7 @@ from wanserve.app import build
 from wanserve.core import open_core
 from wanserve.models.availability import find_availability
 from wanserve.models.catalogue import Served
+from wanserve.prompts.moderation import Moderation
 from wanserve.settings import Settings
 
 ROUNDS = 7
@@ -25,7 +26,7 @@ def post_cpu_us(data_dir: Path, path: str, body: bytes, headers: dict[str, str])
     availability = find_availability(settings)
     core = open_core(settings, Served(availability.cards, frozenset({availability.engine})), owner=True)
     try:
-        app = build(settings, core, availability, with_worker=False).app
+        app = build(settings, core, availability, with_worker=False, moderation=Moderation()).app
         return asyncio.run(_measure(app, path, body, headers))
     finally:
         core.close()

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -54,6 +54,7 @@ from wanserve.models.upstream import Upstream
 from wanserve.outlook import Outlooks
 from wanserve.overview import Overview
 from wanserve.prompts.chat import ChatEndpoint
+from wanserve.prompts.moderation import Moderation
 from wanserve.settings import Settings
 from wanserve.signing import mark_settings
 from wanserve.storage import blob_target, room_of
@@ -291,10 +292,11 @@ def _ops(
     metrics: Metrics,
     workers: Callable[[], Sequence[WorkerRow]],
     stopping: threading.Event,
+    moderation: Callable[[], str],
 ) -> Ops:
     # Threads of their own, so that health checks do not wait for requests of clients.
     threads, engine = ThreadPoolExecutor(3, "health"), (availability.engine, availability.why)
-    health = Health(*engine, workers, core.tasks.store.check_writable, stopping.is_set, threads)
+    health = Health(*engine, workers, core.tasks.store.check_writable, stopping.is_set, moderation, threads)
     return Ops(health, metrics.page, api_document(), threads)
 
 
@@ -306,7 +308,7 @@ def build_worker(settings: Settings, core: Core, availability: Availability) -> 
     links, _ = _file_access(settings, core, blobs, Origin(settings.public_url))
     traces = open_traces(settings.traces_url, __version__)
     fleet = _fleet(settings, core, availability, blobs, metrics, traces, (), links, with_worker=True)
-    ops = _ops(core, availability, metrics, fleet.rows, stopping)
+    ops = _ops(core, availability, metrics, fleet.rows, stopping, lambda: "by the servers")
     app = application([], ops.own_routes(), [Pixazo()], Uuids(), metrics.answers, Origin(None))
     return Parts(core, app, availability, fleet, settings.idle_seconds, stopping)
 
@@ -332,12 +334,21 @@ def _file_access(
     return bucket, bucket
 
 
-def build(settings: Settings, core: Core, availability: Availability, *, with_worker: bool = True) -> Parts:
-    """Build a server on the core. Raises SetupError."""
+def build(
+    settings: Settings,
+    core: Core,
+    availability: Availability,
+    *,
+    with_worker: bool = True,
+    moderation: Moderation,
+) -> Parts:
+    """Build a server on the core, which judges prompts by `moderation`. Raises SetupError."""
     _require_default_model(settings, core.tasks.catalogue())
+    core = replace(core, tasks=replace(core.tasks, moderator=moderation))
     blobs, origin = open_blobs(blob_target(settings)), Origin(settings.public_url)
     metrics = Metrics()
     metrics.add_task_table(core.tasks.store.state_counts)
+    metrics.add_moderation(moderation.counts)
     signer = LinkSigner(core.link_secret.read())
     links, sender = _file_access(settings, core, blobs, origin)
     traces = open_traces(settings.traces_url, __version__)
@@ -353,7 +364,7 @@ def build(settings: Settings, core: Core, availability: Availability, *, with_wo
     endpoints = [Endpoint(dialect, operation, *shared) for dialect in dialects for operation in dialect.operations]
     # The heartbeats of the own workers are up to some seconds old in the table.
     workers = fleet.rows if with_worker else partial(core.tasks.store.workers, SEEN_SECONDS)
-    ops = _ops(core, availability, metrics, workers, stopping)
+    ops = _ops(core, availability, metrics, workers, stopping, moderation.state)
     routes: list[BaseRoute] = [SignedFileEndpoint(signer, sender, _clock(core), core.tasks, runners.read).route()]
     if settings.studio == "on":
         # A page loads nothing of another host, so what is in a bucket comes through this server.

@@ -91,6 +91,10 @@ class Metrics:
         """Show when the certificate that signs the videos expires, in seconds since 1970."""
         self._certificate.set(expires_s)
 
+    def add_moderation(self, counts: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Add how many submits were judged, by who judged and how that ended. Call it once."""
+        self._registry.register(_ModerationCollector(counts))
+
     def add_outbox(self, waiting: Callable[[], int]) -> None:
         """Add the number of webhooks that wait, which is read for every page. Call it once."""
         self._registry.register(_OutboxCollector(waiting))
@@ -197,6 +201,21 @@ class _OutboxCollector(Collector):
             log.error("the metric of the waiting webhooks is left out: %s", error)
             return
         yield GaugeMetricFamily("wanserve_webhooks_waiting", "Webhooks that are not delivered yet.", value=waiting)
+
+
+class _ModerationCollector(Collector):
+    """Collects how submits were judged."""
+
+    def __init__(self, counts: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "wanserve_moderation", "Submits that moderation has judged.", labels=["source", "outcome"]
+        )
+        for (source, outcome), count in self._counts().items():
+            family.add_metric([source, outcome], count)
+        yield family
 
 
 class _UpstreamCollector(Collector):

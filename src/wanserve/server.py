@@ -22,6 +22,7 @@ from wanserve.machine.data_dir_lock import lock_data_dir
 from wanserve.machine.stop_signals import StopSignals, handle_signals
 from wanserve.models.availability import Availability, find_availability
 from wanserve.models.catalogue import Served
+from wanserve.moderation import open_moderation
 from wanserve.sessions import LINK_SECONDS, Sessions
 from wanserve.settings import Settings
 from wanserve.storage import blob_target, check_blobs, require_own_blobs
@@ -39,9 +40,15 @@ FIRST_KEY: Final = "default"
 def serve(settings: Settings, *, with_worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT, then drain; see StopSignals. Raises SetupError where the server cannot start."""
     # Bound first, so that a taken port is reported before anything else is done.
-    with closing(bind_socket(settings.host, settings.port)) as bound, opened(settings, owner=True) as parts:
+    with (
+        closing(bind_socket(settings.host, settings.port)) as bound,
+        opened(settings, owner=True) as parts,
+        closing(open_moderation(settings)) as moderation,
+    ):
         core, availability = parts
-        built = build(settings, core, availability, with_worker=with_worker)
+        if settings.moderation is not None:
+            log.info("moderation: %s", moderation.state())
+        built = build(settings, core, availability, with_worker=with_worker, moderation=moderation)
         sessions = core.sessions if settings.studio == "on" else None
         _run_until_stopped(settings, built, bound, partial(make_first_key, core.keys, sessions))
 

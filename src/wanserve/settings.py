@@ -3,7 +3,6 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import unquote
@@ -15,11 +14,10 @@ from wanserve.domain.errors import SetupError
 from wanserve.domain.marks import MarksPolicy, WatermarkText
 from wanserve.machine.environment import process_environment
 from wanserve.machine.urls import is_url
-from wanserve.models.lora_settings import DISTILLED, DistillSettings, LoraSettings
-from wanserve.models.request_settings import RequestSettings
-from wanserve.models.sampling import MODEL_FPS, LargeSizes, Placement, Precision, Profile, SamplingSettings
+from wanserve.models.model_settings import ModelSettings
 from wanserve.models.upstream import Upstream
 from wanserve.models.upstream_settings import UpstreamSettings
+from wanserve.prompts.moderation_settings import CategoriesSetting, JudgesSetting, KeySetting, require_endpoint
 from wanserve.tasks import Policy
 from wanserve.telemetry import LogFormat
 
@@ -35,83 +33,12 @@ FILE_URL: Final = "file://"
 CERTIFICATE_FILE: Final = "certificate.pem"
 """The file with the certificate of an installation and its key, in its data directory."""
 
-MOST_FPS: Final = 60
-"""The most frames a second that a model's frames are interpolated to."""
-
 _DEVICE: Final = re.compile(r"[\w:-]+")
 _BUCKET: Final = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)*/?")
-
-Attention = Literal[
-    "native", "_native_cudnn", "_native_flash", "_native_efficient", "flash", "_flash_3", "sage",
-    "_sage_qk_int8_pv_fp16_cuda", "xformers",
-]  # fmt: skip
-"""Kernels by diffusers' names. Left out: those that are downloaded at run time, and those that are known to make noise."""
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000)]
-
-
-class ModelSettings(BaseModel):
-    """The owner's settings of one model of the wan engine: a table `[models."NAME"]` of wanserve.toml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    weights: Annotated[str, Field(min_length=1)] | None = None
-    steps: Annotated[int, Field(ge=1, le=1000)] | None = None
-    guidance_scale: Annotated[float, Field(ge=1, le=100)] | None = None
-    guidance_scale_2: Annotated[float, Field(ge=1, le=100)] | None = None
-    flow_shift: Annotated[float, Field(gt=0, le=100)] | None = None
-    boundary_ratio: Annotated[float, Field(gt=0, lt=1)] | None = None
-    frames: Annotated[int, Field(ge=1, le=1001)] | None = None
-    output_fps: int | None = None
-    negative_prompt: Annotated[str, Field(max_length=2000)] | None = None
-    profile: Profile | None = None
-    large_sizes: LargeSizes | None = None
-    placement: Placement | None = None
-    precision: Precision | None = None
-    tiled_decode: bool | None = None
-    compile: bool | None = None
-    attention: Attention | None = None
-    loras: tuple[LoraSettings, ...] = ()
-    distill: DistillSettings | None = None
-    requests: RequestSettings | None = None
-
-    @field_validator("frames")
-    @classmethod
-    def _whole_latent_frames(cls, frames: int | None) -> int | None:
-        if frames is not None and frames % 4 != 1:
-            raise ValueError("must be one more than a multiple of 4, such as 17, 49 or 81")
-        return frames
-
-    @field_validator("output_fps")
-    @classmethod
-    def _more_than_the_model_makes(cls, fps: int | None) -> int | None:
-        if fps is not None and not MODEL_FPS < fps <= MOST_FPS:
-            raise ValueError(
-                f"must be above the {MODEL_FPS} frames a second that the model makes, up to {MOST_FPS}, such as 30"
-            )
-        return fps
-
-    def sampling(self, authors: SamplingSettings) -> SamplingSettings:
-        """The authors' settings, replaced by those that are set here."""
-        given = self.model_dump(exclude_none=True, exclude={"loras", "distill", "requests"})
-        loras = tuple(lora.lora() for lora in self.loras)
-        distill = self.distill.distillation() if self.distill else authors.distill
-        if distill is not None and (self.profile or authors.profile) is Profile.FAST:
-            # What the table says is meant for the profile that it names.
-            distill = replace(distill, **{name: given.pop(name) for name in DISTILLED if name in given})
-        requests = self.requests or RequestSettings()
-        choices, offered = requests.choices(), requests.offered_loras()
-        return replace(authors, **given, loras=loras, distill=distill, choices=choices, offered_loras=offered)
-
-    @model_validator(mode="after")
-    def _said_once(self) -> Self:
-        if self.distill is not None and self.profile is Profile.FAST:
-            for name in DISTILLED:
-                if getattr(self, name) is not None and getattr(self.distill, name) is not None:
-                    raise ValueError(f"{name} is set twice, here and in distill: keep one of them")
-        return self
 
 
 class Settings(BaseModel):
@@ -150,6 +77,11 @@ class Settings(BaseModel):
     llm_url: str | None = None
     llm_key: SecretStr | None = None
     llm_model: str | None = None
+    moderation: JudgesSetting | None = None
+    moderation_key: KeySetting | None = None
+    moderation_model: str | None = None
+    moderation_categories: CategoriesSetting | None = None
+    moderation_down: Literal["closed", "open"] = "closed"
     default_model: str = DEFAULT_MODEL
     webhooks_private: bool = False
     webhook_format: Literal["standard", "cloudevents"] = "standard"
@@ -284,6 +216,12 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _endpoint_of_moderation(self) -> Self:
+        key, model, categories = self.moderation_key, self.moderation_model, self.moderation_categories
+        require_endpoint(self.moderation, moderation_key=key, moderation_model=model, moderation_categories=categories)
+        return self
+
+    @model_validator(mode="after")
     def _choices_are_honoured(self) -> Self:
         for name, model in self.models.items():
             if self.engine == "remote" and model.requests is not None:
@@ -345,6 +283,7 @@ class Settings(BaseModel):
             default_model=self.default_model,
             private_webhooks=self.webhooks_private,
             watermark_always=self.watermark == "always",
+            open_when_down=self.moderation_down == "open",
         )
 
 

@@ -3,13 +3,11 @@
 Every policy is here: which task waits, which may run, what is tried again and how long a task is kept.
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
-from typing import Final, assert_never
+from typing import Final, cast
 
 from wanserve.domain import rules
 from wanserve.domain.account import Key
@@ -19,23 +17,15 @@ from wanserve.domain.errors import (
     BlobNotFound,
     InvalidRequest,
     ModelDenied,
-    StoreUncertain,
     TaskNotFound,
     VideoNotReady,
     WanserveError,
     WrongState,
 )
 from wanserve.domain.files import files_of, task_of, unfinished_name
-from wanserve.domain.idempotency import (
-    CountedSubmit,
-    Idempotency,
-    IdempotencyKey,
-    KeyedSubmit,
-    RefusedSubmits,
-    RetryCount,
-    SubmitIdentity,
-)
+from wanserve.domain.idempotency import CountedSubmit, Idempotency, RefusedSubmits, SubmitIdentity
 from wanserve.domain.marks import NO_HASHES, Hashes
+from wanserve.domain.moderation import Moderator, Texts, Verdict, refusal_of, texts_of
 from wanserve.domain.ports import Clock, Refusals, TaskStore
 from wanserve.domain.progress import Heartbeat
 from wanserve.domain.search import Found, Search
@@ -55,20 +45,11 @@ from wanserve.domain.task import (
 )
 from wanserve.domain.webhooks import checked_url
 from wanserve.domain.worker import KEPT_SECONDS
-
-IDEMPOTENCY_KEY_CHARACTERS: Final = 255
-
-RETRIES_MAX: Final = 1_000_000
-"""A client that claims to have retried more often is treated as one that does not count its retries."""
+from wanserve.machine.futures import after, already, failed
+from wanserve.repeats import Repeats
 
 SLICE: Final = 200
 """One write removes at most this many rows, so that submits wait behind it for some milliseconds only."""
-
-_LATER: Final = frozenset(("webhook_url", "profile", "loras"))
-"""The fields of a request that earlier versions did not have."""
-
-SubmitRequest = rules.VideoRequest | rules.RemixRequest
-"""What a submit may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +61,8 @@ class Policy:
     device serves in a row while tasks of another model wait. `idempotency_ttl_ms` is how long an idempotency key is
     valid, `retry_window_ms` how long a client may retry a submit. `default_model` is the model of a request that names
     none; where it is not served, the first of the catalogue is. `private_webhooks`: the URLs that come with tasks may lead
-    to private addresses, and begin with http://. `watermark_always`: every video has the visible watermark.
+    to private addresses, and begin with http://. `watermark_always`: every video has the visible watermark. `open_when_down`:
+    submits are accepted while moderation gives no verdict.
     """
 
     max_queued: int = 500
@@ -95,6 +77,10 @@ class Policy:
     default_model: str = DEFAULT_MODEL
     private_webhooks: bool = False
     watermark_always: bool = False
+    open_when_down: bool = False
+
+
+_NO_EARLIER: Final = WanserveError("no submit with this identity was accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +101,7 @@ class Tasks:
 
     `catalogue` gives the models that are served, by name. `new_id` gives the text of a fresh UUID, `new_seed` the seed
     of a request that names none. `retention_clock` is the clock by which tasks are deleted, where that is not the
-    store's. `refused` are the refused submits of every server on the store.
+    store's. `refused` are the refused submits of every server on the store. `moderator` judges the texts of submits.
     """
 
     store: TaskStore
@@ -125,33 +111,38 @@ class Tasks:
     policy: Policy
     retention_clock: Clock | None = None
     refused: Refusals = field(default_factory=RefusedSubmits)
+    moderator: Moderator | None = None
 
-    def submit(self, key: Key, request: SubmitRequest, idempotency: Idempotency = None) -> Future[Task]:
+    def submit(self, key: Key, request: rules.SubmitRequest, idempotency: Idempotency = None) -> Future[Task]:
         """Accept a request; its task, once that is on disk. No client may be answered before.
 
         Where `idempotency` marks the submit as a repetition of one that was accepted, the future gives that one's task
         as it now is, even if a new submit would be refused. Raises InvalidRequest, or ModelDenied where the key is
-        restricted to other models; for a remix TaskNotFound, and VideoNotReady where its source has made no video. The
-        future fails as described at `TaskStore.add`.
+        restricted to other models, or ModerationBlocked; for a remix TaskNotFound, and VideoNotReady where its source has
+        made no video. The future fails as described at `TaskStore.add`, and with ModerationBlocked and
+        ModerationUnavailable where an endpoint judges the texts.
         """
-        identity = self._identity(key.account, request, idempotency)
+        repeats = self._repeats()
+        identity = repeats.identity(key.account, request, idempotency)
         try:
             new = self._remix(key, request) if isinstance(request, rules.RemixRequest) else self._new_task(key, request)
         except WanserveError as refusal:
-            if identity is None or (isinstance(identity, CountedSubmit) and identity.follows is None):
+            if identity is None or not identity.may_repeat:
                 raise
             # An accepted submit stays accepted, even if it would be refused by now.
             return self.store.find_earlier(key.account, identity, refusal)
-        added = self.store.add(new, self.policy.max_queued, identity)
+        add = partial(self.store.add, new, self.policy.max_queued, identity)
+        if self.moderator is None or not self.moderator.asks:
+            added = add()
+        else:
+            added = self._judged(new, identity, self.moderator.ask, add)
         if isinstance(identity, CountedSubmit):
-            added.add_done_callback(partial(self._note_if_refused, key.account, identity))
+            added.add_done_callback(partial(repeats.note_if_refused, key.account, identity))
         return added
 
-    def note_refused(self, account: str, request: SubmitRequest, idempotency: Idempotency) -> None:
+    def note_refused(self, account: str, request: rules.SubmitRequest, idempotency: Idempotency) -> None:
         """Remember that a submit was refused before it came here: its repetition is new work, not an earlier task's."""
-        identity = self._identity(account, request, idempotency) if isinstance(idempotency, RetryCount) else None
-        if isinstance(identity, CountedSubmit):
-            self._note_refusal(account, identity)
+        self._repeats().note_refused(account, request, idempotency)
 
     def get(self, account: str, task_id: str) -> Task:
         """The task. Raises TaskNotFound where it is unknown, another account's, or past its retention."""
@@ -318,6 +309,12 @@ class Tasks:
         """Remove the workers that have been lost for long."""
         self.store.forget_workers(KEPT_SECONDS)
 
+    def _repeats(self) -> Repeats:
+        policy = self.policy
+        return Repeats(
+            self.refused, self.store.now_ms, self.kept_since_ms, policy.idempotency_ttl_ms, policy.retry_window_ms
+        )
+
     def _remix(self, key: Key, request: rules.RemixRequest) -> NewTask:
         source = self.get(key.account, request.source_id)
         if source.state is not State.SUCCEEDED:
@@ -335,38 +332,47 @@ class Tasks:
         url = request.webhook_url and checked_url(
             "webhook_url", request.webhook_url, allow_private=self.policy.private_webhooks
         )
+        if self.moderator is not None:
+            # Last: nobody is told of a rule for words by a request that would be refused anyway.
+            self._require_passed(self.moderator.look_up(texts_of(generation)))
         return NewTask(self.new_id(), key.account, generation, webhook_url=url or None)
+
+    def _require_passed(self, verdict: Verdict) -> None:
+        refusal = refusal_of(verdict, open_when_down=self.policy.open_when_down)
+        if refusal is not None:
+            raise refusal
+
+    def _judged(
+        self,
+        new: NewTask,
+        identity: SubmitIdentity | None,
+        ask: Callable[[Texts], Future[Verdict]],
+        add: Callable[[], Future[Task]],
+    ) -> Future[Task]:
+        """Add the task once the moderation endpoint lets it pass; a repetition is not judged again.
+
+        A client that goes away meanwhile gets no task.
+        """
+        earlier: Future[Task] = failed(_NO_EARLIER)
+        if identity is not None and identity.may_repeat:
+            earlier = self.store.find_earlier(new.account, identity, _NO_EARLIER)
+
+        def unless_found(found: Future[Task]) -> Future[Task | Verdict]:
+            next_one = ask(texts_of(new.generation)) if found.exception() is _NO_EARLIER else found
+            return cast("Future[Task | Verdict]", next_one)
+
+        def unless_refused(judged: Future[Task | Verdict]) -> Future[Task]:
+            result = judged.result()
+            if isinstance(result, Task):
+                return already(result)
+            self._require_passed(result)
+            return add()
+
+        return after(after(earlier, unless_found), unless_refused)
 
     def _default_model(self, models: Mapping[str, ModelCard]) -> str:
         wanted = self.policy.default_model
         return wanted if wanted in models else next(iter(models), "")
-
-    def _identity(self, account: str, request: SubmitRequest, idempotency: Idempotency) -> SubmitIdentity | None:
-        match idempotency:
-            case None:
-                return None
-            case IdempotencyKey(value):
-                if not 0 < len(value) <= IDEMPOTENCY_KEY_CHARACTERS or not value.isascii() or not value.isprintable():
-                    problem = f"must be 1 to {IDEMPOTENCY_KEY_CHARACTERS} printable ASCII characters"
-                    raise InvalidRequest("Idempotency-Key", problem)
-                return KeyedSubmit(value, fingerprint(request), self.policy.idempotency_ttl_ms, self.kept_since_ms())
-            case RetryCount(retries):
-                if retries > RETRIES_MAX:
-                    return None
-                same = fingerprint(request)
-                follows = self.refused.follows(account, same, retries, self.store.now_ms())
-                return CountedSubmit(same, retries, self.policy.retry_window_ms, follows)
-            case _:
-                assert_never(idempotency)
-
-    def _note_if_refused(self, account: str, submit: CountedSubmit, added: Future[Task]) -> None:
-        """Remember a try that stored nothing, also one whose client went away before it was written."""
-        error = None if added.cancelled() else added.exception()
-        if added.cancelled() or (error is not None and not isinstance(error, StoreUncertain)):
-            self._note_refusal(account, submit)
-
-    def _note_refusal(self, account: str, submit: CountedSubmit) -> None:
-        self.refused.note(account, submit, self.store.now_ms() + self.policy.retry_window_ms)
 
     def _after_failure(self, task: Task, failure: Failure, fault: Fault, *, retryable: bool) -> Settlement:
         spent, limit = task.attempts_spent, self.policy.max_attempts
@@ -381,10 +387,3 @@ class Tasks:
     def _unless_old(self, task: Task | None) -> Task | None:
         # A task that has not ended needs no clock, and there are many polls.
         return None if task is None or (task.ended_ms and task.ended_before(self.kept_since_ms())) else task
-
-
-def fingerprint(request: SubmitRequest) -> str:
-    """The SHA-256 of the request as it was sent, before any default is filled in, as 64 hex digits."""
-    # Without the later fields where they are not sent: the fingerprints of earlier versions are stored.
-    sent = {name: value for name, value in asdict(request).items() if name not in _LATER or value not in (None, ())}
-    return sha256(json.dumps([sent, None]).encode()).hexdigest()

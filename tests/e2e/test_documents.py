@@ -16,7 +16,7 @@ from tests.e2e.server import POLL, SUBMIT, Server, running, wanserve
 def test_health_tells_that_it_lives_and_which_engine_is_ready_and_why(server: Server) -> None:
     assert server.http.get(server.url + "/healthz").json() == {"status": "alive"}
     ready = server.http.get(server.url + "/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "store": "ok"})
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "store": "ok", "moderation": "off"})
     workers = server.http.get(server.url + "/readyz/workers")
     assert workers.status_code == 200
     body = workers.json()

@@ -15,6 +15,7 @@ from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import Video
 from wanserve.models.availability import find_availability
 from wanserve.models.catalogue import Served
+from wanserve.prompts.moderation import Moderation
 from wanserve.settings import Settings
 
 MANY = 1_000_000
@@ -43,7 +44,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
     file.parent.mkdir(parents=True)
     file.write_bytes(FILE)
     assert core.tasks.succeed(task, Video(stored, len(FILE), "animatic"))
-    app = build(set_so, core, choice, with_worker=False).app
+    app = build(set_so, core, choice, with_worker=False, moderation=Moderation()).app
     with asyncio.Runner() as runner:
         yield (made := Application(app, runner, secret, stored, LinkSigner((data / "link-secret").read_bytes())))
     core.close()

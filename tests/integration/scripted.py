@@ -128,9 +128,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def scripted() -> Iterator[Script]:
-    """A server with an empty script."""
-    script = Script()
+def scripted(written: Script | None = None) -> Iterator[Script]:
+    """A server with an empty script, or with this one."""
+    script = written or Script()
     with _Server(script) as server:
         thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
         thread.start()

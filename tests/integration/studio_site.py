@@ -26,6 +26,8 @@ from wanserve.domain.task import Failure, Task, Variant, Video
 from wanserve.http.listener import bind_socket, serve_app, start_listening
 from wanserve.models.availability import find_availability
 from wanserve.models.catalogue import Served
+from wanserve.moderation import open_moderation
+from wanserve.prompts.moderation import Moderation
 from wanserve.settings import Settings
 from wanserve.studio.endpoint import StudioEndpoint
 from wanserve.studio.language import Language, read_texts
@@ -197,14 +199,17 @@ class Said:
 
 
 @contextmanager
-def serving(folder: Path, **settings: Any) -> Iterator[Site]:
-    """A site for the length of a block; its rate limits are out of the way unless they are set."""
+def serving(folder: Path, judges: Moderation | None = None, **settings: Any) -> Iterator[Site]:
+    """A site for the length of a block; its rate limits are out of the way unless they are set.
+
+    `judges` are those of its settings, unless they are handed in.
+    """
     given = {"submit_rps": 100_000, "query_rps": 100_000, "engine": "animatic", **settings}
     chosen = Settings(data_dir=folder / "data", **given)
     availability = find_availability(chosen)
     served = Served(availability.cards, frozenset({availability.engine}))
-    with closing(open_core(chosen, served)) as core:
-        parts = build(chosen, core, availability, with_worker=False)
+    with closing(open_core(chosen, served)) as core, closing(judges or open_moderation(chosen)) as moderation:
+        parts = build(chosen, core, availability, with_worker=False, moderation=moderation)
         bound = bind_socket("127.0.0.1", 0)
         url, done = start_listening(bound), threading.Event()
 

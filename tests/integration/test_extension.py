@@ -18,8 +18,8 @@ from wanserve.domain.errors import Canceled
 from wanserve.domain.generation import Generation
 from wanserve.domain.ports import Report
 from wanserve.domain.progress import Progress, Stage
+from wanserve.prompts.calls import MAX_BODY_BYTES
 from wanserve.prompts.chat import (
-    MAX_BODY_BYTES,
     MAX_TRIES,
     RESPONSE_FORMAT,
     TIMEOUT_SECONDS,

@@ -39,7 +39,9 @@ def routes(
 ) -> Router:
     rows = [WorkerRow("id", "here", "a-host", "cpu", (), "animatic", health=health) for health in workers]
     threads = ThreadPoolExecutor(3)
-    health = Health("animatic", "why", lambda: rows, counted.check_writable, lambda: stopping, threads, store_s)
+    health = Health(
+        "animatic", "why", lambda: rows, counted.check_writable, lambda: stopping, lambda: "off", threads, store_s
+    )
     return Router(Ops(health, counted.page, {}, threads).routes())
 
 
@@ -107,9 +109,12 @@ def test_a_store_that_takes_no_write_and_a_stop_are_told_apart() -> None:
     counted = CountedSubmit(error="the disk is full")
     counted.go.set()
     (full,) = asked(routes(counted, [WELL]), "/readyz")
-    assert (full.status_code, full.json()) == (503, {"status": "not ready", "store": "the disk is full"})
+    assert (full.status_code, full.json()) == (
+        503,
+        {"status": "not ready", "store": "the disk is full", "moderation": "off"},
+    )
     counted.error = ""
     stopping, workers, page = asked(routes(counted, [WELL], stopping=True), "/readyz", "/readyz/workers", "/metrics")
-    assert (stopping.status_code, stopping.json()) == (503, {"status": "stopping", "store": "ok"})
+    assert (stopping.status_code, stopping.json()) == (503, {"status": "stopping", "store": "ok", "moderation": "off"})
     assert workers.status_code == 503
     assert page.text == "ready False False"

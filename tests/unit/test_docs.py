@@ -14,8 +14,9 @@ from wanserve.cli.parser import parser
 from wanserve.domain import errors
 from wanserve.http.dialects import base
 from wanserve.metrics import Metrics
+from wanserve.models.model_settings import ModelSettings
 from wanserve.models.upstream_settings import UpstreamSettings
-from wanserve.settings import ModelSettings, Settings
+from wanserve.settings import Settings
 from wanserve.worker.upstream_pool import PAUSES_SECONDS
 
 ROOT = Path(__file__).parents[2]

@@ -38,8 +38,9 @@ from wanserve.domain.idempotency import (
 from wanserve.domain.rules import RemixRequest, VideoRequest
 from wanserve.domain.search import Search
 from wanserve.domain.task import Failure, NewTask, State, Task, Variant
+from wanserve.repeats import RETRIES_MAX, fingerprint
 from wanserve.store.memory import MemoryTasks
-from wanserve.tasks import RETRIES_MAX, SLICE, Policy, Tasks, fingerprint
+from wanserve.tasks import SLICE, Policy, Tasks
 
 ANN = Key("ann", "ann", "00", 0)
 BEN = Key("ben", "ben", "01", 0)

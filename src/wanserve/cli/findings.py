@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ from wanserve.models.availability import (
     missing_libraries,
     wan_availability,
 )
+from wanserve.moderation import open_moderation
 from wanserve.settings import Settings
 from wanserve.signing import certificate_of
 from wanserve.storage import blob_target, check_blobs
@@ -78,6 +80,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield from _data_dir(settings.data_dir)
     if settings.blob_url is not None:
         yield _bucket(settings)
+    yield examine_moderation(settings)
 
 
 def _marks(settings: Settings) -> Finding:
@@ -101,6 +104,15 @@ def _bucket(settings: Settings) -> Finding:
     except SetupError as error:
         return Finding("bucket", False, str(error))
     return Finding("bucket", True, f"{settings.blob_url} can be listed, written, read and deleted from")
+
+
+def examine_moderation(settings: Settings) -> Finding:
+    """Read the list, and ask the endpoint with a harmless text."""
+    try:
+        with closing(open_moderation(settings)) as moderation:
+            return Finding("moderation", moderation.problem is None, moderation.state())
+    except SetupError as error:
+        return Finding("moderation", False, str(error).removeprefix("moderation: "))
 
 
 def _trial_clip(settings: Settings, availability: Availability) -> Finding:

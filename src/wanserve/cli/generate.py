@@ -26,6 +26,7 @@ from wanserve.domain.generation import Chosen, Generation
 from wanserve.domain.rules import VideoRequest, check
 from wanserve.http.dialects.vendor import read_size
 from wanserve.models.availability import Availability, find_availability, model_for_weights
+from wanserve.moderation import require_passed
 from wanserve.settings import Settings, load
 
 DEFAULT_MODEL: Final = "wan2.2-t2v-plus"
@@ -211,9 +212,11 @@ def generate_here(
 ) -> Sequence[str]:
     """Make the videos with no server, store, lock or ledger; returns what has to be said of them.
 
-    Nothing is made where one of them cannot be. Raises InvalidRequest, SetupError, and EngineFailed where there is one.
+    Nothing is made where one of them cannot be. Raises InvalidRequest, ModerationBlocked, ModerationUnavailable,
+    SetupError, and EngineFailed where there is one.
     """
     wanted = [(video, check(_request(video), availability.cards, new_seed)) for video in videos]
+    require_passed(settings, (generation for _, generation in wanted))
     rows = [bars.add(video.prompt) for video in videos]
     notes: dict[str, None] = {}
     with standalone(settings, availability) as engine:

@@ -4,6 +4,7 @@ from wanserve.client.aio import AsyncVideo, AsyncWan
 from wanserve.client.errors import (
     InvalidKey,
     InvalidRequest,
+    ModerationBlocked,
     NotFound,
     RateLimited,
     RequestRefused,
@@ -24,6 +25,7 @@ __all__ = [
     "AsyncWan",
     "InvalidKey",
     "InvalidRequest",
+    "ModerationBlocked",
     "NotFound",
     "RateLimited",
     "RequestRefused",

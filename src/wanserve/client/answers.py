@@ -11,6 +11,7 @@ from typing import Any, Final
 from wanserve.client.errors import (
     InvalidKey,
     InvalidRequest,
+    ModerationBlocked,
     NotFound,
     RateLimited,
     RequestRefused,
@@ -54,6 +55,9 @@ _REFUSALS: Final[Mapping[int, type[RequestRefused]]] = {
     422: InvalidRequest,
     429: RateLimited,
 }
+MODERATION_BLOCKED: Final = "moderation_blocked"
+"""The code of a text that the server's rules do not allow."""
+
 _RECIPE: Final = (
     "model",
     "prompt",
@@ -199,6 +203,8 @@ def error_of(answer: Answer) -> WanError:
     if not isinstance(error, dict):
         return kind(answer.status, f"the server answered {answer.status}, and not as a wanserve does")
     message, code, param = (str(error.get(name) or "") for name in ("message", "code", "param"))
+    if code == MODERATION_BLOCKED:
+        kind = ModerationBlocked
     return kind(answer.status, message or f"the server answered {answer.status}", code, param)
 
 

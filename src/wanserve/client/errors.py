@@ -5,6 +5,7 @@ WanError
 ├── UnexpectedAnswer       the answer is not one of this API: there is another server at this address
 ├── RequestRefused         the server said no; `status`, `code` and `param` are its own
 │   ├── InvalidRequest     400 to 422: a field breaks a rule; `param` names it
+│   │   └── ModerationBlocked 400: the server's rules do not allow the text of the field
 │   ├── InvalidKey         401: the key is missing, unknown or revoked
 │   ├── NotFound           404: unknown, deleted, another account's, or past its retention
 │   ├── RateLimited        429: too many requests a second, or too many videos waiting
@@ -44,6 +45,10 @@ class RequestRefused(WanError):
 
 class InvalidRequest(RequestRefused):
     """A field of the request breaks a rule; `param` names it."""
+
+
+class ModerationBlocked(InvalidRequest):
+    """The server's rules do not allow the prompt or the negative prompt; `param` says which."""
 
 
 class InvalidKey(RequestRefused):

@@ -3,6 +3,8 @@
 WanserveError
 ├── InvalidRequest        400  a field breaks a rule
 │   └── SizeNotMade       400  the model makes no videos of this size
+├── ModerationBlocked     400  the server's rules do not allow one of the texts
+├── ModerationUnavailable 503  the moderation endpoint gives no verdict, and the settings accept none without it
 ├── MissingKey            401  no credential was sent
 ├── InvalidKey            401  the credential is unknown or revoked
 ├── NotSignedIn           401  the browser has no valid session; only the web page meets this
@@ -77,6 +79,34 @@ class SizeNotMade(InvalidRequest):
         super().__init__("size", f"{model} makes {', '.join(f'{width}*{height}' for width, height in sizes)}")
         self.model = model
         self.sizes = sizes
+
+
+class ModerationBlocked(WanserveError):
+    """The server's rules do not allow the text of a field; nothing was stored. It does not say which words they are."""
+
+    code = "moderation_blocked"
+    status = 400
+
+    def __init__(self, field: str, categories: Sequence[str] = ()) -> None:
+        self.field = field
+        self.categories = tuple(categories)
+        because = f" ({', '.join(categories)})" if categories else ""
+        self.problem = f"the rules of this server do not allow this text{because}"
+        super().__init__(f"{field}: {self.problem}")
+
+
+class ModerationUnavailable(WanserveError):
+    """The moderation endpoint gives no verdict, and submits are refused until it does; nothing was stored."""
+
+    code = "moderation_unavailable"
+    status = 503
+    retryable = True
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            f"The moderation of prompts is not available, so no video is accepted. Try again in {retry_after_s} seconds."
+        )
+        self.retry_after_s = retry_after_s
 
 
 class MissingKey(WanserveError):

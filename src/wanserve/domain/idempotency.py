@@ -40,6 +40,11 @@ class KeyedSubmit:
     ttl_ms: int
     kept_since_ms: int = 0
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it may be the repetition of one that was accepted."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class CountedSubmit:
@@ -55,6 +60,11 @@ class CountedSubmit:
     retries: int
     window_ms: int
     follows: int | None
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it may be the repetition of one that was accepted."""
+        return self.follows is not None
 
     def followed_by(self, other: "CountedSubmit") -> bool:
         """Whether the other can be a later try of the same call."""

@@ -55,6 +55,10 @@ class RemixRequest:
     webhook_url: str | None = None
 
 
+SubmitRequest = VideoRequest | RemixRequest
+"""What a submit may ask for."""
+
+
 def request_like(made: Generation, prompt: str, webhook_url: str | None) -> VideoRequest:
     """The request for another prompt with all the other settings of a generation."""
     return VideoRequest(

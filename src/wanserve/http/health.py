@@ -26,10 +26,15 @@ class Liveness(TypedDict):
 
 
 class Readiness(TypedDict):
-    """The answer of `/readyz`. `store` is "ok", or what is wrong with the task table."""
+    """The answer of `/readyz`.
+
+    `store` is "ok", or what is wrong with the task table. `moderation` says what judges prompts, and whether an endpoint
+    answers.
+    """
 
     status: Literal["ready", "stopping", "not ready"]
     store: str
+    moderation: str
 
 
 class EngineReadiness(TypedDict):
@@ -69,7 +74,7 @@ class Health:
 
     `engine` and `why` are the engine of this process and why it was chosen. `workers` gives the workers of this process,
     or the registered ones where it has none, and raises StoreUnavailable where they cannot be read. `stopping` says
-    whether this process was told to stop. Blocking calls run in `threads`.
+    whether this process was told to stop, `moderation` what judges prompts. Blocking calls run in `threads`.
     """
 
     engine: str
@@ -77,6 +82,7 @@ class Health:
     workers: Callable[[], Sequence[WorkerRow]]
     check_writable: Callable[[], None]
     stopping: Callable[[], bool]
+    moderation: Callable[[], str]
     threads: Executor
     store_s: float = STORE_SECONDS
     _running_check: asyncio.Future[None] | None = field(default=None, init=False)
@@ -87,15 +93,16 @@ class Health:
         return 200, {"status": "alive"}
 
     async def ready(self) -> tuple[Literal[200, 503], Readiness]:
-        """Whether this process would accept and answer the next request; the body says why not."""
-        store = await self._store()
+        """Whether this process would accept and answer the next request; the body says why not.
+
+        While a moderation endpoint is away it is ready: polls, cancels and files are answered as ever.
+        """
+        store, moderation = await self._store(), self.moderation()
         if self.stopping():
-            return 503, {"status": "stopping", "store": store}
-        return (
-            (200, {"status": "ready", "store": store})
-            if store == "ok"
-            else (503, {"status": "not ready", "store": store})
-        )
+            return 503, {"status": "stopping", "store": store, "moderation": moderation}
+        if store == "ok":
+            return 200, {"status": "ready", "store": store, "moderation": moderation}
+        return 503, {"status": "not ready", "store": store, "moderation": moderation}
 
     async def workers_ready(self) -> tuple[Literal[200, 503], WorkersReadiness]:
         """Whether a worker would make the next task; the body says why not."""

@@ -40,7 +40,7 @@ from wanserve.http.dialects.base import (
 from wanserve.http.files import PATH
 from wanserve.http.operation_errors import SIGNED_FILE, errors_of
 from wanserve.http.ops import HEALTH_CHECKS, PAGES, HealthCheck
-from wanserve.tasks import IDEMPOTENCY_KEY_CHARACTERS
+from wanserve.repeats import IDEMPOTENCY_KEY_CHARACTERS
 
 Mode = Literal["validation", "serialization"]
 TypeForm = Any

@@ -13,6 +13,8 @@ from wanserve.domain.errors import (
     InvalidRequest,
     MissingKey,
     ModelDenied,
+    ModerationBlocked,
+    ModerationUnavailable,
     QueueFull,
     RateLimited,
     SizeNotMade,
@@ -64,6 +66,8 @@ _SUBMIT: Final = (
     FieldMissing("prompt"),
     SizeNotMade(_CARD.name, _CARD.sizes),
     ModelDenied(f"this key may not use {_CARD.name}"),
+    ModerationBlocked("prompt", ["violence"]),
+    ModerationUnavailable(5),
     QueueFull(f"the queue for {_CARD.name} is full: wait for a task to end"),
 )
 _UNKNOWN: Final = TaskNotFound(samples.TASK_ID)

@@ -17,12 +17,13 @@ from wanserve.models.distilled import KNOWN, lora_folder, pulled_distillation
 from wanserve.models.frame_rate import frames_after
 from wanserve.models.framing import framing_for
 from wanserve.models.locations import find_weights, remedy, source_of
+from wanserve.models.model_settings import ModelSettings
 from wanserve.models.sampling import WAN_MODELS, Profile, SamplingSettings, WanModelCard
 from wanserve.models.sampling_checks import settings_problem
 from wanserve.models.tensor_files import is_file
 from wanserve.models.upstream import Dialect, Upstream
 from wanserve.models.weights import Checkpoint, check_weights
-from wanserve.settings import ModelSettings, Settings
+from wanserve.settings import Settings
 
 LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "ftfy")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from wanserve.domain.errors import SetupError
 from wanserve.models.architecture import Shapes, transformer_tensors
 from wanserve.models.lora_file import read_lora
+from wanserve.models.model_settings import ModelSettings
 from wanserve.models.sampling import Lora, Profile, SamplingSettings
 from wanserve.models.tensor_files import is_file, read_json
 from wanserve.models.weights import CONFIG, EXPERTS
-from wanserve.settings import ModelSettings
 
 
 def settings_problem(own: ModelSettings, sampling: SamplingSettings, folder: Path | None) -> str | None:

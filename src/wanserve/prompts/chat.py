@@ -1,9 +1,7 @@
 """Asks an OpenAI-compatible chat endpoint for a better prompt, and falls back to the original."""
 
 import asyncio
-import json
 import logging
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
@@ -16,6 +14,7 @@ from wanserve.domain.progress import NOT_BEGUN
 from wanserve.domain.rules import SEED_MAX
 from wanserve.machine.coroutines import DeadlineExceeded, run_coroutine
 from wanserve.prompts.answer import PROMPT_FIELD, UnusableAnswer, completion_text, extract_prompt
+from wanserve.prompts.calls import TEMPORARY, CallFailed, call, json_request, open_transport
 from wanserve.prompts.instructions import Instructions, instructions_for
 
 log = logging.getLogger("wanserve.prompts")
@@ -26,7 +25,6 @@ TIMEOUT_SECONDS: Final = 10.0
 MAX_TRIES: Final = 4
 MAX_TOKENS: Final = 512
 TEMPERATURE: Final = 0.7
-MAX_BODY_BYTES: Final = 256 * 1024
 REPORT_SECONDS: Final = 0.1
 
 _PAUSE_FRACTION: Final = 1 / 40
@@ -48,7 +46,6 @@ RESPONSE_FORMAT: Final = {
 """The structured output of OpenAI's API, which most servers of open models have too."""
 
 _UNKNOWN_FIELD: Final = frozenset({400, 422})
-_TEMPORARY: Final = frozenset({408, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +122,7 @@ class _Rewriter:
         """Ask until an answer is usable, `MAX_TRIES` times at most. Raises UnusableAnswer."""
         instructions = instructions_for(self.generation)
         problem = UnusableAnswer("no request was sent")
-        # The transport alone: unlike a client it follows no redirect, logs no URL and reads no environment variable.
-        async with httpx.AsyncHTTPTransport(trust_env=False) as transport:
+        async with open_transport() as transport:
             for number in range(MAX_TRIES):
                 if number:
                     await asyncio.sleep(self.pause_s)
@@ -146,24 +142,12 @@ class _Rewriter:
         raise problem
 
     async def _ask(self, transport: httpx.AsyncHTTPTransport, instructions: Instructions, number: int) -> bytes:
-        # The messages of httpx's errors may quote a header, and with it the key. Only ConnectError's is safe to log.
         try:
-            answer = await transport.handle_async_request(self._request(instructions, number))
-            async with aclosing(answer):
-                self._check(answer.status_code)
-                return await _body(answer)
-        except httpx.ConnectError as error:
-            raise _PermanentFailure(f"the endpoint cannot be reached: {error}") from error
-        except httpx.NetworkError as error:
-            raise UnusableAnswer(f"the connection broke ({type(error).__name__})") from error
-        except httpx.RemoteProtocolError as error:
-            raise UnusableAnswer("the connection ended before the HTTP response was complete") from error
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError, ExceptionGroup) as error:
-            # A port above 65535 raises an ExceptionGroup. A key that is not valid in a header raises a ValueError.
-            raise _PermanentFailure(f"the request cannot be sent ({type(error).__name__})") from error
+            return await call(transport, lambda: self._request(instructions, number), self._check)
+        except CallFailed as error:
+            raise (UnusableAnswer if error.temporary else _PermanentFailure)(str(error)) from error
 
     def _request(self, instructions: Instructions, number: int) -> httpx.Request:
-        url = httpx.URL(self.endpoint.url)
         body: dict[str, object] = {
             "model": self.endpoint.model,
             "messages": [
@@ -178,15 +162,7 @@ class _Rewriter:
             # Each try has another seed, because the same seed would give the same answer.
             seed = (self.generation.seed + number) % (SEED_MAX + 1)
             body |= {"max_tokens": MAX_TOKENS, "temperature": TEMPERATURE, "seed": seed}
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wanserve"}
-        if self.endpoint.key is not None:
-            headers["Authorization"] = f"Bearer {self.endpoint.key}"
-        return httpx.Request(
-            "POST",
-            url.copy_with(path=f"{url.path.rstrip('/')}/chat/completions"),
-            headers=headers | {"Content-Type": "application/json"},
-            content=json.dumps(body).encode(),
-        )
+        return json_request(self.endpoint.url, "chat/completions", self.endpoint.key, body)
 
     def _check(self, status: int) -> None:
         if 200 <= status < 300:
@@ -196,15 +172,6 @@ class _Rewriter:
             # Some endpoints refuse fields that others need.
             self.form = NEXT_FORM[self.form]
             raise UnusableAnswer(problem)
-        if status >= 500 or status in _TEMPORARY:
+        if status >= 500 or status in TEMPORARY:
             raise UnusableAnswer(problem)
         raise _PermanentFailure(problem)
-
-
-async def _body(answer: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in answer.aiter_raw():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise UnusableAnswer(f"the answer is longer than {MAX_BODY_BYTES} bytes")
-    return bytes(body)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from wanserve.domain.account import Key
 from wanserve.domain.catalogue import ModelCard
-from wanserve.domain.errors import InvalidRequest, TaskNotFound, WanserveError
+from wanserve.domain.errors import InvalidRequest, ModerationBlocked, TaskNotFound, WanserveError
 from wanserve.domain.idempotency import IdempotencyKey
 from wanserve.domain.search import Search
 from wanserve.domain.task import UNFINISHED, State, Task
@@ -132,7 +132,7 @@ class Making:
         fit = self._fitted(filled, cards)
         card = cards.get(fit.model)
         outlook = None if card is None else await self._before(visit.account, fit, card)
-        field = refusal.field if isinstance(refusal, InvalidRequest) and refusal.field in FIELDS else None
+        field = refusal.field if isinstance(refusal, InvalidRequest | ModerationBlocked) else None
         return {
             "filled": fit,
             "cards_by_name": cards,
@@ -144,7 +144,7 @@ class Making:
             "before": outlook,
             "restored": "",
             "refusal": refusal,
-            "refused_field": field,
+            "refused_field": field if field in FIELDS else None,
         }
 
     async def _first_filled(self, visit: Visit) -> tuple[Filled, str]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 import wanserve
-from wanserve.domain.errors import InvalidRequest, WanserveError
+from wanserve.domain.errors import InvalidRequest, ModerationBlocked, WanserveError
 from wanserve.domain.generation import number_text
 from wanserve.domain.ports import Clock
 from wanserve.domain.progress import Stage
@@ -98,8 +98,10 @@ def error_text(text: Texts, error: WanserveError) -> str:
     return str(error) if text.language is Language.EN else text("problem.other", error=error)
 
 
-def problem_text(text: Texts, error: InvalidRequest, field: str) -> str:
+def problem_text(text: Texts, error: InvalidRequest | ModerationBlocked, field: str) -> str:
     """What is wrong with a field. The rules themselves are in English; in other languages the field has one text."""
+    if isinstance(error, ModerationBlocked):
+        return error_text(text, error)
     return error.problem if text.language is Language.EN else text(f"problem.{field}")
 
 
@@ -128,7 +130,7 @@ def _told(context: Context, error: WanserveError) -> str:
 
 
 @pass_context
-def _problem(context: Context, error: InvalidRequest, field: str) -> str:
+def _problem(context: Context, error: InvalidRequest | ModerationBlocked, field: str) -> str:
     return problem_text(context["texts"], error, field)
 
 

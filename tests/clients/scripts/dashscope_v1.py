@@ -1,4 +1,4 @@
-"""dashscope.VideoSynthesis: `made TASK_ID` where videos are made, `queued FAILED_ID` where they are not."""
+"""dashscope.VideoSynthesis: `made TASK_ID` where videos are made, `queued FAILED_ID` where they are not, `moderated WORD`."""
 
 import sys
 
@@ -44,4 +44,12 @@ def queued(failed_id: str) -> None:
     )
 
 
-{"made": made, "queued": queued}[sys.argv[1]](sys.argv[2])
+def moderated(word: str) -> None:
+    """Submit tasks that the server's rules do not allow."""
+    tell(
+        prompt=VideoSynthesis.async_call(model=MODEL, prompt=f"some {word}"),
+        negative_prompt=VideoSynthesis.async_call(model=MODEL, prompt="a cat", negative_prompt=f"no {word}"),
+    )
+
+
+{"made": made, "queued": queued, "moderated": moderated}[sys.argv[1]](sys.argv[2])

@@ -1,4 +1,4 @@
-"""openai.OpenAI: `made VIDEO_ID` where videos are made, `queued FAILED_ID` where they are not, `resent` where answers get lost."""
+"""openai.OpenAI: `made VIDEO_ID` where videos are made, `queued FAILED_ID` where they are not, `resent` where answers get lost, `moderated WORD`."""
 
 import sys
 import warnings
@@ -96,4 +96,14 @@ def resent(prompt: str) -> None:
     tell(video=client.videos.create(prompt=prompt).model_dump())
 
 
-{"made": made, "queued": queued, "resent": resent}[sys.argv[1]](sys.argv[2])
+def moderated(word: str) -> None:
+    """Create videos that the server's rules do not allow."""
+    create = client.videos.create
+    negative = {"negative_prompt": f"no {word}"}
+    tell(
+        prompt=error(partial(create, prompt=f"some {word}")),
+        negative_prompt=error(partial(create, prompt="a cat", extra_body=negative)),
+    )
+
+
+{"made": made, "queued": queued, "resent": resent, "moderated": moderated}[sys.argv[1]](sys.argv[2])

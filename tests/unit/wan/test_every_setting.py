@@ -14,7 +14,8 @@ from wanserve.domain.errors import SetupError
 from wanserve.domain.generation import Generation
 from wanserve.engine.wan.engine import WanEngine
 from wanserve.models.availability import Availability, find_availability
-from wanserve.settings import ModelSettings, load
+from wanserve.models.model_settings import ModelSettings
+from wanserve.settings import load
 
 SETTINGS: dict[str, Any] = {"steps": 2, "precision": "fp32"}
 LARGE = (1920, 1080)

@@ -15,6 +15,7 @@ from wanserve.domain.errors import (
     InvalidRequest,
     MissingKey,
     ModelDenied,
+    ModerationBlocked,
     QueueFull,
     RateLimited,
     SizeNotMade,
@@ -108,6 +109,7 @@ _SERVER_ERROR: Final = (
     "An internal error has occured, please try again later or contact service support.",
 )
 _BAD_BODY: Final = "Required body invalid, please check the request body format."
+_INSPECTED: Final = "Input text data may contain inappropriate content."
 _BAD_FIELD: Final = "Required parameter(s) missing or invalid, please check the request parameters."
 
 
@@ -200,6 +202,12 @@ class DashScope:
             status, code, message = _ERRORS[WrongState]
         elif isinstance(error, InvalidRequest):
             status, (code, message) = 400, _code_and_message(error)
+        elif isinstance(error, ModerationBlocked):
+            status, code, message = (
+                400,
+                "DataInspectionFailed",
+                f"{_INSPECTED} {FIELD_PATHS[error.field]}: {error.problem}",
+            )
         elif isinstance(error, MethodNotAllowed):
             status, code, message = 400, "InvalidParameter", f"Request method '{error.method}' is not supported."
         else:

@@ -15,6 +15,8 @@ from wanserve.domain.errors import (
     MissingKey,
     ModelDenied,
     ModelNotFound,
+    ModerationBlocked,
+    ModerationUnavailable,
     SizeNotMade,
     TaskNotFound,
     VideoNotReady,
@@ -200,6 +202,9 @@ class OpenAI:
         kind = "invalid_request_error"
         if isinstance(error, InvalidRequest):
             status, code, param = 400, _code(error), FIELD_NAMES.get(error.field, error.field)
+        elif isinstance(error, ModerationBlocked):
+            # The type that the vendor's videos and pictures have for what is the user's own fault.
+            status, code, param, kind = 400, error.code, error.field, "video_generation_user_error"
         elif error.status == 429:
             status, code, kind = 429, "rate_limit_exceeded", "requests"
         elif type(error) in _ERRORS or error.status < 500:
@@ -223,6 +228,8 @@ def _message(error: WanserveError) -> str:
             return f"Video with id '{video_id(error.task_id)}' not found."
         case VideoNotReady():
             return f"Video with id '{video_id(error.task_id)}' is {STATUS[State(error.state)]}: it has no content."
+        case ModerationUnavailable():
+            return str(error)
         case _:
             return "The server had an error while processing your request." if error.status >= 500 else str(error)
 

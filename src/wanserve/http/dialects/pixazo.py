@@ -16,6 +16,8 @@ from wanserve.domain.errors import (
     InvalidRequest,
     MissingKey,
     ModelDenied,
+    ModerationBlocked,
+    ModerationUnavailable,
     QueueFull,
     RateLimited,
     TaskNotFound,
@@ -54,6 +56,7 @@ KEY_QUERY: Final = "subscription-key"
 
 _ERRORS: Final[dict[type[WanserveError], tuple[int, str, str]]] = {
     InvalidRequest: (400, "Invalid request parameters", "InvalidParameter"),
+    ModerationBlocked: (400, "Invalid request parameters", "DataInspectionFailed"),
     MissingKey: (401, "Invalid or missing authentication", "InvalidApiKey"),
     InvalidKey: (401, "Invalid or missing authentication", "InvalidApiKey"),
     ModelDenied: (403, "Access denied for this operation", "Model.AccessDenied"),
@@ -65,6 +68,7 @@ _ERRORS: Final[dict[type[WanserveError], tuple[int, str, str]]] = {
     RangeNotSatisfiable: (416, "Invalid request parameters", "InvalidParameter"),
     PreconditionFailed: (412, "Invalid request parameters", "InvalidParameter"),
     ServerBusy: (503, "An unexpected error occurred, please try again later", "ModelUnavailable"),
+    ModerationUnavailable: (503, "An unexpected error occurred, please try again later", "ModelUnavailable"),
 }
 _BY_STATUS: Final = {
     403: (403, "Access denied for this operation", "AccessDenied"),
@@ -176,7 +180,8 @@ class Pixazo:
     def refuse(self, error: WanserveError, request_id: str, operation: Operation | None) -> Refusal:
         """See Dialect."""
         status, text, code = _ERRORS.get(type(error)) or _fallback(error)
-        message = _MESSAGES.get(type(error), str(error)) if status < 500 else text
+        told = status < 500 or isinstance(error, ModerationUnavailable)
+        message = _MESSAGES.get(type(error), str(error)) if told else text
         body: PixazoError = {
             "error": text,
             "statusCode": status,
@@ -184,7 +189,7 @@ class Pixazo:
             "code": code,
             "request_id": request_id,
         }
-        if isinstance(error, InvalidRequest):
+        if isinstance(error, InvalidRequest | ModerationBlocked):
             body["message"] = f"{FIELD_PATHS.get(error.field, error.field)}: {error.problem}"
         if isinstance(error, TaskNotFound):
             body["output"] = {"task_id": error.task_id, "task_status": "UNKNOWN"}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from wanserve.domain.catalogue import Size
-from wanserve.domain.errors import InvalidRequest, QueueFull, RateLimited, WanserveError
+from wanserve.domain.errors import InvalidRequest, ModerationUnavailable, QueueFull, RateLimited, WanserveError
 from wanserve.domain.rules import VideoRequest
 from wanserve.domain.task import State, Task
 from wanserve.http.dialects.base import AnswerContext, ServerBusy
@@ -229,7 +229,7 @@ def clock_text(time_ms: int) -> str:
 def retry_after(error: WanserveError) -> dict[str, str]:
     """The Retry-After header, for errors after which a retry helps."""
     match error:
-        case RateLimited() | ServerBusy():
+        case RateLimited() | ServerBusy() | ModerationUnavailable():
             return {"Retry-After": str(error.retry_after_s)}
         case QueueFull():
             return {"Retry-After": str(QUEUE_RETRY_SECONDS)}
