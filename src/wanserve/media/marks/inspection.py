@@ -26,6 +26,9 @@ PICTURE_BYTES: Final = 256 * 1024 * 1024
 TAGS: Final = ("title", "artist", "comment", "description")
 """The metadata tags that our videos have, and that survive when FFmpeg encodes one again."""
 
+_READ: Final = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts", "protocol_whitelist": "file"}
+"""Containers of videos, and no list of other files: a list may name one of another machine."""
+
 _HEAD_BYTES: Final = 16
 
 
@@ -89,7 +92,8 @@ def _labels(file: BinaryIO, kind: Variant | None) -> xmp.PictureLabels | None:
 
 def _tags(path: Path) -> dict[str, str]:
     """The tags of TAGS that a video has, in whatever container; none of what FFmpeg does not read."""
-    with suppress(av.FFmpegError, OSError), av.open(str(path.absolute()), "r", metadata_errors="replace") as container:
+    opened = suppress(av.FFmpegError, OSError)
+    with opened, av.open(str(path.absolute()), "r", metadata_errors="replace", options=_READ) as container:
         # Matroska writes the names in capitals.
         found = {name.lower(): text for name, text in container.metadata.items()}
         return {name: found[name] for name in TAGS if name in found}
