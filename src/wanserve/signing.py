@@ -1,13 +1,14 @@
 """How the files of this installation are marked by its settings, and by which certificate."""
 
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from wanserve.domain.errors import SetupError
 from wanserve.domain.marks import Certificate, CertificateStore, MarkSettings
-from wanserve.machine.certificate import make_certificate, read_certificate, valid_until
+from wanserve.machine.certificate import make_certificate, read_certificate, valid_until, without_key
 from wanserve.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,22 @@ def certificate_of(settings: Settings, store: CertificateStore) -> Certificate:
     return _checked(
         f"certificate: {chain}", _read("certificate", chain), _read("certificate_key", key), settings.timestamp_url
     )
+
+
+def known_certificates(settings: Settings, store: CertificateStore) -> bytes:
+    """The certificates by which this installation signs, or has signed, as PEM; also those that have expired.
+
+    Nothing where there are none: none is made.
+    """
+    own = b""
+    with suppress(SetupError):
+        own = store.read(_make_none)
+    owners = b"" if settings.certificate is None else _read("certificate", settings.certificate)
+    return without_key(own) + without_key(owners)
+
+
+def _make_none() -> bytes:
+    raise SetupError("nothing was signed here yet")
 
 
 def _checked(what: str, chain: bytes, key: bytes, timestamp_url: str | None) -> Certificate:

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from wanserve.cli.options import add_data_dir, add_json, settings_from
 from wanserve.core import Core, open_core
-from wanserve.domain.errors import SetupError, WanserveError
+from wanserve.domain.errors import WanserveError
 from wanserve.domain.marks import IPTC_SOURCES, IS_GENERATED, DigitalSource, MadeFile
+from wanserve.machine.environment import process_environment
 from wanserve.provenance import Provenance
 from wanserve.settings import Settings
-from wanserve.signing import certificate_of
+from wanserve.signing import known_certificates
 
 SECONDS: Final = 120.0
 """How long reading a file may take."""
@@ -49,7 +50,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     core = _opened(settings)
     if core is not None:
         with closing(core):
-            roots = _own_roots(settings, core)
+            roots = known_certificates(settings, core.certificate)
             found = inspect(arguments.file, roots)
             made = Provenance(core.tasks.store).find(found["sha256"])
     else:
@@ -146,7 +147,9 @@ def inspect(file: Path, roots: bytes) -> Found:
         raise WanserveError(f"{file} cannot be read: {error.strerror or error}") from error
     command = [sys.executable, "-m", "wanserve.media.marks.inspection", str(file)]
     try:
-        told = subprocess.run(command, input=roots, capture_output=True, timeout=SECONDS, check=True).stdout
+        told = subprocess.run(
+            command, input=roots, capture_output=True, timeout=SECONDS, check=True, env=_without_secrets()
+        ).stdout
     except subprocess.TimeoutExpired as error:
         raise WanserveError(f"{file} was not read within {SECONDS:g} s") from error
     except subprocess.CalledProcessError as error:
@@ -155,16 +158,13 @@ def inspect(file: Path, roots: bytes) -> Found:
     return found
 
 
+def _without_secrets() -> dict[str, str]:
+    """The environment for a process that reads foreign files."""
+    return {name: text for name, text in process_environment().items() if not name.startswith(("WANSERVE_", "AWS_"))}
+
+
 def _opened(settings: Settings) -> Core | None:
     """The database of this installation; None where there is none yet: looking at a file makes none."""
     if settings.database_url is None and not settings.database_file.exists():
         return None
     return open_core(settings)
-
-
-def _own_roots(settings: Settings, core: Core) -> bytes:
-    """The certificates of this installation, in PEM; none where it has not signed anything yet."""
-    try:
-        return certificate_of(settings, core.certificate).chain
-    except SetupError:
-        return b""

@@ -85,6 +85,15 @@ def read_certificate(
     )
 
 
+def without_key(pem: bytes) -> bytes:
+    """The certificates of a PEM text, whether or not they are valid; nothing where there are none."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        return b""
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in found)
+
+
 def valid_until(certificate: Certificate) -> datetime:
     """When the first certificate of the chain to expire does so."""
     return min(each.not_valid_after_utc for each in x509.load_pem_x509_certificates(certificate.chain))

@@ -28,6 +28,9 @@ UNTRUSTED: Final = "signingCredential.untrusted"
 _USES: Final = "1.3.6.1.5.5.7.3.4\n1.3.6.1.5.5.7.3.36\n1.3.6.1.4.1.62558.2.1\n1.3.6.1.5.5.7.3.8\n1.3.6.1.5.5.7.3.9\n"
 """The uses of certificates that signatures and time stamps may have; see machine/certificate.py."""
 
+_PARENT: Final = "received"
+"""By which name an action refers to the file that ours was made from."""
+
 _SIGNING: Final = {
     # A thumbnail would make each file longer, and would show a picture of it to whoever reads the credentials.
     "builder": {"thumbnail": {"enabled": False}},
@@ -41,8 +44,8 @@ class Credentials:
     """The Content Credentials of a file, as its newest signer wrote them.
 
     `altered`: the file, or what is said of it, was changed after it was signed. `problems` are the codes of what a reader
-    finds wrong, without UNTRUSTED. `trusted`: by the certificates that the
-    reader was given. `signed_at` is what a time-stamping authority says, in ISO 8601; "" where none was asked.
+    finds wrong, without UNTRUSTED. `trusted`: by the certificates that the reader was given. `signed_at` is what a
+    time-stamping authority says, in ISO 8601; "" where none was asked.
     """
 
     signer: str
@@ -122,9 +125,6 @@ def require(file: BinaryIO, media_type: str, origin: Origin, certificate: Certif
         raise MarksFailed(f"its Content Credentials are not valid: {', '.join(found.problems) or UNTRUSTED}")
     if (found.made_by, found.model, found.source) != (_engine_name(origin), origin.model, origin.source.uri):
         raise MarksFailed("its Content Credentials tell of another origin")
-
-
-_PARENT: Final = "received"
 
 
 def _manifest(origin: Origin, *, opened: bool) -> Mapping[str, object]:

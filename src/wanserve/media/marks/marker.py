@@ -25,7 +25,6 @@ log = logging.getLogger("wanserve.marks")
 MARKED: Final = (Variant.VIDEO, Variant.THUMBNAIL, Variant.SPRITESHEET)
 """The files with all marks. A preview has a label only: it is replaced by the next one a moment later."""
 
-
 _TRIAL_SIDE: Final = 16
 
 
