@@ -29,7 +29,11 @@ def store(tmp_path: Path) -> FileCertificate:
 
 def test_an_installation_makes_its_own_and_marks_as_the_settings_say(tmp_path: Path, store: FileCertificate) -> None:
     settings = Settings(
-        data_dir=tmp_path, producer="Example", marks="best-effort", watermark="always", watermark_text="en"
+        data_dir=tmp_path,
+        producer="Example",
+        marks=MarksPolicy.BEST_EFFORT,
+        watermark="always",
+        watermark_text=WatermarkText.ENGLISH,
     )
     marks = mark_settings(settings, store)
     assert (marks.producer, marks.policy) == ("Example", MarksPolicy.BEST_EFFORT)
