@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event as ThreadEvent
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 
 from tests.certificates import Order, issue
 from tests.integration.test_child import ended
-from tests.marks import MARKS
+from tests.marks import MARKS, NotWritten
 from tests.samples import new_generation
 from tests.timestamps import authority
 from wanserve.blobs.disk import DiskBlobs
@@ -21,12 +21,12 @@ from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import MarksFailed
 from wanserve.domain.files import file_key
-from wanserve.domain.marks import Certificate, MarkSettings, MarksPolicy, Origin
+from wanserve.domain.marks import Certificate, MarkSettings, MarksPolicy
 from wanserve.domain.task import Variant
 from wanserve.engine.animatic.engine import AnimaticEngine
 from wanserve.machine.certificate import read_certificate
 from wanserve.media.marks import credentials, mp4_label
-from wanserve.media.marks.marker import MARKED, Mark, Marker
+from wanserve.media.marks.marker import MARKED, Marker
 from wanserve.worker.jobs import JobRunner
 from wanserve.worker.protocol import ChildConfig, Crashed, Done, Generate, Loaded, Probe, Probed
 from wanserve.worker.supervisor import Supervisor
@@ -105,25 +105,6 @@ class Told:
 
     def send(self, event: Any) -> None:
         self.events.append(event)
-
-
-@dataclass(frozen=True)
-class NotWritten:
-    """A mark that a bug does not write."""
-
-    mark: Mark
-
-    @property
-    def name(self) -> str:
-        return self.mark.name
-
-    def write(
-        self, source: BinaryIO, target: BinaryIO, kind: Variant, origin: Origin, received: BinaryIO | None
-    ) -> None:
-        target.write(source.read())
-
-    def require(self, file: BinaryIO, kind: Variant, origin: Origin) -> None:
-        self.mark.require(file, kind, origin)
 
 
 @pytest.mark.parametrize("number", [0, 1])

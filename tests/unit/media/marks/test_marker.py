@@ -10,7 +10,7 @@ from typing import BinaryIO
 import pytest
 
 from tests.certificates import issue
-from tests.marks import MARKS
+from tests.marks import MARKS, NotWritten
 from tests.pictures import pictures_of
 from wanserve.domain.errors import MarksFailed, MediaDamaged, MediaUnavailable
 from wanserve.domain.marks import AigcLabel, DigitalSource, MarksPolicy, Origin
@@ -24,26 +24,7 @@ REQUIRED = Marker.by(MARKS)
 
 
 @dataclass(frozen=True)
-class TakenOut:
-    """A mark that is not written: the file is copied as it is."""
-
-    mark: Mark
-
-    @property
-    def name(self) -> str:
-        return self.mark.name
-
-    def write(
-        self, source: BinaryIO, target: BinaryIO, kind: Variant, origin: Origin, received: BinaryIO | None
-    ) -> None:
-        target.write(source.read())
-
-    def require(self, file: BinaryIO, kind: Variant, origin: Origin) -> None:
-        self.mark.require(file, kind, origin)
-
-
-@dataclass(frozen=True)
-class OfAnotherTask(TakenOut):
+class OfAnotherTask(NotWritten):
     """A mark that is written with a wrong origin, as a bug might."""
 
     def write(
@@ -53,7 +34,7 @@ class OfAnotherTask(TakenOut):
         self.mark.write(source, target, kind, wrong, received)
 
 
-class Broken(TakenOut):
+class Broken(NotWritten):
     """A mark that cannot be written."""
 
     def write(
@@ -62,7 +43,7 @@ class Broken(TakenOut):
         raise MarksFailed("out of order")
 
 
-def marks_with(change: type[TakenOut], number: int) -> list[Mark]:
+def marks_with(change: type[NotWritten], number: int) -> list[Mark]:
     return [change(mark) if place == number else mark for place, mark in enumerate(ALL)]
 
 
@@ -87,21 +68,21 @@ def test_each_file_has_each_mark(files: Mapping[Variant, Path], origin: Origin) 
     assert sorted(files[Variant.VIDEO].parent.iterdir()) == sorted(files.values()), "nothing else is left there"
 
 
-@pytest.mark.parametrize("change", [TakenOut, OfAnotherTask, Broken])
+@pytest.mark.parametrize("change", [NotWritten, OfAnotherTask, Broken])
 @pytest.mark.parametrize("number", range(len(ALL)))
 @pytest.mark.parametrize("kind", MARKED)
 def test_without_one_of_them_no_file_passes(
-    change: type[TakenOut], number: int, kind: Variant, files: Mapping[Variant, Path], origin: Origin
+    change: type[NotWritten], number: int, kind: Variant, files: Mapping[Variant, Path], origin: Origin
 ) -> None:
     marker = Marker(marks_with(change, number), MarksPolicy.REQUIRED)
     with pytest.raises(MarksFailed):
         marker.mark({kind: files[kind]}, origin)
 
 
-@pytest.mark.parametrize("change", [TakenOut, Broken])
+@pytest.mark.parametrize("change", [NotWritten, Broken])
 @pytest.mark.parametrize("number", range(len(ALL)))
 def test_where_marks_are_made_as_well_as_can_be_the_file_is_kept_with_a_note(
-    change: type[TakenOut],
+    change: type[NotWritten],
     number: int,
     files: Mapping[Variant, Path],
     origin: Origin,
