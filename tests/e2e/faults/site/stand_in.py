@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wanserve.domain.errors import Canceled, EngineExhausted, EngineFailed
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import DigitalSource
 from wanserve.domain.ports import Clip, Frame, Report
 from wanserve.domain.progress import Progress, Stage
 
@@ -23,6 +24,7 @@ class AnimaticEngine:
     """Satisfies `domain.ports.Engine`."""
 
     name = "animatic"
+    digital_source = DigitalSource.ALGORITHMIC
 
     def load(self, model: str) -> None:
         (FOLDER / "weights").read_bytes()
