@@ -45,7 +45,7 @@ from wanserve.http.rates import RateLimiter, Rates, TokenBuckets
 from wanserve.http.runners import Cached, InThreads, Runners, on_event_loop
 from wanserve.http.shared_rates import SharedTokenBuckets
 from wanserve.machine.certificate import valid_until
-from wanserve.machine.environment import process_environment
+from wanserve.machine.environment import environment_of_child, process_environment
 from wanserve.machine.gpus import GpuGroup, group_gpus
 from wanserve.machine.installation import installation_id
 from wanserve.metrics import Metrics
@@ -174,7 +174,7 @@ def _worker(
     return Worker(
         core.tasks.new_id(),
         core.tasks,
-        Supervisor(config, {**process_environment(), **gpus.variables}),
+        Supervisor(config, environment_of_child(gpus.variables)),
         models=tuple(availability.cards),
         # A step of a large model takes a minute, and loading it again after a kill takes longer.
         timeouts=Timeouts(

@@ -307,3 +307,10 @@ def test_what_is_stored_is_the_owners_alone(tmp_path: Path) -> None:
         modes = {path.name: path.stat().st_mode & 0o777 for path in (data, *data.iterdir())}
     assert modes["data"] == modes["blobs"] == modes["scratch"] == 0o700
     assert {modes[name] for name in ("wanserve.db", "wanserve.db-wal", "wanserve.db-shm", "link-secret")} == {0o600}
+
+
+def test_the_child_has_none_of_our_variables_and_so_no_key_of_the_server(server: Server) -> None:
+    ours, childs = (Path(f"/proc/{pid}/environ").read_bytes() for pid in (server.process.pid, server.child_pid()))
+    assert b"WANSERVE_" in ours
+    assert b"WANSERVE_" not in childs
+    assert b"PATH=" in childs

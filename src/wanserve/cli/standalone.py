@@ -16,7 +16,7 @@ from wanserve.domain.errors import EngineFailed, SetupError
 from wanserve.domain.generation import Generation
 from wanserve.domain.progress import Progress
 from wanserve.domain.task import Video
-from wanserve.machine.environment import process_environment
+from wanserve.machine.environment import environment_of_child
 from wanserve.models.availability import Availability
 from wanserve.settings import Settings
 from wanserve.signing import mark_settings
@@ -81,7 +81,7 @@ def standalone(settings: Settings, availability: Availability) -> Iterator[Stand
             child_config(settings, availability, marks), blobs=DiskTarget(folder), scratch=folder, log_level="error"
         )
         gpus = next(iter(devices_of(settings, availability).values()))
-        child = Supervisor(config, {**process_environment(), **gpus.variables})
+        child = Supervisor(config, environment_of_child(gpus.variables))
         try:
             yield Standalone(folder, child)
         finally:

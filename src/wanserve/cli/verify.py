@@ -14,7 +14,7 @@ from wanserve.cli.options import add_data_dir, add_json, settings_from
 from wanserve.core import Core, open_core
 from wanserve.domain.errors import WanserveError
 from wanserve.domain.marks import IPTC_SOURCES, IS_GENERATED, DigitalSource, MadeFile
-from wanserve.machine.environment import process_environment
+from wanserve.machine.environment import environment_of_child
 from wanserve.provenance import Provenance
 from wanserve.settings import Settings
 from wanserve.signing import known_certificates
@@ -160,7 +160,7 @@ def inspect(file: Path, roots: bytes) -> Found:
 
 def _without_secrets() -> dict[str, str]:
     """The environment for a process that reads foreign files."""
-    return {name: text for name, text in process_environment().items() if not name.startswith(("WANSERVE_", "AWS_"))}
+    return {name: text for name, text in environment_of_child().items() if not name.startswith("AWS_")}
 
 
 def _opened(settings: Settings) -> Core | None:

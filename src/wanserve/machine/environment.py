@@ -10,6 +10,15 @@ def process_environment() -> Mapping[str, str]:
     return os.environ
 
 
+def environment_of_child(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child process: this one's, without our own settings, which have keys in them, and `variables`.
+
+    What a child needs of the settings it is sent.
+    """
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("WANSERVE_")}
+    return inherited | dict(variables or {})
+
+
 def colours_wanted() -> bool:
     """Whether programs may write in colours to a terminal: not where NO_COLOR is set, or the terminal knows none."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
