@@ -271,6 +271,7 @@ def test_every_metric_of_the_dashboard_exists_and_every_metric_is_shown() -> Non
     shown = {name for one in expressions for name in re.findall(r"wanserve_\w+", one)}
     metrics = Metrics()
     metrics.add_upstreams(lambda: {"one": UpstreamUse(0, gets_tasks=True, failed=0)})
+    metrics.add_moderation(lambda: {("list", "passed"): 1})
     kinds = re.findall(r"^# TYPE (\w+) (\w+)", metrics.page(ready=True, workers_ready=True).decode(), re.MULTILINE)
     there = {f"{name}_bucket" if kind == "histogram" else name for name, kind in kinds if not name.endswith("_created")}
     assert shown == there | {"wanserve_tasks", "wanserve_queue_age_seconds", "wanserve_webhooks_waiting"}
