@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.samples import unaccepted
+from tests.samples import VIDEO, unaccepted
 from wanserve.domain.account import Key
 from wanserve.domain.errors import InvalidRequest, QueueFull, SetupError, StoreUnavailable, StoreUncertain
 from wanserve.domain.idempotency import KeyedSubmit
 from wanserve.domain.search import Search
-from wanserve.domain.task import State, Task
+from wanserve.domain.task import State, Succeeded, Task
 from wanserve.machine.clocks import now_ms
 from wanserve.store import overview_statements
 from wanserve.store.rows import Value
@@ -188,6 +188,17 @@ def test_the_disk_holds_no_keys_text(tmp_path: Path) -> None:
     assert all(b"the-secret" not in file.read_bytes() for file in tmp_path.iterdir())
 
 
+def test_a_ledger_row_takes_the_hashes_of_its_files_along(database: Database) -> None:
+    store = SqliteTasks(database, now_ms)
+    store.add(unaccepted(), 10).result()
+    task = store.claim("worker", ["wan2.2-t2v-plus"], 60, None)
+    assert task is not None
+    assert store.settle(task, Succeeded(VIDEO, {"mp4": "ab" * 32}))
+    assert len(store.made("ab" * 32)) == 1
+    database.write(lambda connection: connection.execute("DELETE FROM ledger"))
+    assert database.read("SELECT count(*) FROM ledger_files", ()) == [(0,)]
+
+
 def test_an_accounts_own_limits_stand_before_the_servers(database: Database) -> None:
     SqliteKeys(database, now_ms).add_key("k", "ann", "ab" * 32, None)
     database.write(lambda connection: connection.execute("UPDATE accounts SET max_queued = 2, max_running = 1"))
@@ -208,6 +219,7 @@ def test_an_accounts_own_limits_stand_before_the_servers(database: Database) -> 
         (overview_statements.USAGE_BY_DAY, {"since_ms": 1}),
         (statements.NEXT_PLACE, {"account": "ann", "model": "small"}),
         (statements.FIND_SESSION, ("ab", 1)),
+        (statements.FIND_FILES, ("ab" * 32,)),
     ],
 )
 def test_what_a_page_asks_for_is_found_by_an_index(
@@ -215,7 +227,7 @@ def test_what_a_page_asks_for_is_found_by_an_index(
 ) -> None:
     """The tables of tasks and sessions are long, and that of the ledger keeps every row."""
     plan = [step for *_, step in database.read(f"EXPLAIN QUERY PLAN {statement}", values)]
-    for table in ("tasks", "ledger", "lane_counts", "keys", "sessions"):
+    for table in ("tasks", "ledger", "lane_counts", "keys", "sessions", "ledger_files"):
         assert not [step for step in plan if step.startswith(f"SCAN {table}")], plan
 
 

@@ -65,6 +65,17 @@ def test_not_what_was_asked(clip: Path, generation: Generation, changed: dict[st
         probe.check(clip, replace(generation, **changed))  # type: ignore[arg-type]  # all of these are numbers
 
 
+def test_each_metadata_tag_that_was_given_must_be_there(tmp_path: Path, generation: Generation, draw: Draw) -> None:
+    """The plain ones, by which a file that is encoded again still says what it is."""
+    tags = mp4.provenance("animatic", generation, task_id="task")
+    for missing in tags:
+        path = tmp_path / f"without {missing}.mp4"
+        mp4.write(path, Clip(draw(generation)), generation, {name: tags[name] for name in tags if name != missing})
+        with pytest.raises(MediaFailed, match=f"is not what was requested: tag {missing}  instead of "):
+            probe.check(path, generation, tags)
+        probe.check(path, generation)
+
+
 def test_a_foreign_file(tmp_path: Path, generation: Generation) -> None:
     """It can be read, because it is complete. It does not pass, because some players do not support it."""
     path = tmp_path / "clip.mp4"

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from wanserve.domain.catalogue import Size
 from wanserve.domain.errors import MediaFailed
 from wanserve.domain.generation import Generation
+from wanserve.domain.marks import WatermarkText
 from wanserve.domain.ports import Clip, Frame
 from wanserve.media import mp4
 
@@ -76,6 +77,28 @@ def test_it_stands_at_the_bottom_right_of_every_frame(tmp_path: Path, marked: Ge
     assert 0.16 < (right - left) / short < 0.18
     assert len(pictures) == 3
     assert pictures[0] == pictures[1] == pictures[2]
+
+
+@pytest.mark.parametrize("text", WatermarkText)
+@pytest.mark.parametrize("size", SIZES)
+def test_its_letters_are_a_twentieth_of_the_shorter_side_high_at_least(
+    tmp_path: Path, marked: Generation, size: Size, text: WatermarkText
+) -> None:
+    """By their white alone, without the outline; the tall ones of each text, and on the whole picture's width."""
+    asked = replace(marked, width=size[0], height=size[1], frames=1)
+    pictures: list[list[list[bytes]]] = []
+    clip = Clip(plain(size, (0, 0, 0), 1))
+    mp4.write(tmp_path / "clip.mp4", clip, asked, {}, lambda picture: pictures.append(planes(picture)), text)
+    rows = pictures[0][0]
+    white = [y for y, row in enumerate(rows) if max(row) > 128]
+    assert white[-1] - white[0] + 1 >= 0.05 * min(size)
+    # The first letter of each text is A.
+    first = min(x for row in rows for x, sample in enumerate(row) if sample > 128)
+    width = round(0.05 * min(size) / 2)
+    letter = [y for y, row in enumerate(rows) if max(row[first : first + width]) > 128]
+    least = 0.05 if text is not WatermarkText.CHINESE else 0.04
+    assert letter[-1] - letter[0] + 1 >= least * min(size) - 1
+    assert first > 0, "it fits"
 
 
 def test_players_see_it(tmp_path: Path, marked: Generation) -> None:
