@@ -67,6 +67,17 @@ def test_every_field_of_the_form_reaches_the_task(site: Site, ann: Browser) -> N
     assert second == replace(first, seed=78)
 
 
+def test_where_every_video_has_the_mark_the_form_says_so(tmp_path: Path) -> None:
+    box = '<input type="checkbox" name="watermark"'
+    with serving(tmp_path / "by request") as site:
+        assert f"{box}>" in site.signed_in("ann").page("/")
+    with serving(tmp_path / "always", watermark="always") as site:
+        browser = site.signed_in("ann")
+        assert f"{box} checked disabled>" in browser.page("/")
+        assert browser.make("a cat").status_code == 303
+        assert [task.generation.watermark for task in tasks(site)] == [True]
+
+
 def test_htmx_gets_the_form_with_a_new_id_the_panel_and_the_cards(site: Site, ann: Browser) -> None:
     once = ONCE.search(ann.page("/"))
     assert once
