@@ -101,10 +101,11 @@ def _blend(before: Pixels, after: Pixels) -> Pixels:
 
 def _mean(made: Sequence[Pixels], held: Sequence[Pixels]) -> float:
     """The mean PSNR of as many frames as were held out, in decibels."""
-    return fmean(_psnr(one, other) for one, other in zip(made, held, strict=False))
+    return fmean(psnr(one, other) for one, other in zip(made, held, strict=False))
 
 
-def _psnr(one: Pixels, other: Pixels) -> float:
+def psnr(one: Pixels, other: Pixels) -> float:
+    """In decibels; at most 78."""
     error = float(np.mean((one.astype(np.float32) - other) ** 2))
     return 10 * math.log10(255**2 / max(error, 1e-3))
 
