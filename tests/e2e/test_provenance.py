@@ -218,6 +218,7 @@ def test_the_certificate_is_made_once_and_only_its_owner_reads_it(server: Server
     assert stat.S_IMODE((server.data_dir / "certificate.pem").stat().st_mode) == 0o600
 
 
+@pytest.mark.thorough
 def test_the_video_is_looked_up_after_it_is_deleted(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         task_id = server.submit()
@@ -254,6 +255,7 @@ def test_generate_without_a_server_marks_its_file_and_keeps_no_certificate(tmp_p
     assert (status, told["verdict"], told["label"]["producer"]) == (0, "whole", "Example Studio")
 
 
+@pytest.mark.thorough
 def test_an_owners_certificate_signs_instead(tmp_path: Path) -> None:
     issued = issue(Order(name="Example Studio"))
     (tmp_path / "chain.pem").write_bytes(issued.chain)
@@ -320,6 +322,7 @@ def test_a_setting_that_makes_no_sense_is_one_line(settings: dict[str, str], pro
     assert (done.returncode, last.startswith(f"wanserve: {problem}")) == (1, True), last
 
 
+@pytest.mark.thorough
 def test_the_backup_that_is_documented_brings_the_signer_back(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         task_id = server.submit()
