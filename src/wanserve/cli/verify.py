@@ -103,25 +103,32 @@ def _was_signed(found: Found) -> bool:
 
 def lines_of(found: Found, made: Sequence[MadeFile]) -> list[tuple[str, str]]:
     """What was found, as names and texts for people."""
-    lines = [("sha256", found["sha256"])]
-    signed = found["credentials"]
-    if signed is not None:
-        known = "known here" if signed["trusted"] else "not known here"
-        lines.append(("signed by", f"{signed['signer']} ({known})"))
-        if signed["signed_at"]:
-            lines.append(("signed at", f"{signed['signed_at']}, by a time-stamping authority"))
-        lines.append(("made by", f"{signed['made_by'] or signed['program']}{_with(', model ', signed['model'])}"))
-        lines.append(("made at", signed["made_at"]))
-        lines += [("not valid", code) for code in signed["problems"]]
-    source = (signed or {}).get("source") or found["source"]
-    if source:
-        lines.append(("source", f"{source.removeprefix(IPTC_SOURCES)}{_with(': ', _SOURCES.get(source, ''))}"))
-    if found["label"]:
-        lines.append(("label", _label_text(found["label"])))
-    lines += [(name, text) for name, text in found["tags"].items() if name in ("comment", "description")]
-    lines += [("made here", f"as {each.file} of task {each.task_id}, account {each.account}") for each in made]
-    lines += [("not read", problem) for problem in found["problems"]]
+    signed = found["credentials"] or {}
+    lines = [
+        ("sha256", found["sha256"]),
+        *(_signed_lines(signed) if signed else []),
+        ("source", _source_text(signed.get("source") or found["source"])),
+        ("label", _label_text(found["label"]) if found["label"] else ""),
+        *((name, found["tags"].get(name, "")) for name in ("comment", "description")),
+        *(("made here", f"as {each.file} of task {each.task_id}, account {each.account}") for each in made),
+        *(("not read", problem) for problem in found["problems"]),
+    ]
     return [(name, text) for name, text in lines if text]
+
+
+def _signed_lines(signed: Found) -> list[tuple[str, str]]:
+    known = "known here" if signed["trusted"] else "not known here"
+    return [
+        ("signed by", f"{signed['signer']} ({known})"),
+        ("signed at", _with("", signed["signed_at"], ", by a time-stamping authority")),
+        ("made by", f"{signed['made_by'] or signed['program']}{_with(', model ', signed['model'])}"),
+        ("made at", signed["made_at"]),
+        *(("not valid", code) for code in signed["problems"]),
+    ]
+
+
+def _source_text(source: str) -> str:
+    return f"{source.removeprefix(IPTC_SOURCES)}{_with(': ', _SOURCES.get(source, ''))}"
 
 
 def _label_text(label: dict[str, str]) -> str:
@@ -138,8 +145,8 @@ def _shown(text: str) -> str:
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-def _with(before: str, text: str) -> str:
-    return f"{before}{text}" if text else ""
+def _with(before: str, text: str, after: str = "") -> str:
+    return f"{before}{text}{after}" if text else ""
 
 
 def inspect(file: Path, roots: bytes) -> Found:

@@ -138,11 +138,7 @@ class JobRunner:
                     assert_never(result)
             hashes = {kind.value: _sha256(unfinished[kind]) for kind in MARKED}
             self._report(Progress(1.0, Stage.STORE))
-            uploads = Uploads(self.blobs, self._tell_storing, self.commands.cancel_requested)
-            told = (Variant.SCENE,) if finished.scene else ()
-            for variant in (*told, Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
-                key = file_key(job.task_id, job.attempt, variant)
-                uploads.put(key, unfinished[variant], download_of(job.task_id, variant))
+            self._store(job, unfinished, told=bool(finished.scene))
         rewritten = made.prompt if made.prompt != job.generation.prompt else finished.actual_prompt
         key = file_key(job.task_id, job.attempt)
         video = Video(
@@ -150,6 +146,13 @@ class JobRunner:
         )
         stored_s = time.monotonic() - begun - finished.generate_s - finished.encode_s
         return Done(video, Timings(finished.generate_s, finished.encode_s, stored_s), hashes)
+
+    def _store(self, job: Generate, unfinished: Mapping[Variant, Path], *, told: bool) -> None:
+        uploads = Uploads(self.blobs, self._tell_storing, self.commands.cancel_requested)
+        scene = (Variant.SCENE,) if told else ()
+        for variant in (*scene, Variant.THUMBNAIL, Variant.SPRITESHEET, Variant.VIDEO):
+            key = file_key(job.task_id, job.attempt, variant)
+            uploads.put(key, unfinished[variant], download_of(job.task_id, variant))
 
     def _as_drawn(self, made: Generation) -> Generation:
         """What the engine is asked for: a model with weights has a frame rate of its own, which may be lower."""
