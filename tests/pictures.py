@@ -1,6 +1,7 @@
-"""Compares the pictures of two files: their bytes differ, as each says when it was made, and for which task."""
+"""Compares what two files have in common: their bytes differ, as each says when it was made, and for which task."""
 
 import hashlib
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -15,3 +16,10 @@ def pictures_of(file: Path | bytes) -> list[str]:
             hashlib.sha256(bytes(frame.reformat(format="rgb24").planes[0])).hexdigest()
             for frame in container.decode(video=0)
         ]
+
+
+def without_id(description: str) -> str:
+    """The description in a video's metadata without the id of its task, which ends it."""
+    found, count = re.subn(r", id [0-9a-f-]{36}\.$", ".", description)
+    assert count == 1, description
+    return found

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.marks import MARKS
+from tests.pictures import pictures_of
 from wanserve.blobs.target import DiskTarget
 from wanserve.domain.attempt import Fault
 from wanserve.domain.errors import Canceled, SetupError
@@ -79,11 +80,11 @@ class Child:
         self.made += 1
         self.supervisor.send(Generate("task", self.made, generation))
 
-    def video(self) -> bytes:
-        """Wait for the video, and return the content of its file."""
+    def video(self) -> list[str]:
+        """Wait for the video, and return its pictures, each as a hash."""
         done = self.last_event()
         assert isinstance(done, Done), done
-        return (self.blobs / done.video.key).read_bytes()
+        return pictures_of(self.blobs / done.video.key)
 
     def generate_until_denoising(self, generation: Generation) -> None:
         """Send the command to make the video, and wait until the denoising has started."""

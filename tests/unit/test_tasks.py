@@ -102,6 +102,14 @@ def test_a_key_that_may_not_use_the_model_is_refused_and_nothing_stored(bench: B
     bench.tasks.submit(restricted, replace(REQUEST, model="wanx2.1-t2v-turbo")).result(0)
 
 
+@pytest.mark.parametrize("asked", [True, False, None])
+def test_where_every_video_has_the_watermark_no_request_is_without(bench: Bench, asked: bool | None) -> None:
+    request = replace(REQUEST, watermark=asked)
+    assert bench.tasks.submit(ANN, request).result(0).generation.watermark is (asked is True)
+    always = replace(bench.tasks, policy=replace(POLICY, watermark_always=True))
+    assert always.submit(ANN, request).result(0).generation.watermark is True
+
+
 def test_a_request_that_names_no_model_gets_the_default_or_where_that_is_not_served_the_first(bench: Bench) -> None:
     unnamed = replace(REQUEST, model=None)
     assert bench.tasks.submit(ANN, unnamed).result(0).generation.model == POLICY.default_model
