@@ -121,7 +121,7 @@ class Measured:
 METHODS: Final[Mapping[str, Measured]] = {
     "dwtDct": Measured(lambda: InvisibleWatermark("dwtDct")),
     "dwtDctSvd": Measured(lambda: InvisibleWatermark("dwtDctSvd")),
-    "blind-watermark": Measured(BlindWatermark, drawn=10, photographs=2),
+    "blind-watermark": Measured(BlindWatermark),
     "rivaGan": Measured(lambda: InvisibleWatermark("rivaGan"), drawn=4, photographs=1),
 }
 
